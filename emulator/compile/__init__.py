@@ -1,0 +1,99 @@
+"""From a network to a scattering graph: `PASSES`, top to bottom, is the compiler."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal
+
+from emulator.compile.check import check_draft
+from emulator.compile.draft import Draft
+from emulator.compile.elements import add_fanouts, attach_load, join_elements, place_elements
+from emulator.compile.lines import assign_delays, lay_lines
+from emulator.compile.sites import form_sites
+from emulator.errors import CompileError, suggest
+from emulator.graph import ScatteringGraph
+from emulator.laws import LAWS, Matched, NodeLaw
+from emulator.network import LOSSES, Network
+from hwmodels import HardwareModel, load
+
+#: The compiler: each pass changes the draft, and the draft is checked after each.
+PASSES: tuple[Callable[[Draft], None], ...] = (
+    place_elements,  # layers -> sources, crossbars, activations, adders
+    join_elements,  # who reads whom; concatenations become wiring
+    attach_load,  # the output meets its loss
+    add_fanouts,  # ports read more than once
+    lay_lines,  # which joints are lines: tile or synapse wiring
+    assign_delays,  # from the hardware model, in whole steps
+    form_sites,  # rows of neurons for the node law
+)
+
+
+def compile_network(
+    network: Network,
+    *,
+    hardware: HardwareModel | str = "ideal",
+    law: NodeLaw | None = None,
+    loss: str | None = None,
+    wiring: Literal["tile", "synapse"] = "tile",
+    seed: int = 0,
+    rounding: Literal["error", "nearest"] = "error",
+) -> ScatteringGraph:
+    """Compile a network for a substrate.
+
+    Parameters
+    ----------
+    network : Network
+    hardware : HardwareModel or str
+        The substrate, or the name of a preset or a TOML file.
+    law : NodeLaw
+        How nodes answer waves; `Matched()` by default.
+    loss : str
+        ``mse`` or ``softmax_cross_entropy``; the network's own by default.
+    wiring : {"tile", "synapse"}
+        One line per neuron, or one per synapse.
+    seed : int
+        Seeds the draws of the hardware model (delays), each under its own name.
+    rounding : {"error", "nearest"}
+        What to do with a delay that is not a whole number of node update intervals; ``nearest`` reports the largest change
+        in `notes`.
+
+    Raises
+    ------
+    CompileError
+        For an unknown name, or a delay that is negative, not finite, finer than the clock, or not a whole number of steps.
+    """
+    if not isinstance(network, Network):
+        raise CompileError(f"network is a {type(network).__name__}; allowed: an emulator.Network")
+    loss = network.loss if loss is None else loss
+    for what, value, allowed in (
+        ("loss", loss, tuple(LOSSES)),
+        ("wiring", wiring, ("tile", "synapse")),
+        ("rounding", rounding, ("error", "nearest")),
+    ):
+        if value not in allowed:
+            raise CompileError(f"unknown {what} {suggest(value, allowed)}")
+    law = Matched() if law is None else law
+    if not isinstance(law, NodeLaw):
+        raise CompileError(f"law is {law!r}; allowed: an instance of a node law ({', '.join(sorted(LAWS))})")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise CompileError(f"seed is {seed!r}; allowed: whole numbers from 0")
+    model = load(hardware) if isinstance(hardware, str) else hardware
+    if not isinstance(model, HardwareModel):
+        raise CompileError(f"hardware is a {type(hardware).__name__}; allowed: a HardwareModel or a preset's name")
+    model.require_complete()
+    if loss != network.loss:
+        network = Network(network.layers.values(), output=network.output, loss=loss)
+    draft = Draft(network, model, law, loss, wiring, seed, rounding)
+    for step in PASSES:
+        step(draft)
+        check_draft(draft, after=step.__name__)
+    return ScatteringGraph(
+        **{f.name: getattr(draft, f.name) for f in dataclasses.fields(draft) if f.name in _SHARED},
+        step=model.clock.node_update_interval,
+        sites=tuple(draft.sites),
+        notes=tuple(draft.notes),
+    )
+
+
+_SHARED = {"nx", "network", "law", "loss", "wiring", "hardware", "seed", "layer_sites"}

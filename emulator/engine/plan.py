@@ -1,0 +1,90 @@
+"""What is to be simulated: a layout, a law, and how long each sample is held."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import brian2
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.engine.expressions import activation_codes, node_update
+from emulator.engine.layout import Layout
+from emulator.laws import NodeLaw
+
+#: one engine step in brian2's time: a power of two, so that every clock and delay is exact in floating point
+STEP = 2.0**-10
+
+Values = Mapping[str, NDArray[np.generic] | float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run whose structure is fixed, so that it can be compiled once; numbers are passed when it is run.
+
+    Parameters
+    ----------
+    layout : Layout
+    law : NodeLaw
+    loss : str
+    hold : int
+        Steps for which each sample is presented.
+    samples : int
+    probe : bool
+        Record when states and costates move (needed for settling times).
+    power : bool
+        Record the reflected power, summed over the nodes, at every step.
+    traces : bool
+        Record every state, costate and emitted event at every step.
+    """
+
+    layout: Layout
+    law: NodeLaw
+    loss: str
+    hold: int
+    samples: int
+    probe: bool = True
+    power: bool = True
+    traces: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Steps to run: one more than the holds take, in which the last sample is read."""
+        return self.hold * self.samples + 1
+
+    @cached_property
+    def used(self) -> tuple[str, ...]:
+        """Activations in use; `activation[i]` is a position among them."""
+        return activation_codes(self.layout.function)[0]
+
+    @cached_property
+    def activation(self) -> NDArray[np.int32]:
+        """Per neuron, the position of its activation in `used`."""
+        return activation_codes(self.layout.function)[1]
+
+    @cached_property
+    def update(self) -> list[str]:
+        """The node's update code."""
+        return node_update(self.law, self.used, self.loss, self.power)
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of everything that is compiled in: the same key can be served by the same program."""
+        digest = hashlib.sha256()
+        layout = self.layout
+        text = [brian2.__version__, FORMAT, *self.update, *self.used, *sorted(self.law.parameters)]
+        sizes = [layout.neurons, layout.ring_depth, layout.tile, self.hold, self.samples, self.probe, self.traces]
+        digest.update("\0".join([*text, *map(str, sizes)]).encode())
+        for array in (
+            self.activation, layout.inputs, layout.outputs, layout.tap_port,
+            layout.row, layout.column, layout.to_state, layout.to_costate,
+        ):  # fmt: skip
+            digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:32]
+
+
+#: changes whenever the objects built from a plan change
+FORMAT = "1"

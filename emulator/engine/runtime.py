@@ -1,0 +1,74 @@
+"""Running a plan in this process, with brian2's numpy or cython target."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from brian2 import get_device, prefs, second, set_device
+from brian2.utils.logger import catch_logs
+
+from emulator.engine.fabric import build
+from emulator.engine.plan import STEP, Plan, Values
+from emulator.errors import EngineError
+
+Report = Callable[[float], None]
+
+
+def run(
+    plan: Plan, values: Values, feed: np.ndarray, target: str, report: Report | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Simulate a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    values : mapping
+        Numbers for the fabric's inputs, arrays or scalars.
+    feed : (samples, inputs + outputs)
+    target : {"numpy", "cython"}
+    report : callable, optional
+        Called about once a second with the fraction done.
+
+    Returns
+    -------
+    outputs, times
+        Recorded arrays by name; seconds spent building and running.
+    """
+    begun = time.perf_counter()
+    with quiet_brian(), np.errstate(all="ignore"), _codegen(target):
+        fabric = build(plan, feed)
+        for name, variable in fabric.inputs.items():
+            variable.get_value()[:] = values[name]
+        fabric.set_delays()
+        kwargs = {}
+        if report is not None:
+            kwargs = {"report": lambda elapsed, done, start, duration: report(float(done)), "report_period": 1 * second}
+        fabric.network.run(0 * second)
+        ready = time.perf_counter()
+        fabric.network.run(plan.steps * STEP * second, **kwargs)
+        done = time.perf_counter()
+        outputs = {name: np.array(variable.get_value()) for name, variable in fabric.outputs.items()}
+    return outputs, {"build": ready - begun, "run": done - ready}
+
+
+@contextmanager
+def quiet_brian() -> Iterator[None]:
+    """Keep brian2's advice on code generation to the log; an engine run is not the place for it."""
+    if type(get_device()).__name__ != "RuntimeDevice":
+        raise EngineError("brian2 is set to a device of another simulation in this process; allowed: brian2's runtime device")
+    with catch_logs():
+        yield
+
+
+@contextmanager
+def _codegen(target: str) -> Iterator[None]:
+    before = prefs.codegen.target
+    set_device("runtime")
+    prefs.codegen.target = target
+    try:
+        yield
+    finally:
+        prefs.codegen.target = before

@@ -1,0 +1,97 @@
+"""How neurons are coupled, by neuron number: the view of a scattering graph that engine and measurements work from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emulator.graph.elements import Bundle, Site, Steps
+
+if TYPE_CHECKING:
+    from emulator.graph.graph import ScatteringGraph
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """One crossbar, or one bundle of wires, between rows of neurons.
+
+    Parameters
+    ----------
+    name : str
+        The crossbar, or the bundle of wires.
+    layer : str or None
+        The dense layer whose weights the crossbar holds; None for wires, which couple one to one with weight 1.
+    rows, columns : (R,), (C,) int64
+        Neurons that drive the rows with their state, and neurons whose input the columns are.
+    delay_forward, delay_backward : int64 steps
+        Per line: (R,) and (C,) for a crossbar in tile wiring, (R * C,) row by row in synapse wiring, (R,) for wires.
+    per_synapse : bool
+        Whether every synapse has a line of its own.
+    """
+
+    name: str
+    layer: str | None
+    rows: Steps
+    columns: Steps
+    delay_forward: Steps
+    delay_backward: Steps
+    per_synapse: bool
+
+    def pairs(self) -> tuple[Steps, Steps]:
+        """Positions (row, column) of every synapse, row by row; for wires, the diagonal."""
+        if self.layer is None:
+            diagonal = np.arange(len(self.rows))
+            return diagonal, diagonal
+        return (
+            np.repeat(np.arange(len(self.rows)), len(self.columns)),
+            np.tile(np.arange(len(self.columns)), len(self.rows)),
+        )
+
+    def pair_delays(self) -> tuple[Steps, Steps]:
+        """Forward and backward delay seen by every synapse, row by row."""
+        if self.per_synapse or self.layer is None:
+            return self.delay_forward, self.delay_backward
+        row, column = self.pairs()
+        return self.delay_forward[row], self.delay_backward[column]
+
+
+def couplings(graph: ScatteringGraph) -> tuple[Coupling, ...]:
+    """Resolve a graph's crossbars and wires to neuron numbers, in topological order of the elements."""
+    site_of = {member: site for site in graph.sites for member in site.members}
+    found: list[Coupling] = []
+    for element in graph.elements:
+        if element.name not in site_of:
+            continue
+        incoming: list[Bundle] = [b for _, _, b in graph.nx.in_edges(element.name, data="bundle")]
+        incoming.sort(key=lambda b: (b.head[1], b.into.start))
+        if element.kind == "crossbar":
+            rows = np.concatenate([_neurons(site_of[b.tail[0]]) for b in incoming])
+            columns_bundle: Bundle = next(b for _, _, b in graph.nx.out_edges(element.name, data="bundle"))
+            forward = np.concatenate([_known(b.delay_forward) for b in incoming])
+            per_synapse = incoming[0].rows is not None
+            backward = (
+                np.concatenate([_known(b.delay_backward) for b in incoming])
+                if per_synapse
+                else _known(columns_bundle.delay_backward)
+            )
+            columns = _neurons(site_of[element.name])
+            found.append(Coupling(element.name, element.layer, rows, columns, forward, backward, per_synapse))
+        else:
+            target = site_of[element.name]
+            for bundle in incoming:
+                if bundle.is_line and bundle.tail[0] not in target.members:
+                    columns = np.arange(target.start + bundle.into.start, target.start + bundle.into.stop)
+                    rows = _neurons(site_of[bundle.tail[0]])
+                    forward, backward = _known(bundle.delay_forward), _known(bundle.delay_backward)
+                    found.append(Coupling(bundle.name, None, rows, columns, forward, backward, False))
+    return tuple(found)
+
+
+def _neurons(site: Site) -> Steps:
+    return np.arange(site.start, site.stop)
+
+
+def _known(delay: Steps | None) -> Steps:
+    return np.zeros(0, np.int64) if delay is None else delay

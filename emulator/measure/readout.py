@@ -1,0 +1,76 @@
+"""Reading a recording: per-layer states, costates and gradients from the arrays per neuron."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.engine import Layout, Recording, biases
+from emulator.graph import ScatteringGraph
+from emulator.measure.result import Floats
+from emulator.network import Dense, Gradient
+
+
+def layer_values(graph: ScatteringGraph, layout: Layout, recording: Recording) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """State and costate of every layer at the end of each hold, (B, n) each.
+
+    A fused dense or adding layer is the pre-activation of its neurons. A concatenation has no neurons: its state is that of
+    its parts, its costate what its readers send back.
+    """
+    count = layout.neurons
+    x, mu = recording.u[:, :count], recording.u[:, count:]
+    s = recording.v[:, count:] + biases(graph)
+    states: dict[str, Floats] = {}
+    costates: dict[str, Floats] = {}
+    for layer in graph.network.layers:
+        if layer in graph.layer_sites:
+            site_name, kind = graph.layer_sites[layer]
+            site = graph.site(site_name)
+            part = slice(site.start, site.stop)
+            states[layer] = (x if kind == "x" else s)[:, part]
+            costates[layer] = (recording.lam if kind == "x" else mu)[:, part]
+        else:
+            states[layer] = x[:, graph.layer_neurons(layer)]
+    for layer in reversed(list(graph.network.layers)):
+        if layer not in graph.layer_sites:
+            costates[layer] = _returned(graph, layer, mu, costates)
+    return states, {layer: costates[layer] for layer in states}
+
+
+def _returned(graph: ScatteringGraph, layer: str, mu: Floats, costates: dict[str, Floats]) -> Floats:
+    """The costates that the readers of a concatenation send back, summed."""
+    network = graph.network
+    total = np.zeros((len(mu), network.size(layer)))
+    for reader in network.consumers(layer):
+        if reader not in graph.layer_sites:  # a concatenation of concatenations
+            start = 0
+            for source in network.sources(reader):
+                stop = start + network.size(source)
+                if source == layer:
+                    total = total + costates[reader][:, start:stop]
+                start = stop
+            continue
+        neurons = graph.layer_neurons(reader)
+        if isinstance(network[reader], Dense):
+            total = total + mu[:, neurons] @ network.parameters[reader].weight
+        else:
+            total = total + network.sources(reader).count(layer) * mu[:, neurons]
+    return total
+
+
+def gradients(graph: ScatteringGraph, layout: Layout, recording: Recording) -> dict[str, Gradient]:
+    """Weight and bias gradients, averaged over the batch, from what each crossbar received on its two sides."""
+    count, samples = layout.neurons, len(recording.lam)
+    mu = recording.u[:, count:]
+    parts: dict[str, list[Floats]] = {}
+    for block in layout.blocks:
+        if block.layer is None:
+            continue
+        if recording.tap is not None:
+            product = recording.tap[:, block.column_taps].T @ recording.tap[:, block.row_taps]
+        else:
+            flat = recording.products[block.first : block.first + block.size]  # type: ignore[index]
+            product = flat.reshape(len(block.rows), len(block.columns)).T
+        parts.setdefault(block.layer, []).append(product / samples)
+    return {
+        layer: Gradient(np.hstack(blocks), mu[:, graph.layer_neurons(layer)].mean(axis=0)) for layer, blocks in parts.items()
+    }

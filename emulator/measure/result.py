@@ -1,0 +1,194 @@
+"""What a settled (or unsettled) run hands back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.graph import ScatteringGraph
+from emulator.measure.reference import Reference
+from emulator.network import Gradient
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Everything at every step; T steps, N neurons.
+
+    Parameters
+    ----------
+    x, lam : (T, N)
+        State and costate of every neuron after each node update.
+    port, step, amplitude : (E,)
+        Every event: ports below N emit states, the others costates of the pre-activation of neuron ``port - N``.
+    """
+
+    x: Floats
+    lam: Floats
+    port: NDArray[np.int64]
+    step: NDArray[np.int64]
+    amplitude: Floats
+
+
+@dataclass(frozen=True)
+class SettleResult:
+    """Outcome of presenting B samples to a substrate.
+
+    Numbers of a sample that did not settle are NaN in `states`, `costates` and `gradients`: they would not be a forward or
+    backward pass. What the substrate held at the end of the hold all the same is in `held_states` and `held_costates`.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    hold : int
+        Steps for which each sample was presented.
+    held_states, held_costates : dict of (B, n)
+        State and costate of every layer at the end of each hold (of a dense layer: pre-activation and its costate).
+    held_gradients : dict of Gradient
+        Derivative of the loss averaged over the batch, from the states and costates that the crossbars received.
+    settled : (B,) bool
+    settling_steps : (B,) int64
+        Steps until it settled; the hold where it did not.
+    residual : (B,)
+        Largest node residual at the end of the hold, relative to its row.
+    events : (B,) int64
+        Events carried by lines during each hold, both directions.
+    reflected_power : (T,)
+        Power of the waves that nodes reflected at each step, summed over nodes, in units of state times costate.
+    reason : str or None
+        Why samples did not settle, as far as it could be found.
+    tolerance, threshold : float
+        Relative settling tolerance; send-on-change threshold `q`.
+    target : str
+        brian2 target that ran.
+    seeds : dict
+        Every seed, by the name of what it draws.
+    versions : dict
+        Versions of what computed this.
+    times : dict
+        Seconds spent building, running, and reading out.
+    traces : Traces or None
+    """
+
+    graph: ScatteringGraph
+    hold: int
+    held_states: dict[str, Floats]
+    held_costates: dict[str, Floats]
+    held_gradients: dict[str, Gradient]
+    settled: NDArray[np.bool_]
+    settling_steps: NDArray[np.int64]
+    residual: Floats
+    events: NDArray[np.int64]
+    reflected_power: Floats
+    reason: str | None
+    tolerance: float
+    threshold: float
+    target: str
+    seeds: dict[str, int]
+    versions: dict[str, str]
+    times: dict[str, float]
+    traces: Traces | None = field(default=None, repr=False)
+
+    @property
+    def status(self) -> str:
+        """``settled``, ``partly settled`` or ``not settled``."""
+        if self.settled.all():
+            return "settled"
+        return "partly settled" if self.settled.any() else "not settled"
+
+    @property
+    def states(self) -> dict[str, Floats]:
+        """State of every layer, (B, n); NaN for samples that did not settle."""
+        return {name: self._masked(values) for name, values in self.held_states.items()}
+
+    @property
+    def costates(self) -> dict[str, Floats]:
+        """Costate of every layer, (B, n), each sample's own; NaN for samples that did not settle."""
+        return {name: self._masked(values) for name, values in self.held_costates.items()}
+
+    @property
+    def gradients(self) -> dict[str, Gradient]:
+        """Weight and bias gradient of every dense layer, averaged over the batch; NaN unless every sample settled."""
+        if self.settled.all():
+            return dict(self.held_gradients)
+        return {name: Gradient(*(np.full_like(part, np.nan) for part in g)) for name, g in self.held_gradients.items()}
+
+    @property
+    def outputs(self) -> Floats:
+        """State of the output layer, (B, n); NaN for samples that did not settle."""
+        return self._masked(self.held_states[self.graph.network.output])
+
+    @property
+    def settling_time(self) -> Floats:
+        """Seconds until each sample settled; NaN where it did not."""
+        return np.where(self.settled, self.settling_steps * self.graph.step, np.nan)
+
+    @property
+    def settling_transits(self) -> Floats:
+        """Mean line delays until each sample settled; NaN where it did not."""
+        return np.where(self.settled, self.settling_steps / self.graph.transit, np.nan)
+
+    def errors(self, reference: Reference) -> dict[str, float]:
+        """Deviation of the settled samples from an exact reference; the measurement never uses the reference itself.
+
+        Returns
+        -------
+        dict
+            ``state`` and ``costate``: largest absolute error over layers; ``gradient``: error norm over the norm of the
+            gradient; ``gradient_cosine``. NaN where nothing settled or the run had no targets.
+        """
+        good = self.settled
+        worst = {"state": math.nan, "costate": math.nan, "gradient": math.nan, "gradient_cosine": math.nan}
+        if not good.any():
+            return worst
+        for key, held, exact in (
+            ("state", self.held_states, reference.states),
+            ("costate", self.held_costates, reference.costates),
+        ):
+            if exact:
+                worst[key] = max(float(np.abs(held[name][good] - exact[name][good]).max()) for name in exact)
+        if good.all() and reference.gradients and self.held_gradients:
+            ours = np.concatenate([part.ravel() for g in self.held_gradients.values() for part in g])
+            exact_flat = np.concatenate([p.ravel() for name in self.held_gradients for p in reference.gradients[name]])
+            size = float(np.linalg.norm(exact_flat))
+            if size > 0:
+                worst["gradient"] = float(np.linalg.norm(ours - exact_flat)) / size
+                worst["gradient_cosine"] = float(ours @ exact_flat / (size * np.linalg.norm(ours)))
+        return worst
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, without arrays per neuron, ready for JSON (NaN becomes None)."""
+        graph = self.graph
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "samples": len(self.settled),
+            "settled": int(self.settled.sum()),
+            "tolerance": self.tolerance,
+            "threshold": self.threshold,
+            "hold": {"steps": self.hold, "seconds": self.hold * graph.step, "transits": self.hold / graph.transit},
+            "settling_seconds": [None if math.isnan(t) else float(t) for t in self.settling_time],
+            "settling_transits": [None if math.isnan(t) else float(t) for t in self.settling_transits],
+            "events": [int(n) for n in self.events],
+            "residual": [float(r) if math.isfinite(r) else None for r in self.residual],
+            "reflected_energy": float(self.reflected_power.sum() * graph.step) if len(self.reflected_power) else 0.0,
+            "step_seconds": graph.step,
+            "transit_seconds": graph.transit_seconds,
+            "longest_round_trip_seconds": graph.longest_round_trip * graph.step,
+            "target": self.target,
+            "seeds": self.seeds,
+            "versions": self.versions,
+            "times": self.times,
+        }
+
+    def _masked(self, values: Floats) -> Floats:
+        if self.settled.all():
+            return values
+        masked = np.array(values)
+        masked[~self.settled] = np.nan
+        return masked

@@ -1,0 +1,40 @@
+"""Networks as users bring them: named layers on a directed acyclic graph, without physics."""
+
+from emulator.network.activations import ACTIVATIONS, ActivationFunction, activation_function
+from emulator.network.batch import check_batch
+from emulator.network.builder import NetworkBuilder
+from emulator.network.layers import (
+    Activation,
+    Add,
+    Concat,
+    Dense,
+    Gradient,
+    Input,
+    Layer,
+    Parameters,
+    layer_sources,
+)
+from emulator.network.losses import LOSSES, Loss, loss_function, softmax
+from emulator.network.network import Network
+
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "Activation",
+    "ActivationFunction",
+    "Add",
+    "Concat",
+    "Dense",
+    "Gradient",
+    "Input",
+    "Layer",
+    "Loss",
+    "Network",
+    "NetworkBuilder",
+    "Parameters",
+    "activation_function",
+    "check_batch",
+    "layer_sources",
+    "loss_function",
+    "softmax",
+]

@@ -1,0 +1,61 @@
+"""Conversion and checking of the real arrays that users bring."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emulator.errors import NetworkError
+
+FloatArray = NDArray[np.float64]
+
+
+def real_array(place: str, value: ArrayLike | None) -> FloatArray:
+    """Copy `value` into a new C-contiguous float64 array.
+
+    Parameters
+    ----------
+    place : str
+        Where the value belongs, as named in errors.
+    value : array_like
+        Real numbers, any shape.
+
+    Raises
+    ------
+    NetworkError
+        If `value` is complex, ragged, or not numeric.
+    """
+    try:
+        raw = np.asarray(value)
+        if raw.dtype.kind not in "biuf":
+            raise TypeError(f"its type is {raw.dtype}")
+        return np.array(raw, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise NetworkError(f"{place} must be an array of real numbers: {error}") from error
+
+
+def require_finite(place: str, array: FloatArray) -> None:
+    """Raise `NetworkError` naming the first NaN or infinite entry of `array`, if there is one."""
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        index = tuple(int(i) for i in bad[0])
+        raise NetworkError(f"{place}{list(index)} is {array[index]}; allowed: finite numbers")
+
+
+def frozen_parameter(place: str, value: ArrayLike | None, ndim: int) -> FloatArray:
+    """Copy `value` into a read-only, finite, non-empty float64 array with `ndim` axes.
+
+    Negative zeros become zeros, so that equal parameters have equal bytes.
+
+    Raises
+    ------
+    NetworkError
+        If `value` is not numeric, has another number of axes, is empty, or is not finite.
+    """
+    array = real_array(place, value)
+    if array.ndim != ndim or array.size == 0:
+        raise NetworkError(f"{place} has shape {array.shape}; allowed: {ndim} non-empty axes")
+    require_finite(place, array)
+    array[array == 0.0] = 0.0
+    array.setflags(write=False)
+    return array

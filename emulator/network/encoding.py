@@ -1,0 +1,131 @@
+"""A network as one JSON header and a list of arrays, and back.
+
+The header is derived from the fields of the layers, so that none can be forgotten. It refers to arrays by
+number: ``{"array": 3, "shape": [10, 32]}``. Both the digest and the files of a network are made from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from emulator.errors import FileFormatError, suggest
+from emulator.network.arrays import FloatArray
+from emulator.network.layers import LAYER_KINDS, Layer
+
+FORMAT = "backwave-network"
+VERSION = 1
+
+
+def encode(layers: Iterable[Layer], output: str, loss: str) -> tuple[bytes, list[FloatArray]]:
+    """Return the canonical header (ASCII JSON) and the arrays it refers to."""
+    arrays: list[FloatArray] = []
+
+    def plain(value: object) -> object:
+        if not isinstance(value, np.ndarray):
+            return value
+        arrays.append(value)
+        return {"array": len(arrays) - 1, "shape": list(value.shape)}
+
+    described = [
+        {"kind": type(layer).__name__} | {key: plain(value) for key, value in layer.values().items()}
+        for layer in layers
+    ]
+    header = {"format": FORMAT, "version": VERSION, "loss": loss, "output": output, "layers": described}
+    return json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode("ascii"), arrays
+
+
+def digest(layers: Iterable[Layer], output: str, loss: str) -> str:
+    """Return the SHA-256 (hexadecimal) of a network's header and arrays."""
+    header, arrays = encode(layers, output, loss)
+    state = hashlib.sha256(header)
+    for array in arrays:
+        state.update(array.astype("<f8").tobytes())
+    return state.hexdigest()
+
+
+def parse_header(text: bytes) -> dict[str, Any]:
+    """Read a header and check its format, version and keys.
+
+    Raises
+    ------
+    FileFormatError
+        If it is not such a header.
+    """
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"header is not JSON: {error}") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise FileFormatError(f"header has no format {FORMAT!r}; allowed: files written by Network.save")
+    if header.get("version") != VERSION:
+        raise FileFormatError(f"header has version {header.get('version')!r}; allowed: {VERSION}")
+    _require_keys("header", header, {"format", "version", "loss", "output", "layers"})
+    if not isinstance(header["layers"], list):
+        raise FileFormatError(f"header: layers are {header['layers']!r}; allowed: a list")
+    return header
+
+
+def array_shapes(header: Mapping[str, Any]) -> list[tuple[int, ...]]:
+    """Return the shapes of the arrays a header refers to, in the order of their numbers.
+
+    Raises
+    ------
+    FileFormatError
+        If a description of a layer or a reference to an array is malformed, or arrays are not numbered 0,
+        1, ...
+    """
+    shapes: list[tuple[int, ...]] = []
+    for position, described in enumerate(header["layers"]):
+        place = f"header: layers[{position}]"
+        if not isinstance(described, dict):
+            raise FileFormatError(f"{place} is {described!r}; allowed: an object")
+        kind = described.get("kind")
+        if kind not in tuple(LAYER_KINDS):
+            raise FileFormatError(f"{place}: no kind {suggest(kind, LAYER_KINDS)}")
+        _require_keys(
+            place, described, {"kind"} | {field.name for field in dataclasses.fields(LAYER_KINDS[kind])}
+        )
+        for key, value in described.items():
+            if isinstance(value, dict):
+                shapes.append(_array_shape(f"{place}.{key}", value, len(shapes)))
+    return shapes
+
+
+def decode_layers(header: Mapping[str, Any], arrays: Sequence[FloatArray]) -> list[Layer]:
+    """Build the layers of a header whose references `array_shapes` has checked.
+
+    Raises
+    ------
+    NetworkError
+        If a layer refuses a value.
+    """
+    layers = []
+    for described in header["layers"]:
+        fields: dict[str, Any] = {
+            key: arrays[value["array"]] if isinstance(value, dict) else value
+            for key, value in described.items()
+        }
+        kind = LAYER_KINDS[fields.pop("kind")]
+        layers.append(kind(**fields))
+    return layers
+
+
+def _array_shape(place: str, reference: Mapping[str, Any], number: int) -> tuple[int, ...]:
+    _require_keys(place, reference, {"array", "shape"})
+    if reference["array"] != number:
+        raise FileFormatError(f"{place} refers to array {reference['array']!r}; allowed: {number}")
+    shape = reference["shape"]
+    if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
+        raise FileFormatError(f"{place} has shape {shape!r}; allowed: a list of positive whole numbers")
+    return tuple(shape)
+
+
+def _require_keys(place: str, found: Mapping[str, Any], expected: set[str]) -> None:
+    if set(found) != expected:
+        raise FileFormatError(f"{place} has keys {sorted(found)}; allowed: {sorted(expected)}")

@@ -1,0 +1,230 @@
+"""The kinds of layer a network is made of: a frozen description, without physics."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from emulator.errors import NetworkError
+from emulator.network.activations import DEFAULT_SLOPE, activation_function
+from emulator.network.arrays import FloatArray, frozen_parameter
+
+
+class Parameters(NamedTuple):
+    """Weight ``(n_out, n_in)`` and bias ``(n_out,)`` of a dense layer."""
+
+    weight: FloatArray
+    bias: FloatArray
+
+
+class Gradient(NamedTuple):
+    """Derivative of the loss in the weight ``(n_out, n_in)`` and the bias ``(n_out,)`` of a dense layer."""
+
+    weight: FloatArray
+    bias: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Base of all layers: compared by content, and valid and read-only also after copying or pickling.
+
+    Attributes
+    ----------
+    name : str
+        Unique within a network, not empty.
+
+    Raises
+    ------
+    NetworkError
+        If the name is not a non-empty string, or a field of the kind at hand is invalid.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise NetworkError(
+                f"{type(self).__name__} layer has name {self.name!r}; allowed: a non-empty string"
+            )
+
+    @property
+    def place(self) -> str:
+        """How errors name this layer."""
+        return f"layer {self.name!r}"
+
+    def values(self) -> dict[str, Any]:
+        """Return every field and its value, in the order of the constructor."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Layer) or type(self) is not type(other):
+            return NotImplemented
+        pairs = zip(self.values().values(), other.values().values(), strict=True)
+        return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    def __reduce__(self) -> tuple[type[Layer], tuple[Any, ...]]:
+        return type(self), tuple(self.values().values())
+
+
+@dataclass(frozen=True, eq=False)
+class Input(Layer):
+    """A port through which data enter: ``x = data``.
+
+    Attributes
+    ----------
+    size : int
+        Number of components, at least 1.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.size, numbers.Integral) or isinstance(self.size, bool) or self.size < 1:
+            raise NetworkError(f"{self.place}: size is {self.size!r}; allowed: whole numbers from 1")
+        object.__setattr__(self, "size", int(self.size))
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Layer):
+    """An affine map: ``s = weight @ x + bias``.
+
+    Attributes
+    ----------
+    source : str
+        Layer that provides ``x (n_in,)``.
+    weight : ndarray (n_out, n_in)
+        Finite numbers, kept as a read-only float64 copy.
+    bias : ndarray (n_out,)
+        Likewise.
+    """
+
+    source: str
+    weight: FloatArray
+    bias: FloatArray
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_source(self.place, self.source)
+        weight = frozen_parameter(f"{self.place}: weight", self.weight, ndim=2)
+        bias = frozen_parameter(f"{self.place}: bias", self.bias, ndim=1)
+        if bias.shape != weight.shape[:1]:
+            raise NetworkError(
+                f"{self.place}: bias has shape {bias.shape}; allowed: {weight.shape[:1]}, one entry per row"
+            )
+        object.__setattr__(self, "weight", weight)
+        object.__setattr__(self, "bias", bias)
+
+
+@dataclass(frozen=True, eq=False)
+class Activation(Layer):
+    """An elementwise function: ``x = phi(s)``.
+
+    Attributes
+    ----------
+    source : str
+        Layer that provides ``s``.
+    function : str
+        A name in `emulator.network.activations.ACTIVATIONS`.
+    slope : float
+        Slope of ``leaky_relu`` for negative arguments; the other functions ignore it.
+    """
+
+    source: str
+    function: str
+    slope: float = DEFAULT_SLOPE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_source(self.place, self.source)
+        if not isinstance(self.slope, numbers.Real) or not math.isfinite(self.slope):
+            raise NetworkError(f"{self.place}: slope is {self.slope!r}; allowed: finite numbers")
+        object.__setattr__(self, "slope", float(self.slope) + 0.0)
+        try:
+            activation_function(self.function, self.slope)
+        except NetworkError as error:
+            raise NetworkError(f"{self.place}: {error}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Layer):
+    """A sum of equally large states: ``x = sum of sources``; a source may occur more than once.
+
+    Attributes
+    ----------
+    sources : tuple of str
+        At least two layers.
+    """
+
+    sources: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "sources", _source_tuple(self.place, self.sources))
+
+
+@dataclass(frozen=True, eq=False)
+class Concat(Layer):
+    """States side by side: ``x = [source 0, source 1, ...]``; a source may occur more than once.
+
+    Attributes
+    ----------
+    sources : tuple of str
+        At least two layers.
+    """
+
+    sources: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "sources", _source_tuple(self.place, self.sources))
+
+
+LAYER_KINDS: Mapping[str, type[Layer]] = MappingProxyType(
+    {kind.__name__: kind for kind in (Input, Dense, Activation, Add, Concat)}
+)
+
+
+def affine(name: str, source: str, weight: ArrayLike, bias: ArrayLike | None = None) -> Dense:
+    """Return a `Dense` layer from anything that converts to arrays; without `bias` it is zero."""
+    place = f"layer {name!r}"
+    rows = frozen_parameter(f"{place}: weight", weight, ndim=2)
+    offsets = np.zeros(len(rows)) if bias is None else frozen_parameter(f"{place}: bias", bias, ndim=1)
+    return Dense(name, source, rows, offsets)
+
+
+def layer_sources(layer: Layer) -> tuple[str, ...]:
+    """Return the names of the layers that feed `layer`, one per port, in the order of its ports."""
+    match layer:
+        case Dense() | Activation():
+            return (layer.source,)
+        case Add() | Concat():
+            return layer.sources
+        case _:
+            return ()
+
+
+def _require_source(place: str, source: object) -> None:
+    if not isinstance(source, str):
+        raise NetworkError(f"{place}: source is {source!r}; allowed: the name of a layer")
+
+
+def _source_tuple(place: str, sources: object) -> tuple[str, ...]:
+    if not isinstance(sources, (tuple, list)) or len(sources) < 2:
+        raise NetworkError(
+            f"{place}: sources are {sources!r}; allowed: a sequence of at least two layer names"
+        )
+    for source in sources:
+        _require_source(place, source)
+    return tuple(sources)

@@ -1,0 +1,256 @@
+"""A network: named layers on a directed acyclic graph, with one output and a loss."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from emulator.errors import FileFormatError, NetworkError, suggest
+from emulator.network import encoding, storage, topology
+from emulator.network.from_sklearn import mlp_arguments
+from emulator.network.layers import Activation, Dense, Input, Layer, Parameters, affine, layer_sources
+from emulator.network.losses import loss_function
+
+
+class Network:
+    """An immutable description of a directed acyclic graph of layers.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        In any order; kept in topological order, where the first given comes first if several could.
+    output : str, optional
+        Name of the output layer; by default the only layer that feeds no other.
+    loss : str
+        ``"mse"`` (half the sum of squares) or ``"softmax_cross_entropy"``.
+
+    Raises
+    ------
+    NetworkError
+        If the layers do not form a network: repeated names, unknown sources, loops, shapes that do not
+        match, no input, not exactly one output, layers that do not reach it; or if the loss is unknown.
+    """
+
+    def __init__(self, layers: Iterable[Layer], *, output: str | None = None, loss: str = "mse") -> None:
+        self._layers = topology.topological(topology.by_name(layers))
+        self._sizes = topology.layer_sizes(self._layers)
+        self._consumers = topology.consumers(self._layers)
+        self._output = topology.output_name(self._layers, output)
+        self._loss = loss_function(loss).name
+
+    @classmethod
+    def mlp(
+        cls,
+        weights: Sequence[ArrayLike],
+        biases: Sequence[ArrayLike | None] | None = None,
+        activations: str | Sequence[str] = "tanh",
+        loss: str = "mse",
+    ) -> Network:
+        """Build the chain ``x0, s1, x1, ..., sN, xN``: input, then dense ``s_k`` and activation ``x_k``.
+
+        Parameters
+        ----------
+        weights : sequence of array_like (n_k, n_{k-1})
+            One per dense layer, outputs by inputs.
+        biases : sequence of array_like (n_k,), optional
+            One per dense layer; None stands for zeros.
+        activations : str or sequence of str
+            One name for all hidden layers (the output is then the identity), or one name per dense layer.
+        loss : str
+            See `Network`.
+
+        Raises
+        ------
+        NetworkError
+            If the numbers of weights, biases and activations differ, or as for `Network`.
+        """
+        depth = len(weights)
+        if depth == 0:
+            raise NetworkError("an mlp got no weights; allowed: at least one")
+        biases = [None] * depth if biases is None else biases
+        names = (
+            [activations] * (depth - 1) + ["identity"] if isinstance(activations, str) else list(activations)
+        )
+        if len(biases) != depth:
+            raise NetworkError(f"an mlp got {len(biases)} biases; allowed: {depth}, one per weight")
+        if len(names) != depth:
+            raise NetworkError(
+                f"an mlp got {len(names)} activations; allowed: one name, or {depth}, one per weight"
+            )
+        dense = [affine(f"s{k + 1}", f"x{k}", weights[k], biases[k]) for k in range(depth)]
+        active = [Activation(f"x{k + 1}", f"s{k + 1}", names[k]) for k in range(depth)]
+        chain = itertools.chain.from_iterable(zip(dense, active, strict=True))
+        return cls([Input("x0", dense[0].weight.shape[1]), *chain], loss=loss)
+
+    @classmethod
+    def from_sklearn(cls, model: object) -> Network:
+        """Convert a fitted scikit-learn ``MLPClassifier`` or ``MLPRegressor``; layers are named as by `mlp`.
+
+        A classifier's outputs are logits in the order of ``model.classes_``, with loss
+        ``softmax_cross_entropy``. A binary classifier has one logit ``z``; it becomes the two logits
+        ``[0, z]``, whose softmax is exactly ``[1 - sigmoid(z), sigmoid(z)]``. A regressor has loss ``mse``.
+        The training penalty ``alpha`` is left out.
+
+        Raises
+        ------
+        NetworkError
+            If scikit-learn is missing, or the model is of another kind, unfitted, multilabel, or has
+            another loss.
+        """
+        return cls.mlp(*mlp_arguments(model))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """Read a network written by `save`.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is not such a file, or is damaged.
+        OSError
+            If the file cannot be opened.
+        """
+        stored = storage.read(Path(path))
+        try:
+            return cls(stored.layers, output=stored.output, loss=stored.loss)
+        except NetworkError as error:
+            raise FileFormatError(f"file '{os.fspath(path)}': {error}") from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to an ``.npz`` file at exactly `path`, which is replaced only once complete.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written to.
+        """
+        storage.write(Path(path), self._layers.values(), self._output, self._loss)
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """Layers by name, in topological order."""
+        return MappingProxyType(self._layers)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, in topological order."""
+        return tuple(name for name, layer in self._layers.items() if isinstance(layer, Input))
+
+    @property
+    def output(self) -> str:
+        """Name of the output layer."""
+        return self._output
+
+    @property
+    def loss(self) -> str:
+        """Name of the loss."""
+        return self._loss
+
+    @property
+    def parameters(self) -> dict[str, Parameters]:
+        """Weight and bias of each dense layer, by its name, in topological order."""
+        return {
+            name: Parameters(layer.weight, layer.bias)
+            for name, layer in self._layers.items()
+            if isinstance(layer, Dense)
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) of structure, order and parameters; equal in every process."""
+        return encoding.digest(self._layers.values(), self._output, self._loss)
+
+    def size(self, name: str) -> int:
+        """Return the number of components of a layer; raise `NetworkError` if there is no such layer."""
+        return self._sizes[self[name].name]
+
+    def sources(self, name: str) -> tuple[str, ...]:
+        """Return what feeds a layer, one name per port; raise `NetworkError` if there is no such layer."""
+        return layer_sources(self[name])
+
+    def consumers(self, name: str) -> tuple[str, ...]:
+        """Return what a layer feeds, each name once; raise `NetworkError` if there is no such layer."""
+        return self._consumers[self[name].name]
+
+    def with_parameters(self, parameters: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Network:
+        """Return this network with other weights and biases in the dense layers named.
+
+        Parameters
+        ----------
+        parameters : mapping of str to (weight (n_out, n_in), bias (n_out,))
+            Dense layers left out keep theirs.
+
+        Raises
+        ------
+        NetworkError
+            If a name is not that of a dense layer, or a shape or an entry is not allowed there.
+        """
+        layers = dict(self._layers)
+        known = self.parameters
+        for name, (weight, bias) in parameters.items():
+            if name not in known:
+                raise NetworkError(f"no dense layer {suggest(name, known)}")
+            layer = affine(name, layer_sources(layers[name])[0], weight, bias)
+            if layer.weight.shape != known[name].weight.shape:
+                found, allowed = layer.weight.shape, known[name].weight.shape
+                raise NetworkError(f"{layer.place}: weight has shape {found}; allowed: {allowed}")
+            layers[name] = layer
+        return Network(layers.values(), output=self._output, loss=self._loss)
+
+    def summary(self) -> str:
+        """Return a table of the layers as text."""
+        known = self.parameters
+        rows = [("layer", "kind", "sources", "size", "parameters")]
+        for name, layer in self._layers.items():
+            kind = layer.function if isinstance(layer, Activation) else type(layer).__name__.lower()
+            count = sum(array.size for array in known.get(name, ()))
+            rows.append(
+                (name, kind, ", ".join(layer_sources(layer)), str(self._sizes[name]), str(count or ""))
+            )
+        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        pads: list[Callable[[str, int], str]] = [str.ljust, str.ljust, str.ljust, str.rjust, str.rjust]
+        lines = [
+            "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        return "\n".join(
+            [*lines, f"output {self._output}, loss {self._loss}, {self._parameter_count} parameters"]
+        )
+
+    @property
+    def _parameter_count(self) -> int:
+        return sum(array.size for pair in self.parameters.values() for array in pair)
+
+    def __getitem__(self, name: str) -> Layer:
+        if not isinstance(name, str) or name not in self._layers:
+            raise NetworkError(f"no layer {suggest(name, self._layers)}")
+        return self._layers[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._layers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __eq__(self, other: object) -> bool:
+        return self.digest == other.digest if isinstance(other, Network) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Network, output=self._output, loss=self._loss), (tuple(self._layers.values()),)
+
+    def __repr__(self) -> str:
+        ports = ", ".join(f"{name} ({self._sizes[name]})" for name in (*self.inputs, self._output))
+        return f"Network({len(self)} layers, {ports}, {self._parameter_count} parameters, loss {self._loss})"

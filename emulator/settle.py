@@ -1,0 +1,197 @@
+"""Presenting data to a compiled substrate and waiting for the waves to settle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import metadata
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from emulator.engine import TARGETS, Plan, Recording, biases, lay_out, simulate, weights
+from emulator.errors import EngineError, suggest
+from emulator.graph import ScatteringGraph
+from emulator.measure.reference import reference
+from emulator.measure.readout import gradients, layer_values
+from emulator.measure.result import SettleResult, Traces
+from emulator.measure.settling import RESOLUTION, Verdict, judge
+from emulator.network import check_batch
+from emulator.network.batch import Inputs
+
+#: holds, in longest round trips, for a law whose settling time is not known in advance
+_PATIENCE = 10
+
+
+def settle(
+    graph: ScatteringGraph,
+    inputs: Inputs,
+    targets: ArrayLike | None = None,
+    *,
+    hold: float | None = None,
+    hold_seconds: float | None = None,
+    seed: int = 0,
+    target: str = "auto",
+    threshold: float = 0.0,
+    tolerance: float = 1e-3,
+    traces: bool = False,
+    diagnose: bool = True,
+    progress: Callable[[float], None] | None = None,
+) -> SettleResult:
+    """Present a batch to the substrate, one sample after another, without resetting it in between.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+        From `emulator.compile_network`.
+    inputs : (B, n) array, or mapping of input name to (B, n)
+    targets : (B, n_out), or class labels (B,) for cross-entropy; optional
+        Without targets the load is off: no costates, no gradients (inference).
+    hold : float, optional
+        How long each sample is presented, in transits (mean line delays), rounded up to whole steps. By default one step
+        longer than the longest round trip for a law that settles on arrival, ten times that otherwise.
+    hold_seconds : float, optional
+        The same in seconds.
+    seed : int
+        Root of every random draw of the run, each under its own name.
+    target : {"auto", "numpy", "cython", "standalone"}
+        brian2 target; by default numpy for short runs and a compiled, re-usable C++ program for long ones.
+    threshold : float
+        Send-on-change threshold `q`: a port emits when its wave has moved by at least this much. 0 is exact.
+    tolerance : float
+        Relative settling tolerance.
+    traces : bool
+        Record everything at every step (for pictures; memory grows with steps times neurons).
+    diagnose : bool
+        Look for the reason when samples do not settle (may take longer than the run).
+    progress : callable, optional
+        Called now and then with the fraction done.
+
+    Returns
+    -------
+    SettleResult
+
+    Raises
+    ------
+    NetworkError
+        If the data do not fit the network.
+    EngineError
+        For impossible settings.
+    """
+    steps = _hold_steps(graph, hold, hold_seconds)
+    _check(threshold, tolerance, seed, target)
+    data, wanted = check_batch(graph.network, inputs, targets)
+    begun = time.perf_counter()
+    layout = lay_out(graph)
+    samples = len(next(iter(data.values())))
+    plan = Plan(layout, graph.law, graph.loss, steps, samples, traces=traces)
+    load = np.zeros(layout.neurons)
+    load[layout.outputs] = wanted is not None
+    columns = [data[name] for name in graph.network.inputs]
+    feed = np.hstack([*columns, np.zeros((samples, len(layout.outputs))) if wanted is None else wanted])
+    values = {
+        "bias": biases(graph),
+        "load": load,
+        "slope": layout.slope,
+        "Z": np.full(layout.neurons, graph.law.impedance),
+        "q": max(threshold, _SMALLEST),
+        "resolution": tolerance * RESOLUTION,
+        "w": weights(graph, layout),
+        "line_delay": layout.tap_delay - 1.0,
+        "delay_forward": layout.delay_forward - 1.0,
+        "delay_backward": layout.delay_backward - 1.0,
+        **graph.law.parameters,
+    }
+    laid_out = time.perf_counter()
+    recording = simulate(plan, values, feed, target, progress)
+    simulated = time.perf_counter()
+    verdict = judge(graph, layout, recording, steps, tolerance, threshold)
+    states, costates = layer_values(graph, layout, recording)
+    products = gradients(graph, layout, recording) if wanted is not None else {}
+    reason = None
+    if diagnose and not verdict.settled.all():
+        reason = _reason(graph, verdict, data, wanted, steps, tolerance)
+    times = {**recording.times, "layout": laid_out - begun, "readout": time.perf_counter() - simulated}
+    return SettleResult(
+        graph=graph,
+        hold=steps,
+        held_states=states,
+        held_costates=costates if wanted is not None else {},
+        held_gradients=products,
+        settled=verdict.settled,
+        settling_steps=verdict.steps,
+        residual=verdict.residual,
+        events=recording.sent @ layout.lines_of_port.astype(np.int64),
+        reflected_power=recording.power if recording.power is not None else np.zeros(0),
+        reason=reason,
+        tolerance=tolerance,
+        threshold=threshold,
+        target=recording.target,
+        seeds={"run": seed, "hardware": graph.seed},
+        versions=versions(),
+        times=times,
+        traces=_traces(recording, layout.neurons) if traces else None,
+    )
+
+
+def hold_steps(graph: ScatteringGraph) -> int:
+    """The default hold of a graph, in steps."""
+    arrival = graph.longest_round_trip + 1
+    return arrival if graph.law.settles_on_arrival else _PATIENCE * arrival
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that compute a result."""
+    return {name: metadata.version(name) for name in ("backwave", "brian2", "numpy", "scipy")}
+
+
+#: below every amplitude that matters, above what fast floating-point modes flush to zero
+_SMALLEST = 1e-300
+
+
+def _hold_steps(graph: ScatteringGraph, hold: float | None, hold_seconds: float | None) -> int:
+    if hold is not None and hold_seconds is not None:
+        raise EngineError("hold and hold_seconds are both given; allowed: one of them")
+    for name, value, unit in (("hold", hold, graph.transit), ("hold_seconds", hold_seconds, 1 / graph.step)):
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value <= 0:
+            raise EngineError(f"{name} is {value!r}; allowed: a finite number above 0")
+        return max(1, int(np.ceil(value * unit - 1e-9)))
+    return hold_steps(graph)
+
+
+def _check(threshold: float, tolerance: float, seed: int, target: str) -> None:
+    if not np.isfinite(threshold) or threshold < 0:
+        raise EngineError(f"threshold is {threshold!r}; allowed: a finite number, at least 0")
+    if not np.isfinite(tolerance) or not 0 < tolerance < 1:
+        raise EngineError(f"tolerance is {tolerance!r}; allowed: above 0 and below 1")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise EngineError(f"seed is {seed!r}; allowed: whole numbers from 0")
+    if target not in TARGETS:
+        raise EngineError(f"unknown target {suggest(target, TARGETS)}")
+
+
+def _reason(
+    graph: ScatteringGraph,
+    verdict: Verdict,
+    data: dict[str, np.ndarray],
+    wanted: np.ndarray | None,
+    steps: int,
+    tolerance: float,
+) -> str:
+    """Why the first sample that did not settle did not."""
+    from emulator.measure.diagnose import why_not_settled
+
+    first = int(np.flatnonzero(~verdict.settled)[0])
+    missed = f"{(~verdict.settled).sum()} of {len(verdict.settled)} samples did not settle (first: sample {first})"
+    blown = "" if verdict.finite.all() else "; waves grew beyond all numbers"
+    one = {name: rows[first : first + 1] for name, rows in data.items()}
+    point = reference(graph.network, one, None if wanted is None else wanted[first : first + 1])
+    return f"{missed}{blown}: {why_not_settled(graph, point, hold=steps, tolerance=tolerance)}"
+
+
+def _traces(recording: Recording, count: int) -> Traces:
+    if recording.trace_u is None or recording.trace_lam is None or recording.emitted is None:
+        raise EngineError("the recording has no traces; allowed: a plan with traces=True")
+    return Traces(recording.trace_u[:, :count], recording.trace_lam, **recording.emitted)

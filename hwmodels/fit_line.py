@@ -1,0 +1,184 @@
+"""Fit of a two-port measurement (Touchstone ``.s2p``) to a line of the hardware model.
+
+The model is a uniform line of real characteristic impedance Z, attenuation A at rest, delay tau and one pole
+at the bandwidth B: its propagation factor is ``P(f) = A exp(-2 pi i f tau) / (1 + i f / B)``, and seen from
+ports of resistance R with ``rho = (Z - R) / (Z + R)``
+
+    S11 = S22 = rho (1 - P^2) / (1 - rho^2 P^2)        S12 = S21 = P (1 - rho^2) / (1 - rho^2 P^2)
+
+(D. M. Pozar, Microwave Engineering, section 2.3 and chapter 4). All four parameters are fitted at once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import least_squares
+
+from hwmodels.errors import HardwareError
+from hwmodels.fit_report import FitReport
+from hwmodels.model import HardwareModel
+
+Complex = npt.NDArray[np.complex128]
+Array = npt.NDArray[np.float64]
+
+MIN_POINTS = 10
+"""Smallest number of frequencies that is fitted."""
+MIN_R2 = 0.95
+"""A fit worse than this is refused."""
+
+_GAIN_TOLERANCE = 1e-3
+_UNLIMITED = 30.0
+"""A pole this many times above the highest frequency is not resolved: the bandwidth is left unlimited."""
+
+
+def fit_line(path: str | Path, name: str | None = None) -> FitReport:
+    """Fit line delay, attenuation, bandwidth and impedance to a Touchstone file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A two-port file, ``.s2p``.
+    name : str, optional
+        Name of the resulting model; by default that of the file.
+
+    Raises
+    ------
+    HardwareError
+        If scikit-rf is not installed; if the file is corrupt, has not two ports, too few or unfit points; if
+        the device is active or not reciprocal; or if the line model does not describe it.
+    """
+    file = Path(path).name
+    frequency, scattering, resistance = _read(Path(path))
+    _check(file, frequency, scattering)
+    solution = _solve(frequency, scattering, resistance)
+    fitted = scattering_parameters(frequency, resistance, *solution)
+    residual = scattering - fitted
+    spread = float(np.sum(np.abs(scattering - scattering.mean(axis=0)) ** 2))
+    r2 = 1 - float(np.sum(np.abs(residual) ** 2)) / spread if spread else 0.0
+    if r2 < MIN_R2:
+        problem = f"the line model explains only R2 = {r2:.3f} of the data, allowed: at least {MIN_R2}"
+        raise HardwareError(file, problem)
+    impedance, attenuation, delay, bandwidth = solution
+    limited = bandwidth < _UNLIMITED * frequency[-1]
+    fields = {
+        "delay_forward": {"kind": "constant", "value": delay},
+        "attenuation_forward": min(attenuation, 1.0),
+        "impedance": impedance,
+        **({"bandwidth": bandwidth} if limited else {}),
+    }
+    source = {
+        "text": f"fit to {file}",
+        "status": "measured",
+        "note": f"{len(frequency)} points up to {frequency[-1]:.4g} Hz, R2 = {r2:.5f}",
+    }
+    model = HardwareModel.from_dict(
+        {
+            "name": name or Path(path).stem,
+            "description": f"Line fitted to {file}.",
+            "lines": fields,
+            "sources": {f"lines.{field}": source for field in fields},
+        }
+    )
+    names = ("impedance_ohm", "attenuation", "delay_s", "bandwidth_Hz")
+    parameters = dict(zip(names, solution, strict=True))
+    if not limited:
+        del parameters["bandwidth_Hz"]
+    rms = float(np.sqrt(np.mean(np.abs(residual) ** 2)))
+    return FitReport(file, len(frequency), r2, rms, "1", parameters, model)
+
+
+def scattering_parameters(
+    frequency: Array, resistance: float, impedance: float, attenuation: float, delay: float, bandwidth: float
+) -> Complex:
+    """Scattering matrices ``S[f, out, in]`` of the line model, shape (n, 2, 2)."""
+    factor = attenuation * np.exp(-2j * np.pi * frequency * delay) / (1 + 1j * frequency / bandwidth)
+    rho = (impedance - resistance) / (impedance + resistance)
+    below = 1 - rho**2 * factor**2
+    reflected, passed = rho * (1 - factor**2) / below, factor * (1 - rho**2) / below
+    return np.stack([np.stack([reflected, passed], -1), np.stack([passed, reflected], -1)], -2)
+
+
+def _read(path: Path) -> tuple[Array, Complex, float]:
+    """Frequencies [Hz], scattering matrices and port resistance [ohm]."""
+    try:
+        import skrf
+    except ImportError:
+        problem = "reading Touchstone files needs scikit-rf: install the extra 'touchstone'"
+        raise HardwareError(path.name, problem) from None
+    if not path.is_file():
+        raise HardwareError(path.name, "no such file")
+    network: Any
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what scikit-rf warns of is checked below
+            network = skrf.Network(str(path))
+        frequency = np.asarray(network.f, dtype=np.float64)
+        scattering = np.asarray(network.s, dtype=np.complex128)
+        ports = np.asarray(network.z0, dtype=np.complex128)
+    except Exception as error:  # a foreign parser on a foreign file: any failure means the file is corrupt
+        raise HardwareError(path.name, f"is no readable Touchstone file: {error}") from None
+    if network.noisy:
+        problem = "frequencies fall back within the file, or it holds noise parameters"
+        raise HardwareError(path.name, f"{problem}, allowed: scattering parameters at rising frequencies")
+    if scattering.shape[1:] != (2, 2):
+        raise HardwareError(path.name, f"has {scattering.shape[1]} port(s), allowed: 2 (a .s2p file)")
+    if len(frequency) < MIN_POINTS:
+        raise HardwareError(path.name, f"has {len(frequency)} points, allowed: at least {MIN_POINTS}")
+    resistance = ports.flat[0]
+    if np.any(ports != resistance) or resistance.imag or not resistance.real > 0:
+        raise HardwareError(path.name, "reference impedances must be one positive resistance at all ports")
+    return frequency, scattering, float(resistance.real)
+
+
+def _check(file: str, frequency: Array, scattering: Complex) -> None:
+    """Refuse data that are no line's."""
+    if not (np.all(np.isfinite(frequency)) and np.all(np.isfinite(scattering))):
+        raise HardwareError(file, "contains NaN or infinite values")
+    if np.any(np.diff(frequency) <= 0) or frequency[0] < 0:
+        raise HardwareError(file, "frequencies must be at least 0 Hz and rise from row to row")
+    largest = np.linalg.svd(scattering, compute_uv=False)[:, 0]
+    worst = int(np.argmax(largest))
+    if largest[worst] > 1 + _GAIN_TOLERANCE:
+        problem = f"is active at {frequency[worst]:.4g} Hz (largest singular value {largest[worst]:.4f})"
+        raise HardwareError(file, f"{problem}, allowed: a passive line, at most 1")
+    gap = float(np.max(np.abs(scattering[:, 0, 1] - scattering[:, 1, 0])))
+    if gap > 0.05:
+        raise HardwareError(
+            file, f"is not reciprocal (S12 and S21 differ by {gap:.3f}), allowed: at most 0.05"
+        )
+
+
+def _solve(frequency: Array, scattering: Complex, resistance: float) -> tuple[float, float, float, float]:
+    """Least-squares impedance, attenuation, delay and bandwidth."""
+    top = float(frequency[-1])
+    slope = np.polyfit(frequency, np.unwrap(np.angle(scattering[:, 1, 0])), 1)[0]
+    delay = max(-float(slope) / (2 * np.pi), 1e-3 / top)
+    attenuation = float(np.clip(np.max(np.abs(scattering[:, 1, 0])), 1e-6, 1.0))
+    impedance = _impedance(scattering, resistance)
+
+    def solution(x: Array) -> tuple[float, float, float, float]:
+        scaled = np.exp(x)
+        return impedance * scaled[0], attenuation * scaled[1], delay * scaled[2], top * scaled[3]
+
+    def residual(x: Array) -> Array:
+        gap = (scattering_parameters(frequency, resistance, *solution(x)) - scattering).ravel()
+        return np.concatenate([gap.real, gap.imag])
+
+    starts = [np.array([0.0, 0.0, 0.0, np.log(pole)]) for pole in (0.5, 2.0, 100.0)]
+    limits = ([-5.0, -5.0, -2.0, -5.0], [5.0, 5.0, 2.0, 10.0])
+    fits = [least_squares(residual, start, bounds=limits, x_scale="jac") for start in starts]
+    return solution(min(fits, key=lambda fit: float(fit.cost)).x)
+
+
+def _impedance(scattering: Complex, resistance: float) -> float:
+    """Median characteristic impedance over frequency, from the chain parameters B and C."""
+    s11, s12, s21, s22 = (scattering[:, out, into] for out, into in ((0, 0), (0, 1), (1, 0), (1, 1)))
+    above = (1 + s11) * (1 + s22) - s12 * s21
+    below = (1 - s11) * (1 - s22) - s12 * s21
+    ratio = np.sqrt(above / np.where(np.abs(below) > 1e-9, below, 1e-9)).real
+    return resistance * max(float(np.median(ratio)), 1e-3)

@@ -1,0 +1,92 @@
+"""Network files: round trips, atomic writing, size limits."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emulator.network import Activation, Concat, Dense, Input, Network
+from tests.graphs import networks
+
+
+@pytest.fixture
+def net() -> Network:
+    return Network.mlp([np.arange(6.0).reshape(2, 3) / 7.0], [[0.1, -0.2]], loss="softmax_cross_entropy")
+
+
+@settings(max_examples=20, deadline=None)
+@given(net=networks())
+def test_round_trip(tmp_path_factory: pytest.TempPathFactory, net: Network) -> None:
+    path = tmp_path_factory.mktemp("store") / "net.npz"
+    net.save(path)
+    loaded = Network.load(path)
+    assert loaded == net
+    assert list(loaded) == list(net)
+    assert loaded.layers == net.layers
+
+
+@settings(max_examples=40, deadline=None)
+@given(names=st.lists(st.text(min_size=1), min_size=4, max_size=4, unique=True))
+def test_any_name_survives(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
+    x, s, a, y = names
+    layers = [Input(x, 2), Dense(s, x, np.eye(2), np.ones(2)), Activation(a, s, "leaky_relu", 0.3)]
+    net = Network([*layers, Concat(y, (a, x))])
+    path = tmp_path_factory.mktemp("store") / "net.npz"
+    net.save(path)
+    assert Network.load(path) == net
+    assert sorted(zipfile.ZipFile(path).namelist()) == ["array_0.npy", "array_1.npy", "header.npy"]
+
+
+@pytest.mark.parametrize("name", ["header", "array_0", "../../x", "a\0b", "\ud800", "schön ☃", "kind"])
+def test_awkward_names(tmp_path: Path, name: str) -> None:
+    net = Network([Input(name, 1), Dense("y", name, np.ones((2, 1)), np.zeros(2))])
+    net.save(tmp_path / "net.npz")
+    assert Network.load(tmp_path / "net.npz") == net
+
+
+def test_numpy_reads_the_file_without_pickle(tmp_path: Path, net: Network) -> None:
+    net.save(tmp_path / "net.npz")
+    with np.load(tmp_path / "net.npz", allow_pickle=False) as members:
+        header = json.loads(members["header"].tobytes())
+        np.testing.assert_array_equal(members["array_0"], net.parameters["s1"].weight)
+    assert header["version"] == 1
+    assert header["layers"][1]["weight"] == {"array": 0, "shape": [2, 3]}
+
+
+def test_path_is_taken_as_given(tmp_path: Path, net: Network) -> None:
+    net.save(str(tmp_path / "net.model"))
+    assert Network.load(str(tmp_path / "net.model")) == net
+    assert os.listdir(tmp_path) == ["net.model"]
+
+
+def test_failed_save_keeps_the_old_file(
+    tmp_path: Path, net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "net.npz"
+    net.save(path)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez", fail)
+    with pytest.raises(OSError, match="disk full"):
+        Network.mlp([np.ones((1, 1))]).save(path)
+    assert os.listdir(tmp_path) == ["net.npz"]
+    assert Network.load(path) == net
+
+
+def test_save_overwrites(tmp_path: Path, net: Network) -> None:
+    path = tmp_path / "net.npz"
+    Network.mlp([np.ones((1, 1))]).save(path)
+    net.save(path)
+    assert Network.load(path) == net
+
+
+def test_missing_file_stays_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Network.load(tmp_path / "none.npz")
