@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from emulator.engine import TARGETS, Plan, Recording, biases, lay_out, simulate, weights
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
-from emulator.measure.reference import reference
 from emulator.measure.readout import gradients, layer_values
+from emulator.measure.reference import reference
 from emulator.measure.result import SettleResult, Traces
 from emulator.measure.settling import RESOLUTION, Verdict, judge
 from emulator.network import check_batch
@@ -48,8 +48,8 @@ def settle(
     targets : (B, n_out), or class labels (B,) for cross-entropy; optional
         Without targets the load is off: no costates, no gradients (inference).
     hold : float, optional
-        How long each sample is presented, in transits (mean line delays), rounded up to whole steps. By default one step
-        longer than the longest round trip for a law that settles on arrival, ten times that otherwise.
+        How long each sample is presented, in transits (mean line delays), rounded up to whole steps. By default one
+        step longer than the longest round trip for a law that settles on arrival, ten times that otherwise.
     hold_seconds : float, optional
         The same in seconds.
     seed : int
@@ -89,7 +89,7 @@ def settle(
     load[layout.outputs] = wanted is not None
     columns = [data[name] for name in graph.network.inputs]
     feed = np.hstack([*columns, np.zeros((samples, len(layout.outputs))) if wanted is None else wanted])
-    values = {
+    values: dict[str, np.ndarray | float] = {
         "bias": biases(graph),
         "load": load,
         "slope": layout.slope,

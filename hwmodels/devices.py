@@ -82,9 +82,7 @@ class DeviceArray:
         return np.where(g > 0, present * relative, 0.0)
 
 
-def program(
-    law: Weights, weights: npt.ArrayLike, root_seed: int, name: str, w_max: float | None = None
-) -> DeviceArray:
+def program(law: Weights, weights: npt.ArrayLike, root_seed: int, name: str, w_max: float | None = None) -> DeviceArray:
     """Program a weight matrix into devices.
 
     Parameters

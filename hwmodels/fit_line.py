@@ -39,6 +39,8 @@ _UNLIMITED = 30.0
 def fit_line(path: str | Path, name: str | None = None) -> FitReport:
     """Fit line delay, attenuation, bandwidth and impedance to a Touchstone file.
 
+    The delay is unique only if frequencies are closer than half its reciprocal (1 ns: below 500 MHz).
+
     Parameters
     ----------
     path : str or Path
@@ -148,9 +150,7 @@ def _check(file: str, frequency: Array, scattering: Complex) -> None:
         raise HardwareError(file, f"{problem}, allowed: a passive line, at most 1")
     gap = float(np.max(np.abs(scattering[:, 0, 1] - scattering[:, 1, 0])))
     if gap > 0.05:
-        raise HardwareError(
-            file, f"is not reciprocal (S12 and S21 differ by {gap:.3f}), allowed: at most 0.05"
-        )
+        raise HardwareError(file, f"is not reciprocal (S12 and S21 differ by {gap:.3f}), allowed: at most 0.05")
 
 
 def _solve(frequency: Array, scattering: Complex, resistance: float) -> tuple[float, float, float, float]:

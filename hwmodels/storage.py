@@ -56,11 +56,7 @@ def table(section: Section, complete: bool = False) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
-        if (
-            complete
-            or name == "kind"
-            or (value is not None and value != field.get_default(call_default_factory=True))
-        ):
+        if complete or name == "kind" or (value is not None and value != field.get_default(call_default_factory=True)):
             data[name] = _plain(value, complete)
     return data
 

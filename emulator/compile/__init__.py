@@ -82,18 +82,20 @@ def compile_network(
     if not isinstance(model, HardwareModel):
         raise CompileError(f"hardware is a {type(hardware).__name__}; allowed: a HardwareModel or a preset's name")
     model.require_complete()
+    interval = model.clock.node_update_interval
+    if interval is None:
+        raise CompileError("hardware: clock.node_update_interval is missing; allowed: a time above 0 s")
     if loss != network.loss:
         network = Network(network.layers.values(), output=network.output, loss=loss)
-    draft = Draft(network, model, law, loss, wiring, seed, rounding)
+    draft = Draft(network, model, interval, law, loss, wiring, seed, rounding)
     for step in PASSES:
         step(draft)
         check_draft(draft, after=step.__name__)
     return ScatteringGraph(
         **{f.name: getattr(draft, f.name) for f in dataclasses.fields(draft) if f.name in _SHARED},
-        step=model.clock.node_update_interval,
         sites=tuple(draft.sites),
         notes=tuple(draft.notes),
     )
 
 
-_SHARED = {"nx", "network", "law", "loss", "wiring", "hardware", "seed", "layer_sites"}
+_SHARED = {"nx", "network", "law", "loss", "wiring", "hardware", "step", "seed", "layer_sites"}

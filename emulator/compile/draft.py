@@ -19,6 +19,7 @@ class Draft:
 
     network: Network
     hardware: HardwareModel
+    step: float
     law: NodeLaw
     loss: str
     wiring: Literal["tile", "synapse"]

@@ -50,10 +50,7 @@ def lay_lines(draft: Draft) -> None:
 
 def assign_delays(draft: Draft) -> None:
     """Draw every line's delay from the hardware model, each bundle from its own named seed, in whole steps."""
-    step = draft.hardware.clock.node_update_interval
-    if step is None:
-        raise CompileError("hardware: clock.node_update_interval is missing; allowed: a time above 0 s")
-    worst = 0.0
+    step, worst = draft.step, 0.0
     for bundle in draft.bundles():
         if not bundle.is_line:
             continue

@@ -1,7 +1,7 @@
 """Code that runs for the elements that emitted an event, and index references between groups.
 
-brian2 allows one `run_on_event` block per event; latching a payload and advancing the ring that holds it must be two, since
-an index may not change in the block that writes through it.
+brian2 allows one `run_on_event` block per event; latching a payload and advancing the ring that holds it must be two,
+since an index may not change in the block that writes through it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A scattering graph as flat arrays: neurons, ports, lines and synapses, ready for brian2.
 
-Neuron `i` has two ports: port `i`, from which its state `x` leaves and where costates arrive, and port ``N + i``, from which
-the costate `mu` of its pre-activation leaves and where weighted states arrive.
+Neuron `i` has two ports: port `i`, from which its state `x` leaves and where costates arrive, and port ``N + i``, from
+which the costate `mu` of its pre-activation leaves and where weighted states arrive.
 """
 
 from __future__ import annotations

@@ -76,7 +76,15 @@ class Plan:
         digest = hashlib.sha256()
         layout = self.layout
         text = [brian2.__version__, FORMAT, *self.update, *self.used, *sorted(self.law.parameters)]
-        sizes = [layout.neurons, layout.ring_depth, layout.tile, self.hold, self.samples, self.probe, self.traces]
+        sizes = [
+            layout.neurons,
+            layout.ring_depth,
+            layout.tile,
+            self.hold,
+            self.samples,
+            self.probe,
+            self.traces,
+        ]
         digest.update("\0".join([*text, *map(str, sizes)]).encode())
         for array in (
             self.activation, layout.inputs, layout.outputs, layout.tap_port,

@@ -45,7 +45,10 @@ def run(
         fabric.set_delays()
         kwargs = {}
         if report is not None:
-            kwargs = {"report": lambda elapsed, done, start, duration: report(float(done)), "report_period": 1 * second}
+            kwargs = {
+                "report": lambda elapsed, done, start, duration: report(float(done)),
+                "report_period": 1 * second,
+            }
         fabric.network.run(0 * second)
         ready = time.perf_counter()
         fabric.network.run(plan.steps * STEP * second, **kwargs)
@@ -58,7 +61,9 @@ def run(
 def quiet_brian() -> Iterator[None]:
     """Keep brian2's advice on code generation to the log; an engine run is not the place for it."""
     if type(get_device()).__name__ != "RuntimeDevice":
-        raise EngineError("brian2 is set to a device of another simulation in this process; allowed: brian2's runtime device")
+        raise EngineError(
+            "brian2 is set to a device of another simulation in this process; allowed: brian2's runtime device"
+        )
     with catch_logs():
         yield
 

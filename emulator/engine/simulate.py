@@ -100,7 +100,13 @@ def _collect(plan: Plan, outputs: dict[str, np.ndarray], times: dict[str, float]
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
     moved = emitted = None
     if plan.probe:
-        moved = _until(steps, neuron=outputs["moved.i"], t=outputs["moved.t"], x=outputs["moved.x"], lam=outputs["moved.lam"])
+        moved = _until(
+            steps,
+            neuron=outputs["moved.i"],
+            t=outputs["moved.t"],
+            x=outputs["moved.x"],
+            lam=outputs["moved.lam"],
+        )
     if plan.traces:
         emitted = _until(steps, port=outputs["emitted.i"], t=outputs["emitted.t"], amplitude=outputs["emitted.u"])
     return Recording(

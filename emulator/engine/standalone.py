@@ -1,7 +1,7 @@
 """Compiling a plan to a C++ program once, and running that program again with other numbers.
 
-A compiled program is a directory with the binary, the arrays that describe its structure, and a manifest that says which
-command-line arguments and result files stand for what. It needs no Python state, so any process can run it.
+A compiled program is a directory with the binary, the arrays that describe its structure, and a manifest that says
+which command-line arguments and result files stand for what. It needs no Python state, so any process can run it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,12 @@ class Program:
 
     def _execute(self, arguments: list[str]) -> None:
         process = subprocess.run(
-            ["./main", *arguments], cwd=self.directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            ["./main", *arguments],
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if process.returncode or "rror" in process.stderr:
             raise EngineError(
@@ -101,7 +106,7 @@ def program(plan: Plan) -> Program:
     try:
         _compile(plan, scratch)
         try:
-            os.replace(scratch, place)
+            scratch.replace(place)
         except OSError:  # another process was faster: its program is the same
             if not (place / _MANIFEST).exists():
                 raise
@@ -113,7 +118,9 @@ def program(plan: Plan) -> Program:
 
 def _compile(plan: Plan, directory: Path) -> None:
     if shutil.which("g++") is None and "CXX" not in os.environ:
-        raise EngineError("target standalone needs a C++ compiler and found none; allowed: install g++, or target='numpy'")
+        raise EngineError(
+            "target standalone needs a C++ compiler and found none; allowed: install g++, or target='numpy'"
+        )
     feed = np.zeros((plan.samples, len(plan.layout.inputs) + len(plan.layout.outputs)))
     with quiet_brian():
         previous = get_device()

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 class NodeLaw(ABC):
     """How a node updates its state and costate from what has arrived.
 
-    A law is two lines of update code in brian2's expression language, evaluated for every neuron once a step, first the
-    state, then the costate (which sees the new state). They may use
+    A law is two lines of update code in brian2's expression language, evaluated for every neuron once a step, first
+    the state, then the costate (which sees the new state). They may use
 
     ======== =====================================================================================
     `x`      state; assigned by `state_update`
@@ -22,8 +22,8 @@ class NodeLaw(ABC):
     `Z`      characteristic impedance of the node
     ======== =====================================================================================
 
-    and the names in `parameters`. Sources are clamped by the engine whatever the law. To add a law, subclass this, or pass
-    a ready-made instance of your own class to `emulator.compile_network`.
+    and the names in `parameters`. Sources are clamped by the engine whatever the law. To add a law, subclass this, or
+    pass a ready-made instance of your own class to `emulator.compile_network`.
     """
 
     #: name used in scenarios, tables and results

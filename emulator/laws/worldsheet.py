@@ -5,10 +5,10 @@ At each update a node with forward proposal `F` and backward proposal `B` does
     x   <- x   - beta (x - F)   + gamma Z (lam - B)
     lam <- lam - beta (lam - B) - (gamma / Z) (x - F)        with the new x
 
-In the complex wave ``zeta = x / sqrt(Z) + i sqrt(Z) lam`` (without re-using the new `x`) that is one multiplication of the
-residual by ``beta + i gamma``: `beta` dissipates, `gamma` scatters. With ``beta = 1, gamma = 0`` nothing is reflected: the
-matched law, pipelined backpropagation. The law is the node-wise form of the wave equations of Pehle and Slotine
-(arXiv:2602.10461); `THEORY.md` beside this file derives it.
+In the complex wave ``zeta = x / sqrt(Z) + i sqrt(Z) lam`` (without re-using the new `x`) that is one multiplication of
+the residual by ``beta + i gamma``: `beta` dissipates, `gamma` scatters. With ``beta = 1, gamma = 0`` nothing is
+reflected: the matched law, pipelined backpropagation. The law is the node-wise form of the wave equations of Pehle and
+Slotine (arXiv:2602.10461); `THEORY.md` beside this file derives it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Worldsheet(NodeLaw):
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise CompileError(f"law {self.name}: {field} is {value!r}; allowed: a finite number")
             if not low <= value <= high or (field == "impedance" and value == 0):
-                allowed = "above 0" if field == "impedance" else f"{low:g} to {high:g}" if high < math.inf else "at least 0"
+                allowed = (
+                    "above 0" if field == "impedance" else f"{low:g} to {high:g}" if high < math.inf else "at least 0"
+                )
                 raise CompileError(f"law {self.name}: {field} is {value!r}; allowed: {allowed}")
             object.__setattr__(self, field, float(value))
 
@@ -76,7 +78,7 @@ class Worldsheet(NodeLaw):
         return self.beta == 1.0 and self.gamma == 0.0
 
     def warnings(self) -> tuple[str, ...]:
-        """Node-wise limits: a lone node is stable only if ``gamma < 2 - beta``; with delays ``beta`` must be above 0."""
+        """Limits of a lone node: stable only if ``gamma < 2 - beta``; with line delays ``beta`` must be above 0."""
         if self.beta == 0:
             return ("beta = 0 dissipates nothing: with line delays it is unstable at every gamma; raise beta",)
         if self.gamma >= 2 - self.beta:

@@ -10,11 +10,13 @@ from emulator.measure.result import Floats
 from emulator.network import Dense, Gradient
 
 
-def layer_values(graph: ScatteringGraph, layout: Layout, recording: Recording) -> tuple[dict[str, Floats], dict[str, Floats]]:
+def layer_values(
+    graph: ScatteringGraph, layout: Layout, recording: Recording
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """State and costate of every layer at the end of each hold, (B, n) each.
 
-    A fused dense or adding layer is the pre-activation of its neurons. A concatenation has no neurons: its state is that of
-    its parts, its costate what its readers send back.
+    A fused dense or adding layer is the pre-activation of its neurons. A concatenation has no neurons: its state is
+    that of its parts, its costate what its readers send back.
     """
     count = layout.neurons
     x, mu = recording.u[:, :count], recording.u[:, count:]
@@ -72,5 +74,6 @@ def gradients(graph: ScatteringGraph, layout: Layout, recording: Recording) -> d
             product = flat.reshape(len(block.rows), len(block.columns)).T
         parts.setdefault(block.layer, []).append(product / samples)
     return {
-        layer: Gradient(np.hstack(blocks), mu[:, graph.layer_neurons(layer)].mean(axis=0)) for layer, blocks in parts.items()
+        layer: Gradient(np.hstack(blocks), mu[:, graph.layer_neurons(layer)].mean(axis=0))
+        for layer, blocks in parts.items()
     }

@@ -39,8 +39,9 @@ class Traces:
 class SettleResult:
     """Outcome of presenting B samples to a substrate.
 
-    Numbers of a sample that did not settle are NaN in `states`, `costates` and `gradients`: they would not be a forward or
-    backward pass. What the substrate held at the end of the hold all the same is in `held_states` and `held_costates`.
+    Numbers of a sample that did not settle are NaN in `states`, `costates` and `gradients`: they would not be a
+    forward or backward pass. What the substrate held at the end of the hold all the same is in `held_states` and
+    `held_costates`.
 
     Parameters
     ----------
@@ -139,8 +140,8 @@ class SettleResult:
         Returns
         -------
         dict
-            ``state`` and ``costate``: largest absolute error over layers; ``gradient``: error norm over the norm of the
-            gradient; ``gradient_cosine``. NaN where nothing settled or the run had no targets.
+            ``state`` and ``costate``: largest absolute error over layers; ``gradient``: error norm over the norm of
+            the gradient; ``gradient_cosine``. NaN where nothing settled or the run had no targets.
         """
         good = self.settled
         worst = {"state": math.nan, "costate": math.nan, "gradient": math.nan, "gradient_cosine": math.nan}
@@ -171,7 +172,11 @@ class SettleResult:
             "settled": int(self.settled.sum()),
             "tolerance": self.tolerance,
             "threshold": self.threshold,
-            "hold": {"steps": self.hold, "seconds": self.hold * graph.step, "transits": self.hold / graph.transit},
+            "hold": {
+                "steps": self.hold,
+                "seconds": self.hold * graph.step,
+                "transits": self.hold / graph.transit,
+            },
             "settling_seconds": [None if math.isnan(t) else float(t) for t in self.settling_time],
             "settling_transits": [None if math.isnan(t) else float(t) for t in self.settling_transits],
             "events": [int(n) for n in self.events],

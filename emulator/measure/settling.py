@@ -1,8 +1,9 @@
 """Did it settle, and when: decided from the substrate's own data alone.
 
-A sample has settled at T if from T to the end of its hold every state and costate stays within `tolerance` times the largest
-magnitude in its row of neurons of its end-of-hold value; and at the end every node's residuals are below the same bound, and
-what each port sent since it came within its band has landed (T plus its longest line delay is inside the hold).
+A sample has settled at T if from T to the end of its hold every state and costate stays within `tolerance` times the
+largest magnitude in its row of neurons of its end-of-hold value; and at the end every node's residuals are below the
+same bound, and what each port sent since it came within its band has landed (T plus its longest line delay is inside
+the hold).
 """
 
 from __future__ import annotations
@@ -44,14 +45,18 @@ class Verdict:
     costate_steps: np.ndarray
 
 
-def judge(graph: ScatteringGraph, layout: Layout, recording: Recording, hold: int, tolerance: float, q: float) -> Verdict:
+def judge(
+    graph: ScatteringGraph, layout: Layout, recording: Recording, hold: int, tolerance: float, q: float
+) -> Verdict:
     """Judge every sample of a recording made with the probe on."""
     count = layout.neurons
     x, lam = recording.u[:, :count], recording.lam
     starts = [site.start for site in graph.sites]
     sizes = [site.size for site in graph.sites]
     with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.isfinite(recording.u).all(axis=1) & np.isfinite(recording.v).all(axis=1) & np.isfinite(lam).all(axis=1)
+        finite = (
+            np.isfinite(recording.u).all(axis=1) & np.isfinite(recording.v).all(axis=1) & np.isfinite(lam).all(axis=1)
+        )
         state_scale = np.repeat(np.maximum.reduceat(np.abs(x), starts, axis=1), sizes, axis=1)
         costate_scale = np.repeat(np.maximum.reduceat(np.abs(lam), starts, axis=1), sizes, axis=1)
         state_band = np.maximum(tolerance * state_scale, max(q, _TINY))

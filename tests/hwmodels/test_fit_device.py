@@ -30,9 +30,7 @@ def test_known_parameters_are_recovered(tmp_path):
     report = fit_device(write(tmp_path / "lab.csv", measure()))
     weights = report.model.weights
     for g, four_sigma in ((0.1, 0.17), (0.4, 0.06), (0.7, 0.06), (1.0, 0.17)):
-        assert weights.programming.sigma(g * 25e-6) == pytest.approx(
-            np.polyval(SIGMA[::-1], g), rel=four_sigma
-        )
+        assert weights.programming.sigma(g * 25e-6) == pytest.approx(np.polyval(SIGMA[::-1], g), rel=four_sigma)
     assert report.parameters["nu_slope"] == pytest.approx(-0.015, abs=0.001)
     assert report.parameters["nu_intercept"] == pytest.approx(0.03, abs=0.001)
     assert report.parameters["nu_std"] == pytest.approx(0.01, rel=0.05)
@@ -42,9 +40,7 @@ def test_known_parameters_are_recovered(tmp_path):
     assert weights.fitted_time == 2e5
     assert 0.9 < report.r2 < 1
     assert report.n == len(measure())
-    residuals = [
-        row[2] - row[1] * (row[3] / 20) ** -(0.03 - 0.015 * np.log(row[1] / 25e-6)) for row in measure()
-    ]
+    residuals = [row[2] - row[1] * (row[3] / 20) ** -(0.03 - 0.015 * np.log(row[1] / 25e-6)) for row in measure()]
     assert report.rms_residual == pytest.approx(np.std(residuals), rel=0.02)
     assert report.residual_unit == "S"
 
@@ -81,9 +77,7 @@ def test_report_makes_a_model_file_with_sources(tmp_path):
     model = HardwareModel.from_toml(tmp_path / "my.toml")
     assert model == report.model
     assert model.source("weights.programming.coefficients").text == "fit to lab.csv"
-    assert all(
-        model.source(path) for path, entry in model.flat().items() if path.startswith("weights.fitted")
-    )
+    assert all(model.source(path) for path, entry in model.flat().items() if path.startswith("weights.fitted"))
     assert HardwareModel.from_dict(report.fragment).weights == model.weights
     assert set(report.fragment) == {"name", "description", "weights", "sources"}
     assert "lab.csv: 1500 points, R2 = 0.9" in report.summary()

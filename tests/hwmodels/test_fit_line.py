@@ -130,14 +130,10 @@ def test_disordered_frequencies_are_refused(tmp_path):
     file = write(tmp_path / "bad.s2p", line())
     rows = file.read_text().splitlines()
     file.write_text("\n".join([*rows[:-2], rows[-1], rows[-2]]))
-    with pytest.raises(
-        HardwareError, match=r"bad.s2p: frequencies fall back within the file, or it holds noise"
-    ):
+    with pytest.raises(HardwareError, match=r"bad.s2p: frequencies fall back within the file, or it holds noise"):
         fit_line(file)
     file.write_text("\n".join([*rows, rows[-1]]))
-    with pytest.raises(
-        HardwareError, match=r"bad.s2p: frequencies must be at least 0 Hz and rise from row to row"
-    ):
+    with pytest.raises(HardwareError, match=r"bad.s2p: frequencies must be at least 0 Hz and rise from row to row"):
         fit_line(file)
 
 

@@ -1,6 +1,8 @@
 """The composed model: one-knob changes, files, sources, digest."""
 
 import pickle
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -24,6 +26,13 @@ def test_every_field_is_described_and_every_number_has_a_unit():
             assert field.description, f"{section.__name__}.{name}"
             if "float" in str(field.annotation):
                 assert unit_of(field), f"{section.__name__}.{name}"
+
+
+def test_package_knows_nothing_of_networks_or_simulators():
+    code = "import sys, hwmodels, hwmodels.fit_device, hwmodels.fit_line; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "hwmodels.model" in loaded
+    assert not {"brian2", "networkx", "emulator", "skrf"} & set(loaded)
 
 
 def test_defaults_are_ideal():
@@ -51,9 +60,7 @@ def test_replace_takes_paths_and_keywords_with_units():
 
 
 def test_replace_reaches_into_tables_and_builds_absent_ones():
-    model = load("pcm-crossbar").replace(
-        {"weights.drift.first_reading": "25 s", "weights.update.pulses": 100}
-    )
+    model = load("pcm-crossbar").replace({"weights.drift.first_reading": "25 s", "weights.update.pulses": 100})
     assert model.weights.drift.first_reading == 25
     assert model.weights.drift.exponent_mean == load("pcm-crossbar").weights.drift.exponent_mean
     assert model.weights.update.pulses == 100
@@ -102,9 +109,7 @@ def test_wrong_changes_are_refused(changes, words):
 
 
 def test_file_round_trip_is_exact(tmp_path):
-    model = load("silicon-photonics").replace(
-        {"lines.jitter": 0.1 + 0.2e-16, "faults.open_line.places": ["x1[3]"]}
-    )
+    model = load("silicon-photonics").replace({"lines.jitter": 0.1 + 0.2e-16, "faults.open_line.places": ["x1[3]"]})
     model.to_toml(tmp_path / "m.toml")
     again = HardwareModel.from_toml(tmp_path / "m.toml")
     assert again == model

@@ -32,9 +32,7 @@ def test_flicker_poles_add_up_to_one_over_f():
     poles = FlickerNoise(rms=0.5, f_low=1e3, f_high=1e8).poles()
     assert math.sqrt(sum(pole.rms**2 for pole in poles)) == pytest.approx(0.5)
     f = np.geomspace(3e4, 3e6, 200)
-    density = sum(
-        pole.rms**2 * 2 / math.pi / pole.bandwidth / (1 + (f / pole.bandwidth) ** 2) for pole in poles
-    )
+    density = sum(pole.rms**2 * 2 / math.pi / pole.bandwidth / (1 + (f / pole.bandwidth) ** 2) for pole in poles)
     slope, intercept = np.polyfit(np.log(f), np.log(density), 1)
     assert slope == pytest.approx(-1, abs=0.01)
     assert np.max(np.abs(np.log(density) - slope * np.log(f) - intercept)) < 0.03

@@ -26,9 +26,7 @@ def test_preset_is_named_described_and_missing_only_what_is_known_to_be(name):
     assert "\n" not in model.differs
     assert model.missing() == EXPECTED[name]
     if EXPECTED[name]:
-        with pytest.raises(
-            HardwareError, match=f"'{name}': not known and must be supplied: {EXPECTED[name][0]}"
-        ):
+        with pytest.raises(HardwareError, match=f"'{name}': not known and must be supplied: {EXPECTED[name][0]}"):
             model.require_complete()
     else:
         model.require_complete()

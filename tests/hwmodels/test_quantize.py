@@ -37,6 +37,13 @@ def test_full_scale_and_zero_are_levels():
     assert len(np.unique(quantize(np.linspace(-2, 2, 10001), 5, 2.0))) == 2**5 - 1
 
 
+@pytest.mark.parametrize("rounding", DETERMINISTIC)
+def test_every_level_is_kept_although_the_division_is_inexact(rounding):
+    levels = np.arange(-127, 128) * (0.1 / 127)
+    assert np.any(np.trunc(levels / (0.1 / 127)) != np.arange(-127, 128))
+    assert (quantize(levels, 8, 0.1, rounding) == levels).all()
+
+
 def test_saturation_clips_and_can_be_switched_off():
     assert quantize([9.2, -9.2], 3, 3.0).tolist() == [3, -3]
     assert quantize([9.2, -9.2], 3, 3.0, saturate=False).tolist() == [9, -9]

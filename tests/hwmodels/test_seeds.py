@@ -25,9 +25,7 @@ def test_streams_are_uncorrelated():
 
 
 def test_negative_seed_is_refused():
-    with pytest.raises(
-        HardwareError, match="root_seed: -1 is out of range, allowed: a whole number at least 0"
-    ):
+    with pytest.raises(HardwareError, match="root_seed: -1 is out of range, allowed: a whole number at least 0"):
         rng(-1, "a")
 
 

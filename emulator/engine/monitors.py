@@ -1,0 +1,59 @@
+"""What a run records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from brian2 import Clock, EventMonitor, NeuronGroup, StateMonitor, Synapses
+from brian2.core.variables import Variable
+
+from emulator.engine.plan import Plan
+
+
+def monitors_of(
+    plan: Plan, by_name: dict[str, Any], clock: Clock, hold: Clock
+) -> tuple[list[Any], dict[str, Variable]]:
+    """What is recorded: the end of every hold; movements, power and traces on request."""
+    ports, nodes = by_name["ports"], by_name["nodes"]
+    at_end = {"clock": hold, "when": "start", "order": -3}
+    snapshots = [
+        (
+            ports,
+            ["u", "v", "n_sent"],
+            StateMonitor(ports, ["u", "v", "n_sent"], record=True, name="end_ports", **at_end),
+        ),
+        (
+            nodes,
+            ["lam", "rx", "rl"],
+            StateMonitor(nodes, ["lam", "rx", "rl"], record=True, name="end_nodes", **at_end),
+        ),
+    ]
+    if plan.layout.tile:
+        taps = by_name["taps"]
+        snapshots.append((taps, ["a"], StateMonitor(taps, ["a"], record=True, name="end_taps", **at_end)))
+    outputs = {f"end.{name}": mon.variables[name] for _, names, mon in snapshots for name in names}
+    monitors: list[Any] = [mon for _, _, mon in snapshots]
+    if not plan.layout.tile:
+        outputs["g"] = by_name["xbar"].variables["g"]
+    if plan.probe:
+        moved = EventMonitor(nodes, "moved", variables=["x", "lam"], when="groups", name="movements")
+        outputs |= {f"moved.{name}": moved.variables[name] for name in ("i", "t", "x", "lam")}
+        monitors.append(moved)
+    if plan.power:
+        meter = NeuronGroup(1, "P : 1", clock=clock, name="meter")
+        wires = Synapses(nodes, meter, "P_post = P_pre : 1 (summed)", clock=clock, name="meter_wires")
+        wires.connect(i=np.arange(plan.layout.neurons), j=np.zeros(plan.layout.neurons, dtype=int))
+        power = StateMonitor(meter, "P", record=True, clock=clock, when="end", name="power")
+        outputs["power"] = power.variables["P"]
+        monitors += [meter, wires, power]
+    if plan.traces:
+        waves = StateMonitor(ports, "u", record=True, clock=clock, when="after_groups", order=1, name="trace_ports")
+        costates = StateMonitor(
+            nodes, "lam", record=True, clock=clock, when="after_groups", order=1, name="trace_nodes"
+        )
+        emitted = EventMonitor(ports, "emit", variables=["u"], when="after_thresholds", name="emissions")
+        outputs |= {"trace.u": waves.variables["u"], "trace.lam": costates.variables["lam"]}
+        outputs |= {f"emitted.{name}": emitted.variables[name] for name in ("i", "t", "u")}
+        monitors += [waves, costates, emitted]
+    return monitors, outputs

@@ -1,0 +1,75 @@
+"""The neurons in brian2: one group whatever the number of layers, and the softmax of a cross-entropy load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from brian2 import Clock, NeuronGroup, Synapses
+
+from emulator.engine.events import OnEvent, refer, set_unique
+from emulator.engine.expressions import erf_function
+from emulator.engine.plan import Plan
+
+
+def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
+    """The neurons and, for a cross-entropy load, the sum over the outputs that softmax needs."""
+    count = plan.layout.neurons
+    equations = """lam : 1
+        F : 1
+        D : 1
+        p : 1
+        rx : 1
+        rl : 1
+        P : 1
+        ext : 1
+        seen_x : 1
+        seen_lam : 1
+        bias : 1 (constant)
+        load : 1 (constant)
+        slope : 1 (constant)
+        Z : 1 (constant)
+        act : integer (constant)
+        out_port : integer (constant)
+        in_port : integer (constant)
+        resolution : 1 (shared, constant)
+        """ + "\n".join(f"{name} : 1 (shared, constant)" for name in plan.law.parameters)
+    moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
+    nodes = NeuronGroup(
+        count, equations, events={"moved": moved} if plan.probe else {},
+        namespace={"erf": erf_function()}, clock=clock, name="nodes",
+    )  # fmt: skip
+    for name, variable, index in (
+        ("x", "u", "out_port"), ("mu", "u", "in_port"), ("B_in", "v", "out_port"), ("s_in", "v", "in_port"),
+    ):  # fmt: skip
+        refer(nodes, name, ports, variable, index=index)
+    set_unique(nodes, "out_port", np.arange(count))
+    set_unique(nodes, "in_port", np.arange(count) + count)
+    nodes.act = plan.activation
+    extra: list[Any] = []
+    if plan.loss == "softmax_cross_entropy":
+        extra = _softmax(plan, ports, nodes, clock)
+    for k, code in enumerate(plan.update):
+        nodes.run_regularly(code, clock=clock, when="start", order=4 * k, name=f"update{k}")
+    if plan.probe:
+        nodes.set_event_schedule("moved", when="groups", order=-1)
+        extra.append(OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups"))
+    return nodes, extra
+
+
+def _softmax(plan: Plan, ports: NeuronGroup, nodes: NeuronGroup, clock: Clock) -> list[Any]:
+    """The log-sum-exp of the outputs, carried from step to step so that nothing overflows."""
+    load = NeuronGroup(1, "lse : 1\ntotal : 1", clock=clock, name="load")
+    refer(nodes, "lse", load, "lse", index="0")
+    star = Synapses(
+        ports,
+        load,
+        "total_post = exp(clip(u_pre - lse_post, -700, 700)) : 1 (summed)",
+        clock=clock,
+        name="outputs",
+    )
+    star.connect(i=plan.layout.outputs, j=np.zeros(len(plan.layout.outputs), dtype=int))
+    updater = star.summed_updaters["total_post"]
+    updater.when, updater.order = "start", 1
+    load.run_regularly("lse = lse + log(total)", clock=clock, when="start", order=2, name="log_sum")
+    return [load, star]
