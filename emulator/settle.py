@@ -98,8 +98,6 @@ def settle(
         "resolution": tolerance * RESOLUTION,
         "w": weights(graph, layout),
         "line_delay": layout.tap_delay - 1.0,
-        "delay_forward": layout.delay_forward - 1.0,
-        "delay_backward": layout.delay_backward - 1.0,
         **graph.law.parameters,
     }
     laid_out = time.perf_counter()

@@ -6,8 +6,8 @@
 | `ring`      | amplitudes in flight: one cell per port and step of the longest delay                            |
 | `nodes`     | one per neuron: the node law                                                                     |
 | `terminals` | the data: clamp the sources and set the targets when a sample begins                             |
-| `lines`     | tile wiring: one synapse per line direction; delivers the amplitude latched at emission          |
-| `taps`      | tile wiring: the receivers at the crossbars, holding the last amplitude that arrived             |
+| `lines`     | one synapse per line direction; delivers the amplitude latched at emission                       |
+| `taps`      | the receivers at the crossbars, holding the last amplitude that arrived                          |
 | `xbar`      | one two-port synapse per weight: states forward, costates back, the weight once                  |
 
 An event carries an absolute amplitude, latched in the ring when it is emitted; a receiver turns it into a change, so a
@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, Network, NeuronGroup, TimedArray, second
+from brian2 import Clock, Network, NeuronGroup, Synapses, TimedArray, second
 from brian2.core.variables import Variable
 
 from emulator.engine.events import OnEvent, refer, set_unique
 from emulator.engine.monitors import monitors_of
 from emulator.engine.nodes import nodes_of
 from emulator.engine.plan import STEP, Plan
-from emulator.engine.wiring import ADVANCE, synapse_wiring, tile_wiring
+from emulator.engine.wiring import ADVANCE, crossbars_of, lines_of
 
 SCHEDULE = ["start", "groups", "thresholds", "latch", "lines", "taps", "synapses", "resets", "end"]
 
@@ -40,12 +40,11 @@ class Fabric:
     network: Network
     inputs: dict[str, Variable]
     outputs: dict[str, Variable]
-    delays: list[tuple[Any, str]]
+    lines: Synapses
 
     def set_delays(self) -> None:
-        """Pass the delays, which are ordinary variables, on to the pathways (standalone: after the run arguments)."""
-        for pathway, expression in self.delays:
-            pathway.delay = expression
+        """Pass the delays, which are an ordinary variable, on to the pathway (standalone: after the run arguments)."""
+        self.lines.pre.delay = f"line_delay*{STEP!r}*second"
 
 
 def build(plan: Plan, feed: np.ndarray) -> Fabric:
@@ -104,17 +103,13 @@ def build(plan: Plan, feed: np.ndarray) -> Fabric:
     if plan.probe:
         inputs["resolution"] = nodes
     inputs |= dict.fromkeys(plan.law.parameters, nodes)
-    wired, delays = (
-        tile_wiring(plan, ports, ring, clock) if layout.tile else synapse_wiring(plan, ports, ring, clock, hold)
-    )
-    objects += wired
-    by_name = {o.name: o for o in objects if hasattr(o, "name")}
-    inputs["w"] = by_name["xbar"]
-    variables = {name: owner.variables[name] for name, owner in inputs.items()}
-    for pathway, name in delays:
-        variables[name] = pathway.synapses.variables[name]
+    lines, receivers = lines_of(plan, ports, ring, clock)
+    by_name = {o.name: o for o in [*objects, *receivers]}
+    xbar = crossbars_of(plan, ports, by_name["taps"], clock, hold)
+    by_name["xbar"] = xbar
+    inputs |= {"line_delay": lines, "w": xbar}
     monitors, outputs = monitors_of(plan, by_name, clock, hold)
-    network = Network(*objects, *monitors)
+    network = Network(*objects, *receivers, xbar, *monitors)
     network.schedule = SCHEDULE
-    delay_code = [(pathway, f"{name}*{STEP!r}*second") for pathway, name in delays]
-    return Fabric(network, variables, outputs, delay_code)
+    variables = {name: owner.variables[name] for name, owner in inputs.items()}
+    return Fabric(network, variables, outputs, lines)

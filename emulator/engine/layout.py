@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.graph import ScatteringGraph
+from emulator.graph import ScatteringGraph, Site
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -19,7 +19,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Block:
-    """Where the synapses of one coupling stand: ``first + row * columns + column`` for a crossbar."""
+    """Where the synapses of one coupling stand: ``first + row * columns + column`` for a crossbar.
+
+    In tile wiring `row_taps` and `column_taps` are its taps per row and per column; in synapse wiring, per synapse.
+    """
 
     layer: str | None
     first: int
@@ -46,14 +49,14 @@ class Layout:
         Activation per neuron; sources have ``source``.
     inputs, outputs : int32
         Neurons that data clamp, and neurons at the load, in the order of the data's columns.
+    tile : bool
+        Whether the lines of a crossbar are per neuron rather than per synapse.
     tap_port, tap_delay : (C,) int32
-        Tile wiring: port that drives each line direction, and its delay in steps. Empty in synapse wiring.
+        Port that drives each line direction, and its delay in steps.
     row, column : (S,) int32
-        Per synapse: the taps (tile wiring) or ports (synapse wiring) it joins.
+        Per synapse: the tap that receives the state, and the tap that receives the costate.
     to_state, to_costate : (S,) int32
         Per synapse: the port to which its weighted state, and its weighted costate, go.
-    delay_forward, delay_backward : (S,) int32
-        Synapse wiring: delays in steps. Empty in tile wiring.
     blocks : tuple of Block
         The synapses of each coupling.
     lines_of_port : (2N,) int32
@@ -74,8 +77,6 @@ class Layout:
     column: Ints
     to_state: Ints
     to_costate: Ints
-    delay_forward: Ints
-    delay_backward: Ints
     blocks: tuple[Block, ...]
     lines_of_port: Ints
     longest: Ints
@@ -93,69 +94,50 @@ class Layout:
 
 def lay_out(graph: ScatteringGraph) -> Layout:
     """Flatten a graph."""
-    count, tile = graph.neurons, graph.wiring == "tile"
-    function = [name for site in graph.sites for name in [_function(site)] * site.size]
-    slope = np.concatenate([np.full(site.size, site.slope) for site in graph.sites])
+    count = graph.neurons
     tap_port, tap_delay = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
-    forward_parts, backward_parts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     row, column, to_state, to_costate, blocks = [], [], [], [], []
     taps = synapses = 0
     for coupling in graph.couplings:
         at_row, at_column = coupling.pairs()
         rows, columns = _ints(coupling.rows), _ints(coupling.columns)
-        row_taps = _ints(np.arange(len(rows)) + taps)
-        column_taps = _ints(np.arange(len(columns)) + taps + len(rows))
-        if tile:
-            tap_port += [rows, columns + count]
-            tap_delay += [_ints(coupling.delay_forward), _ints(coupling.delay_backward)]
-            taps += len(rows) + len(columns)
-            row.append(row_taps[at_row])
-            column.append(column_taps[at_column])
-        else:
-            forward, backward = coupling.pair_delays()
-            forward_parts.append(_ints(forward))
-            backward_parts.append(_ints(backward))
-            row.append(rows[at_row])
-            column.append(columns[at_column] + count)
+        row_port, column_port = rows, columns + count
+        pick_row, pick_column = at_row, at_column
+        if coupling.per_synapse:
+            row_port, column_port = row_port[at_row], column_port[at_column]
+            pick_row = pick_column = np.arange(len(at_row))
+        row_taps = _ints(np.arange(len(row_port)) + taps)
+        column_taps = _ints(np.arange(len(column_port)) + taps + len(row_port))
+        taps += len(row_port) + len(column_port)
+        tap_port += [row_port, column_port]
+        tap_delay += [_ints(coupling.delay_forward), _ints(coupling.delay_backward)]
+        row.append(row_taps[pick_row])
+        column.append(column_taps[pick_column])
         to_state.append(columns[at_column] + count)
         to_costate.append(rows[at_row])
         blocks.append(Block(coupling.layer, synapses, rows, columns, row_taps, column_taps))
         synapses += blocks[-1].size
-    layout = Layout(
+    port, delay = _ints(np.concatenate(tap_port)), _ints(np.concatenate(tap_delay))
+    lines, longest = np.zeros(2 * count, np.int32), np.zeros(2 * count, np.int32)
+    np.add.at(lines, port, 1)
+    np.maximum.at(longest, port, delay)
+    return Layout(
         neurons=count,
-        function=tuple(function),
-        slope=slope,
+        function=tuple(name for site in graph.sites for name in [_function(site)] * site.size),
+        slope=np.concatenate([np.full(site.size, site.slope) for site in graph.sites]),
         inputs=_ints(np.concatenate([graph.layer_neurons(name) for name in graph.network.inputs])),
         outputs=_ints(graph.layer_neurons(graph.network.output)),
-        tile=tile,
-        tap_port=_ints(np.concatenate(tap_port)),
-        tap_delay=_ints(np.concatenate(tap_delay)),
+        tile=graph.wiring == "tile",
+        tap_port=port,
+        tap_delay=delay,
         row=_ints(np.concatenate(row)),
         column=_ints(np.concatenate(column)),
         to_state=_ints(np.concatenate(to_state)),
         to_costate=_ints(np.concatenate(to_costate)),
-        delay_forward=np.concatenate(forward_parts),
-        delay_backward=np.concatenate(backward_parts),
         blocks=tuple(blocks),
-        lines_of_port=np.zeros(0, np.int32),
-        longest=np.zeros(0, np.int32),
+        lines_of_port=lines,
+        longest=longest,
     )
-    return _with_ports(layout)
-
-
-def _with_ports(layout: Layout) -> Layout:
-    from dataclasses import replace
-
-    lines, longest = np.zeros(2 * layout.neurons, np.int32), np.zeros(2 * layout.neurons, np.int32)
-    driven = (
-        [(layout.tap_port, layout.tap_delay)]
-        if layout.tile
-        else [(layout.row, layout.delay_forward), (layout.column, layout.delay_backward)]
-    )
-    for port, delay in driven:
-        np.add.at(lines, port, 1)
-        np.maximum.at(longest, port, delay)
-    return replace(layout, lines_of_port=lines, longest=longest)
 
 
 def weights(graph: ScatteringGraph, layout: Layout) -> Floats:
@@ -181,7 +163,7 @@ def biases(graph: ScatteringGraph) -> Floats:
     return flat
 
 
-def _function(site) -> str:  # type: ignore[no-untyped-def]
+def _function(site: Site) -> str:
     return "source" if site.role == "source" else site.function
 
 

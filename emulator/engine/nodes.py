@@ -58,18 +58,27 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
 
 
 def _softmax(plan: Plan, ports: NeuronGroup, nodes: NeuronGroup, clock: Clock) -> list[Any]:
-    """The log-sum-exp of the outputs, carried from step to step so that nothing overflows."""
-    load = NeuronGroup(1, "lse : 1\ntotal : 1", clock=clock, name="load")
+    """The log-sum-exp of the outputs, about a shift that follows it when it strays, so that nothing overflows.
+
+    With the shift at rest the result depends on the outputs alone: outputs that rest give a costate that rests.
+    """
+    load = NeuronGroup(1, "lse : 1\ntotal : 1\nshift : 1", clock=clock, name="load")
     refer(nodes, "lse", load, "lse", index="0")
     star = Synapses(
         ports,
         load,
-        "total_post = exp(clip(u_pre - lse_post, -700, 700)) : 1 (summed)",
+        "total_post = exp(clip(u_pre - shift_post, -700, 700)) : 1 (summed)",
         clock=clock,
         name="outputs",
     )
     star.connect(i=plan.layout.outputs, j=np.zeros(len(plan.layout.outputs), dtype=int))
     updater = star.summed_updaters["total_post"]
     updater.when, updater.order = "start", 1
-    load.run_regularly("lse = lse + log(total)", clock=clock, when="start", order=2, name="log_sum")
+    load.run_regularly(
+        "lse = shift + log(total)\nshift = shift + (lse - shift)*int(abs(lse - shift) > 300)",
+        clock=clock,
+        when="start",
+        order=2,
+        name="log_sum",
+    )
     return [load, star]

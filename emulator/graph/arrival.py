@@ -5,8 +5,8 @@ With ``Tx`` the time at which a neuron's state is final and ``Tl`` that of its c
     Tx = max over inputs  (Tx_source + delay)
     Tl = max over outputs (max(Tl_dest, Tx_dest) + delay_back),   at the output at least Tx
 
-and nothing can change before the shortest such path: the light cone. A softmax load couples the outputs: there Tl is the
-latest Tx of them all.
+and nothing can change before the shortest such path: the light cone. A softmax load couples the outputs:
+there Tl is the latest Tx of them all.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def arrival_times(graph: ScatteringGraph) -> Arrival:
         np.minimum.at(first, target, first[source] + forward)
     last_costate, first_costate = np.zeros(count, np.int64), np.full(count, _NEVER)
     for neurons in outputs:
-        last_costate[neurons] = last[neurons].max() if graph.loss == "softmax_cross_entropy" else last[neurons]
+        coupled = graph.loss == "softmax_cross_entropy"
+        last_costate[neurons] = last[neurons].max() if coupled else last[neurons]
         first_costate[neurons] = 0
     for coupling in reversed(couplings):
         row, column = coupling.pairs()

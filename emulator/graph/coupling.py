@@ -1,4 +1,4 @@
-"""How neurons are coupled, by neuron number: the view of a scattering graph that engine and measurements work from."""
+"""How neurons are coupled, by neuron number: the view from which engine and measurements work."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ class Coupling:
     name : str
         The crossbar, or the bundle of wires.
     layer : str or None
-        The dense layer whose weights the crossbar holds; None for wires, which couple one to one with weight 1.
+        The dense layer whose weights the crossbar holds; None for wires, which couple one to one with
+        weight 1.
     rows, columns : (R,), (C,) int64
         Neurons that drive the rows with their state, and neurons whose input the columns are.
     delay_forward, delay_backward : int64 steps
-        Per line: (R,) and (C,) for a crossbar in tile wiring, (R * C,) row by row in synapse wiring, (R,) for wires.
+        Per line: (R,) and (C,) for a crossbar in tile wiring, (R * C,) row by row in synapse wiring, (R,)
+        for wires.
     per_synapse : bool
         Whether every synapse has a line of its own.
     """

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class ScatteringGraph:
     """A network compiled for a substrate.
 
-    Nodes of `nx` are elements (attribute `element`), its edges bundles of lines or joints (attribute `bundle`). The state
-    travels along the edge, the costate against it. Made by `emulator.compile_network`.
+    Nodes of `nx` are elements (attribute `element`), its edges bundles of lines or joints (attribute
+    `bundle`). The state travels along the edge, the costate against it. Made by `emulator.compile_network`.
     """
 
     nx: nx.MultiDiGraph
@@ -43,7 +43,8 @@ class ScatteringGraph:
     seed: int
     #: rows of neurons, in topological order
     sites: tuple[Site, ...]
-    #: layer -> (site, "x") for the site's state and costate or (site, "s") for its pre-activation; concatenations absent
+    #: layer -> (site, "x") for the site's state and costate or (site, "s") for its pre-activation; of
+    #: concatenations only the output is there
     layer_sites: dict[str, tuple[str, str]]
     #: what the compiler wants the user to know, such as a rounding that was asked for
     notes: tuple[str, ...] = ()
@@ -104,7 +105,7 @@ class ScatteringGraph:
         return int(self.arrival.costate.max())
 
     def layer_neurons(self, layer: str) -> np.ndarray:
-        """Neuron numbers behind the scalars of a layer (for a concatenation: those of its parts, side by side)."""
+        """Neuron numbers behind the scalars of a layer (of a concatenation: its parts, side by side)."""
         if layer in self.layer_sites:
             site = self.site(self.layer_sites[layer][0])
             return np.arange(site.start, site.stop)

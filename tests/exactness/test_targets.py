@@ -70,11 +70,11 @@ def test_a_compiled_program_serves_new_weights_data_delays_and_law(monkeypatch):
     inputs, targets = random_batch(rng, network, 3)
     graph = compile_network(other, hardware=delays(1, 6), seed=9, law=Worldsheet(0.7, 0.0))
     assert graph.longest_delay == 6
-    again = settle(graph, inputs, targets, hold_seconds=4e-7, target="standalone", tolerance=1e-9)
+    again = settle(graph, inputs, targets, hold_seconds=4e-7, target="standalone", tolerance=1e-9, threshold=1e-8)
     assert again.times["build"] == 0
     assert again.settled.all()
-    assert again.errors(reference(other, inputs, targets))["gradient"] < 1e-8
-    same = settle(graph, inputs, targets, hold_seconds=4e-7, target="numpy", tolerance=1e-9)
+    assert again.errors(reference(other, inputs, targets))["gradient"] < 1e-6
+    same = settle(graph, inputs, targets, hold_seconds=4e-7, target="numpy", tolerance=1e-9, threshold=1e-8)
     np.testing.assert_array_equal(again.settling_steps, same.settling_steps)
     np.testing.assert_array_equal(again.events, same.events)
 
@@ -94,6 +94,8 @@ def test_the_same_seed_gives_the_same_run():
 
 
 def test_the_number_of_brian2_objects_does_not_depend_on_the_depth():
+    from brian2 import second
+
     from emulator.engine import Plan, lay_out
     from emulator.engine.fabric import build
 
@@ -105,7 +107,9 @@ def test_the_number_of_brian2_objects_does_not_depend_on_the_depth():
             x = builder.dense(x, rng.normal(size=(4, 4)), activation="tanh")
         graph = compile_network(builder.build(output=x), wiring=wiring, law=Matched())
         plan = Plan(lay_out(graph), graph.law, graph.loss, 8, 2)
-        return len(build(plan, np.zeros((2, 8))).network.sorted_objects)
+        network = build(plan, np.zeros((2, 8))).network
+        network.run(0 * second)
+        return len(network.sorted_objects)
 
     for wiring in ("tile", "synapse"):
         assert objects(2, wiring) == objects(20, wiring) < 40
