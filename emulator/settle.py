@@ -9,9 +9,10 @@ from importlib import metadata
 import numpy as np
 from numpy.typing import ArrayLike
 
-from emulator.engine import TARGETS, Plan, Recording, biases, lay_out, simulate, weights
+from emulator.engine import TARGETS, Plan, Recording, effects_of, lay_out, simulate, values_of
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
+from emulator.measure.energy import energy_use
 from emulator.measure.readout import gradients, layer_values
 from emulator.measure.reference import reference
 from emulator.measure.result import SettleResult, Traces
@@ -31,6 +32,7 @@ def settle(
     hold: float | None = None,
     hold_seconds: float | None = None,
     seed: int = 0,
+    age: float | None = None,
     target: str = "auto",
     threshold: float = 0.0,
     tolerance: float = 1e-3,
@@ -54,6 +56,8 @@ def settle(
         The same in seconds.
     seed : int
         Root of every random draw of the run, each under its own name.
+    age : float, optional
+        Seconds since the weights were programmed into devices; by default they have just been.
     target : {"auto", "numpy", "cython", "standalone"}
         brian2 target; by default numpy for short runs and a compiled, re-usable C++ program for long ones.
     threshold : float
@@ -78,28 +82,26 @@ def settle(
     EngineError
         For impossible settings.
     """
-    steps = _hold_steps(graph, hold, hold_seconds)
+    steps = steps_of_hold(graph, hold, hold_seconds)
     _check(threshold, tolerance, seed, target)
     data, wanted = check_batch(graph.network, inputs, targets)
     begun = time.perf_counter()
     layout = lay_out(graph)
     samples = len(next(iter(data.values())))
-    plan = Plan(layout, graph.law, graph.loss, steps, samples, traces=traces)
-    load = np.zeros(layout.neurons)
-    load[layout.outputs] = wanted is not None
+    effects = effects_of(graph, layout, seed)
+    plan = Plan(layout, graph.law, graph.loss, steps, samples, traces=traces, effects=effects)
     columns = [data[name] for name in graph.network.inputs]
     feed = np.hstack([*columns, np.zeros((samples, len(layout.outputs))) if wanted is None else wanted])
-    values: dict[str, np.ndarray | float] = {
-        "bias": biases(graph),
-        "load": load,
-        "slope": layout.slope,
-        "Z": np.full(layout.neurons, graph.law.impedance),
-        "q": max(threshold, _SMALLEST),
-        "resolution": tolerance * RESOLUTION,
-        "w": weights(graph, layout),
-        "line_delay": layout.tap_delay - 1.0,
-        **graph.law.parameters,
-    }
+    values = values_of(
+        graph,
+        layout,
+        effects,
+        loaded=wanted is not None,
+        threshold=threshold,
+        resolution=tolerance * RESOLUTION,
+        seed=seed,
+        age=age,
+    )
     laid_out = time.perf_counter()
     recording = simulate(plan, values, feed, target, progress)
     simulated = time.perf_counter()
@@ -121,6 +123,7 @@ def settle(
         residual=verdict.residual,
         events=recording.sent @ layout.lines_of_port.astype(np.int64),
         reflected_power=recording.power if recording.power is not None else np.zeros(0),
+        energy=energy_use(graph, layout, recording, steps),
         reason=reason,
         tolerance=tolerance,
         threshold=threshold,
@@ -143,11 +146,8 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in ("backwave", "brian2", "numpy", "scipy")}
 
 
-#: below every amplitude that matters, above what fast floating-point modes flush to zero
-_SMALLEST = 1e-300
-
-
-def _hold_steps(graph: ScatteringGraph, hold: float | None, hold_seconds: float | None) -> int:
+def steps_of_hold(graph: ScatteringGraph, hold: float | None, hold_seconds: float | None) -> int:
+    """The hold asked for, rounded up to whole steps; the default hold if neither is given."""
     if hold is not None and hold_seconds is not None:
         raise EngineError("hold and hold_seconds are both given; allowed: one of them")
     for name, value, unit in (("hold", hold, graph.transit), ("hold_seconds", hold_seconds, 1 / graph.step)):

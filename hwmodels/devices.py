@@ -60,6 +60,13 @@ class DeviceArray:
         """Effective weights at `time` [s] after programming, with one reading's noise if `noise` is given."""
         return to_weights(self.law, self.conductances(time, noise), self.w_max)
 
+    def read_sigma(self, time: float | None = None) -> Array:
+        """Standard deviation of one reading of each weight at `time` [s], of the shape of the weights."""
+        present = self.conductances(time)
+        spread = np.sqrt(np.sum(self._read_sigma(present, time) ** 2, axis=0))
+        scale = self.w_max / (_g_max(self.law) - self.law.g_min)
+        return np.asarray(scale * spread if self.law.differential else 2 * scale * spread)
+
     def _check_time(self, time: float) -> None:
         """Raise outside the fitted times."""
         earliest = 0.0 if self.law.drift is None else self.law.drift.first_reading

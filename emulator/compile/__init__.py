@@ -44,6 +44,7 @@ def compile_network(
     Parameters
     ----------
     network : Network
+        What to compile.
     hardware : HardwareModel or str
         The substrate, or the name of a preset or a TOML file.
     law : NodeLaw
@@ -55,13 +56,16 @@ def compile_network(
     seed : int
         Seeds the draws of the hardware model (delays), each under its own name.
     rounding : {"error", "nearest"}
-        What to do with a delay that is not a whole number of node update intervals; ``nearest`` reports the largest change
-        in `notes`.
+        What to do with a delay that is not a whole number of node update intervals; ``nearest`` reports the
+        largest change in `notes`.
 
     Raises
     ------
     CompileError
-        For an unknown name, or a delay that is negative, not finite, finer than the clock, or not a whole number of steps.
+        For an unknown name, or a delay that is negative, not finite, finer than the clock, or not a whole
+        number of steps.
+    HardwareError
+        For an unknown preset, or one that lacks a required field.
     """
     if not isinstance(network, Network):
         raise CompileError(f"network is a {type(network).__name__}; allowed: an emulator.Network")

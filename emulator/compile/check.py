@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import networkx as nx
 
 from emulator.compile.draft import Draft
@@ -9,7 +11,7 @@ from emulator.errors import CompileError
 
 
 def check_draft(draft: Draft, after: str) -> None:
-    """Every port's scalars are joined exactly once, widths agree, and no element depends on itself.
+    """Once elements are joined, every inward port is fed exactly once; widths agree; there is no loop.
 
     Raises
     ------
@@ -17,17 +19,26 @@ def check_draft(draft: Draft, after: str) -> None:
         Naming the pass, the element and the port.
     """
     if not nx.is_directed_acyclic_graph(draft.nx):
-        loop = " -> ".join(edge[0] for edge in nx.find_cycle(draft.nx))
+        edges = [edge[:2] for edge in nx.find_cycle(draft.nx)]
+        loop = " -> ".join([edges[0][0], *(head for _, head in edges)])
         raise CompileError(f"after {after}: the graph has a loop: {loop}")
+    joined = draft.nx.number_of_edges() > 0
     for element in draft.elements():
         for port in element.ports:
-            if port.inward:
-                ranges = sorted((b.into.start, b.into.stop) for b in draft.into(element.name) if b.head[1] == port.name)
-                covered = [(0, 0), *ranges, (port.width, port.width)]
-                joined = all(stop == start for (_, stop), (start, _) in zip(covered, covered[1:], strict=False))
-                if ranges and not joined:
-                    raise CompileError(f"after {after}: port {element.name}.{port.name} is not covered exactly once")
+            ranges = [(b.into.start, b.into.stop) for b in draft.into(element.name) if b.head[1] == port.name]
+            covered = [(0, 0), *sorted(ranges), (port.width, port.width)]
+            if port.inward and joined and any(a[1] != b[0] for a, b in itertools.pairwise(covered)):
+                place = f"port {element.name}.{port.name}"
+                raise CompileError(f"after {after}: {place} is not covered exactly once")
         for bundle in draft.out_of(element.name):
             width = element.port(bundle.tail[1]).width
             if bundle.into.stop - bundle.into.start != width:
-                raise CompileError(f"after {after}: bundle {bundle.name} does not carry all {width} scalars of its tail")
+                place = f"bundle {bundle.name}"
+                raise CompileError(f"after {after}: {place} does not carry all {width} scalars of its tail")
+            for name in ("delay_forward", "delay_backward", "rows", "columns"):
+                array = getattr(bundle, name)
+                if array is not None and array.shape != (bundle.count,):
+                    place = f"bundle {bundle.name}"
+                    raise CompileError(
+                        f"after {after}: {place} has {name} of shape {array.shape}; allowed: ({bundle.count},)"
+                    )

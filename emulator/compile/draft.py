@@ -7,7 +7,7 @@ from typing import Literal
 
 import networkx as nx
 
-from emulator.graph.elements import Bundle, Element, Port, Site
+from emulator.graph.elements import Bundle, Element, ElementKind, Port, Site
 from emulator.laws import NodeLaw
 from emulator.network import Network
 from hwmodels import HardwareModel
@@ -29,8 +29,28 @@ class Draft:
     sites: list[Site] = field(default_factory=list)
     layer_sites: dict[str, tuple[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    #: layer -> the element that buffers it
+    buffers: dict[str, str] = field(default_factory=dict)
 
-    def add(self, name: str, kind: str, layer: str, ports: tuple[Port, ...], function: str = "identity", slope: float = 0.0) -> None:
+    def __post_init__(self) -> None:
+        self._names = set(self.network.layers)
+
+    def fresh(self, name: str) -> str:
+        """`name`, with as many primes as it takes to differ from every layer, element and bundle."""
+        while name in self._names:
+            name += "'"
+        self._names.add(name)
+        return name
+
+    def add(
+        self,
+        name: str,
+        kind: ElementKind,
+        layer: str,
+        ports: tuple[Port, ...],
+        function: str = "identity",
+        slope: float = 0.0,
+    ) -> None:
         """Add an element."""
         self.nx.add_node(name, element=Element(name, kind, layer, ports, function, slope))
 

@@ -8,11 +8,9 @@ from emulator.compile.draft import Draft
 from emulator.graph.elements import Bundle, Port
 from emulator.network import Activation, Add, Concat, Dense, Input
 
-_LOAD = "(load)"
-
 
 def fused_into(draft: Draft, layer: str) -> str | None:
-    """The activation that a dense or adding layer shares its neurons with: its only consumer, if that is one."""
+    """The activation that a dense or adding layer shares its neurons with: its only consumer, if it is one."""
     consumers = draft.network.consumers(layer)
     if layer == draft.network.output or len(consumers) != 1:
         return None
@@ -20,9 +18,9 @@ def fused_into(draft: Draft, layer: str) -> str | None:
 
 
 def place_elements(draft: Draft) -> None:
-    """Each layer becomes an element; a dense layer read without an activation gets a buffer after its crossbar.
+    """Each layer becomes an element; a dense layer without an activation of its own gets a buffer.
 
-    A concatenation is wiring, not an element, except as the output, where it gets a buffer too, as an input does: the load
+    A concatenation is wiring, not an element, except as the output, where it gets a buffer, too: the load
     answers neurons of its own.
     """
     network = draft.network
@@ -36,25 +34,30 @@ def place_elements(draft: Draft) -> None:
                 rows = Port("rows", layer.weight.shape[1], inward=True)
                 draft.add(name, "crossbar", name, (rows, Port("columns", size, inward=False)))
                 if fused_into(draft, name) is None:
-                    draft.add(f"{name}.buffer", "activation", name, (Port("in", size, inward=True), out))
+                    _place_buffer(draft, name)
             case Activation():
-                draft.add(
-                    name, "activation", name, (Port("in", size, inward=True), out), layer.function, layer.slope
-                )
+                ports = (Port("in", size, inward=True), out)
+                draft.add(name, "activation", name, ports, layer.function, layer.slope)
             case Add():
                 inputs = tuple(Port(f"in{k}", size, inward=True) for k in range(len(layer.sources)))
                 draft.add(name, "adder", name, (*inputs, out))
-            case Concat():
-                pass
-        if name == network.output and isinstance(layer, Input | Concat):
-            draft.add(f"{name}.buffer", "activation", name, (Port("in", size, inward=True), out))
+            case Concat() if name == network.output:
+                _place_buffer(draft, name)
+
+
+def _place_buffer(draft: Draft, layer: str) -> None:
+    """Place neurons that pass a layer's state on as it is."""
+    size = draft.network.size(layer)
+    ports = (Port("in", size, inward=True), Port("out", size, inward=False))
+    draft.buffers[layer] = draft.fresh(f"{layer}.buffer")
+    draft.add(draft.buffers[layer], "activation", layer, ports)
 
 
 def _segments(draft: Draft, layer: str, buffered: bool = True) -> list[tuple[str, str, int]]:
     """The element ports, with their widths, that carry a layer's state side by side."""
     size = draft.network.size(layer)
-    if buffered and f"{layer}.buffer" in draft.nx:
-        return [(f"{layer}.buffer", "out", size)]
+    if buffered and layer in draft.buffers:
+        return [(draft.buffers[layer], "out", size)]
     if isinstance(draft.network[layer], Concat):
         return [part for source in draft.network.sources(layer) for part in _segments(draft, source)]
     return [(layer, "columns" if isinstance(draft.network[layer], Dense) else "out", size)]
@@ -71,11 +74,8 @@ def join_elements(draft: Draft) -> None:
                     _join(draft, _segments(draft, source), name, "in")
                 case Add():
                     _join(draft, _segments(draft, source), name, f"in{k}")
-        buffer = f"{name}.buffer"
-        if buffer in draft.nx:
-            size = draft.network.size(name)
-            parts = [(name, "columns", size)] if isinstance(layer, Dense) else _segments(draft, name, buffered=False)
-            _join(draft, parts, buffer, "in")
+        if name in draft.buffers:
+            _join(draft, _segments(draft, name, buffered=False), draft.buffers[name], "in")
 
 
 def _join(draft: Draft, parts: list[tuple[str, str, int]], head: str, port: str) -> None:
@@ -83,29 +83,29 @@ def _join(draft: Draft, parts: list[tuple[str, str, int]], head: str, port: str)
     start = 0
     for tail, tail_port, width in parts:
         into = slice(start, start + width)
-        label = f"{tail}->{head}.{port}[{start}:{start + width}]"
+        label = draft.fresh(f"{tail}->{head}.{port}[{start}:{start + width}]")
         draft.connect(Bundle(label, (tail, tail_port), (head, port), width, into))
         start += width
 
 
 def attach_load(draft: Draft) -> None:
     """The output ends in the load, which answers the state with ``dLoss/dx``."""
-    output = draft.network.output
-    draft.add(_LOAD, "load", output, (Port("in", draft.network.size(output), inward=True),))
-    _join(draft, _segments(draft, output), _LOAD, "in")
+    output, load = draft.network.output, draft.fresh("(load)")
+    draft.add(load, "load", output, (Port("in", draft.network.size(output), inward=True),))
+    _join(draft, _segments(draft, output), load, "in")
 
 
 def add_fanouts(draft: Draft) -> None:
-    """Where an outward port feeds several bundles, a fan-out junction shares the state and sums the costates."""
+    """Where an outward port feeds several bundles, a fan-out shares the state and sums the costates."""
     for element in draft.elements():
         leaving = draft.out_of(element.name)
         if len(leaving) < 2:
             continue
         size = leaving[0].count
-        name = f"{element.name}.fanout"
+        name = draft.fresh(f"{element.name}.fanout")
         ports = tuple(Port(f"out{k}", size, inward=False) for k in range(len(leaving)))
         draft.add(name, "fanout", element.layer, (Port("in", size, inward=True), *ports))
         for k, bundle in enumerate(leaving):
             draft.replace(bundle, replace(bundle, tail=(name, f"out{k}")))
-        joint = Bundle(f"{element.name}->{name}", leaving[0].tail, (name, "in"), size, slice(0, size))
-        draft.connect(joint)
+        label = draft.fresh(f"{element.name}->{name}.in[0:{size}]")
+        draft.connect(Bundle(label, leaving[0].tail, (name, "in"), size, slice(0, size)))

@@ -5,19 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emulator.compile.draft import Draft
 from emulator.compile.elements import fused_into
 from emulator.errors import CompileError
 from emulator.graph.elements import Steps
+from emulator.units import si
+
+Seconds = NDArray[np.float64]
+
+#: a delay this close to a whole number of steps, in steps, is whole
+_WHOLE = 1e-6
+#: the longest delay the engine can count, in steps
+_LONGEST = 2**31 - 1
 
 
 def lay_lines(draft: Draft) -> None:
     """Lines run between neurons and crossbars, and between neurons wired one to one; the rest are joints.
 
-    In tile wiring a neuron's row line carries its state to the crossbar and its column line carries the costate of its
-    pre-activation there: one driver and one receiver per line, the way out of the crossbar being part of the neuron. In
-    synapse wiring each synapse has a line of its own, used both ways. Waiting for `assign_delays`, a line's delay is 0.
+    In tile wiring a neuron's row line carries its state to the crossbar and its column line carries the
+    costate of its pre-activation there: one driver and one receiver per line, the way out of the crossbar
+    being part of the neuron. In synapse wiring each synapse has a line of its own, used both ways. Waiting
+    for `assign_delays`, a line's delay is 0.
     """
     for bundle in draft.bundles():
         tail, head = draft.element(bundle.tail[0]), draft.element(bundle.head[0])
@@ -43,53 +53,58 @@ def lay_lines(draft: Draft) -> None:
             if draft.wiring == "tile":
                 draft.replace(bundle, replace(bundle, delay_backward=_zeros(bundle.count)))
         elif not (tail.kind == "adder" and fused_into(draft, tail.layer) == head.layer):
-            draft.replace(
-                bundle, replace(bundle, delay_forward=_zeros(bundle.count), delay_backward=_zeros(bundle.count))
-            )
+            zeros = _zeros(bundle.count)
+            draft.replace(bundle, replace(bundle, delay_forward=zeros, delay_backward=zeros))
 
 
 def assign_delays(draft: Draft) -> None:
-    """Draw every line's delay from the hardware model, each bundle from its own named seed, in whole steps."""
+    """Draw every line's delay from the hardware model, each bundle under its own name, in whole steps.
+
+    The characteristic impedance of a line is that of the nodes it joins.
+    """
     step, worst = draft.step, 0.0
     for bundle in draft.bundles():
         if not bundle.is_line:
             continue
         sample = draft.hardware.lines.sample(bundle.count, draft.seed, f"lines of {bundle.name}")
         forward, backward = bundle.delay_forward, bundle.delay_backward
+        place = f"bundle {bundle.name}"
         if forward is not None:
-            forward, error = _whole_steps(sample.delay_forward, step, f"{bundle.name}, forward", draft.rounding)
+            forward, error = _whole_steps(sample.delay_forward, step, f"{place}, forward", draft.rounding)
             worst = max(worst, error)
         if backward is not None:
-            backward, error = _whole_steps(sample.delay_backward, step, f"{bundle.name}, backward", draft.rounding)
+            backward, error = _whole_steps(sample.delay_backward, step, f"{place}, backward", draft.rounding)
             worst = max(worst, error)
-        draft.replace(bundle, replace(bundle, delay_forward=forward, delay_backward=backward))
+        line = replace(bundle, delay_forward=forward, delay_backward=backward, impedance=draft.law.impedance)
+        draft.replace(bundle, line)
     if worst > 0:
-        draft.notes.append(f"line delays rounded to whole steps of {step:g} s, by at most {worst:.3g} s")
+        note = f"line delays rounded to whole steps of {si(step, 's')}, by at most {si(worst, 's')}"
+        draft.notes.append(note)
 
 
-def _whole_steps(seconds: np.ndarray, step: float, place: str, rounding: str) -> tuple[Steps, float]:
+def _whole_steps(seconds: Seconds, step: float, place: str, rounding: str) -> tuple[Steps, float]:
     """Delays in steps, and the largest rounding in seconds (0 where they were whole)."""
-    if not np.isfinite(seconds).all() or (seconds < 0).any():
-        bad = seconds[~(np.isfinite(seconds) & (seconds >= 0))][0]
-        raise CompileError(f"bundle {place}: delay {bad!r} s; allowed: finite and not negative")
-    steps = np.rint(seconds / step).astype(np.int64)
+    wrong = ~((seconds >= 0) & (seconds <= _LONGEST * step))
+    if wrong.any():
+        raise CompileError(
+            f"{place}: delay {seconds[wrong][0]:g} s; allowed: finite, not negative, at most {_LONGEST} steps"
+        )
+    if rounding == "error" and (seconds < step * (1 - _WHOLE)).any():
+        raise CompileError(
+            f"{place}: delay {seconds.min():g} s is finer than the clock; allowed: at least one node update "
+            f"interval of {step:g} s (or rounding='nearest')"
+        )
+    steps = np.maximum(np.rint(seconds / step).astype(np.int64), 1)
     error = np.abs(steps * step - seconds)
-    if rounding == "error":
-        if (seconds < step * (1 - 1e-6)).any():
-            raise CompileError(
-                f"bundle {place}: delay {seconds.min():g} s is finer than the clock; allowed: at least one node update "
-                f"interval of {step:g} s (or rounding='nearest')"
-            )
-        if (error > 1e-6 * step).any():
-            k = int(error.argmax())
-            raise CompileError(
-                f"bundle {place}: delay {seconds[k]:.9g} s of line {k} is not a whole number of steps of {step:g} s; "
-                "allowed: whole multiples (or rounding='nearest', which reports the largest change)"
-            )
+    if (error <= _WHOLE * step).all():
         return steps, 0.0
-    steps = np.maximum(steps, 1)
-    error = np.abs(steps * step - seconds)
-    return steps, float(error.max()) if (error > 1e-6 * step).any() else 0.0
+    if rounding == "error":
+        k = int(error.argmax())
+        raise CompileError(
+            f"{place}: delay {seconds[k]:.9g} s of line {k} is not a whole number of steps of {step:g} s; "
+            "allowed: whole multiples (or rounding='nearest', which reports the largest change)"
+        )
+    return steps, float(error.max())
 
 
 def _zeros(count: int) -> Steps:

@@ -11,7 +11,8 @@ from emulator.graph.elements import Element, Site
 def form_sites(draft: Draft) -> None:
     """A source, an activation, or an adder that no activation follows is a row of neurons.
 
-    Whatever is joined to it without a line belongs to it: the crossbar or adder before it, the fan-out and the load after.
+    Whatever is joined to it without a line belongs to it: the crossbar or adder before it, the fan-out and
+    the load after.
     """
     for element in draft.elements():
         if element.kind in ("crossbar", "fanout", "load") or _precedes_its_activation(draft, element):
@@ -34,7 +35,8 @@ def form_sites(draft: Draft) -> None:
 
 def _precedes_its_activation(draft: Draft, element: Element) -> bool:
     """Whether an adder is joined to the activation that reads it."""
-    heads = [draft.element(bundle.head[0]).kind for bundle in draft.out_of(element.name) if not bundle.is_line]
+    joints = [bundle for bundle in draft.out_of(element.name) if not bundle.is_line]
+    heads = [draft.element(joint.head[0]).kind for joint in joints]
     return element.kind == "adder" and heads == ["activation"]
 
 

@@ -1,7 +1,21 @@
 """Scattering graphs in brian2: layout, objects, targets, recordings."""
 
+from emulator.engine.effects import Effects, effects_of
 from emulator.engine.layout import Layout, biases, lay_out, weights
 from emulator.engine.plan import Plan
 from emulator.engine.simulate import TARGETS, Recording, simulate
+from emulator.engine.values import values_of
 
-__all__ = ["TARGETS", "Layout", "Plan", "Recording", "biases", "lay_out", "simulate", "weights"]
+__all__ = [
+    "TARGETS",
+    "Effects",
+    "Layout",
+    "Plan",
+    "Recording",
+    "biases",
+    "effects_of",
+    "lay_out",
+    "simulate",
+    "values_of",
+    "weights",
+]

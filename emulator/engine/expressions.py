@@ -48,17 +48,21 @@ def activation_codes(functions: Sequence[str]) -> tuple[tuple[str, ...], np.ndar
     return used, np.array([position[name] for name in functions], dtype=np.int32)
 
 
-def node_update(law: NodeLaw, used: Sequence[str], loss: str, power: bool) -> list[str]:
+def node_update(law: NodeLaw, used: Sequence[str], loss: str, power: bool, noise_poles: int = 0) -> list[str]:
     """The node's update code; two blocks where the load needs a sum over the new states in between.
 
     `s_in`, `B_in` are what has arrived at the two ports, `ext` the datum or target, `load` whether the load is on.
     """
     answer = "x - ext" if loss == "mse" else "p - ext"
+    noise = "".join(
+        f"eta{k} = eta_decay{k}*eta{k} + eta_drive{k}*gauss(eta_key{k}, i, t_in_timesteps)\nF = F + eta{k}\n"
+        for k in range(noise_poles)
+    )
     state = f"""
 s = s_in + bias
 F = {_select(used, 0)}
 D = {_select(used, 1)}
-B = B_in + load*({answer})
+{noise}B = B_in + load*({answer})
 {law.state_update}
 x = int(act == {_position(used, "source")})*F + int(act != {_position(used, "source")})*x
 """

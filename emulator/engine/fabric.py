@@ -25,10 +25,12 @@ from brian2 import Clock, Network, NeuronGroup, Synapses, TimedArray, second
 from brian2.core.variables import Variable
 
 from emulator.engine.events import OnEvent, refer, set_unique
+from emulator.engine.learning import learning_objects
 from emulator.engine.monitors import monitors_of
 from emulator.engine.nodes import nodes_of
 from emulator.engine.plan import STEP, Plan
-from emulator.engine.wiring import ADVANCE, crossbars_of, lines_of
+from emulator.engine.random import functions
+from emulator.engine.wiring import ADVANCE, constants, crossbars_of, leaks_of, lines_of, taps_of
 
 SCHEDULE = ["start", "groups", "thresholds", "latch", "lines", "taps", "synapses", "resets", "end"]
 
@@ -41,13 +43,17 @@ class Fabric:
     inputs: dict[str, Variable]
     outputs: dict[str, Variable]
     lines: Synapses
+    leaks: Synapses | None
 
     def set_delays(self) -> None:
-        """Pass the delays, which are an ordinary variable, on to the pathway (standalone: after the run arguments)."""
-        self.lines.pre.delay = f"line_delay*{STEP!r}*second"
+        """Pass the delays, which are ordinary variables, on to the pathways (standalone: after the run arguments)."""
+        for pathway in self.lines._pathways:
+            pathway.delay = f"line_delay*{STEP!r}*second"
+        if self.leaks is not None:
+            self.leaks.pre.delay = f"leak_delay*{STEP!r}*second"
 
 
-def build(plan: Plan, feed: np.ndarray) -> Fabric:
+def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabric:
     """Create the brian2 objects of a plan.
 
     Parameters
@@ -55,61 +61,85 @@ def build(plan: Plan, feed: np.ndarray) -> Fabric:
     plan : Plan
     feed : (samples, inputs + outputs) float64
         Data and targets, one row per sample.
+    rates : (samples, 3) float64, optional
+        How fast the parameters move, if the plan learns; see `emulator.engine.learning`.
     """
-    layout, dt = plan.layout, STEP * second
+    layout, effects, dt = plan.layout, plan.effects, STEP * second
     clock = Clock(dt=dt, name="step_clock")
     hold = Clock(dt=plan.hold * dt, name="hold_clock")
-    count, depth = layout.neurons, layout.ring_depth
-    space = {"depth": depth}
-
-    ports = NeuronGroup(
-        2 * count,
-        """u : 1
-        v : 1
-        sent : 1
-        n_sent : integer
-        cell : integer
-        q : 1 (shared, constant)""",
-        events={"emit": "abs(u - sent) >= q"},
-        namespace=space, clock=clock, name="ports",
-    )  # fmt: skip
-    ports.set_event_schedule("emit", when="thresholds")
-    ring = NeuronGroup(2 * count * depth, "amplitude : 1", clock=clock, name="ring")
-    refer(ports, "latched", ring, "amplitude", index="cell")
-    set_unique(ports, "cell", np.arange(2 * count) * depth)
-    objects: list[Any] = [
-        ports,
-        ring,
-        OnEvent(ports, "emit", "latched = u", when="latch"),
-        OnEvent(
-            ports,
-            "emit",
-            "sent = u\nn_sent = n_sent + 1\n" + ADVANCE.format(cell="cell", port="i"),
-            when="after_latch",
-        ),
-    ]
-
-    nodes, extra = nodes_of(plan, ports, clock)
-    objects += [nodes, *extra]
+    ports, ring, latching = _ports(plan, clock)
+    nodes, node_objects = nodes_of(plan, ports, clock)
     terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
     refer(terminals, "ext", nodes, "ext", index="at")
     set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
-    data = TimedArray(feed, dt=plan.hold * dt, name="feed")
-    terminals.namespace["feed"] = data
-    terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-2, name="present")
-    objects.append(terminals)
-
-    inputs = {"bias": nodes, "load": nodes, "slope": nodes, "Z": nodes, "q": ports}
-    if plan.probe:
-        inputs["resolution"] = nodes
-    inputs |= dict.fromkeys(plan.law.parameters, nodes)
-    lines, receivers = lines_of(plan, ports, ring, clock)
-    by_name = {o.name: o for o in [*objects, *receivers]}
-    xbar = crossbars_of(plan, ports, by_name["taps"], clock, hold)
-    by_name["xbar"] = xbar
-    inputs |= {"line_delay": lines, "w": xbar}
-    monitors, outputs = monitors_of(plan, by_name, clock, hold)
-    network = Network(*objects, *receivers, xbar, *monitors)
+    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * dt, name="feed")
+    terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
+    taps, receivers = taps_of(plan, ring, clock)
+    lines, line_objects = lines_of(plan, ports, ring, taps, clock)
+    leaks = leaks_of(plan, ports, ring, taps, clock)
+    xbar = crossbars_of(plan, ports, taps, clock, hold)
+    groups = {"ports": ports, "nodes": nodes, "taps": taps, "xbar": xbar}
+    monitors, outputs = monitors_of(plan, groups, clock, hold)
+    objects = [ports, ring, *latching, *node_objects, terminals, *receivers, *line_objects, *leaks, xbar, *monitors]
+    learning = None
+    if plan.learning is not None and rates is not None:
+        learning = learning_objects(plan, plan.learning, rates, groups, clock, hold)
+        objects += learning.objects
+        outputs |= learning.outputs
+    network = Network(*objects)
     network.schedule = SCHEDULE
-    variables = {name: owner.variables[name] for name, owner in inputs.items()}
-    return Fabric(network, variables, outputs, lines)
+    receiver = taps if effects.jitter else lines
+    owned: list[tuple[Any, tuple[str, ...]]] = [
+        (ports, ("q", *effects.port_variables, *effects.port_keys)),
+        (nodes, ("bias", "load", "slope", "Z", *plan.law.parameters, *effects.node_variables)),
+        (nodes, tuple(f"eta{k}" for k in range(effects.noise_poles))),
+        (nodes, ("resolution",) if plan.probe else ()),
+        (lines, ("line_delay", *(("jitter_key", "jitter_sigma") if effects.jitter else ()))),
+        (
+            receiver,
+            (*effects.line_variables, *effects.line_keys, *(("inbox",) if "offset" in effects.line_variables else ())),
+        ),
+        (taps, (*(("leak",) if effects.crosstalk else ()), *(("pole", "grain") if effects.bandwidth else ()))),
+        (xbar, ("w", *(("w_sigma", "read_key") if effects.read_noise else ()))),
+        *((leak, ("leak_delay",)) for leak in leaks),
+    ]
+    inputs = {name: owner.variables[name] for owner, names in owned for name in names}
+    if learning is not None:
+        inputs |= learning.inputs
+    return Fabric(network, inputs, outputs, lines, leaks[0] if leaks else None)
+
+
+def _ports(plan: Plan, clock: Clock) -> tuple[NeuronGroup, NeuronGroup, list[Any]]:
+    """The ports, the ring of what they sent, and the latching of every event's amplitude."""
+    effects, count, depth = plan.effects, 2 * plan.layout.neurons, plan.ring_depth
+    # a rounding that is drawn anew for every event is not compared: it would never rest
+    moved = "abs(u - unrounded) >= q" if effects.dithered else f"abs({effects.wave} - sent) >= q"
+    ports = NeuronGroup(
+        count,
+        """u : 1
+        v : 1
+        sent : 1
+        unrounded : 1
+        n_sent : integer
+        cell : integer
+        q : 1 (shared, constant)
+        """
+        + constants(effects.port_variables, effects.port_keys),
+        events={"emit": moved},
+        namespace=functions(),
+        clock=clock,
+        name="ports",
+    )
+    ports.set_event_schedule("emit", when="thresholds")
+    ring = NeuronGroup(count * depth, "amplitude : 1", clock=clock, name="ring")
+    refer(ports, "latched", ring, "amplitude", index="cell")
+    set_unique(ports, "cell", np.arange(count) * depth)
+    sending = f"sent = {effects.wave}\nunrounded = u\nn_sent = n_sent + 1\n"
+    return (
+        ports,
+        ring,
+        [
+            OnEvent(ports, "emit", f"latched = {effects.wave}", when="latch"),
+            OnEvent(ports, "emit", sending + ADVANCE.format(cell="cell", depth=depth, index="i"), when="after_latch"),
+        ],
+    )

@@ -140,19 +140,23 @@ def lay_out(graph: ScatteringGraph) -> Layout:
     )
 
 
-def weights(graph: ScatteringGraph, layout: Layout) -> Floats:
-    """The weight of every synapse, in the layout's order; 1 for wires."""
-    flat = np.ones(layout.synapses)
+def spread(layout: Layout, matrices: dict[str, np.ndarray], wire: float) -> Floats:
+    """Matrices (n_out, n_in) per dense layer as one number per synapse, in the layout's order."""
+    flat = np.full(layout.synapses, wire)
     offset: dict[str, int] = {}
     for block in layout.blocks:
         if block.layer is None:
             continue
-        weight = graph.network.parameters[block.layer].weight
         start = offset.get(block.layer, 0)
-        part = weight[:, start : start + len(block.rows)]
+        part = matrices[block.layer][:, start : start + len(block.rows)]
         offset[block.layer] = start + len(block.rows)
         flat[block.first : block.first + block.size] = part.T.ravel()
     return flat
+
+
+def weights(graph: ScatteringGraph, layout: Layout) -> Floats:
+    """The weight of every synapse, in the layout's order; 1 for wires."""
+    return spread(layout, {layer: p.weight for layer, p in graph.network.parameters.items()}, 1.0)
 
 
 def biases(graph: ScatteringGraph) -> Floats:

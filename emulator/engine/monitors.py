@@ -16,7 +16,10 @@ def monitors_of(
 ) -> tuple[list[Any], dict[str, Variable]]:
     """What is recorded: the end of every hold; movements, power and traces on request."""
     ports, nodes = by_name["ports"], by_name["nodes"]
-    at_end = {"clock": hold, "when": "start", "order": -3}
+    at_end = {"clock": hold, "when": "start", "order": -9}
+    if plan.learning is not None:
+        answers = StateMonitor(ports, "u", record=plan.layout.outputs, name="end_ports", **at_end)
+        return [answers], {"end.outputs": answers.variables["u"], "n_sent": ports.variables["n_sent"]}
     snapshots = [
         (
             ports,

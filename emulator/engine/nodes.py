@@ -10,11 +10,12 @@ from brian2 import Clock, NeuronGroup, Synapses
 from emulator.engine.events import OnEvent, refer, set_unique
 from emulator.engine.expressions import erf_function
 from emulator.engine.plan import Plan
+from emulator.engine.random import functions
 
 
 def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
     """The neurons and, for a cross-entropy load, the sum over the outputs that softmax needs."""
-    count = plan.layout.neurons
+    count, effects = plan.layout.neurons, plan.effects
     equations = """lam : 1
         F : 1
         D : 1
@@ -25,7 +26,7 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
         ext : 1
         seen_x : 1
         seen_lam : 1
-        bias : 1 (constant)
+        bias : 1
         load : 1 (constant)
         slope : 1 (constant)
         Z : 1 (constant)
@@ -33,11 +34,13 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
         out_port : integer (constant)
         in_port : integer (constant)
         resolution : 1 (shared, constant)
-        """ + "\n".join(f"{name} : 1 (shared, constant)" for name in plan.law.parameters)
+        """
+    equations += "\n".join(f"{name} : 1 (shared, constant)" for name in (*plan.law.parameters, *effects.node_variables))
+    equations += "".join(f"\neta{k} : 1" for k in range(effects.noise_poles))
     moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
     nodes = NeuronGroup(
         count, equations, events={"moved": moved} if plan.probe else {},
-        namespace={"erf": erf_function()}, clock=clock, name="nodes",
+        namespace={"erf": erf_function(), **functions()}, clock=clock, name="nodes",
     )  # fmt: skip
     for name, variable, index in (
         ("x", "u", "out_port"), ("mu", "u", "in_port"), ("B_in", "v", "out_port"), ("s_in", "v", "in_port"),
@@ -46,9 +49,9 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
     set_unique(nodes, "out_port", np.arange(count))
     set_unique(nodes, "in_port", np.arange(count) + count)
     nodes.act = plan.activation
-    extra: list[Any] = []
+    extra: list[Any] = [nodes]
     if plan.loss == "softmax_cross_entropy":
-        extra = _softmax(plan, ports, nodes, clock)
+        extra += _softmax(plan, ports, nodes, clock)
     for k, code in enumerate(plan.update):
         nodes.run_regularly(code, clock=clock, when="start", order=4 * k, name=f"update{k}")
     if plan.probe:

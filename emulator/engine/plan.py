@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import brian2
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.engine.effects import IDEAL, Effects
 from emulator.engine.expressions import activation_codes, node_update
 from emulator.engine.layout import Layout
 from emulator.laws import NodeLaw
+from emulator.learning import Learning
 
 #: one engine step in brian2's time: a power of two, so that every clock and delay is exact in floating point
 STEP = 2.0**-10
@@ -39,6 +42,10 @@ class Plan:
         Record the reflected power, summed over the nodes, at every step.
     traces : bool
         Record every state, costate and emitted event at every step.
+    effects : Effects
+        What the hardware does to waves; nothing by default.
+    learning : Learning or None
+        How the parameters move; then only outputs and port powers are recorded.
     """
 
     layout: Layout
@@ -49,6 +56,13 @@ class Plan:
     probe: bool = True
     power: bool = True
     traces: bool = False
+    effects: Effects = IDEAL
+    learning: Learning | None = None
+
+    @property
+    def ring_depth(self) -> int:
+        """Cells per port in the ring of amplitudes: one a step for as long as an event can wait."""
+        return self.layout.ring_depth + 2 * self.effects.jitter
 
     @property
     def steps(self) -> int:
@@ -68,17 +82,18 @@ class Plan:
     @cached_property
     def update(self) -> list[str]:
         """The node's update code."""
-        return node_update(self.law, self.used, self.loss, self.power)
+        return node_update(self.law, self.used, self.loss, self.power, self.effects.noise_poles)
 
     @cached_property
     def key(self) -> str:
         """A hash of everything that is compiled in: the same key can be served by the same program."""
         digest = hashlib.sha256()
         layout = self.layout
-        text = [brian2.__version__, FORMAT, *self.update, *self.used, *sorted(self.law.parameters)]
+        text = [brian2.__version__, FORMAT, *self.update, *self.used, *sorted(self.law.parameters), self.effects.code]
+        text += [] if self.learning is None else [self.learning.code]
         sizes = [
             layout.neurons,
-            layout.ring_depth,
+            self.ring_depth,
             layout.tile,
             self.hold,
             self.samples,
@@ -94,5 +109,12 @@ class Plan:
         return digest.hexdigest()[:32]
 
 
-#: changes whenever the objects built from a plan change
-FORMAT = "1"
+def _sources() -> str:
+    """A hash of this package's own code: a program compiled by other code is not used."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+FORMAT = _sources()

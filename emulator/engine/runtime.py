@@ -39,7 +39,7 @@ def run(
     """
     begun = time.perf_counter()
     with quiet_brian(), np.errstate(all="ignore"), _codegen(target):
-        fabric = build(plan, feed)
+        fabric = build(plan, feed, rates_of(values))
         for name, variable in fabric.inputs.items():
             variable.get_value()[:] = values[name]
         fabric.set_delays()
@@ -55,6 +55,12 @@ def run(
         done = time.perf_counter()
         outputs = {name: np.array(variable.get_value()) for name, variable in fabric.outputs.items()}
     return outputs, {"build": ready - begun, "run": done - ready}
+
+
+def rates_of(values: Values) -> np.ndarray | None:
+    """The rates of a run that learns, among its numbers."""
+    rates = values.get("rates")
+    return None if rates is None else np.ascontiguousarray(rates, dtype=np.float64)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from brian2 import device, get_device, second, set_device
 from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.fabric import Fabric, build
+from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import STEP, Plan, Values
 from emulator.engine.runtime import quiet_brian
 from emulator.errors import EngineError
@@ -69,9 +70,11 @@ class Program:
                     path = Path(scratch) / f"{name}.bin"
                     np.ascontiguousarray(value, dtype=dtype).tofile(path)
                     arguments.append(f"{argument}={path}")
-            path = Path(scratch) / "feed.bin"
-            np.ascontiguousarray(feed, dtype=np.float64).tofile(path)
-            arguments.append(f"feed.values={path}")
+            series = {"feed": feed} | ({"rates": values["rates"]} if "rates" in values else {})
+            for name, rows in series.items():
+                path = Path(scratch) / f"{name}.bin"
+                np.ascontiguousarray(rows, dtype=np.float64).tofile(path)
+                arguments.append(f"{name}.values={path}")
             self._execute(arguments)
             outputs = {name: _read(results / spec["file"], spec) for name, spec in manifest["outputs"].items()}
             seconds = float((results / "last_run_info.txt").read_text().split()[0])
@@ -122,11 +125,12 @@ def _compile(plan: Plan, directory: Path) -> None:
             "target standalone needs a C++ compiler and found none; allowed: install g++, or target='numpy'"
         )
     feed = np.zeros((plan.samples, len(plan.layout.inputs) + len(plan.layout.outputs)))
+    rates = None if plan.learning is None else np.zeros((plan.samples, RATE_COLUMNS))
     with quiet_brian():
         previous = get_device()
         set_device("cpp_standalone", build_on_run=False, directory=None)
         try:
-            fabric = build(plan, feed)
+            fabric = build(plan, feed, rates)
             device.apply_run_args()
             fabric.set_delays()
             fabric.network.run(plan.steps * STEP * second)

@@ -1,8 +1,8 @@
 """Lines, receivers and crossbars in brian2.
 
-A payload is latched in the ring at emission and read when the event arrives, each line keeping its own place in the ring.
-In tile wiring the taps of a crossbar are shared by its synapses, in synapse wiring each synapse has two of its own; the
-objects are the same.
+A payload is latched in the ring at emission and read when the event arrives, each line keeping its own place in the
+ring. In tile wiring the taps of a crossbar are shared by its synapses, in synapse wiring each synapse has two of its
+own; the objects are the same.
 """
 
 from __future__ import annotations
@@ -12,53 +12,138 @@ from typing import Any
 import numpy as np
 from brian2 import Clock, NeuronGroup, Synapses
 
+from emulator.engine.effects import Effects
 from emulator.engine.events import OnEvent, refer
+from emulator.engine.jitter import GATE, GATE_EVENT, gates_of
+from emulator.engine.learning import synapse_equations
 from emulator.engine.plan import Plan
+from emulator.engine.random import functions
 
-#: code that moves a place in the ring to the next of the port's cells
-ADVANCE = "{cell} = {cell} + 1 - depth*int({cell} + 1 >= ({port} + 1)*depth)"
+#: code that moves a place in a ring to the next of `depth` cells, of which `index` is the number of the ring
+ADVANCE = "{cell} = {cell} + 1 - {depth}*int({cell} + 1 >= ({index} + 1)*{depth})"
 
 
-def lines_of(plan: Plan, ports: NeuronGroup, ring: NeuronGroup, clock: Clock) -> tuple[Synapses, list[Any]]:
-    """Every direction of every line, and the taps at their ends, which hold the last amplitude that arrived."""
-    layout = plan.layout
-    taps = NeuronGroup(len(layout.tap_port), "a : 1\nda : 1", events={"arrive": "inbox != a"}, clock=clock, name="taps")
+def constants(names: tuple[str, ...], shared: tuple[str, ...] = ()) -> str:
+    """Equations that declare numbers set from outside, one per element or one for all."""
+    return "".join([f"{n} : 1 (constant)\n" for n in names] + [f"{n} : 1 (shared, constant)\n" for n in shared])
+
+
+def receiving(effects: Effects, depth: int, tap: str, port: str) -> str:
+    """What a receiver does at an event: loss, gain, offset and noise, unless the event is lost.
+
+    A received event is counted, which picks the noise of the next; a doubled one counts twice.
+    """
+    code = f"inbox = {effects.received.format(tap=tap)}\n"
+    if effects.drops:
+        code = (
+            f"lost = int(uniform(drop_key, {tap}, n_got) < drop)\n"
+            f"inbox = lost*inbox + (1 - lost)*({effects.received.format(tap=tap)})\n"
+        )
+    if effects.counts:
+        doubled = f" + int(uniform(duplicate_key, {tap}, n_got) < duplicate)" if effects.duplicates else ""
+        code += f"n_got = n_got + 1{doubled}\n"
+    return code + ADVANCE.format(cell="next_cell", depth=depth, index=port)
+
+
+def taps_of(plan: Plan, ring: NeuronGroup, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
+    """The receivers at the crossbars: each holds the last amplitude that arrived, and tells of its change."""
+    effects, layout = plan.effects, plan.layout
+    equations = "a : 1\nda : 1\n"
+    came = "inbox"
+    if effects.crosstalk:
+        equations += "left : integer (constant)\nright : integer (constant)\n"
+        equations += constants(("has_left", "has_right"), ("leak",))
+        came = "(inbox + leak*(has_left*inbox_left + has_right*inbox_right))"
+    events = {"arrive": f"{came} != a"}
+    if effects.bandwidth:
+        equations += "y : 1\n" + constants((), ("pole", "grain"))
+        events["arrive"] = "abs(y - a) >= grain"
+    if effects.jitter:
+        equations += GATE + constants(effects.line_variables, effects.line_keys)
+        events["due"] = GATE_EVENT
+    taps = NeuronGroup(len(layout.tap_port), equations, events=events, namespace=functions(), clock=clock, name="taps")
     taps.set_event_schedule("arrive", when="taps")
+    if effects.bandwidth:
+        taps.run_regularly(f"y = y + pole*({came} - y)", clock=clock, when="before_taps", name="low_pass")
+        came = "y"
+    return taps, [taps, OnEvent(taps, "arrive", f"da = {came} - a\na = {came}", when="after_taps")]
+
+
+def lines_of(
+    plan: Plan, ports: NeuronGroup, ring: NeuronGroup, taps: NeuronGroup, clock: Clock
+) -> tuple[Synapses, list[Any]]:
+    """Every direction of every line, from a port to a tap."""
+    layout, effects, depth = plan.layout, plan.effects, plan.ring_depth
+    if effects.jitter:
+        code = receiving(effects, depth, "i", "port")
+        return gates_of(plan, ports, ring, taps, code, clock)
     lines = Synapses(
         ports,
         taps,
-        """inbox : 1
-        line_delay : 1 (constant)
-        next_cell : integer""",
-        on_pre="inbox = arriving\n" + ADVANCE.format(cell="next_cell", port="i"),
+        "inbox : 1\nline_delay : 1 (constant)\nnext_cell : integer\n"
+        + ("n_got : integer\n" if effects.counts else "")
+        + constants(effects.line_variables, effects.line_keys),
+        on_pre=receiving(effects, depth, "j", "i"),
         on_event="emit",
-        namespace={"depth": layout.ring_depth},
+        namespace=functions(),
         clock=clock,
         name="lines",
     )
     for owner in (lines, lines.pre):  # a pathway keeps its own table of variables
         refer(owner, "arriving", ring, "amplitude", index="next_cell")
     lines.connect(i=layout.tap_port, j=np.arange(len(layout.tap_port)))
-    lines.next_cell = layout.tap_port * layout.ring_depth
+    lines.next_cell = layout.tap_port * depth
     lines.pre.when = "lines"
     refer(taps, "inbox", lines, "inbox")
-    receive = OnEvent(taps, "arrive", "da = inbox - a\na = inbox", when="after_taps")
-    return lines, [taps, lines, receive]
+    return lines, [lines]
+
+
+def leaks_of(plan: Plan, ports: NeuronGroup, ring: NeuronGroup, taps: NeuronGroup, clock: Clock) -> list[Any]:
+    """Crosstalk: each line's wave also reaches the receivers of its neighbours, at its own delay."""
+    if not plan.effects.crosstalk:
+        return []
+    layout, depth = plan.layout, plan.ring_depth
+    victims, aggressors = plan.effects.pairs
+    leaks = Synapses(
+        ports,
+        taps,
+        "inbox_leaked : 1\nleak_delay : 1 (constant)\nleak_cell : integer",
+        on_pre="inbox_leaked = leaking\n" + ADVANCE.format(cell="leak_cell", depth=depth, index="i"),
+        on_event="emit",
+        clock=clock,
+        name="leaks",
+    )
+    for owner in (leaks, leaks.pre):
+        refer(owner, "leaking", ring, "amplitude", index="leak_cell")
+    leaks.connect(i=layout.tap_port[aggressors], j=victims)
+    leaks.leak_cell = layout.tap_port[aggressors] * depth
+    leaks.pre.when = "lines"
+    for side, chosen in (("left", aggressors < victims), ("right", aggressors > victims)):
+        entry, present = np.zeros(len(layout.tap_port), np.int32), np.zeros(len(layout.tap_port))
+        entry[victims[chosen]] = np.flatnonzero(chosen)
+        present[victims[chosen]] = 1.0
+        setattr(taps, side, entry)
+        setattr(taps, f"has_{side}", present)
+        refer(taps, f"inbox_{side}", leaks, "inbox_leaked", index=side)
+    return [leaks]
 
 
 def crossbars_of(plan: Plan, ports: NeuronGroup, taps: NeuronGroup, clock: Clock, hold: Clock) -> Synapses:
     """Every synapse: one two-port element, its weight used forward and backward."""
-    layout = plan.layout
+    layout, effects = plan.layout, plan.effects
+    weight = "(w + w_read)" if effects.read_noise else "w"
+    summed = not layout.tile and plan.learning is None
     xbar = Synapses(
         taps,
         taps,
-        """w : 1
-        to_state : integer (constant)
-        to_costate : integer (constant)"""
-        + ("" if layout.tile else "\ng : 1"),
-        on_pre="v_state += w*da_pre",
-        on_post="v_costate += w*da_post",
+        "w : 1\nto_state : integer (constant)\nto_costate : integer (constant)\n"
+        + ("g : 1\n" if summed else "")
+        + synapse_equations(plan.learning)
+        + ("w_read : 1\n" + constants(("w_sigma",), ("read_key",)) if effects.read_noise else ""),
+        on_pre=f"v_state += {weight}*da_pre",
+        on_post=f"v_costate += {weight}*da_post",
         on_event={"pre": "arrive", "post": "arrive"},
+        namespace=functions(),
         clock=clock,
         name="xbar",
     )
@@ -67,6 +152,17 @@ def crossbars_of(plan: Plan, ports: NeuronGroup, taps: NeuronGroup, clock: Clock
         refer(owner, "v_costate", ports, "v", index="to_costate")
     xbar.connect(i=layout.row, j=layout.column)
     xbar.to_state, xbar.to_costate = layout.to_state, layout.to_costate
-    if not layout.tile:
+    if summed:
         xbar.run_regularly("g = g + a_pre*a_post", clock=hold, when="start", order=-3, name="gradient")
+    if effects.read_noise:
+        xbar.run_regularly(
+            f"""fresh = w_sigma*gauss(read_key, {len(layout.tap_port)}.0*i + j, t_in_timesteps)
+            v_state += (fresh - w_read)*a_pre
+            v_costate += (fresh - w_read)*a_post
+            w_read = fresh""",
+            clock=hold,
+            when="start",
+            order=-2,
+            name="read_again",
+        )
     return xbar

@@ -31,6 +31,8 @@ class Coupling:
         for wires.
     per_synapse : bool
         Whether every synapse has a line of its own.
+    bundles_forward, bundles_backward : tuple of Bundle
+        The bundles whose lines those are, in their order.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Coupling:
     delay_forward: Steps
     delay_backward: Steps
     per_synapse: bool
+    bundles_forward: tuple[Bundle, ...]
+    bundles_backward: tuple[Bundle, ...]
 
     def pairs(self) -> tuple[Steps, Steps]:
         """Positions (row, column) of every synapse, row by row; for wires, the diagonal."""
@@ -69,26 +73,34 @@ def couplings(graph: ScatteringGraph) -> tuple[Coupling, ...]:
         incoming: list[Bundle] = [b for _, _, b in graph.nx.in_edges(element.name, data="bundle")]
         incoming.sort(key=lambda b: (b.head[1], b.into.start))
         if element.kind == "crossbar":
-            rows = np.concatenate([_neurons(site_of[b.tail[0]]) for b in incoming])
-            columns_bundle: Bundle = next(b for _, _, b in graph.nx.out_edges(element.name, data="bundle"))
-            forward = np.concatenate([_known(b.delay_forward) for b in incoming])
+            after: Bundle = next(b for _, _, b in graph.nx.out_edges(element.name, data="bundle"))
             per_synapse = incoming[0].rows is not None
-            backward = (
-                np.concatenate([_known(b.delay_backward) for b in incoming])
-                if per_synapse
-                else _known(columns_bundle.delay_backward)
-            )
+            backward = tuple(incoming) if per_synapse else (after,)
+            rows = np.concatenate([_neurons(site_of[b.tail[0]]) for b in incoming])
             columns = _neurons(site_of[element.name])
-            found.append(Coupling(element.name, element.layer, rows, columns, forward, backward, per_synapse))
+            found.append(_coupling(element.name, element.layer, rows, columns, tuple(incoming), backward, per_synapse))
         else:
             target = site_of[element.name]
             for bundle in incoming:
                 if bundle.is_line and bundle.tail[0] not in target.members:
                     columns = np.arange(target.start + bundle.into.start, target.start + bundle.into.stop)
                     rows = _neurons(site_of[bundle.tail[0]])
-                    forward, backward = _known(bundle.delay_forward), _known(bundle.delay_backward)
-                    found.append(Coupling(bundle.name, None, rows, columns, forward, backward, False))
+                    found.append(_coupling(bundle.name, None, rows, columns, (bundle,), (bundle,), False))
     return tuple(found)
+
+
+def _coupling(
+    name: str,
+    layer: str | None,
+    rows: Steps,
+    columns: Steps,
+    forward: tuple[Bundle, ...],
+    backward: tuple[Bundle, ...],
+    per_synapse: bool,
+) -> Coupling:
+    ahead = np.concatenate([_known(b.delay_forward) for b in forward])
+    back = np.concatenate([_known(b.delay_backward) for b in backward])
+    return Coupling(name, layer, rows, columns, ahead, back, per_synapse, forward, backward)
 
 
 def _neurons(site: Site) -> Steps:

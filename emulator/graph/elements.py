@@ -1,4 +1,4 @@
-"""The parts a scattering graph is made of: physical elements with ports, and bundles of lines between them."""
+"""The parts a scattering graph is made of: elements with ports, and bundles of lines between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ Steps = NDArray[np.int64]
 class Port:
     """One side of an element where a bundle ends: `width` scalar pairs of state and costate.
 
-    `inward` ports receive the state (and send the costate); outward ports send the state (and receive the costate).
+    `inward` ports receive the state (and send the costate); outward ports send the state (and receive the
+    costate).
     """
 
     name: str
@@ -32,11 +33,12 @@ class Element:
     Parameters
     ----------
     name : str
-        Unique in the graph; the name of the network layer, with a suffix where one layer needs several elements.
+        Unique in the graph; the name of the network layer, with a suffix where one layer needs several.
     kind : str
-        `source` (clamps the state), `crossbar` (a tile of weights: ``s = W x``, ``B = W^T mu``), `activation`
-        (``x = phi(s)``, ``mu = phi'(s) lam``; identity is a buffer), `adder` (sums states, shares the costate), `fanout`
-        (shares the state, sums costates), `load` (turns the output into the costate ``dLoss/dx``).
+        `source` (clamps the state), `crossbar` (a tile of weights: ``s = W x``, ``B = W^T mu``),
+        `activation` (``x = phi(s)``, ``mu = phi'(s) lam``; identity is a buffer), `adder` (sums states,
+        shares the costate), `fanout` (shares the state, sums costates), `load` (turns the output into the
+        costate ``dLoss/dx``).
     layer : str
         The network layer it belongs to.
     ports : tuple of Port
@@ -102,8 +104,8 @@ class Bundle:
 class Site:
     """A row of neurons that the node law updates as one kind: the cluster of elements joined without a line.
 
-    Neuron `start + k` of the substrate holds the state `x` and costate `lam` of scalar `k` of the site's output, and the
-    pre-activation `s` and its costate `mu` of scalar `k` of its input.
+    Neuron `start + k` of the substrate holds the state `x` and costate `lam` of scalar `k` of the site's
+    output, and the pre-activation `s` and its costate `mu` of scalar `k` of its input.
     """
 
     name: str

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.graph import ScatteringGraph
+from emulator.measure.energy import EnergyUse
 from emulator.measure.reference import Reference
 from emulator.network import Gradient
 
@@ -61,6 +62,8 @@ class SettleResult:
         Events carried by lines during each hold, both directions.
     reflected_power : (T,)
         Power of the waves that nodes reflected at each step, summed over nodes, in units of state times costate.
+    energy : EnergyUse
+        Joules per sample by contribution, and what is not known of the hardware.
     reason : str or None
         Why samples did not settle, as far as it could be found.
     tolerance, threshold : float
@@ -86,6 +89,7 @@ class SettleResult:
     residual: Floats
     events: NDArray[np.int64]
     reflected_power: Floats
+    energy: EnergyUse
     reason: str | None
     tolerance: float
     threshold: float
@@ -182,6 +186,9 @@ class SettleResult:
             "events": [int(n) for n in self.events],
             "residual": [float(r) if math.isfinite(r) else None for r in self.residual],
             "reflected_energy": float(self.reflected_power.sum() * graph.step) if len(self.reflected_power) else 0.0,
+            "energy_joules": None if self.energy.total is None else [float(e) for e in self.energy.total],
+            "energy_known_parts_joules": {name: float(part.mean()) for name, part in self.energy.parts.items()},
+            "energy_missing": list(self.energy.missing),
             "step_seconds": graph.step,
             "transit_seconds": graph.transit_seconds,
             "longest_round_trip_seconds": graph.longest_round_trip * graph.step,

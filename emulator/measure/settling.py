@@ -1,9 +1,9 @@
 """Did it settle, and when: decided from the substrate's own data alone.
 
 A sample has settled at T if from T to the end of its hold every state and costate stays within `tolerance` times the
-largest magnitude in its row of neurons of its end-of-hold value; and at the end every node's residuals are below the
-same bound, and what each port sent since it came within its band has landed (T plus its longest line delay is inside
-the hold).
+largest magnitude in its row of neurons of its end-of-hold value (with noise, within its predicted floor if that is
+more); and at the end every node's residuals are below the same bound, and what each port sent since it came within its
+band has landed (T plus its longest line delay is inside the hold).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.engine import Layout, Recording
+from emulator.engine.effects import JITTER_CUT
 from emulator.graph import ScatteringGraph
+from emulator.measure.noise_floor import SIGMAS, noise_floor
 
 #: the probe's resolution as a fraction of the tolerance: movements below it are not recorded
 RESOLUTION = 1 / 16
@@ -48,7 +50,7 @@ class Verdict:
 def judge(
     graph: ScatteringGraph, layout: Layout, recording: Recording, hold: int, tolerance: float, q: float
 ) -> Verdict:
-    """Judge every sample of a recording made with the probe on."""
+    """Judge every sample of a recording made with the probe on; noise widens the bound to its predicted floor."""
     count = layout.neurons
     x, lam = recording.u[:, :count], recording.lam
     starts = [site.start for site in graph.sites]
@@ -59,8 +61,11 @@ def judge(
         )
         state_scale = np.repeat(np.maximum.reduceat(np.abs(x), starts, axis=1), sizes, axis=1)
         costate_scale = np.repeat(np.maximum.reduceat(np.abs(lam), starts, axis=1), sizes, axis=1)
-        state_band = np.maximum(tolerance * state_scale, max(q, _TINY))
-        costate_band = np.maximum(tolerance * costate_scale, max(q, _TINY))
+        state_floor, costate_floor = noise_floor(graph, layout, recording)
+        state_band = np.maximum(np.maximum(tolerance * state_scale, SIGMAS * np.sqrt(2) * state_floor), max(q, _TINY))
+        costate_band = np.maximum(
+            np.maximum(tolerance * costate_scale, SIGMAS * np.sqrt(2) * costate_floor), max(q, _TINY)
+        )
         state_steps, state_rest = _last_entry(recording, "x", x, state_band, hold)
         costate_steps, costate_rest = _last_entry(recording, "lam", lam, costate_band, hold)
         quiet = (np.abs(recording.state_residual) <= state_band) & (np.abs(recording.costate_residual) <= costate_band)
@@ -69,7 +74,8 @@ def judge(
             np.abs(recording.costate_residual) / np.maximum(costate_scale, _TINY),
         )
     latest = np.maximum(state_steps, costate_steps)
-    landed = np.maximum(state_steps + layout.longest[:count], latest + layout.longest[count:]) < hold
+    late = int(np.ceil(JITTER_CUT * graph.hardware.lines.jitter / graph.step))
+    landed = np.maximum(state_steps + layout.longest[:count], latest + layout.longest[count:]) + late < hold
     settled = finite & state_rest.all(axis=1) & costate_rest.all(axis=1) & quiet.all(axis=1) & landed.all(axis=1)
     return Verdict(
         settled=settled,

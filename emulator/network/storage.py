@@ -8,7 +8,6 @@ large memory.
 from __future__ import annotations
 
 import os
-import secrets
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import FileFormatError, NetworkError
+from emulator.files import atomic_write
 from emulator.network.encoding import array_shapes, decode_layers, encode, parse_header
 from emulator.network.layers import Layer
 
@@ -44,15 +44,7 @@ def write(path: Path, layers: Iterable[Layer], output: str, loss: str) -> None:
     header, arrays = encode(layers, output, loss)
     members: dict[str, Any] = {f"array_{number}": array.astype("<f8") for number, array in enumerate(arrays)}
     members["header"] = np.frombuffer(header, dtype=np.uint8)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            np.savez(file, **members)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    atomic_write(path, lambda file: np.savez(file, **members))
 
 
 def read(path: Path) -> Stored:

@@ -1,0 +1,266 @@
+"""What a hardware model does to waves: code for brian2, and the numbers it works with.
+
+Each effect sits where the physics puts it:
+
+| effect                              | place                                                                     |
+|-------------------------------------|---------------------------------------------------------------------------|
+| precision of waves, stuck ports     | the port that sends: the wave is quantised before it is sent              |
+| dead nodes                          | both ports of the neuron send 0                                           |
+| attenuation, gain, offset, noise    | the receiver of each line direction, at every event                       |
+| dropped and duplicated events       | likewise                                                                  |
+| crosstalk, bandwidth, jitter        | the receiver: neighbouring lines leak in, a one-pole follows, events wait |
+| node noise, 1/f noise               | the node's forward proposal, at every update                              |
+| devices, precision of weights       | the weights, when they are programmed                                     |
+| read noise of devices               | the weights, anew for every sample                                        |
+
+Frozen properties are drawn from the chip's seed, noise from the run's seed, each under its own name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.engine.layout import Layout
+from emulator.engine.places import lines_at, neighbours, per_tap, ports_at, strikes
+from emulator.engine.random import key
+from emulator.graph import ScatteringGraph
+from hwmodels import Quantizer
+
+Value = NDArray[np.float64] | float
+
+#: standard deviations at which jitter is cut
+JITTER_CUT = 4.0
+
+
+_NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Code of the effects in use, and their numbers; an ideal substrate has none.
+
+    Parameters
+    ----------
+    wave : str
+        What a port sends, in terms of its wave `u`.
+    received : str
+        What a receiver takes in, in terms of the amplitude `arriving`; ``{tap}`` stands for its number.
+    port_variables, line_variables : tuple of str
+        Names of the constants per port and per line direction.
+    dithered : bool
+        Whether waves are rounded stochastically (then a port sends whenever its wave moves).
+    drops, duplicates, counts : bool
+        Whether events may be lost or doubled, and whether receivers count them (noise needs it).
+    noise_poles : int
+        Number of one-pole noises per node.
+    bandwidth, crosstalk, read_noise : bool
+    jitter : int
+        Largest deviation of an arrival in steps; 0 without jitter.
+    pairs : (victims, aggressors) int64
+        Taps of the lines between which crosstalk leaks.
+    values : dict
+        Numbers of all these.
+    """
+
+    wave: str = "u"
+    received: str = "arriving"
+    port_variables: tuple[str, ...] = ()
+    line_variables: tuple[str, ...] = ()
+    dithered: bool = False
+    drops: bool = False
+    duplicates: bool = False
+    counts: bool = False
+    noise_poles: int = 0
+    bandwidth: bool = False
+    crosstalk: bool = False
+    read_noise: bool = False
+    jitter: int = 0
+    pairs: tuple[NDArray[np.int64], NDArray[np.int64]] = _NO_PAIRS
+    values: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def port_keys(self) -> tuple[str, ...]:
+        """Numbers shared by all ports."""
+        return ("round_key",) if self.dithered else ()
+
+    @property
+    def line_keys(self) -> tuple[str, ...]:
+        """Numbers shared by all receivers."""
+        keyed = {"sigma": "noise_key", "drop": "drop_key", "duplicate": "duplicate_key"}
+        return tuple(keyed[name] for name in self.line_variables if name in keyed)
+
+    @property
+    def node_variables(self) -> tuple[str, ...]:
+        """Numbers shared by all nodes."""
+        return tuple(f"eta_{what}{k}" for k in range(self.noise_poles) for what in ("decay", "drive", "key"))
+
+    @property
+    def code(self) -> str:
+        """Everything that is compiled in, as text; the pairs follow from the layout."""
+        return repr([getattr(self, name) for name in self.__dataclass_fields__ if name not in ("values", "pairs")])
+
+
+#: nothing happens to a wave but its delay
+IDEAL = Effects()
+
+
+def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
+    """The effects of a graph's hardware model for a run with this seed."""
+    wave, ports, dithered, values = _sending(graph, layout, seed)
+    received, lines, flags, more = _receiving(graph, layout, seed)
+    values |= more
+    poles, noise = _node_noise(graph, layout, seed)
+    values |= noise
+    hardware = graph.hardware
+    coefficient = hardware.lines.filter_coefficient(graph.step)
+    if coefficient < 1:
+        values["pole"] = coefficient
+    if hardware.lines.crosstalk:
+        values["leak"] = hardware.lines.crosstalk
+    jitter = hardware.lines.jitter / graph.step
+    if jitter:
+        values |= {"jitter_sigma": jitter, "jitter_key": key(seed, "jitter")}
+    if hardware.weights.read_noise is not None:
+        values["read_key"] = key(seed, "read noise")
+    return Effects(
+        wave=wave,
+        received=received,
+        port_variables=ports,
+        line_variables=lines,
+        dithered=dithered,
+        noise_poles=poles,
+        bandwidth=coefficient < 1,
+        crosstalk=hardware.lines.crosstalk > 0,
+        read_noise=hardware.weights.read_noise is not None,
+        jitter=int(np.ceil(JITTER_CUT * jitter)),
+        pairs=neighbours(graph) if hardware.lines.crosstalk else _NO_PAIRS,
+        values=values,
+        **flags,
+    )
+
+
+def _sending(graph: ScatteringGraph, layout: Layout, seed: int) -> tuple[str, tuple[str, ...], bool, dict[str, Value]]:
+    """Quantisation at the port, and ports that are stuck or dead."""
+    count = layout.neurons
+    precision = graph.hardware.precision
+    quantisers = (precision.forward, precision.backward)
+    variables: list[str] = []
+    values: dict[str, Value] = {}
+    wave = "u"
+    if any(q.bits is not None for q in quantisers):
+        variables += ["lsb", "top"]
+        values["lsb"] = np.repeat([_lsb(q) for q in quantisers], count)
+        values["top"] = np.repeat([q.full_scale for q in quantisers], count)
+        forward, backward = (_rounded(q) for q in quantisers)
+        wave = forward if forward == backward else f"int(i < {count})*({forward}) + int(i >= {count})*({backward})"
+    dithered = any(q.bits is not None and q.rounding == "stochastic" for q in quantisers)
+    if dithered:
+        values["round_key"] = key(seed, "stochastic rounding")
+    stuck, level = _stuck_ports(graph, layout)
+    if stuck.any():
+        variables += ["stuck", "stuck_at"]
+        values |= {"stuck": stuck.astype(float), "stuck_at": level}
+        wave = f"(1 - stuck)*({wave}) + stuck*stuck_at"
+    return wave, tuple(variables), dithered, values
+
+
+def _lsb(quantiser: Quantizer) -> float:
+    return 1.0 if quantiser.bits is None else quantiser.full_scale / (2 ** (quantiser.bits - 1) - 1)
+
+
+def _rounded(quantiser: Quantizer) -> str:
+    """The quantiser as code: the levels and modes of `hwmodels.quantize`."""
+    if quantiser.bits is None:
+        return "u"
+    code = {
+        "nearest": "sign(u)*floor(abs(u)/lsb + 0.5)*lsb",
+        "magnitude_truncation": "sign(u)*floor(abs(u)/lsb + 1e-9)*lsb",
+        "stochastic": "floor(u/lsb + 1e-9 + uniform(round_key, i, n_sent))*lsb",
+    }[quantiser.rounding]
+    return f"clip({code}, -top, top)" if quantiser.saturate else code
+
+
+def _stuck_ports(graph: ScatteringGraph, layout: Layout) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    faults, count = graph.hardware.faults, layout.neurons
+    stuck, level = np.zeros(2 * count, bool), np.zeros(2 * count)
+    port = strikes(faults.stuck_port, 2 * count, graph.seed, "stuck port")
+    port[ports_at(graph, faults.stuck_port, "stuck_port")] = True
+    port &= _facing(faults.stuck_port.direction, np.arange(2 * count) < count)
+    stuck[port], level[port] = True, faults.stuck_port.value
+    dead = strikes(faults.dead_node, count, graph.seed, "dead node")
+    dead[[p for p in ports_at(graph, faults.dead_node, "dead_node") if p < count]] = True
+    both = np.concatenate([dead, dead])
+    stuck[both], level[both] = True, 0.0
+    return stuck, level
+
+
+def _facing(direction: str, forward: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a fault of this direction can be."""
+    if direction == "both":
+        return np.ones_like(forward)
+    return forward if direction == "forward" else ~forward
+
+
+def _receiving(
+    graph: ScatteringGraph, layout: Layout, seed: int
+) -> tuple[str, tuple[str, ...], dict[str, bool], dict[str, Value]]:
+    """Loss, gain and offset errors, noise and event faults at the receiver of every line direction."""
+    noise, faults, taps = graph.hardware.noise, graph.hardware.faults, len(layout.tap_port)
+    forward = layout.tap_port < layout.neurons
+    gain = per_tap(graph, layout, "gain")
+    for name, sigma, chosen in (
+        ("gain mismatch forward", noise.gain_mismatch_forward, forward),
+        ("gain mismatch backward", noise.gain_mismatch_backward, ~forward),
+    ):
+        if sigma:
+            gain = gain * np.where(chosen, 1 + sigma * per_tap(graph, layout, name), 1.0)
+    offset = np.zeros(taps)
+    for name, sigma, chosen in (
+        ("offset mismatch forward", noise.offset_mismatch_forward, forward),
+        ("offset mismatch backward", noise.offset_mismatch_backward, ~forward),
+    ):
+        if sigma:
+            offset = offset + np.where(chosen, sigma * per_tap(graph, layout, name), 0.0)
+    sigma_rx = np.full(taps, noise.receiver)
+    broken = strikes(faults.open_line, taps, graph.seed, "open line") & _facing(faults.open_line.direction, forward)
+    broken[lines_at(graph, layout, faults.open_line, "open_line")] = True
+    gain, offset, sigma_rx = (np.where(broken, 0.0, array) for array in (gain, offset, sigma_rx))
+    received, variables, values = "arriving", [], {}
+    if (gain != 1).any():
+        received, values["gain"] = "gain*arriving", gain
+        variables.append("gain")
+    if offset.any():
+        received, values["offset"] = received + " + offset", offset
+        variables.append("offset")
+    if sigma_rx.any():
+        received += " + sigma*gauss(noise_key, {tap}, n_got)"
+        values |= {"sigma": sigma_rx, "noise_key": key(seed, "receiver noise")}
+        variables.append("sigma")
+    for name, fault in (("drop", faults.dropped_event), ("duplicate", faults.duplicated_event)):
+        if fault.rate > 0:
+            where = _facing(fault.direction, forward)
+            if fault.places:
+                named = np.zeros(taps, bool)
+                named[lines_at(graph, layout, fault, f"{name}_event")] = True
+                where = where & named
+            values |= {name: np.where(where, fault.rate, 0.0), f"{name}_key": key(seed, f"{name} event")}
+            variables.append(name)
+    flags = {"drops": "drop" in values, "duplicates": "duplicate" in values}
+    flags["counts"] = any(flags.values()) or "sigma" in values or graph.hardware.lines.jitter > 0
+    return received, tuple(variables), flags, values
+
+
+def _node_noise(graph: ScatteringGraph, layout: Layout, seed: int) -> tuple[int, dict[str, Value]]:
+    """One-pole noises of every node: the band-limited one, and those that make up 1/f noise."""
+    noise = graph.hardware.noise
+    poles = [noise.node] if noise.node.rms else []
+    poles += list(noise.flicker.poles())
+    values: dict[str, Value] = {}
+    for k, pole in enumerate(poles):
+        decay, drive = pole.recursion(graph.step)
+        stream = key(seed, "node noise", str(k))
+        values |= {f"eta_decay{k}": decay, f"eta_drive{k}": drive, f"eta_key{k}": stream}
+    return len(poles), values

@@ -1,0 +1,205 @@
+"""Parameter ports in brian2: every weight and bias moves inside the substrate, by what reaches it.
+
+| object     | what it is                                                                                             |
+|------------|--------------------------------------------------------------------------------------------------------|
+| `xbar`     | the weights' ports: effort from the two taps of each synapse                                           |
+| `learners` | one per neuron: its bias's port, what its synapses share, and the power that its parameters take up    |
+
+When a weight moves by `dw`, the sums that hold its share move with it (``dw`` times the amplitude held at either tap), so that
+learning leaves the waves exactly as if the new weight had been there when they arrived. All of it happens at the start of a
+step, before the next sample is presented: gather, neurons, biases, weights, then the powers are read and set to 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from brian2 import Clock, NeuronGroup, StateMonitor, TimedArray, second
+from brian2.core.variables import Variable
+
+from emulator.engine.events import refer
+from emulator.engine.layout import Layout
+from emulator.engine.plan import STEP, Plan
+from emulator.engine.random import functions
+from emulator.learning import Learning
+
+#: powers at the parameter ports, added up over each hold
+POWERS = ("absorbed", "available", "reflected")
+#: columns of the rates: the schedule's factor, the share of each effort where a mini-batch ends (else 0), 1 for a sample
+RATE_COLUMNS = 3
+
+_ORDER = {"gather": -8, "neurons": -7, "biases": -6, "weights": -5, "read": -4, "clear": -3}
+_SCALARS = """factor = rates(t - lag, 0)
+share = rates(t - lag, 1)
+live = int(t > lag)*rates(t - lag, 2)
+gate = live*int(share > 0)
+"""
+
+
+@dataclass
+class LearningObjects:
+    """brian2 objects that learn, and the variables through which numbers go in and come out."""
+
+    objects: list[Any]
+    inputs: dict[str, Variable]
+    outputs: dict[str, Variable]
+
+
+def learning_objects(
+    plan: Plan, learning: Learning, rates: np.ndarray, by_name: dict[str, Any], clock: Clock, hold: Clock
+) -> LearningObjects:
+    """Let the parameters of a substrate learn.
+
+    Parameters
+    ----------
+    plan : Plan
+    learning : Learning
+    rates : (samples, 3)
+        See `RATE_COLUMNS`, one row per sample.
+    by_name : dict
+        `ports`, `nodes` and `xbar`.
+    clock, hold : Clock
+        Steps and holds.
+    """
+    port, layout = learning.port, plan.layout
+    xbar, nodes, ports = by_name["xbar"], by_name["nodes"], by_name["ports"]
+    count, beat = layout.neurons, hold if learning.schedule == "settled" else clock
+    space = {
+        "rates": TimedArray(rates, dt=plan.hold * STEP * second, name="rates"),
+        "lag": 0.5 * STEP * second,
+        "h": learning.step(plan.hold),
+        **(functions() if port.random else {}),
+    }
+    constants = list(learning.constants(plan.hold))
+    own = _own(learning)
+    learners = NeuronGroup(
+        count,
+        "\n".join(
+            [f"{name} : 1 (shared, constant)" for name in constants]
+            + [f"{name} : 1" for name in (*own, *port.neuron_variables, *POWERS)]
+            + ["is_dense : boolean (constant)", "costate_port : integer (constant)", "number : integer (constant)"]
+        ),
+        namespace=space,
+        clock=clock,
+        name="learners",
+    )
+    _refer_neuron(learners, nodes, ports, plan)
+    dense, plastic = plastic_masks(layout)
+    learners.is_dense, learners.number = dense, layout.synapses + np.arange(count)
+
+    xbar.namespace.update(space)
+    xbar.plastic, xbar.neuron = plastic, layout.to_state - count
+    if port.random:
+        xbar.number = np.arange(layout.synapses)
+    for name in constants:
+        refer(xbar, name, learners, name, index="0")
+    for name in port.neuron_variables:
+        refer(xbar, name, learners, name, index="neuron")
+    for name in (*port.neuron_variables, *POWERS):
+        refer(xbar, f"{name}_column", learners, name, index="neuron")
+        refer(xbar, f"{name}_row", learners, name, index="to_costate")
+
+    if port.gather:
+        code = "state = a_pre\ncostate = a_post\n" + port.gather
+        xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["gather"], name="gather")
+    if port.neuron_update:
+        bend = "load*p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load"
+        code = f"{_SCALARS}bend = {bend}\n" + _gated(port.neuron_update, port.neuron_variables, "live")
+        learners.run_regularly(code, clock=beat, when="start", order=_ORDER["neurons"], name="neurons")
+    learners.run_regularly(_bias_code(learning), clock=beat, when="start", order=_ORDER["biases"], name="learn_biases")
+    xbar.run_regularly(_weight_code(learning), clock=beat, when="start", order=_ORDER["weights"], name="learn_weights")
+    read = StateMonitor(
+        learners, POWERS, record=np.flatnonzero(dense),
+        clock=hold, when="start", order=_ORDER["read"], name="port_powers",
+    )  # fmt: skip
+    clear = "\n".join(f"{name} = 0" for name in POWERS)
+    learners.run_regularly(clear, clock=hold, when="start", order=_ORDER["clear"], name="clear_powers")
+
+    state = {f"weight.{name}": xbar.variables[name] for name in own}
+    state |= {f"bias.{name}": learners.variables[name] for name in own}
+    state |= {f"neuron.{name}": learners.variables[name] for name in port.neuron_variables}
+    inputs = {f"port.{name}": learners.variables[name] for name in constants} | state
+    outputs = {"w": xbar.variables["w"], "bias": nodes.variables["bias"], **state}
+    outputs |= {f"power.{name}": read.variables[name] for name in POWERS}
+    return LearningObjects([learners, read], inputs, outputs)
+
+
+def plastic_masks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Neurons with a dense layer in front (N,), and synapses that are weights rather than wires (S,)."""
+    dense, plastic = np.zeros(layout.neurons, bool), np.zeros(layout.synapses, bool)
+    for block in layout.blocks:
+        if block.layer is not None:
+            plastic[block.first : block.first + block.size] = True
+            dense[block.columns] = True
+    return dense, plastic
+
+
+def state_names(learning: Learning) -> dict[str, str]:
+    """The port's state by the name it goes in and out under, and whether it belongs to a weight, bias or neuron."""
+    names = {f"{kind}.{name}": kind for kind in ("weight", "bias") for name in _own(learning)}
+    return names | {f"neuron.{name}": "neuron" for name in learning.port.neuron_variables}
+
+
+def _refer_neuron(learners: NeuronGroup, nodes: NeuronGroup, ports: NeuronGroup, plan: Plan) -> None:
+    """Let a learner see its neuron: the costate of its bias, its slope, the bend of the loss, and the bias itself."""
+    learners.costate_port = np.arange(plan.layout.neurons) + plan.layout.neurons
+    refer(learners, "costate", ports, "u", index="costate_port")
+    refer(learners, "offset", nodes, "bias")
+    refer(learners, "slope", nodes, "D")
+    refer(learners, "load", nodes, "load")
+    refer(learners, "p", nodes, "p")
+
+
+def synapse_equations(learning: Learning | None) -> str:
+    """What a synapse has besides its weight if it learns."""
+    if learning is None:
+        return ""
+    own = _own(learning)
+    lines = [f"{name} : 1" for name in own] + ["plastic : boolean (constant)", "neuron : integer (constant)"]
+    return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"
+
+
+def _own(learning: Learning) -> list[str]:
+    """State of every parameter."""
+    return [*learning.port.variables, *(["total"] if learning.batched else [])]
+
+
+def _weight_code(learning: Learning) -> str:
+    """A weight's port, and the sums that hold the weight's share."""
+    begin = "state = a_pre\ncostate = a_post\nis_weight = int(plastic)\neffort = -is_weight*state*costate\n"
+    end = "w = w + dw\nv_state += dw*state\nv_costate += dw*costate\n"
+    return _SCALARS + begin + _port_code(learning, "is_weight") + end + _power_code("_column += ", "")
+
+
+def _bias_code(learning: Learning) -> str:
+    """A bias's port: the state on its other side is 1."""
+    begin = "w = offset\nis_weight = 0\nis_bias = int(is_dense)\neffort = -is_bias*costate\n"
+    return _SCALARS + begin + _port_code(learning, "is_bias") + "offset = w + dw\n" + _power_code(" = ", "{name} + ")
+
+
+def _port_code(learning: Learning, mask: str) -> str:
+    """From the effort to the change of the parameter; nothing moves before the first sample or within a mini-batch."""
+    port = learning.port
+    batch = "total = total + live*effort\neffort = share*total\n" if learning.batched else ""
+    done = "total = (1 - gate)*total\n" if learning.batched else ""
+    update = _gated(port.update, port.variables, "gate")
+    return f"{batch}conductance = factor*({port.conductance})\n{update}dw = gate*{mask}*dw\n{done}"
+
+
+def _power_code(adds: str, to: str) -> str:
+    """Power absorbed ``e v``, available ``e^2/(4 R)``, and reflected ``(e - R v)^2/(4 R)``, with the flow ``v = dw/h``."""
+    powers = {
+        "absorbed": "effort*dw/h",
+        "available": "gate*conductance*effort*effort/4",
+        "reflected": "gate*(conductance*effort - dw/h)**2/(4*(conductance + int(conductance == 0)))",
+    }
+    return "".join(f"{name}{adds}{to.format(name=name)}{value}\n" for name, value in powers.items())
+
+
+def _gated(code: str, variables: tuple[str, ...], gate: str) -> str:
+    """Code whose effect on `variables` is undone, to the last bit, where `gate` is 0."""
+    keep = "".join(f"kept_{name} = {name}\n" for name in variables)
+    undo = "".join(f"{name} = {gate}*{name} + (1 - {gate})*kept_{name}\n" for name in variables)
+    return f"{keep}{code}\n{undo}"

@@ -1,0 +1,125 @@
+"""A scattering graph as a table of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emulator.graph.elements import Bundle, Steps
+from emulator.graph.names import printable, shorten
+from emulator.units import si
+
+if TYPE_CHECKING:
+    from emulator.graph.graph import ScatteringGraph
+
+#: at most so many bundles are listed
+_MOST_BUNDLES = 40
+_NAME_WIDTH = 40
+_HEADINGS = (
+    "bundle",
+    "tail -> head",
+    "kind",
+    "count",
+    "forward, steps",
+    "forward, time",
+    "backward, steps",
+    "backward, time",
+)
+_LEGEND = "delays: least/mean/greatest, or one number where all are equal"
+
+
+def summary(graph: ScatteringGraph) -> str:
+    """Describe a graph: what it was compiled for, its elements, bundles, delays and totals.
+
+    Delays are in steps and in seconds; of very many bundles only the first and the last are listed.
+    """
+    parts = [_columns(_origin(graph)), _columns(_elements(graph)), _bundles(graph), _columns(_totals(graph))]
+    notes = "".join(f"\nnote: {note}" for note in graph.notes)
+    return "\n\n".join(parts) + notes
+
+
+def totals(graph: ScatteringGraph) -> dict[str, int]:
+    """How many elements, ports, lines, line directions, synapses and neurons a graph has."""
+    lines = [bundle for bundle in graph.bundles if bundle.is_line]
+    return {
+        "elements": graph.nx.number_of_nodes(),
+        "ports": sum(len(element.ports) for element in graph.elements),
+        "lines": sum(bundle.count for bundle in lines),
+        "line directions": sum(len(bundle.delays()) for bundle in lines),
+        "synapses": sum(len(c.rows) * len(c.columns) for c in graph.couplings if c.layer is not None),
+        "neurons": graph.neurons,
+    }
+
+
+def _origin(graph: ScatteringGraph) -> list[tuple[str, str]]:
+    settings = ", ".join(f"{name} {value:g}" for name, value in graph.law.parameters.items())
+    settings = ", ".join(filter(None, [settings, f"impedance {graph.law.impedance:g}"]))
+    return [
+        ("network", graph.network.digest[:12]),
+        ("law", f"{graph.law.name} ({settings})"),
+        ("loss", graph.loss),
+        ("wiring", graph.wiring),
+        ("hardware", printable(graph.hardware.name)),
+        ("seed", str(graph.seed)),
+        ("step", si(graph.step, "s")),
+    ]
+
+
+def _elements(graph: ScatteringGraph) -> list[tuple[str, str]]:
+    kinds = Counter(element.kind for element in graph.elements)
+    return [("element", "count"), *((kind, str(count)) for kind, count in kinds.items())]
+
+
+def _totals(graph: ScatteringGraph) -> list[tuple[str, str]]:
+    trip = graph.longest_round_trip
+    transits = f"{trip / graph.transit:.3g} transits"
+    return [
+        *((name, str(count)) for name, count in totals(graph).items()),
+        ("transit", f"{graph.transit:.4g} steps, {si(graph.transit_seconds, 's')}"),
+        ("longest round trip", f"{trip} steps, {si(trip * graph.step, 's')}, {transits}"),
+    ]
+
+
+def _bundles(graph: ScatteringGraph) -> str:
+    ordered = [b for e in graph.elements for _, _, b in graph.nx.out_edges(e.name, data="bundle")]
+    hidden = max(0, len(ordered) - _MOST_BUNDLES)
+    first = _MOST_BUNDLES // 2
+    shown = ordered if not hidden else ordered[:first] + ordered[first + hidden :]
+    lines = _columns([_HEADINGS, *(_row(graph, bundle) for bundle in shown)], right={3}).splitlines()
+    if hidden:
+        lines.insert(1 + first, f"... {hidden} more")
+    return "\n".join([*lines, _LEGEND])
+
+
+def _row(graph: ScatteringGraph, bundle: Bundle) -> tuple[str, ...]:
+    ends = f"{'.'.join(bundle.tail)} -> {'.'.join(bundle.head)}"
+    kind = "lines" if bundle.is_line else "joints"
+    forward, backward = _delay(bundle.delay_forward, graph.step), _delay(bundle.delay_backward, graph.step)
+    names = shorten(bundle.name, _NAME_WIDTH), shorten(ends, _NAME_WIDTH)
+    return (*names, kind, str(bundle.count), *forward, *backward)
+
+
+def _delay(delay: Steps | None, step: float) -> tuple[str, str]:
+    """Least/mean/greatest delay in steps and in seconds."""
+    if delay is None:
+        return "-", "-"
+    figures = [float(delay.min()), float(delay.mean()), float(delay.max())]
+    if figures[0] == figures[2]:
+        figures = figures[:1]
+    return "/".join(f"{d:.4g}" for d in figures), "/".join(si(d * step, "s") for d in figures)
+
+
+def _columns(rows: Sequence[Sequence[str]], right: set[int] | frozenset[int] = frozenset()) -> str:
+    """Rows of cells as aligned columns; those in `right` are aligned to the right."""
+    widths = np.max([[len(cell) for cell in row] for row in rows], axis=0)
+    lines = [
+        "  ".join(
+            cell.rjust(width) if k in right else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)

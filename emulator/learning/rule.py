@@ -1,0 +1,59 @@
+"""What is compiled into a substrate that learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.errors import EngineError, suggest
+from emulator.learning.ports import ParameterPort
+
+SCHEDULES = ("settled", "unlocked")
+
+
+@dataclass(frozen=True)
+class Learning:
+    """A port at every parameter, and when the ports move.
+
+    Parameters
+    ----------
+    port : ParameterPort
+    schedule : {"settled", "unlocked"}
+        Learn once at the end of every hold, or at every step from whatever has arrived.
+    batched : bool
+        Settled schedule: average the effort over several holds before the parameter moves.
+
+    Raises
+    ------
+    EngineError
+        For an unknown schedule, something that is no port, or a mini-batch without settling.
+    """
+
+    port: ParameterPort
+    schedule: str = "settled"
+    batched: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.port, ParameterPort):
+            raise EngineError(f"port is {self.port!r}; allowed: an instance of a ParameterPort")
+        if self.schedule not in SCHEDULES:
+            raise EngineError(f"unknown schedule {suggest(self.schedule, SCHEDULES)}")
+        if self.batched and self.schedule == "unlocked":
+            raise EngineError("schedule unlocked: batch is above 1; allowed: 1, since it learns at every step")
+
+    @property
+    def code(self) -> str:
+        """Everything that is compiled in, as text; numbers are not."""
+        port = self.port
+        code = [port.gather, port.neuron_update, port.conductance, port.update, self.schedule]
+        names = [port.variables, port.neuron_variables, sorted(self.constants(1)), port.random, self.batched]
+        return repr([*code, *names])
+
+    def step(self, hold: int) -> float:
+        """Time between two updates, in holds of `hold` steps."""
+        return 1.0 if self.schedule == "settled" else 1.0 / hold
+
+    def constants(self, hold: int, write_key: float = 0.0) -> dict[str, float]:
+        """The port's numbers, those that depend on the time step included; `write_key` names its random stream."""
+        h = self.step(hold)
+        drawn = {"write_key": write_key} if self.port.random else {}
+        return {**self.port.constants, **self.port.step_constants(h), **drawn}

@@ -1,0 +1,141 @@
+"""Why a run did not settle: the most specific true sentence, sought from cheap to expensive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from emulator.errors import EngineError
+from emulator.graph import ScatteringGraph
+from emulator.laws import Worldsheet
+from emulator.measure.linearise import MOST_NUMBERS, Linearisation, numbers
+from emulator.measure.reference import Reference
+from emulator.measure.rest import OperatingPoint, checked_point
+from emulator.measure.stability import Prediction, radius_of, settles
+from emulator.measure.synapses import Floats, synapses
+
+#: steps for which deviations are followed one by one; beyond, they fall as the spectral radius says
+_FOLLOWED = 20_000
+
+
+def why_not_settled(
+    graph: ScatteringGraph, point: Reference | OperatingPoint, *, hold: int, tolerance: float = 1e-3
+) -> str:
+    """Say why a sample did not settle.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    point : Reference or OperatingPoint
+        Where the sample should have come to rest: of a reference, the first sample.
+    hold : int
+        Steps for which it was presented.
+    tolerance : float
+        Relative settling tolerance.
+
+    Returns
+    -------
+    str
+        A sentence without a full stop. Remedies it names were verified by computing the radius with them.
+
+    Raises
+    ------
+    EngineError
+        If the point does not suit the graph.
+    """
+    point = checked_point(graph, point)
+    trip = _longest_trip(graph, point)
+    if hold <= trip:
+        way = "round trip" if point.loaded else "way of a state"
+        return (
+            f"the hold of {hold} steps does not outlast the longest {way} of {trip} steps; "
+            f"it needs at least {trip + 1} steps"
+        )
+    warnings = graph.law.warnings()
+    if warnings:
+        return "; ".join(warnings)
+    size = numbers(graph)
+    if size > MOST_NUMBERS:
+        return (
+            "no reason found by the cheap tests; the spectral test was skipped: it would take about "
+            f"{size} numbers, more than {MOST_NUMBERS}"
+        )
+    try:
+        linearisation = Linearisation(graph, point)
+        radius, method = radius_of(linearisation)
+    except EngineError as error:
+        return f"no reason found by the cheap tests; the spectral test was not possible: {error}"
+    prediction = Prediction(radius, tolerance, method)
+    if not prediction.settles:
+        return f"{prediction.sentence}; {_remedies(graph, point)}"
+    needed = _needed(graph, linearisation, prediction, hold)
+    if needed > hold:
+        return (
+            f"the hold of {hold} steps is too short: near its rest the substrate settles, but slowly "
+            f"(spectral radius {radius:.4g}); about {needed:.0f} steps are predicted"
+        )
+    return (
+        f"no reason found: the hold of {hold} steps outlasts the longest trip of {trip} steps, and near its "
+        f"rest the substrate settles (spectral radius {radius:.4g}), within {needed:.0f} steps as predicted"
+    )
+
+
+def _longest_trip(graph: ScatteringGraph, point: OperatingPoint) -> int:
+    """Steps until the last wave of a new sample has landed; without a load only states change."""
+    if point.loaded:
+        return graph.longest_round_trip
+    return int((graph.arrival.state + np.maximum(*synapses(graph).longest(graph.neurons))).max())
+
+
+def _remedies(graph: ScatteringGraph, point: OperatingPoint) -> str:
+    """The mildest change of each setting of the law, alone, that brings the spectral radius below 1."""
+    if not isinstance(graph.law, Worldsheet):
+        return f"law {graph.law.name} has no setting that could be tried"
+    found = []
+    for setting, values in _changes(graph.law):
+        for value in values:
+            change: dict[str, Any] = {setting: value}
+            changed = replace(graph, law=replace(graph.law, **change))
+            radius, _ = radius_of(Linearisation(changed, point))
+            if settles(radius):
+                found.append(f"{setting} = {value:.3g} (spectral radius {radius:.3g})")
+                break
+    if not found:
+        return "no change of gamma, beta or impedance alone that was tried brings it below 1"
+    return f"settles near rest: {' or '.join(found)}"
+
+
+def _changes(law: Worldsheet) -> Iterator[tuple[str, list[float]]]:
+    """Values to try for each setting, mildest first: less coupling, more dissipation, less impedance."""
+    yield "gamma", [law.gamma / 2**k for k in range(1, 7)]
+    yield "beta", [beta for beta in (0.1, 0.2, 0.3, 0.5, 0.7, 1.0) if beta > law.beta]
+    yield "impedance", [law.impedance / 2**k for k in range(1, 7)]
+
+
+def _needed(graph: ScatteringGraph, linearisation: Linearisation, prediction: Prediction, hold: int) -> float:
+    """Steps until a blank substrate's deviation from rest stays below the tolerance, were it linear."""
+    deviation, scale = -linearisation.rest, _scale(graph, linearisation)
+    followed = min(hold, _FOLLOWED)
+    settled, left = 0, math.inf
+    for step in range(1, followed + 1):
+        deviation = linearisation @ deviation
+        left = float((np.abs(np.concatenate(linearisation.newest(deviation))) / scale).max())
+        if left > prediction.tolerance:
+            settled = step
+    if settled < followed:
+        return settled + 1
+    return followed + math.ceil(math.log(left / prediction.tolerance) / prediction.decay)
+
+
+def _scale(graph: ScatteringGraph, linearisation: Linearisation) -> Floats:
+    """Largest magnitude at rest in the row of every state and costate, (2N,); inf in rows that rest at 0."""
+    starts, sizes = [site.start for site in graph.sites], [site.size for site in graph.sites]
+    scales = []
+    for values in linearisation.newest(linearisation.rest):
+        row = np.maximum.reduceat(np.abs(values), starts)
+        scales.append(np.repeat(np.where(row > 0, row, np.inf), sizes))
+    return np.concatenate(scales)

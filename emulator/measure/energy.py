@@ -1,0 +1,70 @@
+"""Energy of a run from its counts: what is not known of the hardware stays unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.engine import Layout, Recording
+from emulator.graph import ScatteringGraph
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class EnergyUse:
+    """Energy that each sample took while it was presented.
+
+    Parameters
+    ----------
+    parts : dict of (B,)
+        Known contributions in joules, by the name of the hardware figure.
+    missing : tuple of str
+        Figures that are not known for this hardware.
+    """
+
+    parts: dict[str, Floats]
+    missing: tuple[str, ...]
+
+    @property
+    def total(self) -> Floats | None:
+        """Joules per sample (B,), or None while any contribution is unknown."""
+        if self.missing:
+            return None
+        return np.asarray(np.sum(list(self.parts.values()), axis=0))
+
+
+def energy_use(graph: ScatteringGraph, layout: Layout, recording: Recording, hold: int) -> EnergyUse:
+    """Count events, synaptic operations and updates of every sample, and price them.
+
+    A synaptic operation is one weight acting on one event; every node updates once per step; standing power runs for
+    the whole hold. With `wave_power`, the power that nodes reflect is added, at the nominal line impedance.
+    """
+    energy, samples = graph.hardware.energy, len(recording.lam)
+    operations = np.bincount(layout.row, minlength=len(layout.tap_port))
+    operations = operations + np.bincount(layout.column, minlength=len(layout.tap_port))
+    per_port = np.bincount(layout.tap_port, weights=operations, minlength=2 * layout.neurons)
+    lines = sum(bundle.count for bundle in graph.bundles if bundle.is_line)
+    estimates = [
+        energy.estimate(
+            events=float(sent @ layout.lines_of_port),
+            synaptic_operations=float(sent @ per_port),
+            updates=float(layout.neurons * hold),
+            nodes=layout.neurons,
+            lines=lines,
+            duration=hold * graph.step,
+        )
+        for sent in recording.sent
+    ]
+    parts = {name: np.array([e.parts[name] for e in estimates]) for name in estimates[0].parts}
+    missing = list(estimates[0].missing)
+    if energy.wave_power:
+        impedance, amplitude = graph.hardware.lines.impedance, energy.unit_amplitude
+        if impedance is None or amplitude is None or recording.power is None:
+            missing.append("wave_power")
+        else:
+            reflected = recording.power.reshape(samples, hold).sum(axis=1) * graph.step
+            parts["wave_power"] = reflected * amplitude**2 / impedance
+    return EnergyUse(parts, tuple(missing))

@@ -1,0 +1,161 @@
+"""Whether a substrate settles near a rest, and how fast: the spectral radius of its linearised engine step.
+
+The deviation from rest is mapped by one linear operator a step (see `linearise`); it dies out iff the largest
+magnitude of the eigenvalues, the spectral radius, is below 1. Where the state does not listen to the costate
+the step is triangular in the order of the graph, and the radius is that of the nodes alone: long chains are
+far from normal, and no numerical eigenvalue would be right. Otherwise small operators are solved densely,
+larger ones by ARPACK, and where ARPACK does not converge, by following one random wave.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+from scipy.sparse.linalg import ArpackError, eigs
+
+from emulator.errors import EngineError
+from emulator.graph import ScatteringGraph
+from emulator.measure.linearise import Linearisation
+from emulator.measure.reference import Reference
+from emulator.measure.rest import OperatingPoint
+from hwmodels.seeds import rng
+
+#: up to this many rows, dense eigenvalues are fastest; up to the second number they are affordable
+_DENSE, _AFFORDABLE = 300, 2000
+_EIGENVALUES, _BASIS, _RESTARTS, _ACCURACY = 4, 60, 100, 1e-9  # the last: of eigenvalues
+#: longest window, in steps, over which a wave is followed, and how well its growth in two windows must agree
+_FOLLOWED, _AGREE = 1 << 14, 1e-4
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the linearised step says about settling near a rest.
+
+    Parameters
+    ----------
+    radius : float
+        Spectral radius: factor per step by which a deviation changes in the long run.
+    tolerance : float
+        The factor to fall by.
+    method : str
+        Where the radius comes from: ``triangular``, ``dense``, ``arpack``, or ``power`` (accurate to 1e-3).
+    """
+
+    radius: float
+    tolerance: float
+    method: str
+
+    @property
+    def settles(self) -> bool:
+        """Whether small deviations die out."""
+        return settles(self.radius)
+
+    @property
+    def decay(self) -> float:
+        """Nepers lost per step, ``-ln(radius)``; negative where deviations grow."""
+        return math.inf if self.radius == 0.0 else -math.log(self.radius)
+
+    @property
+    def steps(self) -> float:
+        """Steps in which a deviation falls by `tolerance` in the long run; inf if never, 0 if radius is 0."""
+        return float(math.ceil(-math.log(self.tolerance) / self.decay)) if self.settles else math.inf
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        if not self.settles:
+            return f"the spectral radius {self.radius:.4g} is not below 1: deviations from rest do not die"
+        if self.radius == 0.0:
+            return "the spectral radius is 0: every deviation from rest is gone once its waves have landed"
+        return (
+            f"the spectral radius is {self.radius:.4g}: deviations from rest fall by a factor "
+            f"{self.tolerance:g} in about {self.steps:.0f} steps in the long run"
+        )
+
+
+def spectral_radius(graph: ScatteringGraph, point: Reference | OperatingPoint) -> float:
+    """Factor per step by which small deviations from a rest change in the long run; see `predict`."""
+    return radius_of(Linearisation(graph, point))[0]
+
+
+def predict(graph: ScatteringGraph, point: Reference | OperatingPoint, tolerance: float = 1e-3) -> Prediction:
+    """Predict whether, and how fast, a graph with its law and delays settles near a rest.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    point : Reference or OperatingPoint
+        The rest: of a reference, the first sample.
+    tolerance : float
+        Factor by which deviations are to fall, above 0 and below 1.
+
+    Raises
+    ------
+    EngineError
+        If the tolerance is outside its range, the point does not suit the graph, the law cannot be
+        linearised, or no radius was found.
+    """
+    if not 0 < tolerance < 1:
+        raise EngineError(f"prediction: tolerance is {tolerance!r}; allowed: above 0 and below 1")
+    radius, method = radius_of(Linearisation(graph, point))
+    return Prediction(radius, tolerance, method)
+
+
+def settles(radius: float) -> bool:
+    """Whether a radius is below 1; one that is 1 within the accuracy of eigenvalues rings for ever."""
+    return radius < 1.0 - _ACCURACY
+
+
+def radius_of(linearisation: Linearisation) -> tuple[float, str]:
+    """Spectral radius of a linearised step, and the method that found it.
+
+    Raises
+    ------
+    EngineError
+        If no method did.
+    """
+    if linearisation.triangular is not None:
+        return linearisation.triangular, "triangular"
+    size = linearisation.shape[0]
+    if size <= _DENSE:
+        return _dense(linearisation), "dense"
+    try:
+        start = rng(0, "stability", "arpack start").normal(size=size)
+        how = {"ncv": _BASIS, "maxiter": _RESTARTS, "tol": _ACCURACY, "v0": start}
+        found = eigs(linearisation, k=_EIGENVALUES, return_eigenvectors=False, **how)
+        return float(np.abs(found).max()), "arpack"
+    except ArpackError:
+        if size <= _AFFORDABLE:
+            return _dense(linearisation), "dense"
+        return _followed(linearisation), "power"
+
+
+def _dense(linearisation: Linearisation) -> float:
+    matrix = linearisation @ np.eye(linearisation.shape[0])
+    return float(np.abs(linalg.eigvals(matrix)).max())
+
+
+def _followed(linearisation: Linearisation) -> float:
+    """Growth per step of a random wave, once two windows, each twice as long as the last, agree on it."""
+    wave = rng(0, "stability", "wave").normal(size=linearisation.shape[0])
+    before, rate, window = math.nan, math.nan, 64
+    while window <= _FOLLOWED:
+        grown = 0.0
+        for _ in range(window):
+            wave = linearisation @ wave
+            size = float(np.linalg.norm(wave))
+            if size == 0.0:
+                return 0.0
+            wave /= size
+            grown += math.log(size)
+        before, rate, window = rate, grown / window, 2 * window
+        if abs(rate - before) <= _AGREE:
+            return math.exp(rate)
+    raise EngineError(
+        f"spectral radius of a step with {linearisation.shape[0]} amplitudes: ARPACK does not converge, and "
+        f"the growth of a wave still changes after {window} steps ({math.exp(before):.6g}, then "
+        f"{math.exp(rate):.6g} a step); allowed: at most {_AFFORDABLE} amplitudes, which are solved densely"
+    )

@@ -1,0 +1,8 @@
+"""Pictures of runs."""
+
+from emulator.report.pictures import draw_pictures
+from emulator.report.raster import event_raster
+from emulator.report.settling import settling_curve, settling_histogram
+from emulator.report.worldsheet import worldsheet
+
+__all__ = ["draw_pictures", "event_raster", "settling_curve", "settling_histogram", "worldsheet"]

@@ -1,0 +1,49 @@
+"""The pictures of a run. To add one, write a function from a result to a figure and add it to a table here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from emulator.measure import SettleResult
+from emulator.report.raster import event_raster
+from emulator.report.settling import settling_curve, settling_histogram
+from emulator.report.style import save
+from emulator.report.worldsheet import worldsheet
+
+Picture = Callable[[SettleResult], Figure]
+
+#: of all samples of a run, by file name
+OVERVIEWS: dict[str, Picture] = {"settling_times.png": settling_histogram}
+#: of samples that were recorded at every step, by file name
+RECORDINGS: dict[str, Picture] = {
+    "settling.png": settling_curve,
+    "worldsheet.png": worldsheet,
+    "events.png": event_raster,
+}
+
+
+def draw_pictures(result: SettleResult, traced: SettleResult | None, folder: Path) -> tuple[str, ...]:
+    """Draw a run into a folder.
+
+    Parameters
+    ----------
+    result : SettleResult
+        Of the whole run.
+    traced : SettleResult or None
+        Of a few samples, with traces.
+    folder : Path
+
+    Returns
+    -------
+    tuple of str
+        Names of the files written.
+    """
+    figures = {name: picture(result) for name, picture in OVERVIEWS.items()}
+    if traced is not None:
+        figures |= {name: picture(traced) for name, picture in RECORDINGS.items()}
+    for name, figure in figures.items():
+        save(figure, folder / name)
+    return tuple(figures)

@@ -1,0 +1,91 @@
+"""What all pictures share: colours, letters, time axes, and writing a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+
+from emulator.graph import ScatteringGraph
+
+#: colours that differ for every kind of colour vision (M. Okabe and K. Ito, Color Universal Design, 2008)
+STATE, COSTATE, MARK, QUIET = "#0072B2", "#D55E00", "#000000", "#7F7F7F"
+#: lines on top of a heat map: darker than its bright end, brighter than its dark end
+LINE = COSTATE
+#: colour map of even lightness, readable without colour
+HEAT = "cividis"
+
+_LETTERS = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "figure.titlesize": 13,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "legend.handlelength": 2.6,
+    "savefig.dpi": 150,
+}
+_MOST_NAMES = 40
+_PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"), (1e-12, "ps"), (1e-15, "fs"))
+
+
+class TimeUnit(NamedTuple):
+    """A unit for a time axis: seconds per unit, and its name."""
+
+    seconds: float
+    name: str
+
+
+def time_unit(span: float) -> TimeUnit:
+    """The largest unit of which `span` seconds are at least two (and the smallest, for anything shorter)."""
+    return TimeUnit(*next((p for p in _PREFIXES if span >= 2 * p[0]), _PREFIXES[-1]))
+
+
+@contextmanager
+def letters() -> Iterator[None]:
+    """Draw in the shared style."""
+    with mpl.rc_context(_LETTERS):
+        yield
+
+
+def new_figure(title: str, width: float = 8.0, height: float = 5.5) -> Figure:
+    """An empty figure (inches) that arranges its own margins."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def transit_axis(axes: Axes, unit: TimeUnit, transit_seconds: float) -> Axes:
+    """A second time axis on top, in transits (mean line delays)."""
+    factor = unit.seconds / transit_seconds
+    ways: tuple[Callable[[float], float], Callable[[float], float]] = (lambda t: t * factor, lambda n: n / factor)
+    top = axes.secondary_xaxis("top", functions=ways)
+    top.set_xlabel("transits (mean line delays)")
+    return top
+
+
+def name_rows(axes: Axes, graph: ScatteringGraph) -> None:
+    """Name bands k to k + 1 after the rows of neurons, leaving some out where there are very many."""
+    shown = range(0, len(graph.sites), -(-len(graph.sites) // _MOST_NAMES))
+    axes.set_yticks([k + 0.5 for k in shown], [f"{graph.sites[k].name} ({graph.sites[k].size})" for k in shown])
+    axes.tick_params(axis="y", length=0)
+
+
+def legend_below(figure: Figure, axes: Axes) -> Legend:
+    """One legend for the whole figure, below everything, so that it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    return figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), markerscale=3)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
+    with letters():
+        figure.savefig(path, format="png")

@@ -1,0 +1,58 @@
+"""From a checked scenario to a compiled substrate and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from emulator.compile import compile_network
+from emulator.errors import BackwaveError
+from emulator.graph import ScatteringGraph
+from emulator.scenario.datasets import Batch
+from emulator.scenario.load import Scenario
+from emulator.scenario.networks import Built
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scenario ready to run."""
+
+    scenario: Scenario
+    built: Built
+    graph: ScatteringGraph
+    batch: Batch
+
+
+def prepare(scenario: Scenario) -> Prepared:
+    """Make the network (training it where the source does), compile it, and load the samples.
+
+    Raises
+    ------
+    ScenarioError
+        If hardware, network, substrate or data cannot be made as described; the message names the scenario.
+    FileFormatError
+        If a file that the scenario names is damaged.
+    """
+    config = scenario.config
+    with _named(scenario):
+        hardware = config.hardware.build(scenario.folder)
+        built = config.network.build(scenario.folder)
+        graph = compile_network(
+            built.network,
+            hardware=hardware,
+            law=config.law.build(),
+            wiring=config.substrate.wiring,
+            seed=config.substrate.seed,
+            rounding=config.substrate.rounding,
+        )
+        batch = config.data.load(built.network, scenario.folder)
+    return Prepared(scenario, built, graph, batch)
+
+
+@contextmanager
+def _named(scenario: Scenario) -> Iterator[None]:
+    try:
+        yield
+    except BackwaveError as error:
+        raise type(error)(f"scenario '{scenario.name}': {error}") from error

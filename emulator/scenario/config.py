@@ -1,0 +1,192 @@
+"""The sections of a scenario file. A new kind of work gets a section of its own here, and a default that is off."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from emulator.errors import CompileError, ScenarioError, suggest
+from emulator.laws import LAWS, NodeLaw
+from emulator.scenario.datasets import AnyData
+from emulator.scenario.files import find_file
+from emulator.scenario.networks import AnyNetwork
+from emulator.scenario.section import Section, sentence
+from hwmodels import HardwareError, HardwareModel
+from hwmodels import load as load_hardware
+
+Seed = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class LawConfig(Section):
+    """The node law by its name in `emulator.laws.LAWS`; the other keys are that law's parameters."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = "matched"
+
+    @model_validator(mode="after")
+    def _known(self) -> LawConfig:
+        if self.name not in LAWS:
+            raise ScenarioError(f"law.name is {suggest(self.name, LAWS)}")
+        law = LAWS[self.name]
+        known = [f"law.{field.name}" for field in dataclasses.fields(law) if field.init]  # type: ignore[arg-type]
+        for key in self.parameters:
+            if f"law.{key}" not in known:
+                raise ScenarioError(f"unknown key {suggest(f'law.{key}', known)}")
+        try:
+            self.build()
+        except CompileError as error:
+            raise ScenarioError(str(error)) from error
+        return self
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The law's own parameters, those that are given."""
+        return dict(self.model_extra or {})
+
+    def build(self) -> NodeLaw:
+        """The law itself."""
+        return LAWS[self.name](**self.parameters)
+
+
+class HardwareConfig(Section):
+    """A hardware model: a preset or TOML file, and fields to change in it.
+
+    Parameters
+    ----------
+    model : str
+        Name of a preset, or path of a file ending in ``.toml`` (beside the scenario or in the current directory).
+    set : dict
+        New values of fields by dotted path, as for `hwmodels.HardwareModel.replace`.
+    """
+
+    model: Annotated[str, Field(min_length=1)] = "ideal"
+    set: dict[str, Any] = {}
+
+    def build(self, folder: Path) -> HardwareModel:
+        """The model with all changes; relative paths start at `folder`.
+
+        Raises
+        ------
+        ScenarioError
+            For an unknown preset, file or field, a value out of range, or a required field that is not known.
+        """
+        name: str | Path = self.model
+        if self.model.endswith(".toml"):
+            name = find_file(self.model, folder, "hardware.model")
+        try:
+            model = load_hardware(name)
+        except HardwareError as error:
+            raise ScenarioError(f"hardware.model: {error}") from error
+        try:
+            model = model.replace(_fields(model, self.set))
+        except HardwareError as error:
+            raise ScenarioError(str(error.under("hardware.set"))) from error
+        if model.missing():
+            raise ScenarioError(
+                f"hardware.model {self.model!r} lacks what must be supplied in hardware.set: {', '.join(model.missing())}"
+            )
+        return model
+
+
+class SubstrateConfig(Section):
+    """How the network is laid out.
+
+    Parameters
+    ----------
+    wiring : {"tile", "synapse"}
+        One line per neuron, or one per synapse.
+    seed : int
+        Seeds what is drawn once per substrate, such as line delays.
+    rounding : {"error", "nearest"}
+        What to do with delays that are not whole steps.
+    """
+
+    wiring: Literal["tile", "synapse"] = "tile"
+    seed: Seed = 0
+    rounding: Literal["error", "nearest"] = "error"
+
+
+class RunConfig(Section):
+    """How samples are presented.
+
+    Parameters
+    ----------
+    hold, hold_seconds : float, optional
+        How long each sample is presented, in transits or seconds; by default long enough for the law.
+    threshold : float
+        Send-on-change threshold of the ports; 0 is exact.
+    tolerance : float
+        Relative settling tolerance.
+    target : str
+        brian2 target.
+    seed : int
+        Seeds what is drawn during the run, such as noise.
+    pictures : int
+        Number of samples that are presented once more and recorded at every step, for the pictures.
+    """
+
+    hold: Positive | None = None
+    hold_seconds: Positive | None = None
+    threshold: Annotated[float, Field(ge=0)] = 0.0
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    target: Literal["auto", "numpy", "cython", "standalone"] = "auto"
+    seed: Seed = 0
+    pictures: Annotated[int, Field(ge=0)] = 3
+
+    @model_validator(mode="after")
+    def _one_hold(self) -> RunConfig:
+        if self.hold is not None and self.hold_seconds is not None:
+            raise ScenarioError("run.hold and run.hold_seconds are both given; allowed: one of them")
+        return self
+
+
+class Config(Section):
+    """Everything in a scenario file."""
+
+    title: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    network: AnyNetwork
+    data: AnyData
+    law: LawConfig = LawConfig()
+    hardware: HardwareConfig = HardwareConfig()
+    substrate: SubstrateConfig = SubstrateConfig()
+    run: RunConfig = RunConfig()
+
+    @field_validator("law", "hardware", mode="before")
+    @classmethod
+    def _named(cls, value: object, info: ValidationInfo) -> object:
+        """``hardware = "ideal"`` and ``law = "matched"`` are short for tables with that model or name."""
+        key = {"law": "name", "hardware": "model"}[str(info.field_name)]
+        return {key: value} if isinstance(value, str) else value
+
+
+def validate(data: Mapping[str, Any]) -> Config:
+    """Check the tables of a scenario file.
+
+    Raises
+    ------
+    ScenarioError
+        One sentence that names the first wrong key, its value, and what is allowed.
+    """
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise sentence(Config, error) from None
+
+
+def _fields(model: HardwareModel, changes: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables of changes as one value per field; a distribution (a table with a `kind`) is one value."""
+    flat: dict[str, Any] = {}
+    for key, value in changes.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and "kind" not in value and hasattr(model.value(path), "model_fields"):
+            flat |= _fields(model, value, f"{path}.")
+        else:
+            flat[path] = value
+    return flat

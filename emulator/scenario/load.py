@@ -1,0 +1,129 @@
+"""Reading scenarios: bundled or a file of one's own, with single values overridden."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import ScenarioError, suggest
+from emulator.scenario.config import Config, validate
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A checked scenario and where it came from.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file without its ending.
+    source : str
+        The path or name it was asked for by.
+    folder : Path
+        Where relative paths start.
+    overrides : tuple of str
+        ``key=value`` texts that were applied.
+    config : Config
+    """
+
+    name: str
+    source: str
+    folder: Path
+    overrides: tuple[str, ...]
+    config: Config
+
+
+def bundled() -> dict[str, Path]:
+    """Scenarios that come with the project, by name."""
+    folder = Path(str(resources.files("scenarios")))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def load_scenario(path_or_name: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Scenario:
+    """Read and check a scenario.
+
+    Parameters
+    ----------
+    path_or_name : str or path-like
+        Path of a TOML file, or the name of a bundled scenario.
+    overrides : sequence of str
+        Each ``key=value`` with a dotted key; the value is read as TOML, and as a text if it is none.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such scenario, it is not TOML, or a key or value is wrong; the message names the key.
+    """
+    source = os.fspath(path_or_name)
+    path = _find(source)
+    data = _read(path)
+    for text in overrides:
+        data = _merge(data, *parse_override(text))
+    try:
+        config = validate(data)
+    except ScenarioError as error:
+        raise ScenarioError(f"scenario '{path.stem}': {error}") from error
+    return Scenario(path.stem, source, path.parent, tuple(overrides), config)
+
+
+def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
+    """Split ``a.b=value`` into the key's parts and the value.
+
+    Raises
+    ------
+    ScenarioError
+        If it is not of that form.
+    """
+    key, equals, value = text.partition("=")
+    try:
+        table: Any = tomllib.loads(f"{key.strip()} = 0") if equals and "\n" not in key else {}
+    except tomllib.TOMLDecodeError:
+        table = {}
+    parts: list[str] = []
+    while isinstance(table, dict):
+        if len(table) != 1:
+            raise ScenarioError(f"override is {text!r}; allowed: key=value with a dotted key, such as run.seed=1")
+        name, table = next(iter(table.items()))
+        parts.append(name)
+    return tuple(parts), _value(value.strip())
+
+
+def _find(source: str) -> Path:
+    """The file that a path or name stands for."""
+    path, known = Path(source).expanduser(), bundled()
+    if path.is_file():
+        return path
+    if source in known:
+        return known[source]
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        raise ScenarioError(f"there is no scenario file '{source}'; bundled: {', '.join(known)}")
+    raise ScenarioError(f"unknown scenario {suggest(source, known)}, or the path of a .toml file")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"scenario '{path}' is not a TOML file: {error}") from error
+
+
+def _merge(data: Mapping[str, Any], parts: Sequence[str], value: Any) -> dict[str, Any]:
+    """`data` with one value replaced, and the tables on the way to it made where they are missing."""
+    first, rest = parts[0], parts[1:]
+    if not rest:
+        return {**data, first: value}
+    inner = data.get(first, {})
+    return {**data, first: _merge(inner if isinstance(inner, Mapping) else {}, rest, value)}
+
+
+def _value(text: str) -> Any:
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return table["value"] if len(table) == 1 else text

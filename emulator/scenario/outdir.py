@@ -1,0 +1,91 @@
+"""The folder of a run's results: complete, or as it was before."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emulator.errors import ScenarioError
+
+RESULTS = "results.json"
+#: what `format` says in the results of a run
+FORMAT = "backwave-results"
+
+
+@contextmanager
+def staged(out: Path, force: bool = False) -> Iterator[Path]:
+    """A new folder beside `out` to write into, which takes the place of `out` at the end if nothing was raised.
+
+    The results of an earlier run are replaced. In any other folder that is not empty, with `force`, files of the
+    same name are replaced and all others are left alone.
+
+    Raises
+    ------
+    ScenarioError
+        If `out` is a file, or a folder with other things in it and `force` is not set.
+    OSError
+        If nothing can be written there.
+    """
+    _check(out, force)
+    place = out.resolve()
+    made = [parent for parent in place.parents if not parent.exists()]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    try:
+        staging.chmod(0o755)
+        yield staging
+        _check(out, force)
+        _move(staging, place)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        for parent in made:
+            if parent.exists() and not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def _check(out: Path, force: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise ScenarioError(f"output '{out}' is a file; allowed: a new folder, or one with results of an earlier run")
+    if out.is_dir() and not force and not _replaceable(out):
+        raise ScenarioError(
+            f"output folder '{out}' holds other files than the results of a run; "
+            "allowed: a new or empty folder, one with earlier results only, or --force to write among them"
+        )
+
+
+def _replaceable(out: Path) -> bool:
+    """Whether a folder is empty, or holds only the files that its own results list."""
+    found = {path.name for path in out.iterdir()}
+    if not found:
+        return True
+    try:
+        results = json.loads((out / RESULTS).read_text(encoding="utf-8"))
+        return bool(results["format"] == FORMAT) and found <= {RESULTS, *results["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _move(staging: Path, place: Path) -> None:
+    if not place.exists():
+        staging.rename(place)
+    elif (place / RESULTS).exists() and _replaceable(place):
+        _swap(staging, place)
+    else:
+        for path in sorted(staging.iterdir()):
+            path.replace(place / path.name)
+
+
+def _swap(staging: Path, place: Path) -> None:
+    """Put a folder in the place of another, which comes back if that fails."""
+    with tempfile.TemporaryDirectory(prefix=f".{place.name}-old-", dir=place.parent) as old:
+        aside = Path(old) / place.name
+        place.rename(aside)
+        try:
+            staging.rename(place)
+        except BaseException:
+            aside.rename(place)
+            raise

@@ -1,0 +1,92 @@
+"""What a training hands back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.network import Network
+from emulator.training.history import History
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """Outcome of training a network on a substrate.
+
+    Parameters
+    ----------
+    network : Network
+        With the parameters that the substrate held in the end; after an early stop, those of the best evaluation; after a
+        divergence, the last good ones.
+    history : History
+    status : str
+        ``finished``, ``stopped early``, ``out of samples`` or ``diverged``.
+    reason : str or None
+        Why it ended before it was finished.
+    samples : int
+        Samples learned from, earlier runs of a resumed training included.
+    hold : int
+        Steps per sample.
+    step : float
+        Seconds per step of the substrate.
+    events : int
+        Events that lines carried while learning, both directions.
+    target : str
+        brian2 target that ran.
+    settings : dict
+        What the trajectory depends on.
+    warnings : tuple of str
+    seeds, versions, times : dict
+    """
+
+    network: Network
+    history: History
+    status: str
+    reason: str | None
+    samples: int
+    hold: int
+    step: float
+    events: int
+    target: str
+    settings: dict[str, str]
+    warnings: tuple[str, ...]
+    seeds: dict[str, int]
+    versions: dict[str, str]
+    times: dict[str, float]
+
+    @property
+    def test_accuracy(self) -> float:
+        """The last test accuracy, 0 to 1; NaN without a test set."""
+        taken = self.history.evaluations()[2]
+        return float(taken[-1]) if len(taken) else math.nan
+
+    @property
+    def test_loss(self) -> float:
+        """The last test loss; NaN without a test set."""
+        taken = self.history.evaluations()[1]
+        return float(taken[-1]) if len(taken) else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, ready for JSON (NaN becomes None)."""
+        history = {
+            name: [None if math.isnan(v) else float(v) for v in column] for name, column in self.history.columns().items()
+        }
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "samples": self.samples,
+            "test_accuracy": None if math.isnan(self.test_accuracy) else self.test_accuracy,
+            "test_loss": None if math.isnan(self.test_loss) else self.test_loss,
+            "hold": {"steps": self.hold, "seconds": self.hold * self.step},
+            "substrate_seconds": self.samples * self.hold * self.step,
+            "events": self.events,
+            "history": history,
+            "target": self.target,
+            "settings": self.settings,
+            "warnings": list(self.warnings),
+            "network_digest": self.network.digest,
+            "seeds": self.seeds,
+            "versions": self.versions,
+            "times": self.times,
+        }

@@ -1,0 +1,208 @@
+"""A substrate whose parameters move: the same compiled program, presented with one stretch of samples after another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.engine import Layout, Plan, effects_of, lay_out, runtime, values_of
+from emulator.engine.learning import POWERS, RATE_COLUMNS, plastic_masks, state_names
+from emulator.engine.random import key
+from emulator.engine.simulate import choose_target
+from emulator.engine.standalone import program
+from emulator.graph import ScatteringGraph
+from emulator.learning import Learning
+from emulator.network import Network
+
+Floats = NDArray[np.float64]
+#: everything that learning changes: `w` (S,), `bias` (N,), and the state of the ports
+State = dict[str, Floats]
+
+_MOST_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What a stretch of n samples left behind.
+
+    Parameters
+    ----------
+    outputs : (n, n_out)
+        Output state at the end of every hold.
+    powers : dict of (n,)
+        Power `absorbed`, `available` and `reflected` at the parameter ports, averaged over each hold, summed over parameters.
+    state : dict
+        Parameters and port state afterwards.
+    events : int
+        Events that lines carried.
+    seconds : float
+        Time the run took, without building.
+    """
+
+    outputs: Floats
+    powers: dict[str, Floats]
+    state: State
+    events: int
+    seconds: float
+
+
+@dataclass
+class Substrate:
+    """A compiled network whose parameters can move.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    learning : Learning
+    hold : int
+        Steps per sample.
+    chunk : int
+        Most samples per stretch; the substrate is at rest before each.
+    seed : int
+        Root of every random draw of the runs.
+    threshold : float
+        Send-on-change threshold.
+    target : {"numpy", "cython", "standalone"}
+    """
+
+    graph: ScatteringGraph
+    learning: Learning
+    hold: int
+    chunk: int
+    seed: int
+    threshold: float
+    target: str
+    layout: Layout = field(init=False)
+    compile_seconds: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.layout = lay_out(self.graph)
+        self._names = state_names(self.learning)
+        self._effects = effects_of(self.graph, self.layout, self.seed)
+        self._plan = Plan(
+            self.layout, self.graph.law, self.graph.loss, self.hold, self.chunk,
+            probe=False, power=False, effects=self._effects, learning=self.learning,
+        )  # fmt: skip
+
+    @property
+    def width(self) -> int:
+        """Columns of the feed: all inputs, then the targets."""
+        return len(self.layout.inputs) + len(self.layout.outputs)
+
+    def initial(self) -> State:
+        """The network's own parameters as the hardware holds them, and ports at rest."""
+        values = self._values(0, loaded=True)
+        return {"w": np.array(values["w"]), "bias": np.array(values["bias"]), **self._idle()}
+
+    def choose_target(self, samples: int) -> str:
+        """The brian2 target that suits a training of this many samples."""
+        return choose_target(replace(self._plan, samples=max(samples, 1)))
+
+    def train(self, state: State, feed: Floats, rates: Floats, number: int) -> Stretch:
+        """Present samples and let the parameters move.
+
+        Parameters
+        ----------
+        state : dict
+            From `initial` or an earlier stretch.
+        feed : (n, width)
+            Inputs and targets; n of at most `chunk`.
+        rates : (n, 3)
+            See `emulator.engine.learning.RATE_COLUMNS`.
+        number : int
+            Number of the stretch, from which noise draws its samples.
+        """
+        return self._run(state, feed, rates, number, loaded=True)
+
+    def answers(self, state: State, inputs: Floats, number: int) -> Floats:
+        """Outputs (n, n_out) of the substrate with these parameters, which do not move, for inputs (n, n_in)."""
+        frozen = {**self._idle(), "w": state["w"], "bias": state["bias"]}
+        blank = np.zeros((self.chunk, len(self.layout.outputs)))
+        found = []
+        for start in range(0, len(inputs), self.chunk):
+            part = inputs[start : start + self.chunk]
+            still = np.zeros((len(part), RATE_COLUMNS))
+            found.append(self._run(frozen, np.hstack([part, blank[: len(part)]]), still, number, loaded=False).outputs)
+        return np.concatenate(found)
+
+    def network(self, state: State) -> Network:
+        """The network with the parameters that the substrate holds."""
+        network = self.graph.network
+        weights = {name: np.empty_like(p.weight) for name, p in network.parameters.items()}
+        offset = dict.fromkeys(weights, 0)
+        for block in self.layout.blocks:
+            if block.layer is None:
+                continue
+            flat, start = state["w"][block.first : block.first + block.size], offset[block.layer]
+            stop = offset[block.layer] = start + len(block.rows)
+            weights[block.layer][:, start:stop] = flat.reshape(len(block.rows), len(block.columns)).T
+        return network.with_parameters(
+            {name: (weight, state["bias"][self.graph.layer_neurons(name)]) for name, weight in weights.items()}
+        )
+
+    def largest(self, state: State) -> float:
+        """Largest magnitude of any weight or bias that can move."""
+        dense, plastic = plastic_masks(self.layout)
+        moving = np.concatenate([state["w"][plastic], state["bias"][dense]])
+        return float(np.abs(moving).max(initial=0.0))
+
+    def _run(self, state: State, feed: Floats, rates: Floats, number: int, loaded: bool) -> Stretch:
+        count = len(feed)
+        values = {**self._values(number, loaded), **state}
+        if self.target == "standalone":
+            missing = self.chunk - count
+            feed = np.vstack([feed, np.repeat(feed[-1:], missing, axis=0)])
+            values["rates"] = np.vstack([rates, np.zeros((missing, RATE_COLUMNS))])
+            outputs, times = program(self._plan).run(values, feed)
+        else:
+            values["rates"] = rates
+            outputs, times = runtime.run(replace(self._plan, samples=count), values, feed, self.target)
+        self.compile_seconds += times["build"]
+        ended = slice(1, count + 1)
+        return Stretch(
+            outputs=outputs["end.outputs"][ended],
+            powers={name: outputs[f"power.{name}"][ended].sum(axis=1) for name in POWERS},
+            state={name: np.array(outputs[name]) for name in ("w", "bias", *self._names)},
+            events=int(outputs["n_sent"].astype(np.int64) @ self.layout.lines_of_port),
+            seconds=times["run"],
+        )
+
+    def _values(self, number: int, loaded: bool) -> dict[str, Floats | float]:
+        """The numbers of a run; noise is drawn anew for every stretch."""
+        seed = self.seed if number == 0 else int(key(self.seed, "stretch", str(number)))
+        effects = self._effects if number == 0 else effects_of(self.graph, self.layout, seed)
+        values = values_of(
+            self.graph, self.layout, effects, loaded=loaded, threshold=self.threshold, seed=seed
+        )
+        constants = self.learning.constants(self.hold, key(self.seed, "writes"))
+        return values | {f"port.{name}": value for name, value in constants.items()}
+
+    def _idle(self) -> State:
+        """Port state at the start."""
+        sizes = {"weight": self.layout.synapses, "bias": self.layout.neurons, "neuron": self.layout.neurons}
+        return {name: np.zeros(sizes[kind]) for name, kind in self._names.items()}
+
+
+def default_chunk(graph: ScatteringGraph, samples: int | None, batch: int, longest: int = 4096) -> int:
+    """Samples per stretch: an epoch if it is not too long, a whole number of mini-batches, bounded in memory."""
+    row = 8 * (graph.network.size(graph.network.output) * 2 + sum(graph.network.size(n) for n in graph.network.inputs))
+    fits = max(1, _MOST_BYTES // row)
+    wanted = min(longest if samples is None else samples, longest, fits)
+    return max(1, -(-wanted // batch)) * batch
+
+
+def rate_rows(factors: Floats, start: int, batch: int, total: int | None) -> Floats:
+    """Rates (n, 3) of the samples from `start` on: a mini-batch ends after every `batch` samples, and with the last one."""
+    number = np.arange(start + 1, start + len(factors) + 1)
+    share = np.where(number % batch == 0, 1.0 / batch, 0.0)
+    if total is not None and start < total <= start + len(factors) and total % batch:
+        share[total - start - 1] = 1.0 / (total % batch)
+    return np.column_stack([factors, share, np.ones(len(factors))])
+
+
+def state_matches(state: Mapping[str, Floats], other: Mapping[str, Floats]) -> bool:
+    """Whether two states have the same names and shapes."""
+    return {n: a.shape for n, a in state.items()} == {n: a.shape for n, a in other.items()}
