@@ -78,7 +78,7 @@ def learning_objects(
         count,
         "\n".join(
             [f"{name} : 1 (shared, constant)" for name in constants]
-            + [f"{name} : 1" for name in (*own, *port.neuron_variables, *POWERS)]
+            + [f"{name} : 1" for name in (*own, *port.neuron_variables, *port.sums, *POWERS)]
             + ["is_dense : boolean (constant)", "costate_port : integer (constant)", "number : integer (constant)"]
         ),
         namespace=space,
@@ -95,9 +95,9 @@ def learning_objects(
         xbar.number = np.arange(layout.synapses)
     for name in constants:
         refer(xbar, name, learners, name, index="0")
-    for name in port.neuron_variables:
+    for name in (*port.neuron_variables, *port.sums):
         refer(xbar, name, learners, name, index="neuron")
-    for name in (*port.neuron_variables, *POWERS):
+    for name in (*port.sums, *POWERS):
         refer(xbar, f"{name}_column", learners, name, index="neuron")
         refer(xbar, f"{name}_row", learners, name, index="to_costate")
 
@@ -114,8 +114,10 @@ def learning_objects(
         learners, POWERS, record=np.flatnonzero(dense),
         clock=hold, when="start", order=_ORDER["read"], name="port_powers",
     )  # fmt: skip
-    clear = "\n".join(f"{name} = 0" for name in POWERS)
-    learners.run_regularly(clear, clock=hold, when="start", order=_ORDER["clear"], name="clear_powers")
+    for names, when in ((POWERS, hold), (port.sums, beat)):
+        if names:
+            clear = "\n".join(f"{name} = 0" for name in names)
+            learners.run_regularly(clear, clock=when, when="start", order=_ORDER["clear"], name=f"clear_{names[0]}")
 
     state = {f"weight.{name}": xbar.variables[name] for name in own}
     state |= {f"bias.{name}": learners.variables[name] for name in own}
@@ -199,7 +201,10 @@ def _power_code(adds: str, to: str) -> str:
 
 
 def _gated(code: str, variables: tuple[str, ...], gate: str) -> str:
-    """Code whose effect on `variables` is undone, to the last bit, where `gate` is 0."""
-    keep = "".join(f"kept_{name} = {name}\n" for name in variables)
-    undo = "".join(f"{name} = {gate}*{name} + (1 - {gate})*kept_{name}\n" for name in variables)
+    """Code whose effect on `variables` is undone, to the last bit, where `gate` is 0.
+
+    What is kept is negated, since brian2's numpy target would keep a view of the variable itself.
+    """
+    keep = "".join(f"minus_{name} = -{name}\n" for name in variables)
+    undo = "".join(f"{name} = {gate}*{name} - (1 - {gate})*minus_{name}\n" for name in variables)
     return f"{keep}{code}\n{undo}"

@@ -65,6 +65,12 @@ class Plan:
         return self.layout.ring_depth + 2 * self.effects.jitter
 
     @property
+    def direct(self) -> bool:
+        """Whether lines apply weights themselves: each feeds one synapse, and its tap only holds the amplitude."""
+        effects = self.effects
+        return not (self.layout.tile or effects.jitter or effects.bandwidth or effects.crosstalk)
+
+    @property
     def steps(self) -> int:
         """Steps to run: one more than the holds take, in which the last sample is read."""
         return self.hold * self.samples + 1

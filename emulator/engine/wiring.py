@@ -2,7 +2,8 @@
 
 A payload is latched in the ring at emission and read when the event arrives, each line keeping its own place in the
 ring. In tile wiring the taps of a crossbar are shared by its synapses, in synapse wiring each synapse has two of its
-own; the objects are the same.
+own; the objects are the same. Where a tap serves one synapse and does nothing but hold (synapse wiring, no crosstalk,
+bandwidth or jitter), the line itself applies the weight: one event, one piece of code.
 """
 
 from __future__ import annotations
@@ -28,17 +29,19 @@ def constants(names: tuple[str, ...], shared: tuple[str, ...] = ()) -> str:
     return "".join([f"{n} : 1 (constant)\n" for n in names] + [f"{n} : 1 (shared, constant)\n" for n in shared])
 
 
-def receiving(effects: Effects, depth: int, tap: str, port: str) -> str:
+def receiving(effects: Effects, depth: int, tap: str, port: str, to: str = "") -> str:
     """What a receiver does at an event: loss, gain, offset and noise, unless the event is lost.
 
-    A received event is counted, which picks the noise of the next; a doubled one counts twice.
+    A received event is counted, which picks the noise of the next; a doubled one counts twice. The amplitude goes to
+    the inbox, by way of `to` if that names code that uses the change, ``fresh - inbox``.
     """
-    code = f"inbox = {effects.received.format(tap=tap)}\n"
+    code = f"fresh = {effects.received.format(tap=tap)}\n"
     if effects.drops:
         code = (
             f"lost = int(uniform(drop_key, {tap}, n_got) < drop)\n"
-            f"inbox = lost*inbox + (1 - lost)*({effects.received.format(tap=tap)})\n"
+            f"fresh = lost*inbox + (1 - lost)*({effects.received.format(tap=tap)})\n"
         )
+    code += to + "inbox = fresh\n"
     if effects.counts:
         doubled = f" + int(uniform(duplicate_key, {tap}, n_got) < duplicate)" if effects.duplicates else ""
         code += f"n_got = n_got + 1{doubled}\n"
@@ -48,6 +51,9 @@ def receiving(effects: Effects, depth: int, tap: str, port: str) -> str:
 def taps_of(plan: Plan, ring: NeuronGroup, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
     """The receivers at the crossbars: each holds the last amplitude that arrived, and tells of its change."""
     effects, layout = plan.effects, plan.layout
+    if plan.direct:
+        taps = NeuronGroup(len(layout.tap_port), "", clock=clock, name="taps")
+        return taps, [taps]
     equations = "a : 1\nda : 1\n"
     came = "inbox"
     if effects.crosstalk:
@@ -77,13 +83,15 @@ def lines_of(
     if effects.jitter:
         code = receiving(effects, depth, "i", "port")
         return gates_of(plan, ports, ring, taps, code, clock)
+    act = f"v_to += {_weight(effects)}*(fresh - inbox)\n" if plan.direct else ""
     lines = Synapses(
         ports,
         taps,
         "inbox : 1\nline_delay : 1 (constant)\nnext_cell : integer\n"
         + ("n_got : integer\n" if effects.counts else "")
+        + ("synapse : integer (constant)\nto : integer (constant)\n" if plan.direct else "")
         + constants(effects.line_variables, effects.line_keys),
-        on_pre=receiving(effects, depth, "j", "i"),
+        on_pre=receiving(effects, depth, "j", "i", act),
         on_event="emit",
         namespace=functions(),
         clock=clock,
@@ -94,8 +102,12 @@ def lines_of(
     lines.connect(i=layout.tap_port, j=np.arange(len(layout.tap_port)))
     lines.next_cell = layout.tap_port * depth
     lines.pre.when = "lines"
-    refer(taps, "inbox", lines, "inbox")
+    refer(taps, "a" if plan.direct else "inbox", lines, "inbox")
     return lines, [lines]
+
+
+def _weight(effects: Effects) -> str:
+    return "(w + w_read)" if effects.read_noise else "w"
 
 
 def leaks_of(plan: Plan, ports: NeuronGroup, ring: NeuronGroup, taps: NeuronGroup, clock: Clock) -> list[Any]:
@@ -128,11 +140,17 @@ def leaks_of(plan: Plan, ports: NeuronGroup, ring: NeuronGroup, taps: NeuronGrou
     return [leaks]
 
 
-def crossbars_of(plan: Plan, ports: NeuronGroup, taps: NeuronGroup, clock: Clock, hold: Clock) -> Synapses:
+def crossbars_of(
+    plan: Plan, ports: NeuronGroup, lines: Synapses, taps: NeuronGroup, clock: Clock, hold: Clock
+) -> Synapses:
     """Every synapse: one two-port element, its weight used forward and backward."""
     layout, effects = plan.layout, plan.effects
-    weight = "(w + w_read)" if effects.read_noise else "w"
-    summed = not layout.tile and plan.learning is None
+    weight, summed = _weight(effects), not layout.tile and plan.learning is None
+    acting = {
+        "on_pre": f"v_state += {weight}*da_pre",
+        "on_post": f"v_costate += {weight}*da_post",
+        "on_event": {"pre": "arrive", "post": "arrive"},
+    }
     xbar = Synapses(
         taps,
         taps,
@@ -140,20 +158,20 @@ def crossbars_of(plan: Plan, ports: NeuronGroup, taps: NeuronGroup, clock: Clock
         + ("g : 1\n" if summed else "")
         + synapse_equations(plan.learning)
         + ("w_read : 1\n" + constants(("w_sigma",), ("read_key",)) if effects.read_noise else ""),
-        on_pre=f"v_state += {weight}*da_pre",
-        on_post=f"v_costate += {weight}*da_post",
-        on_event={"pre": "arrive", "post": "arrive"},
+        **({} if plan.direct else acting),
         namespace=functions(),
         clock=clock,
         name="xbar",
     )
-    for owner in (xbar, xbar.pre, xbar.post):
+    for owner in (xbar,) if plan.direct else (xbar, xbar.pre, xbar.post):
         refer(owner, "v_state", ports, "v", index="to_state")
         refer(owner, "v_costate", ports, "v", index="to_costate")
     xbar.connect(i=layout.row, j=layout.column)
     xbar.to_state, xbar.to_costate = layout.to_state, layout.to_costate
     if summed:
         xbar.run_regularly("g = g + a_pre*a_post", clock=hold, when="start", order=-3, name="gradient")
+    if plan.direct:
+        _act_directly(plan, ports, lines, xbar)
     if effects.read_noise:
         xbar.run_regularly(
             f"""fresh = w_sigma*gauss(read_key, {len(layout.tap_port)}.0*i + j, t_in_timesteps)
@@ -166,3 +184,17 @@ def crossbars_of(plan: Plan, ports: NeuronGroup, taps: NeuronGroup, clock: Clock
             name="read_again",
         )
     return xbar
+
+
+def _act_directly(plan: Plan, ports: NeuronGroup, lines: Synapses, xbar: Synapses) -> None:
+    """Let every line apply the weight of the one synapse that it feeds."""
+    layout = plan.layout
+    for owner in (lines, lines.pre):
+        refer(owner, "w", xbar, "w", index="synapse")
+        refer(owner, "v_to", ports, "v", index="to")
+        if plan.effects.read_noise:
+            refer(owner, "w_read", xbar, "w_read", index="synapse")
+    synapse, to = np.zeros(len(layout.tap_port), np.int32), np.zeros(len(layout.tap_port), np.int32)
+    synapse[layout.row] = synapse[layout.column] = np.arange(layout.synapses)
+    to[layout.row], to[layout.column] = layout.to_state, layout.to_costate
+    lines.synapse, lines.to = synapse, to
