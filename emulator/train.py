@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,31 +16,19 @@ from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.laws import NodeLaw
 from emulator.learning import Device, Learning, ParameterPort, RateSchedule, Resistive
-from emulator.network import Network, loss_function
+from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.settle import steps_of_hold, versions
 from emulator.training import TrainResult, checkpoint
 from emulator.training.checkpoint import Progress
 from emulator.training.history import History
+from emulator.training.loop import Loop, TrainingReport
 from emulator.training.stability import curvature
-from emulator.training.streams import Stream, feed_rows, open_stream, read_samples
-from emulator.training.substrate import Substrate, default_chunk, rate_rows
+from emulator.training.streams import ArrayStream, Stream, feed_rows, open_stream, read_samples
+from emulator.training.substrate import State, Substrate, default_chunk
 from hwmodels import HardwareModel
 
-#: a loss this many times that of the first samples is an explosion; and how many samples those are
-EXPLODED, FIRST = 10.0, 20
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a progress callback is told after every stretch of samples."""
-
-    samples: int
-    total: int | None
-    loss: float
-    test_accuracy: float
-    seconds: float
-    seconds_left: float
+Floats = NDArray[np.float64]
 
 
 def train(
@@ -72,19 +59,20 @@ def train(
     resume: bool = False,
     chunk: int | None = None,
     target: str = "auto",
-    progress: Callable[[Report], None] | None = None,
+    progress: Callable[[TrainingReport], None] | None = None,
 ) -> TrainResult:
     """Train a network on the substrate, one sample after another.
 
-    The samples are presented in stretches of `chunk`; before each the substrate is set to rest, and after each a checkpoint
-    is written. A training that is interrupted at any moment and resumed ends with the same weights to the last bit.
+    The samples are presented in stretches of `chunk`; before each the substrate is set to rest, and after each a
+    checkpoint is written. A training that is interrupted at any moment and resumed ends with the same weights to the
+    last bit.
 
     Parameters
     ----------
     network : Network
     inputs, targets
-        Arrays ``(S, n)`` and ``(S, n_out)`` or labels ``(S,)``; the path of an ``.npz`` with arrays `inputs` and `targets`; or
-        an iterator of ``(input, target)``.
+        Arrays ``(S, n)`` and ``(S, n_out)`` or labels ``(S,)``; the path of an ``.npz`` with arrays `inputs` and
+        `targets`; or an iterator of ``(input, target)``.
     port : ParameterPort
         How every parameter answers its effort; ``Resistive(0.05)`` by default.
     schedule : {"settled", "unlocked"}
@@ -116,7 +104,7 @@ def train(
     chunk : int
         Most samples per stretch; by default an epoch, at most 4096.
     progress : callable, optional
-        Called with a `Report` after every stretch.
+        Called with a `TrainingReport` after every stretch.
 
     Returns
     -------
@@ -138,11 +126,11 @@ def train(
             raise EngineError(f"{name} is {value!r}; allowed: whole numbers from 1")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise EngineError(f"seed is {seed!r}; allowed: whole numbers from 0")
+    if not np.isfinite(threshold) or threshold < 0:
+        raise EngineError(f"threshold is {threshold!r}; allowed: a finite number, at least 0")
     if target not in TARGETS:
         raise EngineError(f"unknown target {suggest(target, TARGETS)}")
-    graph = compile_network(
-        network, hardware=hardware, law=law, wiring=wiring, seed=hardware_seed, rounding=rounding
-    )
+    graph = compile_network(network, hardware=hardware, law=law, wiring=wiring, seed=hardware_seed, rounding=rounding)
     learning = Learning(Resistive(0.05) if port is None else port, schedule, batch > 1)
     stream = open_stream(graph.network, inputs, targets, order=order, seed=seed)
     total = _total(stream, epochs, samples)
@@ -154,7 +142,7 @@ def train(
     stretch = default_chunk(graph, stream.epoch or total, batch) if chunk is None else -(-chunk // batch) * batch
     substrate = Substrate(graph, learning, steps, stretch, seed, threshold, target)
     if target == "auto":
-        substrate.target = substrate.choose_target(_work(total, stream, stretch, tested, evaluate_every))
+        substrate.target = _choose(substrate, total, stream, tested, evaluate_every)
     state = substrate.initial()
     _check_range(substrate, state)
     settings = {
@@ -178,15 +166,18 @@ def train(
     here = Progress(state, 0, 0, History(), np.nan, {}, 0, 0.0, 0)
     if path is not None and path.exists():
         if not resume:
-            raise EngineError(f"checkpoint '{path}' exists already; allowed: resume=True to go on from it, or another path")
+            raise EngineError(
+                f"checkpoint '{path}' exists already; allowed: resume=True to go on from it, or another path"
+            )
         here = checkpoint.load(path, settings, state)
-    run = _Run(substrate, stream, total, tested, batch, rate_schedule or RateSchedule(), evaluate_every, patience)
-    warnings = _warnings(graph, learning, stream, steps, batch) if here.position == 0 else ()
-    spent = here.seconds
-    status, reason = run.go(here, path, settings, progress, begun)
-    final = here.best if status == "stopped early" else here.state
+    rates = rate_schedule or RateSchedule()
+    every = evaluate_every or stream.epoch or stretch
+    loop = Loop(substrate, stream, total, tested, batch, rates, every, patience)
+    earlier, warnings = here.seconds, _warnings(substrate, stream)
+    status, reason = loop.run(here, path, settings, progress)
+    kept = {**here.state, **here.best} if status == "stopped early" else here.state
     return TrainResult(
-        network=substrate.network({**here.state, **final}),
+        network=substrate.network(kept),
         history=here.history,
         status=status,
         reason=reason,
@@ -201,9 +192,72 @@ def train(
         versions=versions(),
         times={
             "total": time.perf_counter() - begun,
-            "earlier": spent,
+            "earlier": earlier,
             "compile": substrate.compile_seconds,
-            "learning": run.learning_seconds,
-            "evaluation": run.evaluation_seconds,
+            "learning": loop.learning_seconds,
+            "evaluation": loop.evaluation_seconds,
         },
     )
+
+
+def _total(stream: Stream, epochs: int | None, samples: int | None) -> int | None:
+    """Samples to present; None: until the stream ends."""
+    if epochs is not None and samples is not None:
+        raise EngineError("epochs and samples are both given; allowed: one of them")
+    if epochs is not None and stream.epoch is None:
+        raise EngineError(f"epochs is {epochs} but an iterator has none; allowed: samples, or neither")
+    if epochs is None and samples is None and stream.epoch is not None:
+        raise EngineError("neither epochs nor samples is given; allowed: one of them")
+    return samples if epochs is None or stream.epoch is None else epochs * stream.epoch
+
+
+def _test_rows(network: Network, test: tuple[Inputs, ArrayLike] | str | Path | None) -> Floats | None:
+    """Inputs and targets of the test set, side by side."""
+    if test is None:
+        return None
+    if isinstance(test, str | Path):
+        test = read_samples(Path(test))
+    if not isinstance(test, tuple) or len(test) != 2:
+        raise EngineError(f"test is a {type(test).__name__}; allowed: (inputs, targets), or the path of an .npz")
+    return feed_rows(network, *test)
+
+
+def _hold(graph: ScatteringGraph, schedule: str, hold: float | None, hold_seconds: float | None) -> int:
+    """Steps per sample; by default, where nothing is reflected, until the last wave has landed."""
+    prompt = graph.law.settles_on_arrival and graph.hardware.lines.bandwidth is None and not graph.hardware.lines.jitter
+    if hold is None and hold_seconds is None and prompt:
+        return max(1, graph.longest_round_trip)
+    return steps_of_hold(graph, hold, hold_seconds)
+
+
+def _choose(substrate: Substrate, total: int | None, stream: Stream, tested: Floats | None, every: int | None) -> str:
+    """The brian2 target for all samples, evaluations included."""
+    samples = 10 * substrate.chunk if total is None else total
+    evaluations = 1 + samples // (every or stream.epoch or substrate.chunk)
+    return substrate.choose_target(samples + evaluations * (0 if tested is None else len(tested)))
+
+
+def _check_range(substrate: Substrate, state: State) -> None:
+    """Refuse a network whose parameters are larger than the devices can hold."""
+    port, largest = substrate.learning.port, substrate.largest(state)
+    if isinstance(port, Device) and largest > port.w_max:
+        raise EngineError(
+            f"port device: the network's largest weight or bias is {largest:.4g}; allowed: up to w_max = {port.w_max:g}"
+        )
+
+
+def _warnings(substrate: Substrate, stream: Stream) -> tuple[str, ...]:
+    """Sentences about settings that cannot work well, known before the first sample."""
+    graph, learning = substrate.graph, substrate.learning
+    found = list(graph.law.warnings())
+    if learning.schedule == "settled" and isinstance(stream, ArrayStream):
+        bend = curvature(graph.network, stream.rows(0, 64))
+        sentence = learning.port.warning(bend, 1.0) if bend > 0 else None
+        found += [sentence] if sentence is not None else []
+    weights = graph.hardware.precision.weights
+    if weights.bits is not None and not isinstance(learning.port, Device):
+        found.append(
+            f"hardware {graph.hardware.name} has weights of {weights.bits} bits, but port {learning.port.name} moves "
+            "them continuously: only the initial weights are rounded (a Device port writes in steps)"
+        )
+    return tuple(found)

@@ -47,7 +47,8 @@ class Effects:
     wave : str
         What a port sends, in terms of its wave `u`.
     received : str
-        What a receiver takes in, in terms of the amplitude `arriving`; ``{tap}`` stands for its number.
+        What a receiver takes in, in terms of the amplitude `arriving`; ``{tap}`` stands for its number, ``{again}`` for
+        what a second arrival adds to the count of events.
     port_variables, line_variables : tuple of str
         Names of the constants per port and per line direction.
     dithered : bool
@@ -236,7 +237,7 @@ def _receiving(
         received, values["offset"] = received + " + offset", offset
         variables.append("offset")
     if sigma_rx.any():
-        received += " + sigma*gauss(noise_key, {tap}, n_got)"
+        received += " + sigma*gauss(noise_key, {tap}, n_got{again})"
         values |= {"sigma": sigma_rx, "noise_key": key(seed, "receiver noise")}
         variables.append("sigma")
     for name, fault in (("drop", faults.dropped_event), ("duplicate", faults.duplicated_event)):

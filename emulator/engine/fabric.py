@@ -91,6 +91,7 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     receiver = taps if effects.jitter else lines
     owned: list[tuple[Any, tuple[str, ...]]] = [
         (ports, ("q", *effects.port_variables, *effects.port_keys)),
+        (ports, ("v",) if plan.direct and "offset" in effects.line_variables else ()),
         (nodes, ("bias", "load", "slope", "Z", *plan.law.parameters, *effects.node_variables)),
         (nodes, tuple(f"eta{k}" for k in range(effects.noise_poles))),
         (nodes, ("resolution",) if plan.probe else ()),

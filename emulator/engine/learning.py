@@ -5,9 +5,10 @@
 | `xbar`     | the weights' ports: effort from the two taps of each synapse                                           |
 | `learners` | one per neuron: its bias's port, what its synapses share, and the power that its parameters take up    |
 
-When a weight moves by `dw`, the sums that hold its share move with it (``dw`` times the amplitude held at either tap), so that
-learning leaves the waves exactly as if the new weight had been there when they arrived. All of it happens at the start of a
-step, before the next sample is presented: gather, neurons, biases, weights, then the powers are read and set to 0.
+When a weight moves by `dw`, the sums that hold its share move with it (``dw`` times the amplitude held at either
+tap), so that learning leaves the waves exactly as if the new weight had been there when they arrived. All of it
+happens at the start of a step, before the next sample is presented: gather, neurons, biases, weights, then the powers
+are read and set to 0.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from emulator.learning import Learning
 
 #: powers at the parameter ports, added up over each hold
 POWERS = ("absorbed", "available", "reflected")
-#: columns of the rates: the schedule's factor, the share of each effort where a mini-batch ends (else 0), 1 for a sample
+#: columns of the rates: the schedule's factor, the share of each effort where a mini-batch ends (else 0), 1 for a
+#: sample
 RATE_COLUMNS = 3
 
 _ORDER = {"gather": -8, "neurons": -7, "biases": -6, "weights": -5, "read": -4, "clear": -3}
@@ -191,7 +193,7 @@ def _port_code(learning: Learning, mask: str) -> str:
 
 
 def _power_code(adds: str, to: str) -> str:
-    """Power absorbed ``e v``, available ``e^2/(4 R)``, and reflected ``(e - R v)^2/(4 R)``, with the flow ``v = dw/h``."""
+    """Power absorbed ``e v``, available ``e^2/(4 R)``, reflected ``(e - R v)^2/(4 R)``, with the flow ``v = dw/h``."""
     powers = {
         "absorbed": "effort*dw/h",
         "available": "gate*conductance*effort*effort/4",

@@ -55,8 +55,8 @@ def monitors_of(
         costates = StateMonitor(
             nodes, "lam", record=True, clock=clock, when="after_groups", order=1, name="trace_nodes"
         )
-        emitted = EventMonitor(ports, "emit", variables=["u"], when="after_thresholds", name="emissions")
+        emitted = EventMonitor(ports, "emit", variables=["sent"], when="after_latch", order=1, name="emissions")
         outputs |= {"trace.u": waves.variables["u"], "trace.lam": costates.variables["lam"]}
-        outputs |= {f"emitted.{name}": emitted.variables[name] for name in ("i", "t", "u")}
+        outputs |= {f"emitted.{name}": emitted.variables[name] for name in ("i", "t", "sent")}
         monitors += [waves, costates, emitted]
     return monitors, outputs

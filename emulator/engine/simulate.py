@@ -108,7 +108,7 @@ def _collect(plan: Plan, outputs: dict[str, np.ndarray], times: dict[str, float]
             lam=outputs["moved.lam"],
         )
     if plan.traces:
-        emitted = _until(steps, port=outputs["emitted.i"], t=outputs["emitted.t"], amplitude=outputs["emitted.u"])
+        emitted = _until(steps, port=outputs["emitted.i"], t=outputs["emitted.t"], amplitude=outputs["emitted.sent"])
     return Recording(
         u=end["u"],
         v=end["v"],

@@ -72,9 +72,18 @@ def values_of(
         **effects.values,
     }
     if "offset" in values:
-        values["inbox"] = values["offset"]
+        offset = np.asarray(values["offset"])
+        values["inbox"], values["v"] = offset, _offset_sums(layout, weight, offset)
     for k in range(effects.noise_poles):
         decay, drive = float(values[f"eta_decay{k}"]), float(values[f"eta_drive{k}"])  # type: ignore[arg-type]
         rms = drive / np.sqrt(1 - decay**2)
         values[f"eta{k}"] = rms * rng(seed, "node noise at rest", str(k)).standard_normal(layout.neurons)
     return values
+
+
+def _offset_sums(layout: Layout, weight: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """What the offsets of receivers add to the sum at every port while no event has arrived."""
+    sums = np.zeros(2 * layout.neurons)
+    np.add.at(sums, layout.to_state, weight * offset[layout.row])
+    np.add.at(sums, layout.to_costate, weight * offset[layout.column])
+    return sums

@@ -20,6 +20,8 @@ from emulator.engine.learning import synapse_equations
 from emulator.engine.plan import Plan
 from emulator.engine.random import functions
 
+#: beyond every count of events: where the noise of second arrivals is drawn
+SECOND = 2.0**40
 #: code that moves a place in a ring to the next of `depth` cells, of which `index` is the number of the ring
 ADVANCE = "{cell} = {cell} + 1 - {depth}*int({cell} + 1 >= ({index} + 1)*{depth})"
 
@@ -32,19 +34,20 @@ def constants(names: tuple[str, ...], shared: tuple[str, ...] = ()) -> str:
 def receiving(effects: Effects, depth: int, tap: str, port: str, to: str = "") -> str:
     """What a receiver does at an event: loss, gain, offset and noise, unless the event is lost.
 
-    A received event is counted, which picks the noise of the next; a doubled one counts twice. The amplitude goes to
-    the inbox, by way of `to` if that names code that uses the change, ``fresh - inbox``.
+    Received events are counted, lost ones too, which picks the noise of each. Of an event that arrives twice, the second
+    arrival stays, with noise of its own. The amplitude goes to the inbox, by way of `to` if that names code that uses
+    the change, ``fresh - inbox``.
     """
-    code = f"fresh = {effects.received.format(tap=tap)}\n"
+    code = ""
+    if effects.duplicates:
+        code += f"again = int(uniform(duplicate_key, {tap}, n_got) < duplicate)\n"
+    amplitude = effects.received.format(tap=tap, again=f" + {SECOND!r}*again" if effects.duplicates else "")
+    code += f"fresh = {amplitude}\n"
     if effects.drops:
-        code = (
-            f"lost = int(uniform(drop_key, {tap}, n_got) < drop)\n"
-            f"fresh = lost*inbox + (1 - lost)*({effects.received.format(tap=tap)})\n"
-        )
+        code += f"lost = int(uniform(drop_key, {tap}, n_got) < drop)\nfresh = lost*inbox + (1 - lost)*fresh\n"
     code += to + "inbox = fresh\n"
     if effects.counts:
-        doubled = f" + int(uniform(duplicate_key, {tap}, n_got) < duplicate)" if effects.duplicates else ""
-        code += f"n_got = n_got + 1{doubled}\n"
+        code += "n_got = n_got + 1\n"
     return code + ADVANCE.format(cell="next_cell", depth=depth, index=port)
 
 

@@ -80,7 +80,7 @@ class Worldsheet(NodeLaw):
     def warnings(self) -> tuple[str, ...]:
         """Limits of a lone node: stable only if ``gamma < 2 - beta``; with line delays ``beta`` must be above 0."""
         if self.beta == 0:
-            return ("beta = 0 dissipates nothing: with line delays it is unstable at every gamma; raise beta",)
+            return ("beta = 0 dissipates nothing: with line delays the waves ring for ever, or grow; raise beta",)
         if self.gamma >= 2 - self.beta:
             return (
                 f"gamma = {self.gamma:g} is not below 2 - beta = {2 - self.beta:g}: "

@@ -1,20 +1,22 @@
 """A parameter port that writes through the hardware's devices: in steps, unevenly, noisily, and not for ever.
 
-The port owes each device the change that gradient descent asks for, ``rate * effort`` per hold, on a capacitor of its own.
-Once the debt is a whole write it is paid:
+The port owes each device the change that gradient descent asks for, ``rate * effort`` per hold, on a capacitor of its
+own. Once the debt is a whole write it is paid:
 
-- with a law for in-situ updates (`hwmodels.PulsedUpdate`), by an identical pulse up or down; what the pulse does depends on
-  where the device stands, on its direction, and on the write noise; after `endurance` pulses a device no longer moves;
-- otherwise by programming the device anew to the weight it should have, with the programming error of the hardware model.
+- with a law for in-situ updates (`hwmodels.PulsedUpdate`), by an identical pulse up or down; what the pulse does
+  depends on where the device stands, on its direction, and on the write noise; after `endurance` pulses a device no
+  longer moves;
+- otherwise by programming the device anew to the weight it should have, with the programming error of the hardware.
 
-A differential pair holds a weight in the device of its sign and leaves the other at `g_min`; a single device spans -w_max to
-w_max. With `levels`, a device comes to rest on the nearest level after every write.
+A differential pair holds a weight in the device of its sign and leaves the other at `g_min`; a single device spans
+-w_max to w_max. With `levels`, a device comes to rest on the nearest level after every write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -77,7 +79,7 @@ class Device(ParameterPort):
 
     @property
     def pulses(self) -> int:
-        """Writes from one end of a device to the other: pulses, at most one per level; else levels, or programming steps."""
+        """Writes from one end of a device to the other: pulses, at most one per level; else levels, or programmings."""
         law = self.weights
         steps = [n for n in (law.update.pulses if law.update else None, law.levels and law.levels - 1) if n]
         if steps:
@@ -108,40 +110,47 @@ class Device(ParameterPort):
     @property
     def update(self) -> str:
         """Owe, then pay in whole writes."""
-        owe = "owed = owed + h*(conductance*effort - is_weight*factor*leak*w)\nmoved = w\n"
-        pay = self._pulse() * self.burst if self.weights.update is not None else self._program()
-        return owe + pay + "dw = moved - w"
+        owe = "owed = owed + h*(conductance*effort - is_weight*factor*leak*w)\n"
+        if self.weights.update is None:
+            return owe + self._program()
+        held = ["w", *(f"held{k}" for k in range(self.burst))]  # a name of its own after every pulse
+        pay = "".join(self._pulse(before, after) for before, after in pairwise(held))
+        return f"{owe}{pay}dw = {held[-1]} - w"
 
-    def _pulse(self) -> str:
-        """One pulse where a whole one is owed; ``x`` is the conductance from 0 to 1, `grow` the direction of the pulse."""
+    def _pulse(self, before: str, after: str) -> str:
+        """One pulse where a whole one is owed; `x` is the conductance from 0 to 1, `grow` the pulse's direction."""
         return (
             "want = sign(owed)*int(abs(owed) >= quantum)\n"
-            + self._read()
-            + "grow = want*side\n"
+            + self._read(before, "want")
+            + f"grow = want{self._side()}\n"
             + "distance = int(grow > 0)*x + int(grow <= 0)*(1 - x)\n"
             + "stride = grow*(1 + grow*asymmetry)*exp(-nonlinearity*distance)/pulses\n"
             + "x = clip(x + stride*(1 + write_noise*gauss(write_key, number, writes)), 0, 1)\n"
             + self._rest()
-            + f"can = abs(want)*int(writes < endurance)\nmoved = moved + can*({self._written()} - moved)\n"
+            + f"can = abs(want)*int(writes < endurance)\n{after} = can*({self._written()}) + (1 - can)*{before}\n"
             + "owed = owed - want*quantum\nwrites = writes + abs(want)\n"
         )
 
     def _program(self) -> str:
         """Program the whole debt where it is at least one write."""
         return (
-            "want = int(abs(owed) >= quantum)\nmoved = clip(moved + want*owed, -w_max, w_max)\n"
-            + self._read().replace("want", "1")
+            "want = int(abs(owed) >= quantum)\ngoal = clip(w + want*owed, -w_max, w_max)\n"
+            + self._read("goal", "1")
             + f"x = clip(x + want*({self._spread()})*gauss(write_key, number, writes), 0, 1)\n"
             + self._rest()
-            + f"moved = want*({self._written()}) + (1 - want)*w\n"
-            + "owed = (1 - want)*owed\nwrites = writes + want\n"
+            + f"dw = want*({self._written()} - w)\n"
+            + "owed = (1 - want)*owed\nwrites = writes + want"
         )
 
-    def _read(self) -> str:
-        """From the weight to the conductance of the device that holds it."""
+    def _read(self, weight: str, wanted: str) -> str:
+        """From a weight to the conductance of the device that holds it, or would hold it if pushed the `wanted` way."""
         if self.weights.differential:
-            return "side = sign(moved) + int(moved == 0)*want\nx = abs(moved)/w_max\n"
-        return "side = 1\nx = (1 + moved/w_max)/2\n"
+            return f"side = sign({weight}) + int({weight} == 0)*{wanted}\nx = abs({weight})/w_max\n"
+        return f"x = (1 + {weight}/w_max)/2\n"
+
+    def _side(self) -> str:
+        """Factor for the sign of the device: a pair's negative device pulls the weight down as it grows."""
+        return "*side" if self.weights.differential else ""
 
     def _written(self) -> str:
         """From the conductance to the weight."""
@@ -160,7 +169,9 @@ class Device(ParameterPort):
         span = law.g_max - law.g_min
         conductance = f"({law.g_min!r} + {span!r}*x)"
         if isinstance(spread, PolynomialSpread):
-            terms = " + ".join(f"{c!r}*({conductance}/{spread.reference!r})**{k}" for k, c in enumerate(spread.coefficients))
+            terms = " + ".join(
+                f"{c!r}*({conductance}/{spread.reference!r})**{k}" for k, c in enumerate(spread.coefficients)
+            )
             return f"clip({terms}, 0, 1)/{span!r}"
         return f"{spread.plateau!r}*(1 - exp(-{conductance}/{spread.scale!r}))/{span!r}"
 

@@ -1,11 +1,12 @@
 """Parameter ports: how a weight or bias moves under the effort that the waves exert on it.
 
-A parameter `w` is a one-port. Its effort is ``e = -dLoss/dw``: minus the state received on one side of the synapse times the
-costate received on the other (for a bias: minus the costate of its neuron). Its flow is ``dw/dt``, with time counted in holds.
-In waves ``(e + R dw/dt)/2`` runs in and ``(e - R dw/dt)/2`` is reflected, so a port that answers with ``dw/dt = e/R`` reflects
-nothing: gradient descent with rate 1/R is the matched resistive termination. A mass `L` in series gives heavy-ball momentum,
-and a resistance that follows the curvature a diagonal Gauss-Newton step (C. Pehle and J.-J. Slotine, arXiv:2602.10461, on
-wave scattering; S. Becker and Y. LeCun 1988, on propagating the diagonal of the curvature).
+A parameter `w` is a one-port. Its effort is ``e = -dLoss/dw``: minus the state received on one side of the synapse
+times the costate received on the other (for a bias: minus the costate of its neuron). Its flow is ``dw/dt``, with
+time counted in holds. In waves ``(e + R dw/dt)/2`` runs in and ``(e - R dw/dt)/2`` is reflected, so a port that
+answers with ``dw/dt = e/R`` reflects nothing: gradient descent with rate 1/R is the matched resistive termination. A
+mass `L` in series gives heavy-ball momentum, and a resistance that follows the curvature a diagonal Gauss-Newton step
+(C. Pehle and J.-J. Slotine, arXiv:2602.10461, on wave scattering; S. Becker and Y. LeCun 1988, on propagating the
+diagonal of the curvature).
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ class ParameterPort(ABC):
     `is_weight`      1 for a weight, 0 for a bias
     ================ =======================================================================================
 
-    and the names in `constants`, `variables` and `neuron_variables`. It assigns `dw`, the change of the parameter; the engine
-    applies it, so that the waves already held at the crossbar see the new weight. To add a port, subclass this and pass an
-    instance to `emulator.train`.
+    and the names in `constants`, `variables`, `neuron_variables` and `sums`. It assigns `dw`, the change of the
+    parameter; the engine applies it, so that the waves already held at the crossbar see the new weight. To add a
+    port, subclass this and pass an instance to `emulator.train`.
     """
 
     #: name used in scenarios, tables and results
@@ -43,12 +44,14 @@ class ParameterPort(ABC):
     variables: tuple[str, ...] = ()
     #: state of every neuron, 0 at the start, read by its bias and by the weights that feed it
     neuron_variables: tuple[str, ...] = ()
-    #: code run at every synapse and wire before the update; besides `w` it sees `state` and `costate`, as received, and the
-    #: variables of the neuron it feeds; it may add to those (``<name>_column += ...``) and to those of the neuron that
-    #: drives it (``<name>_row += ...``)
+    #: what every neuron collects from its synapses at an update, 0 before each
+    sums: tuple[str, ...] = ()
+    #: code run at every synapse and wire before the update; besides `w` it sees `state` and `costate`, as received,
+    #: and the variables of the neuron it feeds; it adds to the sums of that neuron (``<name>_column += ...``) and of
+    #: the neuron that drives it (``<name>_row += ...``)
     gather: str = ""
-    #: code run at every neuron after `gather`; it sees `slope`, the derivative of the activation, and `bend`, the diagonal of
-    #: the loss's second derivative (0 except at outputs)
+    #: code run at every neuron after `gather`; it sees `slope`, the derivative of the activation, and `bend`, the
+    #: diagonal of the loss's second derivative (0 except at outputs)
     neuron_update: str = ""
     #: whether the code draws ``gauss(key, number, counter)`` or ``uniform(...)``; `number` is the parameter's own
     random: bool = False
@@ -72,7 +75,7 @@ class ParameterPort(ABC):
         """Numbers that depend on the time step `h` of an update, in holds."""
         return {}
 
-    def check(self, h: float) -> None:
+    def check(self, h: float) -> None:  # noqa: B027 - most ports work with any
         """Raise `EngineError` if the port cannot work with updates every `h` holds."""
 
     def warning(self, curvature: float, h: float) -> str | None:
@@ -132,8 +135,9 @@ class Resistive(ParameterPort):
 class Inductive(ParameterPort):
     """A resistor and an inductance ``L = mass`` in series: momentum.
 
-    ``v <- (1 - h R/L) v + (h/L) e``, ``w <- w + h v`` with ``R = 1/rate``: a heavy ball with momentum ``1 - h/(rate mass)``
-    and, in the long run, the rate `rate`. Settled updates with momentum 0.9 need ``mass = 10/rate``.
+    ``v <- (1 - h R/L) v + (h/L) e``, ``w <- w + h v`` with ``R = 1/rate``: a heavy ball with momentum
+    ``1 - h/(rate mass)`` and, in the long run, the rate `rate`. Settled updates with momentum 0.9 need
+    ``mass = 10/rate``.
 
     Parameters
     ----------
@@ -195,7 +199,7 @@ class Inductive(ParameterPort):
         """Raise `EngineError` if the mass is too small for the time step."""
         if self.mass * self.rate < h * (1 - 1e-12):
             raise EngineError(
-                f"port inductive: mass is {self.mass:g}; allowed: at least {h / self.rate:g} (h/rate, or momentum is negative)"
+                f"port inductive: mass is {self.mass:g}; allowed: at least {h / self.rate:g} (no negative momentum)"
             )
 
 
@@ -203,10 +207,10 @@ class Inductive(ParameterPort):
 class GaussNewton(ParameterPort):
     """A resistance that follows the curvature: ``R = time_constant (C + damping)`` for all parameters of a neuron.
 
-    ``C`` is the mean of ``(|x|^2 + 1) phi'^2 g`` over the last `memory` holds: `x` what the neuron receives, `phi'` its slope,
-    and `g` the diagonal of the Gauss-Newton curvature in its state. `g` is known at the outputs (1 for mse, ``p (1 - p)`` for
-    cross-entropy); every synapse passes ``w^2 phi'^2 g`` back to the neuron that drives it, one layer per hold. The squared
-    norm stands for the single ``x_j^2``, since all parameters of a neuron step together.
+    ``C`` is the mean of ``(|x|^2 + 1) phi'^2 g`` over the last `memory` holds: `x` what the neuron receives, `phi'` its
+    slope, and `g` the diagonal of the Gauss-Newton curvature in its state. `g` is known at the outputs (1 for mse,
+    ``p (1 - p)`` for cross-entropy); every synapse passes ``w^2 phi'^2 g`` back to the neuron that drives it, one layer
+    per hold. The squared norm stands for the single ``x_j^2``, since all parameters of a neuron step together.
 
     Parameters
     ----------
@@ -230,13 +234,12 @@ class GaussNewton(ParameterPort):
     memory: float = 100.0
     leak: float = 0.0
     name: str = "gauss-newton"
-    neuron_variables = ("norm", "returned", "pull", "curvature", "seen")
+    neuron_variables = ("pull", "curvature", "seen")
+    sums = ("norm", "returned")
     gather = "norm_column += state*state\nreturned_row += w*w*pull"
     neuron_update = """pull = slope*slope*(bend + returned)
 curvature = keep*curvature + (1 - keep)*(norm + 1)*pull
-seen = keep*seen + (1 - keep)
-norm = 0
-returned = 0"""
+seen = keep*seen + (1 - keep)"""
 
     def __post_init__(self) -> None:
         require_number(self, "damping", above=0.0)

@@ -15,7 +15,8 @@ from emulator.errors import EngineError
 class RateSchedule:
     """Factor on the port's rate, as a function of the number of samples seen.
 
-    It rises linearly over the first `warm_up` samples, and then falls along half a cosine to `floor` at sample `decay`.
+    It rises linearly over the first `warm_up` samples, and then falls along half a cosine to `floor` at sample
+    `decay`.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class RateSchedule:
             isinstance(self.decay, bool) or not isinstance(self.decay, int) or self.decay <= self.warm_up
         ):
             raise EngineError(
-                f"rate schedule: decay is {self.decay!r}; allowed: none, or a whole number above warm_up ({self.warm_up})"
+                f"rate schedule: decay is {self.decay!r}; allowed: a whole number above warm_up ({self.warm_up})"
             )
         if isinstance(self.floor, bool) or not isinstance(self.floor, int | float) or not 0 <= self.floor <= 1:
             raise EngineError(f"rate schedule: floor is {self.floor!r}; allowed: 0 to 1")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from emulator.errors import EngineError, suggest
 from emulator.learning.ports import ParameterPort
+
+_COPY = re.compile(r"\s*\w+\s*=\s*([A-Za-z_]\w*)\s*")
+_CHANGE = re.compile(r"\s*dw\s*[+-]?=")
 
 SCHEDULES = ("settled", "unlocked")
 
@@ -39,13 +43,14 @@ class Learning:
             raise EngineError(f"unknown schedule {suggest(self.schedule, SCHEDULES)}")
         if self.batched and self.schedule == "unlocked":
             raise EngineError("schedule unlocked: batch is above 1; allowed: 1, since it learns at every step")
+        _check_code(self.port)
 
     @property
     def code(self) -> str:
         """Everything that is compiled in, as text; numbers are not."""
         port = self.port
         code = [port.gather, port.neuron_update, port.conductance, port.update, self.schedule]
-        names = [port.variables, port.neuron_variables, sorted(self.constants(1)), port.random, self.batched]
+        names = [port.variables, port.neuron_variables, port.sums, sorted(self.constants(1)), port.random, self.batched]
         return repr([*code, *names])
 
     def step(self, hold: int) -> float:
@@ -57,3 +62,18 @@ class Learning:
         h = self.step(hold)
         drawn = {"write_key": write_key} if self.port.random else {}
         return {**self.port.constants, **self.port.step_constants(h), **drawn}
+
+
+def _check_code(port: ParameterPort) -> None:
+    """Refuse code that never assigns the change, or that brian2's numpy target would run on shared memory."""
+    if not any(_CHANGE.match(line) for line in port.update.splitlines()):
+        raise EngineError(f"port {port.name}: the update does not assign dw; allowed: code with a line 'dw = ...'")
+    shared = {"w", *port.variables, *port.neuron_variables, *port.sums}
+    for code in (port.gather, port.neuron_update, port.update):
+        for line in code.splitlines():
+            copied = _COPY.fullmatch(line)
+            if copied and copied[1] in shared:
+                raise EngineError(
+                    f"port {port.name}: {line.strip()!r} is a plain copy, which later changes would reach; "
+                    f"allowed: an expression, such as -(-{copied[1]}), or {copied[1]} itself"
+                )

@@ -109,9 +109,7 @@ def _forward(graph: ScatteringGraph, first: Floats, q: float, samples: int) -> F
     return es
 
 
-def _backward(
-    graph: ScatteringGraph, first: Floats, bent: Floats, q: float, ex: Floats
-) -> tuple[Floats, Floats]:
+def _backward(graph: ScatteringGraph, first: Floats, bent: Floats, q: float, ex: Floats) -> tuple[Floats, Floats]:
     """Errors of every costate and of its pre-activation's, (B, N) each; `bent` is what a wrong slope adds."""
     el, em = np.zeros_like(ex), np.zeros_like(ex)
     output = graph.layer_neurons(graph.network.output)

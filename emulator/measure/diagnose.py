@@ -15,11 +15,16 @@ from emulator.laws import Worldsheet
 from emulator.measure.linearise import MOST_NUMBERS, Linearisation, numbers
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point
-from emulator.measure.stability import Prediction, radius_of, settles
+from emulator.measure.stability import Prediction, radius_of
 from emulator.measure.synapses import Floats, synapses
+from hwmodels import HardwareModel
 
-#: steps for which deviations are followed one by one; beyond, they fall as the spectral radius says
-_FOLLOWED = 20_000
+#: steps for which a deviation is followed, and numbers touched on the way; beyond, the radius takes over
+_FEWEST, _MOST, _WORK = 200, 20_000, 2_000_000_000
+#: spectral radius that a remedy must reach to be worth naming
+_COMFORTABLE = 0.99
+#: hardware fields that the linearised step takes into account, or that do not act on waves
+_KNOWN = ("clock.", "energy.", "lines.delay")
 
 
 def why_not_settled(
@@ -65,22 +70,27 @@ def why_not_settled(
             f"{size} numbers, more than {MOST_NUMBERS}"
         )
     try:
-        linearisation = Linearisation(graph, point)
-        radius, method = radius_of(linearisation)
+        return _near_rest(graph, point, hold, tolerance) + _left_out(graph)
     except EngineError as error:
         return f"no reason found by the cheap tests; the spectral test was not possible: {error}"
+
+
+def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, tolerance: float) -> str:
+    """What the linearised step says of a hold that outlasts the longest trip."""
+    linearisation = Linearisation(graph, point)
+    radius, method = radius_of(linearisation)
     prediction = Prediction(radius, tolerance, method)
     if not prediction.settles:
         return f"{prediction.sentence}; {_remedies(graph, point)}"
-    needed = _needed(graph, linearisation, prediction, hold)
+    needed = _needed(graph, linearisation, prediction)
     if needed > hold:
         return (
             f"the hold of {hold} steps is too short: near its rest the substrate settles, but slowly "
-            f"(spectral radius {radius:.4g}); about {needed:.0f} steps are predicted"
+            f"(spectral radius {radius:.4g}); about {needed} steps are predicted"
         )
     return (
-        f"no reason found: the hold of {hold} steps outlasts the longest trip of {trip} steps, and near its "
-        f"rest the substrate settles (spectral radius {radius:.4g}), within {needed:.0f} steps as predicted"
+        f"no reason found: the hold of {hold} steps outlasts the longest trip of {_longest_trip(graph, point)} steps, "
+        f"and near its rest the substrate settles (spectral radius {radius:.4g}), within {needed} steps as predicted"
     )
 
 
@@ -91,21 +101,33 @@ def _longest_trip(graph: ScatteringGraph, point: OperatingPoint) -> int:
     return int((graph.arrival.state + np.maximum(*synapses(graph).longest(graph.neurons))).max())
 
 
+def _left_out(graph: ScatteringGraph) -> str:
+    """The hardware effects that the linearised step does not know, as a clause."""
+    ideal = HardwareModel().flat()
+    changed = [
+        path
+        for path, entry in graph.hardware.flat().items()
+        if not path.startswith(_KNOWN) and (path not in ideal or entry.value != ideal[path].value)
+    ]
+    effects = dict.fromkeys(".".join(path.split(".")[:2]) for path in changed if path != "lines.impedance")
+    return f" (of an ideal substrate: {', '.join(effects)} left out)" if effects else ""
+
+
 def _remedies(graph: ScatteringGraph, point: OperatingPoint) -> str:
-    """The mildest change of each setting of the law, alone, that brings the spectral radius below 1."""
+    """The mildest change of each setting of the law, alone, that brings the spectral radius well below 1."""
     if not isinstance(graph.law, Worldsheet):
         return f"law {graph.law.name} has no setting that could be tried"
     found = []
     for setting, values in _changes(graph.law):
-        for value in values:
+        for value in (float(f"{value:.3g}") for value in values):
             change: dict[str, Any] = {setting: value}
             changed = replace(graph, law=replace(graph.law, **change))
             radius, _ = radius_of(Linearisation(changed, point))
-            if settles(radius):
-                found.append(f"{setting} = {value:.3g} (spectral radius {radius:.3g})")
+            if radius < _COMFORTABLE:
+                found.append(f"{setting} = {value:g} (spectral radius {radius:.3g})")
                 break
     if not found:
-        return "no change of gamma, beta or impedance alone that was tried brings it below 1"
+        return f"no change of gamma, beta or impedance alone that was tried brings it below {_COMFORTABLE}"
     return f"settles near rest: {' or '.join(found)}"
 
 
@@ -116,19 +138,24 @@ def _changes(law: Worldsheet) -> Iterator[tuple[str, list[float]]]:
     yield "impedance", [law.impedance / 2**k for k in range(1, 7)]
 
 
-def _needed(graph: ScatteringGraph, linearisation: Linearisation, prediction: Prediction, hold: int) -> float:
-    """Steps until a blank substrate's deviation from rest stays below the tolerance, were it linear."""
+def _needed(graph: ScatteringGraph, linearisation: Linearisation, prediction: Prediction) -> int:
+    """Steps until a blank substrate's deviation from rest stays below the tolerance, were it linear.
+
+    It is followed until it has stayed below for as long as it took, or for as long as is affordable.
+    """
     deviation, scale = -linearisation.rest, _scale(graph, linearisation)
-    followed = min(hold, _FOLLOWED)
-    settled, left = 0, math.inf
-    for step in range(1, followed + 1):
+    most = max(_FEWEST, min(_MOST, _WORK // numbers(graph)))
+    above, left = 0, math.inf
+    for step in range(1, most + 1):
         deviation = linearisation @ deviation
         left = float((np.abs(np.concatenate(linearisation.newest(deviation))) / scale).max())
         if left > prediction.tolerance:
-            settled = step
-    if settled < followed:
-        return settled + 1
-    return followed + math.ceil(math.log(left / prediction.tolerance) / prediction.decay)
+            above = step
+        elif step > 2 * above + graph.longest_round_trip:
+            break
+    if left <= prediction.tolerance:
+        return above + 1
+    return most + math.ceil(math.log(left / prediction.tolerance) / prediction.decay)
 
 
 def _scale(graph: ScatteringGraph, linearisation: Linearisation) -> Floats:

@@ -13,6 +13,7 @@ import sympy  # type: ignore[import-untyped]
 from brian2.parsing.statements import parse_statement
 from brian2.parsing.sympytools import str_to_sympy
 from sympy.core.function import AppliedUndef  # type: ignore[import-untyped]
+from sympy.logic.boolalg import Boolean  # type: ignore[import-untyped]
 
 from emulator.errors import EngineError
 from emulator.laws import NodeLaw
@@ -22,6 +23,8 @@ from emulator.measure.synapses import Floats
 OPERANDS = ("x", "lam", "F", "B")
 #: largest move, relative or absolute, of a law that counts as resting
 _REST = 1e-6
+
+_FUNCTIONS = "brian2's differentiable functions, abs, sign, clip and int(condition)"
 
 Values = dict[str, Floats | float]
 
@@ -60,6 +63,9 @@ def law_slopes(law: NodeLaw, x: Floats, lam: Floats) -> LawSlopes:
 def _differentiate(law: NodeLaw, update: str, target: str, values: Values) -> dict[str, Floats]:
     place = f"law {law.name}: {update}"
     new = _updated(place, getattr(law, update), target)
+    calls = sorted(call.func.__name__.rstrip("_") for call in new.atoms(AppliedUndef))
+    if calls:
+        raise EngineError(f"{place} calls {calls[0]!r}; allowed: {_FUNCTIONS}")
     unknown = sorted({symbol.name for symbol in new.free_symbols} - set(values))
     if unknown:
         raise EngineError(f"{place} names {unknown[0]!r}; allowed: {', '.join(values)}")
@@ -67,18 +73,13 @@ def _differentiate(law: NodeLaw, update: str, target: str, values: Values) -> di
     if not (moved <= _REST * np.maximum(np.abs(values[target]), 1.0)).all():
         neuron = int(moved.argmax())
         raise EngineError(
-            f"{place} moves neuron {neuron} by {moved[neuron]:.3g} at x = F, lam = B; "
-            "allowed: a law that rests there"
+            f"{place} moves neuron {neuron} by {moved[neuron]:.3g} at x = F, lam = B; allowed: a law that rests there"
         )
     found = {}
     for operand in OPERANDS:
         slope = new.diff(sympy.Symbol(operand, real=True)).replace(sympy.DiracDelta, _no_jump)
-        unsolved = slope.atoms(AppliedUndef, sympy.Derivative, sympy.Subs)
-        if unsolved:
-            raise EngineError(
-                f"{place} has no derivative in {operand} that is known: {min(map(str, unsolved))}; "
-                "allowed: brian2's differentiable functions, abs, sign, clip and int(condition)"
-            )
+        if slope.has(sympy.Derivative):
+            raise EngineError(f"{place} has no known derivative in {operand}; allowed: {_FUNCTIONS}")
         found[operand] = _evaluate(slope, values)
     return found
 
@@ -93,9 +94,7 @@ def _updated(place: str, code: str, target: str) -> sympy.Expr:
             name, operation, text, _ = parse_statement(line.strip())
             read = str_to_sympy(text if operation == "=" else f"{name} {operation[:-1]} ({text})")
         except (ValueError, SyntaxError) as error:
-            raise EngineError(
-                f"{place} has the line {line.strip()!r}; allowed: assignments such as 'x = F'"
-            ) from error
+            raise EngineError(f"{place} has the line {line.strip()!r}; allowed: assignments such as 'x = F'") from error
         known = sympy.sympify(read).replace(_is_int, _int).replace(_is_clip, _clip)
         assigned[sympy.Symbol(name, real=True)] = known.xreplace(assigned)
     if sympy.Symbol(target, real=True) not in assigned:
@@ -105,7 +104,7 @@ def _updated(place: str, code: str, target: str) -> sympy.Expr:
 
 def _is_int(expression: sympy.Basic) -> bool:
     """Whether this is brian2's ``int(condition)``."""
-    return _calls(expression, "int_") and expression.args[0].is_Boolean
+    return _calls(expression, "int_") and isinstance(expression.args[0], Boolean)
 
 
 def _int(expression: sympy.Basic) -> sympy.Expr:

@@ -19,8 +19,14 @@ def layer_values(
     that of its parts, its costate what its readers send back.
     """
     count = layout.neurons
-    x, mu = recording.u[:, :count], recording.u[:, count:]
     s = recording.v[:, count:] + biases(graph)
+    return by_layer(graph, recording.u[:, :count], s, recording.lam, recording.u[:, count:])
+
+
+def by_layer(
+    graph: ScatteringGraph, x: Floats, s: Floats, lam: Floats, mu: Floats
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Sort states, pre-activations and their costates of neurons, (B, N) each, into layers."""
     states: dict[str, Floats] = {}
     costates: dict[str, Floats] = {}
     for layer in graph.network.layers:
@@ -29,7 +35,7 @@ def layer_values(
             site = graph.site(site_name)
             part = slice(site.start, site.stop)
             states[layer] = (x if kind == "x" else s)[:, part]
-            costates[layer] = (recording.lam if kind == "x" else mu)[:, part]
+            costates[layer] = (lam if kind == "x" else mu)[:, part]
         else:
             states[layer] = x[:, graph.layer_neurons(layer)]
     for layer in reversed(list(graph.network.layers)):

@@ -91,7 +91,5 @@ def checked_point(graph: ScatteringGraph, point: Reference | OperatingPoint) -> 
             )
         if not np.isfinite(values).all():
             neuron = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise EngineError(
-                f"operating point: {name}[{neuron}] is {values[neuron]}; allowed: finite numbers"
-            )
+            raise EngineError(f"operating point: {name}[{neuron}] is {values[neuron]}; allowed: finite numbers")
     return point

@@ -50,8 +50,8 @@ class Prediction:
 
     @property
     def settles(self) -> bool:
-        """Whether small deviations die out."""
-        return settles(self.radius)
+        """Whether small deviations die out; with a radius of 1 within its accuracy some ring for ever."""
+        return self.radius < 1.0 - _ACCURACY
 
     @property
     def decay(self) -> float:
@@ -102,11 +102,6 @@ def predict(graph: ScatteringGraph, point: Reference | OperatingPoint, tolerance
         raise EngineError(f"prediction: tolerance is {tolerance!r}; allowed: above 0 and below 1")
     radius, method = radius_of(Linearisation(graph, point))
     return Prediction(radius, tolerance, method)
-
-
-def settles(radius: float) -> bool:
-    """Whether a radius is below 1; one that is 1 within the accuracy of eigenvalues rings for ever."""
-    return radius < 1.0 - _ACCURACY
 
 
 def radius_of(linearisation: Linearisation) -> tuple[float, str]:

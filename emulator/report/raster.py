@@ -36,7 +36,9 @@ def event_raster(result: SettleResult, sample: int = -1) -> Figure:
         rate, axes = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
         below = np.zeros(result.hold)
         for label, colour, mine in kinds:
-            axes.scatter(time[mine], height[trace.port[mine]], s=9, marker="|", linewidths=1.2, color=colour, label=label)
+            axes.scatter(
+                time[mine], height[trace.port[mine]], s=9, marker="|", linewidths=1.2, color=colour, label=label
+            )
             above = below + np.bincount(np.rint(time[mine] / step).astype(int), minlength=result.hold)
             rate.stairs(above, np.arange(result.hold + 1) * step, baseline=below, color=colour, fill=True)
             below = above

@@ -54,11 +54,11 @@ def sample_trace(result: SettleResult, sample: int) -> SampleTrace:
     part = slice(sample * hold, (sample + 1) * hold)
     inside = (traces.step >= part.start) & (traces.step < part.stop)
     return SampleTrace(
-        seconds=np.arange(hold) * step,
+        seconds=np.asarray(np.arange(hold) * step, np.float64),
         state=deviation(result.graph, traces.x[part]),
         costate=deviation(result.graph, traces.lam[part]),
         port=traces.port[inside],
-        event_seconds=(traces.step[inside] - part.start) * step,
+        event_seconds=np.asarray((traces.step[inside] - part.start) * step, np.float64),
     )
 
 

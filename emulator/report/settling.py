@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from emulator.graph.elements import Steps
@@ -49,10 +50,13 @@ def settling_curve(result: SettleResult) -> Figure:
         figure = new_figure(f"Settling of {count} recorded samples: {result.status}", height=2.2 + 2.5 * len(panels))
         grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (label, colour, field, chosen, first, last) in zip(grid, panels, strict=True):
+            highest = 1.0
             for sample in range(count):
                 values = getattr(sample_trace(result, sample), field)[:, chosen]
                 _curves(axes, values, graph.step / unit.seconds, colour, named=sample == 0)
+                highest = max(highest, float(values[np.isfinite(values)].max(initial=0.0)))
             _marks(axes, result, unit, first, last)
+            axes.set_ylim(FLOOR / 3, 10 ** np.ceil(np.log10(highest) + 0.3))
             axes.set_ylabel(f"deviation of {label}\n(relative to their row)")
         grid[-1].set_xlabel(f"time since the sample was presented ({unit.name})")
         transit_axis(grid[0], unit, graph.transit_seconds)
@@ -73,7 +77,9 @@ def settling_histogram(result: SettleResult) -> Figure:
         if missed < total:
             steps = result.settling_steps[result.settled]
             edges = _edges(steps, result.hold) * graph.step / unit.seconds
-            axes.hist(steps * graph.step / unit.seconds, bins=list(edges), color=STATE, edgecolor="white", linewidth=0.5)
+            axes.hist(
+                steps * graph.step / unit.seconds, bins=list(edges), color=STATE, edgecolor="white", linewidth=0.5
+            )
             median = float(np.median(steps)) * graph.step
             axes.axvline(median / unit.seconds, color=MARK, linestyle="--", label=f"median {si(median, 's')}")
         else:
@@ -83,7 +89,7 @@ def settling_histogram(result: SettleResult) -> Figure:
             color=QUIET, linestyle=":", label=f"end of the hold {si(result.hold * graph.step, 's')}",
         )  # fmt: skip
         axes.set_xlim(left=0)
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel(f"settling time ({unit.name})")
         axes.set_ylabel("number of samples")
         transit_axis(axes, unit, graph.transit_seconds)
@@ -113,9 +119,7 @@ def _marks(axes: Axes, result: SettleResult, unit: TimeUnit, first: Steps, last:
                  label="light cone: first wave under way")  # fmt: skip
     axes.axvline(last.max() * step, color=MARK, linewidth=1, linestyle="-.", label="last wave lands (matched law)")
     axes.axhline(result.tolerance, color=MARK, linewidth=1, linestyle=":", label=f"tolerance {result.tolerance:g}")
-    highest = max((line.get_ydata().max() for line in axes.lines[:-2]), default=1.0)
     axes.set_xlim(0, result.hold * step)
-    axes.set_ylim(FLOOR / 3, 10 ** np.ceil(np.log10(max(np.nan_to_num(highest), 1.0)) + 0.3))
     axes.annotate("exact, or smaller", (0.005, FLOOR), xycoords=("axes fraction", "data"), va="bottom",
                   fontsize=8, color=QUIET)  # fmt: skip
 

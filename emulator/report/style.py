@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -63,13 +63,11 @@ def new_figure(title: str, width: float = 8.0, height: float = 5.5) -> Figure:
     return figure
 
 
-def transit_axis(axes: Axes, unit: TimeUnit, transit_seconds: float) -> Axes:
+def transit_axis(axes: Axes, unit: TimeUnit, transit_seconds: float) -> None:
     """A second time axis on top, in transits (mean line delays)."""
     factor = unit.seconds / transit_seconds
-    ways: tuple[Callable[[float], float], Callable[[float], float]] = (lambda t: t * factor, lambda n: n / factor)
-    top = axes.secondary_xaxis("top", functions=ways)
-    top.set_xlabel("transits (mean line delays)")
-    return top
+    ways: Any = (lambda time: time * factor, lambda transits: transits / factor)
+    axes.secondary_xaxis("top", functions=ways).set_xlabel("transits (mean line delays)")
 
 
 def name_rows(axes: Axes, graph: ScatteringGraph) -> None:

@@ -70,7 +70,7 @@ def worldsheet(result: SettleResult, sample: int = -1) -> Figure:
     return figure
 
 
-def heat_image(graph: ScatteringGraph, values: Floats, arrival: Floats) -> Floats:
+def heat_image(graph: ScatteringGraph, values: Floats, arrival: Steps) -> Floats:
     """The picture's pixels (rows, T): log10 of `values` (T, N), a band of equal height per site, input first.
 
     Inside a band neurons are sorted by `arrival` (N,).
@@ -100,9 +100,7 @@ def _image(axes: Axes, graph: ScatteringGraph, image: Floats, unit: TimeUnit, sc
     return drawn
 
 
-def _arrivals(
-    axes: Axes, number: int, site: Site, arrivals: tuple[Steps, Steps], hold: int, step: float
-) -> None:
+def _arrivals(axes: Axes, number: int, site: Site, arrivals: tuple[Steps, Steps], hold: int, step: float) -> None:
     """First and last arrival at every neuron of a row, in the order of its pixels."""
     order = np.argsort(arrivals[1][site.start : site.stop], kind="stable")
     edges = np.linspace(number, number + 1, site.size + 1)
@@ -128,4 +126,3 @@ def _band_height(graph: ScatteringGraph) -> int:
 def _pixels(height: int, size: int) -> NDArray[np.int64]:
     """Which of a row's sorted neurons each pixel row of its band shows."""
     return (np.arange(height) * size) // height
-

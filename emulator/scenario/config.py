@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from emulator.errors import CompileError, ScenarioError, suggest
 from emulator.laws import LAWS, NodeLaw
@@ -15,6 +15,7 @@ from emulator.scenario.datasets import AnyData
 from emulator.scenario.files import find_file
 from emulator.scenario.networks import AnyNetwork
 from emulator.scenario.section import Section, sentence
+from emulator.scenario.training import TrainingConfig
 from hwmodels import HardwareError, HardwareModel
 from hwmodels import load as load_hardware
 
@@ -66,7 +67,7 @@ class HardwareConfig(Section):
     """
 
     model: Annotated[str, Field(min_length=1)] = "ideal"
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
 
     def build(self, folder: Path) -> HardwareModel:
         """The model with all changes; relative paths start at `folder`.
@@ -88,9 +89,8 @@ class HardwareConfig(Section):
         except HardwareError as error:
             raise ScenarioError(str(error.under("hardware.set"))) from error
         if model.missing():
-            raise ScenarioError(
-                f"hardware.model {self.model!r} lacks what must be supplied in hardware.set: {', '.join(model.missing())}"
-            )
+            lacking = ", ".join(model.missing())
+            raise ScenarioError(f"hardware.model {self.model!r} lacks what must be supplied in hardware.set: {lacking}")
         return model
 
 
@@ -123,6 +123,8 @@ class RunConfig(Section):
         Send-on-change threshold of the ports; 0 is exact.
     tolerance : float
         Relative settling tolerance.
+    age : float, optional
+        Seconds since the weights were programmed into devices; by default they have just been.
     target : str
         brian2 target.
     seed : int
@@ -135,6 +137,7 @@ class RunConfig(Section):
     hold_seconds: Positive | None = None
     threshold: Annotated[float, Field(ge=0)] = 0.0
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    age: Annotated[float, Field(ge=0)] | None = None
     target: Literal["auto", "numpy", "cython", "standalone"] = "auto"
     seed: Seed = 0
     pictures: Annotated[int, Field(ge=0)] = 3
@@ -157,13 +160,19 @@ class Config(Section):
     hardware: HardwareConfig = HardwareConfig()
     substrate: SubstrateConfig = SubstrateConfig()
     run: RunConfig = RunConfig()
+    training: TrainingConfig | None = None
 
-    @field_validator("law", "hardware", mode="before")
-    @classmethod
-    def _named(cls, value: object, info: ValidationInfo) -> object:
-        """``hardware = "ideal"`` and ``law = "matched"`` are short for tables with that model or name."""
-        key = {"law": "name", "hardware": "model"}[str(info.field_name)]
-        return {key: value} if isinstance(value, str) else value
+
+#: sections that may be written as a text, and the key that it stands for: ``law = "matched"``
+SHORT = {"law": "name", "hardware": "model"}
+
+
+def expand(data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data` with every section that is written as a text turned into a table."""
+    return {
+        section: {SHORT[section]: value} if section in SHORT and isinstance(value, str) else value
+        for section, value in data.items()
+    }
 
 
 def validate(data: Mapping[str, Any]) -> Config:
@@ -175,7 +184,7 @@ def validate(data: Mapping[str, Any]) -> Config:
         One sentence that names the first wrong key, its value, and what is allowed.
     """
     try:
-        return Config.model_validate(data)
+        return Config.model_validate(expand(data))
     except ValidationError as error:
         raise sentence(Config, error) from None
 

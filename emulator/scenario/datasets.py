@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -135,25 +135,28 @@ class FileData(DataSource):
         """Read the arrays; nothing in the file is executed."""
         path = find_file(self.path, folder, "data.path")
         wanted = ("inputs",) if len(network.inputs) == 1 else network.inputs
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                if not isinstance(file, np.lib.npyio.NpzFile):
-                    raise ValueError("it holds a single array")
-                arrays = {name: file[name] for name in (*wanted, "targets") if name in file.files}
-                known = file.files
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise FileFormatError(f"file '{path}' is not an .npz file of plain arrays: {error}") from error
+        arrays, known = _read_arrays(path, (*wanted, "targets"))
         missing = [name for name in wanted if name not in arrays]
         if missing:
-            raise FileFormatError(
-                f"file '{path}' has no array {missing[0]!r}; arrays: {', '.join(known) or 'none'}"
-            )
+            raise FileFormatError(f"file '{path}' has no array {missing[0]!r}; arrays: {', '.join(known) or 'none'}")
         data = {name: np.atleast_2d(arrays[name]) for name in wanted}
         targets = np.atleast_1d(arrays["targets"]) if "targets" in arrays else None
         return Batch(data["inputs"] if len(wanted) == 1 else data, targets, _labels(network, targets))
 
 
 AnyData = Annotated[DigitsData | RandomData | FileData, Field(discriminator="source")]
+
+
+def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The arrays of those names that an ``.npz`` file holds, and the names of all in it."""
+    try:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a single array")
+            return {name: archive[name] for name in wanted if name in archive.files}, list(archive.files)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise FileFormatError(f"file '{path}' is not an .npz file of plain arrays: {error}") from error
 
 
 def _classifies(network: Network) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from emulator.errors import ScenarioError, suggest
-from emulator.scenario.config import Config, validate
+from emulator.scenario.config import Config, expand, validate
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,29 @@ def load_scenario(path_or_name: str | os.PathLike[str], overrides: Sequence[str]
     path = _find(source)
     data = _read(path)
     for text in overrides:
-        data = _merge(data, *parse_override(text))
+        data = _merge(expand(data), *parse_override(text))
     try:
         config = validate(data)
     except ScenarioError as error:
         raise ScenarioError(f"scenario '{path.stem}': {error}") from error
     return Scenario(path.stem, source, path.parent, tuple(overrides), config)
+
+
+def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+    """The scenario with other values under dotted keys.
+
+    Raises
+    ------
+    ScenarioError
+        If a key or value is wrong.
+    """
+    data = scenario.config.model_dump(exclude_unset=True)
+    for key, value in changes.items():
+        data = _merge(data, key.split("."), value)
+    try:
+        return replace(scenario, config=validate(data))
+    except ScenarioError as error:
+        raise ScenarioError(f"scenario '{scenario.name}': {error}") from error
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:

@@ -68,7 +68,7 @@ class DigitsMlp(NetworkSource):
     """
 
     source: Literal["digits-mlp"]
-    hidden: Annotated[list[Width], Field(min_length=1)] = [32]
+    hidden: list[Width] = Field(default_factory=lambda: [32], min_length=1)
     activation: Literal["identity", "tanh", "relu", "sigmoid"] = "tanh"
     l2: Annotated[float, Field(ge=0)] = 1e-4
     iterations: Width = 200
@@ -144,9 +144,7 @@ class DigitsResidual(NetworkSource):
         return Built(
             builder.build(output=logits, loss="softmax_cross_entropy"),
             "scikit-learn LogisticRegression",
-            lambda inputs: np.searchsorted(
-                model.classes_, model.predict(reference(features, inputs).states[top])
-            ),
+            lambda inputs: np.searchsorted(model.classes_, model.predict(reference(features, inputs).states[top])),
         )
 
     def _weight(self, name: str, rows: int, columns: int) -> Floats:
@@ -187,6 +185,52 @@ class RandomMlp(NetworkSource):
         return Built(Network.mlp(weights, biases, self.activation, loss=self.loss))
 
 
+class RandomResidual(NetworkSource):
+    """Random residual blocks ``x + scale W2 phi(W1 x)`` between a stem and a linear readout, to be trained.
+
+    The entries of all weights are N(0, 1/fan-in), those of W2 times `scale`; biases are 0.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+    blocks, width : int
+        Number of blocks, and neurons in each.
+    activation : str
+        Activation of the stem and inside the blocks.
+    loss : str
+        Loss at the output.
+    scale : float
+        Size of each branch.
+    seed : int
+        Seeds the draws, each layer under its own name.
+    """
+
+    source: Literal["random-residual"]
+    inputs: Width
+    outputs: Width
+    blocks: Width = 6
+    width: Width = 32
+    activation: Literal["identity", "tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu"] = "tanh"
+    loss: Literal["mse", "softmax_cross_entropy"] = "softmax_cross_entropy"
+    scale: Annotated[float, Field(gt=0)] = 0.3
+    seed: Seed = 0
+
+    def build(self, folder: Path) -> Built:
+        """Draw the weights."""
+        builder, width = NetworkBuilder(), self.width
+        top = builder.input("x", self.inputs)
+        top = builder.dense(top, self._weight("stem", width, self.inputs), name="stem", activation=self.activation)
+        for k in range(1, self.blocks + 1):
+            first = self._weight(f"block{k}.first", width, width)
+            second = self.scale * self._weight(f"block{k}.second", width, width)
+            top = builder.residual(top, first, None, second, None, activation=self.activation, name=f"block{k}")
+        top = builder.dense(top, self._weight("readout", self.outputs, width), name="readout")
+        return Built(builder.build(output=top, loss=self.loss))
+
+    def _weight(self, name: str, rows: int, columns: int) -> Floats:
+        return rng(self.seed, "random-residual", name).normal(0.0, columns**-0.5, (rows, columns))
+
+
 class FileNetwork(NetworkSource):
     """A network written by `emulator.Network.save`.
 
@@ -204,4 +248,6 @@ class FileNetwork(NetworkSource):
         return Built(Network.load(find_file(self.path, folder, "network.path")))
 
 
-AnyNetwork = Annotated[DigitsMlp | DigitsResidual | RandomMlp | FileNetwork, Field(discriminator="source")]
+AnyNetwork = Annotated[
+    DigitsMlp | DigitsResidual | RandomMlp | RandomResidual | FileNetwork, Field(discriminator="source")
+]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,15 +32,15 @@ def staged(out: Path, force: bool = False) -> Iterator[Path]:
     _check(out, force)
     place = out.resolve()
     made = [parent for parent in place.parents if not parent.exists()]
-    place.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
-        staging.chmod(0o755)
-        yield staging
-        _check(out, force)
-        _move(staging, place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as room:
+            staging = Path(room) / place.name
+            staging.mkdir()
+            yield staging
+            _check(out, force)
+            _move(staging, place)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
         for parent in made:
             if parent.exists() and not any(parent.iterdir()):
                 parent.rmdir()

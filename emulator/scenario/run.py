@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
-import platform
-import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from emulator.files import atomic_write
+import numpy as np
+
 from emulator.measure import Reference, SettleResult, reference
 from emulator.report import draw_pictures
 from emulator.scenario.build import Prepared, prepare
+from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
-from emulator.scenario.outdir import FORMAT, RESULTS, staged
+from emulator.scenario.outdir import RESULTS, staged
+from emulator.scenario.results import write_results
 from emulator.scenario.scores import Scores, scores
 from emulator.settle import settle
 
@@ -99,7 +98,15 @@ def run_scenario(
         clock.start("preparing network and substrate")
         ready = prepare(scenario)
         clock.start("settling")
-        result = _settle(ready, partial(tell, "settling"))
+        run = scenario.config.run
+        result = _settle(
+            ready,
+            ready.batch,
+            hold=run.hold,
+            hold_seconds=run.hold_seconds,
+            target=run.target,
+            progress=partial(tell, "settling"),
+        )
         clock.start("comparing with exact backpropagation")
         exact = reference(ready.graph.network, ready.batch.inputs, ready.batch.targets)
         errors = result.errors(exact)
@@ -113,8 +120,7 @@ def run_scenario(
         report = RunReport(
             scenario, result, exact, compared, errors, clock.times, folder, (RESULTS, NETWORK, *pictures)
         )
-        text = json.dumps(_plain(_results(report, ready)), indent=1, ensure_ascii=False, allow_nan=False)
-        atomic_write(staging / RESULTS, lambda file: file.write(text.encode()))
+        write_results(staging / RESULTS, report, ready)
     return report
 
 
@@ -138,102 +144,33 @@ class _Clock:
         self._stage = ""
 
 
-def _settle(ready: Prepared, progress: Callable[[float], None]) -> SettleResult:
+def _settle(ready: Prepared, batch: Batch, **settings: Any) -> SettleResult:
+    """Present a batch as the scenario says; waves that grow beyond all numbers are a result, not a warning."""
     run = ready.scenario.config.run
-    return settle(
-        ready.graph,
-        ready.batch.inputs,
-        ready.batch.targets,
-        hold=run.hold,
-        hold_seconds=run.hold_seconds,
-        seed=run.seed,
-        target=run.target,
-        threshold=run.threshold,
-        tolerance=run.tolerance,
-        progress=progress,
-    )
+    common = {"seed": run.seed, "age": run.age, "threshold": run.threshold, "tolerance": run.tolerance}
+    with _interruptible(), np.errstate(over="ignore", invalid="ignore"):
+        return settle(ready.graph, batch.inputs, batch.targets, **common, **settings)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let an interrupt end the work; brian2 would end the simulation early and hand back what it has."""
+    from brian2 import prefs
+
+    before = prefs["core.stop_on_keyboard_interrupt"]
+    prefs["core.stop_on_keyboard_interrupt"] = False
+    try:
+        yield
+    finally:
+        prefs["core.stop_on_keyboard_interrupt"] = before
 
 
 def _traced(ready: Prepared, result: SettleResult) -> SettleResult | None:
     """The first samples again, recorded at every step; fewer where the recording would be very large."""
-    run = ready.scenario.config.run
     affordable = _MOST_RECORDED // (3 * result.hold * ready.graph.neurons)
-    count = min(run.pictures, affordable, len(result.settled))
+    count = min(ready.scenario.config.run.pictures, affordable, len(result.settled))
     if count == 0:
         return None
+    seconds = result.hold * ready.graph.step
     few = ready.batch.first(count)
-    return settle(
-        ready.graph,
-        few.inputs,
-        few.targets,
-        hold_seconds=result.hold * ready.graph.step,
-        seed=run.seed,
-        target="numpy",
-        threshold=run.threshold,
-        tolerance=run.tolerance,
-        traces=True,
-        diagnose=False,
-    )
-
-
-def command(scenario: Scenario) -> str:
-    """The command that runs a scenario again."""
-    overrides = [part for text in scenario.overrides for part in ("--set", text)]
-    return shlex.join(["backwave", "run", scenario.source, *overrides])
-
-
-def _results(report: RunReport, ready: Prepared) -> dict[str, Any]:
-    """Everything about a run, in plain tables."""
-    config, graph = report.scenario.config, ready.graph
-    figures = report.result.to_dict()
-    data_seed = getattr(config.data, "seed", None)
-    return {
-        "format": FORMAT,
-        "version": 1,
-        "scenario": report.scenario.name,
-        "title": config.title,
-        "command": command(report.scenario),
-        "result": {k: v for k, v in figures.items() if k not in ("seeds", "versions", "times")},
-        "errors_against_backpropagation": report.errors,
-        "predictions": None if report.scores is None else report.scores.to_dict(),
-        "configuration": config.model_dump(mode="json"),
-        "hardware": {path: entry.value for path, entry in graph.hardware.flat().items()},
-        "network": {
-            "digest": graph.network.digest,
-            "parameters": sum(part.size for pair in graph.network.parameters.values() for part in pair),
-            "loss": graph.network.loss,
-        },
-        "substrate": {
-            "law": graph.law.name,
-            "wiring": graph.wiring,
-            "neurons": graph.neurons,
-            "lines": sum(bundle.count for bundle in graph.bundles if bundle.is_line),
-            "notes": list(graph.notes),
-        },
-        "seeds": {
-            **figures["seeds"],
-            "network": getattr(config.network, "seed", None),
-            "data": data_seed,
-        },
-        "versions": {
-            **figures["versions"],
-            "scikit-learn": metadata.version("scikit-learn"),
-            "python": platform.python_version(),
-        },
-        "platform": platform.platform(),
-        "times": {**report.times, **{f"settling: {k}": v for k, v in figures["times"].items()}},
-        "files": list(report.files),
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Plain values for JSON; what is not finite becomes null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if hasattr(value, "model_dump"):
-        return _plain(value.model_dump(mode="json"))
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return _settle(ready, few, hold_seconds=seconds, target="numpy", traces=True, diagnose=False)

@@ -117,7 +117,9 @@ def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
             )
     state, best, history = (_part(arrays, prefix) for prefix in (_STATE, _BEST, _HISTORY))
     if not state_matches(state, like) or set(history) != set(COLUMNS):
-        raise FileFormatError(f"checkpoint '{path}' holds {', '.join(sorted(arrays))}; allowed: the arrays of its settings")
+        raise FileFormatError(
+            f"checkpoint '{path}' holds {', '.join(sorted(arrays))}; allowed: the arrays of its settings"
+        )
     return Progress(
         state=state,
         position=header["position"],
@@ -133,7 +135,7 @@ def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop(_HEADER).tobytes())
     except FileNotFoundError:
@@ -141,7 +143,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
         raise FileFormatError(f"file '{path}' is not a checkpoint or is damaged: {error}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT or header.get("version") != VERSION:
-        raise FileFormatError(f"file '{path}' is not a checkpoint of version {VERSION}; allowed: files that training wrote")
+        raise FileFormatError(
+            f"file '{path}' is not a checkpoint of version {VERSION}; allowed: files that training wrote"
+        )
     if set(header) != _KEYS or not isinstance(header["settings"], dict):
         raise FileFormatError(f"checkpoint '{path}' has header keys {sorted(header)}; allowed: {sorted(_KEYS)}")
     return header, arrays

@@ -17,8 +17,8 @@ class TrainResult:
     Parameters
     ----------
     network : Network
-        With the parameters that the substrate held in the end; after an early stop, those of the best evaluation; after a
-        divergence, the last good ones.
+        With the parameters that the substrate held in the end; after an early stop, those of the best evaluation;
+        after a divergence, the last good ones.
     history : History
     status : str
         ``finished``, ``stopped early``, ``out of samples`` or ``diverged``.
@@ -70,7 +70,8 @@ class TrainResult:
     def to_dict(self) -> dict[str, Any]:
         """The figures, ready for JSON (NaN becomes None)."""
         history = {
-            name: [None if math.isnan(v) else float(v) for v in column] for name, column in self.history.columns().items()
+            name: [None if math.isnan(v) else float(v) for v in column]
+            for name, column in self.history.columns().items()
         }
         return {
             "status": self.status,

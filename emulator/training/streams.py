@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -49,9 +50,9 @@ class ArrayStream(Stream):
 
     @property
     def digest(self) -> str:
-        """Hash of the data, with the order and its seed."""
+        """Hash of the data, with their number and order."""
         content = hashlib.sha256(np.ascontiguousarray(self._feed).tobytes()).hexdigest()
-        return f"{self._order} {self._seed} {self._feed.shape} {content}"
+        return f"{len(self._feed)} samples, {self._order}, {content[:16]}"
 
     def rows(self, start: int, count: int) -> Floats:
         """Feed of the samples from `start` on."""
@@ -134,10 +135,10 @@ def open_stream(
         inputs, targets = read_samples(Path(inputs))
     elif _is_iterator(inputs):
         if targets is not None:
-            raise EngineError("data are an iterator and targets are given too; allowed: (input, target) pairs, or arrays")
+            raise EngineError("targets are given beside an iterator; allowed: an iterator of (input, target)")
         return IteratorStream(network, inputs)
     if targets is None:
-        raise EngineError("data have no targets; allowed: inputs with targets, an .npz with both, or (input, target) pairs")
+        raise EngineError("data have no targets; allowed: targets, an .npz that has them, or an iterator of pairs")
     return ArrayStream(feed_rows(network, inputs, targets), order, seed)
 
 
@@ -158,14 +159,14 @@ def read_samples(path: Path) -> tuple[Floats, NDArray[Any]]:
         If the file is missing, of another kind, or lacks an array.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             for name in ("inputs", "targets"):
                 if name not in file:
                     raise FileFormatError(f"file '{path}' has no array {name!r}; arrays: {', '.join(file) or 'none'}")
             return file["inputs"], file["targets"]
     except FileNotFoundError as error:
         raise FileFormatError(f"file '{path}' does not exist; allowed: an .npz with inputs and targets") from error
-    except (OSError, ValueError, EOFError, TypeError, AttributeError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, TypeError) as error:
         raise FileFormatError(f"file '{path}' is not an .npz of plain arrays: {error}") from error
 
 

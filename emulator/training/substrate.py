@@ -33,7 +33,7 @@ class Stretch:
     outputs : (n, n_out)
         Output state at the end of every hold.
     powers : dict of (n,)
-        Power `absorbed`, `available` and `reflected` at the parameter ports, averaged over each hold, summed over parameters.
+        Power `absorbed`, `available` and `reflected` at the parameter ports, averaged over each hold, all parameters.
     state : dict
         Parameters and port state afterwards.
     events : int
@@ -161,10 +161,10 @@ class Substrate:
             values["rates"] = rates
             outputs, times = runtime.run(replace(self._plan, samples=count), values, feed, self.target)
         self.compile_seconds += times["build"]
-        ended = slice(1, count + 1)
+        ended, h = slice(1, count + 1), self.learning.step(self.hold)
         return Stretch(
             outputs=outputs["end.outputs"][ended],
-            powers={name: outputs[f"power.{name}"][ended].sum(axis=1) for name in POWERS},
+            powers={name: outputs[f"power.{name}"][ended].sum(axis=1) * h for name in POWERS},
             state={name: np.array(outputs[name]) for name in ("w", "bias", *self._names)},
             events=int(outputs["n_sent"].astype(np.int64) @ self.layout.lines_of_port),
             seconds=times["run"],
@@ -174,9 +174,7 @@ class Substrate:
         """The numbers of a run; noise is drawn anew for every stretch."""
         seed = self.seed if number == 0 else int(key(self.seed, "stretch", str(number)))
         effects = self._effects if number == 0 else effects_of(self.graph, self.layout, seed)
-        values = values_of(
-            self.graph, self.layout, effects, loaded=loaded, threshold=self.threshold, seed=seed
-        )
+        values = values_of(self.graph, self.layout, effects, loaded=loaded, threshold=self.threshold, seed=seed)
         constants = self.learning.constants(self.hold, key(self.seed, "writes"))
         return values | {f"port.{name}": value for name, value in constants.items()}
 
@@ -195,7 +193,7 @@ def default_chunk(graph: ScatteringGraph, samples: int | None, batch: int, longe
 
 
 def rate_rows(factors: Floats, start: int, batch: int, total: int | None) -> Floats:
-    """Rates (n, 3) of the samples from `start` on: a mini-batch ends after every `batch` samples, and with the last one."""
+    """Rates (n, 3) of the samples from `start` on: a mini-batch ends after every `batch` samples, and at the end."""
     number = np.arange(start + 1, start + len(factors) + 1)
     share = np.where(number % batch == 0, 1.0 / batch, 0.0)
     if total is not None and start < total <= start + len(factors) and total % batch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from emulator import Matched, Worldsheet, compile_network, reference, settle
@@ -21,15 +21,14 @@ LAWS = [
     Worldsheet(beta=1.3, gamma=0.0),
 ]
 EXAMPLES = {"matched": 70, "worldsheet": 35}
-checked = {"settled": 0, "all": 0}
 
 seeds = st.integers(0, 10**6)
 
 
-def run(seed: int, wiring: str, law, hold_round_trips: float):
+def run(seed: int, wiring: str, law, hold_round_trips: float, samples: int):
     rng = np.random.default_rng(seed)
     network = random_network(rng, max_depth=8, max_width=24)
-    inputs, targets = random_batch(rng, network, 2)
+    inputs, targets = random_batch(rng, network, samples)
     graph = compile_network(network, hardware=delays(1, 20), law=law, wiring=wiring, seed=seed)
     hold = hold_round_trips * (graph.longest_round_trip + 1) * graph.step
     result = settle(
@@ -56,28 +55,27 @@ def within(found: np.ndarray, exact: np.ndarray, bound: np.ndarray, what: str) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wiring", ["tile", "synapse"])
-@settings(
-    max_examples=EXAMPLES["matched"], deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=EXAMPLES["matched"], deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(seed=seeds)
 def test_the_matched_law_settles_to_backpropagation_on_any_graph(wiring, seed):
-    graph, result, exact = run(seed, wiring, Matched(), 1)
+    graph, result, exact = run(seed, wiring, Matched(), 1, samples=2)
     assert result.settled.all()
     assert_exact(graph, result, exact)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wiring", ["tile", "synapse"])
-@settings(
-    max_examples=EXAMPLES["worldsheet"], deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=EXAMPLES["worldsheet"], deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(seed=seeds, law=st.sampled_from(LAWS))
 def test_wherever_a_dissipative_law_settles_it_is_backpropagation(wiring, seed, law):
-    graph, result, exact = run(seed, wiring, law, 8)
-    checked["all"] += 1
-    assume(result.settled.all())
-    checked["settled"] += 1
-    assert_exact(graph, result, exact)
+    graph, result, exact = run(seed, wiring, law, 8, samples=1)
+    event("settled" if result.settled.all() else "not settled")
+    if law.gamma == 0 and law.beta <= 1:  # a cascade of relaxations: it cannot fail to settle
+        assert result.settled.all()
+    if result.settled.all():
+        assert_exact(graph, result, exact)
+    else:
+        assert np.isnan(result.outputs).all()
 
 
 @pytest.mark.slow

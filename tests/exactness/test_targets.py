@@ -64,9 +64,7 @@ def test_a_compiled_program_serves_new_weights_data_delays_and_law(monkeypatch):
         inputs, targets, hold_seconds=4e-7, target="standalone",
     )  # fmt: skip
     assert first.times["build"] > 1
-    other = network.with_parameters(
-        {name: (p.weight * 0.5, p.bias + 0.1) for name, p in network.parameters.items()}
-    )
+    other = network.with_parameters({name: (p.weight * 0.5, p.bias + 0.1) for name, p in network.parameters.items()})
     inputs, targets = random_batch(rng, network, 3)
     graph = compile_network(other, hardware=delays(1, 6), seed=9, law=Worldsheet(0.7, 0.0))
     assert graph.longest_delay == 6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from tests.substrate import delays
 
 def deep_mlp(rng: np.random.Generator, loss: str = "mse") -> Network:
     sizes = [5, 7, 4, 6, 3]
-    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in itertools.pairwise(sizes)]
     biases = [rng.normal(size=b) * 0.1 for b in sizes[1:]]
     return Network.mlp(weights, biases, "tanh", loss)
 
@@ -71,14 +73,15 @@ def test_matched_values_become_final_exactly_when_the_last_wave_lands(make, wiri
 def test_nothing_changes_before_the_light_cone_arrives(law, wiring):
     rng = np.random.default_rng(8)
     graph = compile_network(deep_mlp(rng), hardware=delays(2, 9), law=law, wiring=wiring, seed=1)
-    x, lam, result = second_sample(graph, rng, hold=900, tolerance=1e-14, threshold=1e-13, diagnose=False)
+    x, lam, _ = second_sample(graph, rng, hold=900, tolerance=1e-14, threshold=1e-13, diagnose=False)
     cone_x, cone_lam = graph.arrival.first_state, graph.arrival.first_costate
     if law.parameters["gamma"] > 0:  # a scattering node answers in both fields when either proposal changes
         cone_x = cone_lam = np.minimum(cone_x, cone_lam)
     quiet = np.abs(np.diff(x[:1], axis=0)).max(initial=0)
     assert quiet == 0
-    moved_x, moved_lam = first_change(np.where(np.abs(x - x[0]) > 1e-9, x, x[0])), first_change(
-        np.where(np.abs(lam - lam[0]) > 1e-9, lam, lam[0])
+    moved_x, moved_lam = (
+        first_change(np.where(np.abs(x - x[0]) > 1e-9, x, x[0])),
+        first_change(np.where(np.abs(lam - lam[0]) > 1e-9, lam, lam[0])),
     )
     assert (moved_x >= cone_x).all()
     assert (moved_lam >= cone_lam).all()

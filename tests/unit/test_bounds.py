@@ -76,6 +76,12 @@ def test_without_a_threshold_it_is_zero(seed):
     assert all(not part.any() for gradient in bound.gradients.values() for part in gradient)
 
 
+def test_without_a_threshold_a_kink_is_certain():
+    network = Network.mlp([[[1.0]], [[2.0]]], activations="relu")
+    bound = error_bound(compile_network(network), reference(network, [[0.0]], [[1.0]]), 0.0)
+    assert all(not array.any() for array in bound.costates.values())
+
+
 @pytest.mark.parametrize("loss", ["mse", "softmax_cross_entropy"])
 def test_two_layers_by_hand(loss):
     first, second = np.array([[0.5, -1.0], [2.0, 0.25]]), np.array([[1.0, -3.0], [0.5, 0.0]])
@@ -155,6 +161,27 @@ def test_a_nested_concatenation_collects_what_each_place_sends_back():
     np.testing.assert_allclose(bound.costates["h"], [[9.0 * received]])
 
 
+def test_wires_that_read_a_concatenation_send_back_once_per_use():
+    network = Network(
+        [
+            Input("x", 1),
+            Dense("h", "x", [[2.0]], [0.0]),
+            Concat("c", ("h", "x")),
+            Add("sum", ("c", "c")),
+            Activation("f", "c", "sigmoid"),
+            Add("y", ("sum", "f")),
+        ]
+    )
+    q = 1e-3
+    exact = reference(network, [[0.5]], [[0.0, 0.0]])
+    costates = error_bound(compile_network(network), exact, q).costates
+    curvature = np.abs(exact.costates["f"]) / (6 * np.sqrt(3))
+    received = error_bound(compile_network(network), exact, q).states["c"] + q
+    em = 0.25 * costates["f"] + curvature * received
+    np.testing.assert_allclose(costates["c"], 2 * (costates["sum"] + q) + (em + q))
+    np.testing.assert_allclose(costates["h"], costates["c"][:, :1])
+
+
 @pytest.mark.parametrize(("function", "slope"), [("relu", 0.0), ("leaky_relu", 0.3)])
 def test_there_is_no_bound_below_an_uncertain_kink(function, slope):
     network = Network(
@@ -177,9 +204,7 @@ def test_there_is_no_bound_below_an_uncertain_kink(function, slope):
 
 def test_a_leaky_slope_above_one_stretches_errors():
     network = Network.mlp([[[1.0]]], activations=["identity"])
-    steep = Network(
-        [Input("x", 1), Dense("h", "x", [[1.0]], [2.0]), Activation("y", "h", "leaky_relu", slope=-3.0)]
-    )
+    steep = Network([Input("x", 1), Dense("h", "x", [[1.0]], [2.0]), Activation("y", "h", "leaky_relu", slope=-3.0)])
     q = 1e-4
     plain = error_bound(compile_network(network), reference(network, [[1.0]], [[0.0]]), q)
     stretched = error_bound(compile_network(steep), reference(steep, [[1.0]], [[0.0]]), q)

@@ -39,7 +39,9 @@ def test_worldsheet():
 
 def test_matched():
     slopes = law_slopes(Matched(), X, LAM)
-    np.testing.assert_array_equal([slopes.state[name] for name in ("x", "lam", "F", "B")], [[0] * 2, [0] * 2, [1] * 2, [0] * 2])
+    np.testing.assert_array_equal(
+        [slopes.state[name] for name in ("x", "lam", "F", "B")], [[0] * 2, [0] * 2, [1] * 2, [0] * 2]
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,14 +71,35 @@ def test_the_costate_sees_the_new_state():
 @pytest.mark.parametrize(
     ("law", "words"),
     [
-        (law_of("x = F + unknown*(x - F)", c=1.0), "law given: state_update names 'unknown'; allowed: x, lam, F, B, Z, c"),
+        (
+            law_of("x = F + unknown*(x - F)", c=1.0),
+            "law given: state_update names 'unknown'; allowed: x, lam, F, B, Z, c",
+        ),
         (law_of("y = F"), "law given: state_update does not assign x; allowed: code that does"),
-        (law_of("x == F"), "law given: state_update has the line 'x == F'; allowed: assignments such as 'x = F'"),
-        (law_of("x = F +* 2"), "law given: state_update has the line 'x = F +* 2'; allowed: assignments such as 'x = F'"),
-        (law_of(costate="lam = 0.5*B"), "law given: costate_update moves neuron 1 by 1 at x = F, lam = B; allowed: a law that"),
-        (law_of("x = F + c*rand()", c=1.0), "law given: state_update calls 'rand'; allowed: brian2's differentiable"),
-        (law_of("x = F + int(c*(x - F))", c=1.0), "law given: state_update calls 'int_'; allowed: brian2's differentiable"),
-        (law_of(costate="lam = B + floor(x - F)"), "law given: costate_update has no known derivative in x; allowed: brian2"),
+        (
+            law_of("x == F"),
+            "law given: state_update has the line 'x == F'; allowed: assignments such as 'x = F'",
+        ),
+        (
+            law_of("x = F +* 2"),
+            "law given: state_update has the line 'x = F +* 2'; allowed: assignments such as 'x = F'",
+        ),
+        (
+            law_of(costate="lam = 0.5*B"),
+            "law given: costate_update moves neuron 1 by 1 at x = F, lam = B; allowed: a law that",
+        ),
+        (
+            law_of("x = F + c*rand()", c=1.0),
+            "law given: state_update calls 'rand'; allowed: brian2's differentiable",
+        ),
+        (
+            law_of("x = F + int(c*(x - F))", c=1.0),
+            "law given: state_update calls 'int'; allowed: brian2's differentiable",
+        ),
+        (
+            law_of(costate="lam = B + floor(x - F)"),
+            "law given: costate_update has no known derivative in x; allowed: brian2",
+        ),
     ],
 )
 def test_refusals(law, words):

@@ -1,0 +1,5 @@
+"""``python -m emulator`` is the command `backwave`."""
+
+from emulator.cli import main
+
+main()

@@ -1,0 +1,105 @@
+"""The command `backwave`: its commands are in `emulator.commands`; what they need is imported when they run."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from emulator.commands import fit, inspect, presets, run, scenarios
+from emulator.errors import BackwaveError
+
+#: exit statuses
+NOT_SETTLED, FAILED, INTERRUPTED = 1, 2, 130
+
+
+class _Commands(TyperGroup):
+    """Turns errors that a user can act on into one line and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            typer.echo("backwave: interrupted, nothing was written", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            words = _words(error)
+            if words is None:
+                raise
+            typer.echo(f"backwave: error: {' '.join(words.split())}", err=True)
+            raise typer.Exit(FAILED) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="backwave",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("inspect")(inspect.inspect)
+app.command("scenarios")(scenarios.scenarios)
+app.add_typer(presets.app, name="presets")
+app.command("fit")(fit.fit)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        typer.echo(f"backwave {metadata.version('backwave')}")
+        raise typer.Exit
+
+
+@app.callback()
+def backwave(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Can a physical substrate train neural networks by scattering waves?
+
+    Backwave compiles a network into a graph of scattering elements, lets
+    waves settle on it in an event-driven simulation, and compares states,
+    costates and gradients with exact backpropagation.
+
+    \b
+    Examples:
+      backwave scenarios                   what can be run
+      backwave run digits                  run one; report in runs/digits
+      backwave run digits --set run.hold=4 --out short
+      backwave inspect digits --draw digits.png
+      backwave presets show pcm-crossbar   a technology's numbers and sources
+    """  # noqa: D301, D400
+
+
+def _words(error: Exception) -> str | None:
+    """What to tell the user; None for an error that is this program's own."""
+    from hwmodels import HardwareError
+
+    if isinstance(error, BackwaveError | HardwareError):
+        return str(error)
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        place = f"'{error.filename}': " if error.filename else ""
+        return f"{place}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}"
+    return None
+
+
+def main() -> None:
+    """Entry point of the command `backwave`."""
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            logging.disable()  # a half-built simulation would complain about being thrown away
+        raise

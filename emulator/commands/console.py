@@ -1,0 +1,68 @@
+"""Printing tables and progress."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+#: columns where the output is no terminal
+_WIDTH = 120
+
+
+def console(error: bool = False) -> Console:
+    """A console that takes texts literally."""
+    stream = sys.stderr if error else sys.stdout
+    width = shutil.get_terminal_size().columns if stream.isatty() else _WIDTH
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], fixed: Sequence[int] = (0,)) -> Table:
+    """A table with a header line; columns numbered in `fixed` are never wrapped."""
+    made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for number, head in enumerate(heads):
+        made.add_column(head, no_wrap=number in fixed, overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def figures(rows: Iterable[tuple[str, str]]) -> Table:
+    """Two columns: what, and how much."""
+    made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    made.add_column(no_wrap=True, style="dim")
+    made.add_column(overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def verdict(good: bool, text: str) -> Text:
+    """A line that says how it went."""
+    return Text(text, style="bold green" if good else "bold red")
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float | None], None]]:
+    """Show what is being done on a terminal, with a bar and the time left where the fraction done is known."""
+    screen = console(error=True)
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def tell(stage: str, fraction: float | None) -> None:
+            if fraction is None:
+                bar.reset(task, total=None, description=stage)
+            else:
+                bar.update(task, description=stage, total=1.0, completed=fraction)
+
+        yield tell

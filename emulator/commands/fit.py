@@ -1,0 +1,57 @@
+"""``backwave fit``: a hardware model from measurements of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fit(
+    measurements: Annotated[
+        Path,
+        typer.Argument(metavar="MEASUREMENTS", help="Device readings (.csv), or a line measured as a two-port (.s2p)."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Hardware file to write (.toml).")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model.", show_default="name of the measurement file")
+    ] = None,
+    degree: Annotated[int, typer.Option(help="Degree of the spread's polynomial, 0 to 4 (.csv only).")] = 2,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Fit a hardware model to measurements and write it as a hardware file.
+
+    A .csv holds the columns target_conductance, measured_conductance and time,
+    with units as in target_conductance_uS or time_ms, and perhaps device.
+    A .s2p file is Touchstone (needs the extra `touchstone`).
+    Measurements that the model does not describe are refused.
+
+    \b
+    Examples:
+      backwave fit readings.csv --out my-device.toml
+      backwave fit line.s2p --out my-line.toml --name "10 mm of stripline"
+      backwave run digits --set hardware=my-line.toml
+    """  # noqa: D301
+    from emulator.commands.console import console
+    from emulator.errors import FileFormatError
+
+    ending = measurements.suffix.lower()
+    if ending not in (".csv", ".s2p"):
+        raise FileFormatError(
+            f"measurement file '{measurements}' ends in {ending!r}; allowed: .csv (device readings), .s2p (a line)"
+        )
+    if out.exists() and not force:
+        raise FileExistsError(17, "is there already; allowed: another name, or --force to replace it", str(out))
+    if ending == ".csv":
+        from hwmodels.fit_device import fit_device
+
+        report = fit_device(measurements, degree=degree, name=name)
+    else:
+        from hwmodels.fit_line import fit_line
+
+        report = fit_line(measurements, name=name)
+    report.to_toml(out)
+    screen = console()
+    screen.print(report.summary(), soft_wrap=True)
+    screen.print(f"written: {out}", soft_wrap=True)

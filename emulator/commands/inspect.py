@@ -1,0 +1,62 @@
+"""``backwave inspect``: a network and its substrate, without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from emulator.graph import ScatteringGraph
+
+
+def inspect(
+    what: Annotated[
+        str, typer.Argument(metavar="SCENARIO|FILE", help="A scenario's name or TOML file, or a network.npz.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
+    ] = None,
+    draw: Annotated[Path | None, typer.Option("--draw", help="Draw the substrate to this PNG file.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the substrate, with every delay, as JSON.")] = None,
+    graphml: Annotated[Path | None, typer.Option("--graphml", help="Write the substrate as GraphML.")] = None,
+) -> None:
+    """Show the network and substrate of a scenario, or of a network file on an ideal substrate.
+
+    \b
+    Examples:
+      backwave inspect digits
+      backwave inspect digits --set substrate.wiring=synapse --draw digits.png
+      backwave inspect runs/digits/network.npz --graphml digits.graphml
+    """  # noqa: D301
+    from emulator.commands.console import console, progress
+
+    with progress() as tell:
+        tell("preparing network and substrate", None)
+        graph = _graph(what, overrides or [])
+    screen = console()
+    screen.print(graph.network.summary(), soft_wrap=True)
+    screen.print()
+    screen.print(graph.summary(), soft_wrap=True)
+    for path, write in ((draw, graph.draw), (json, graph.to_json), (graphml, graph.to_graphml)):
+        if path is not None:
+            write(path)
+            screen.print(f"written: {path}", soft_wrap=True)
+
+
+def _graph(what: str, overrides: list[str]) -> ScatteringGraph:
+    """The substrate of a scenario, or of a network file."""
+    if what.endswith(".npz"):
+        from emulator.compile import compile_network
+        from emulator.errors import ScenarioError
+        from emulator.network import Network
+
+        if overrides:
+            raise ScenarioError(f"--set changes scenarios, and '{what}' is a network file; allowed: no --set")
+        return compile_network(Network.load(what))
+    from emulator.scenario import load_scenario
+    from emulator.scenario.build import prepare
+
+    return prepare(load_scenario(what, overrides)).graph

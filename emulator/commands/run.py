@@ -1,0 +1,146 @@
+"""``backwave run``: a scenario, from its file to a table and a folder of results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from emulator.measure.energy import EnergyUse
+    from emulator.scenario import RunReport
+    from emulator.scenario.scores import Scores
+
+
+def run(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="Name of a bundled scenario, or path of a TOML file.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the results.", show_default="runs/<scenario>")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="auto, numpy, cython or standalone; short for --set run.target=...")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the substrate and of the run; short for setting both.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write also into a folder with other files.")] = False,
+) -> None:
+    """Run a scenario, compare it with exact backpropagation, and write a report.
+
+    The folder gets results.json, network.npz and pictures; it appears complete
+    or not at all. The exit status is 0 if every sample settled, 1 if not (the
+    results are written all the same), 2 for errors.
+
+    \b
+    Examples:
+      backwave run digits
+      backwave run digits --set data.limit=20 --set run.threshold=1e-3
+      backwave run digits --set hardware.set.lines.delay_forward="2 ns"
+      backwave run residual --set law=matched --seed 7
+      backwave run my.toml --target standalone --out results
+    """  # noqa: D301
+    from emulator.commands.console import console, figures, progress, verdict
+    from emulator.scenario import load_scenario, run_scenario
+
+    changes = list(overrides or ())
+    if target is not None:
+        changes.append(f"run.target={json.dumps(target)}")
+    if seed is not None:
+        changes += [f"substrate.seed={seed}", f"run.seed={seed}"]
+    loaded = load_scenario(scenario, changes)
+    with progress() as tell:
+        report = run_scenario(loaded, out or Path("runs") / loaded.name, force=force, progress=tell)
+    screen = console()
+    screen.print(verdict(report.settled, _verdict(report)))
+    screen.print(figures(_rows(report)))
+    if not report.settled:
+        raise typer.Exit(1)
+
+
+def _verdict(report: RunReport) -> str:
+    result = report.result
+    if report.settled:
+        return f"settled: all {len(result.settled)} samples of '{report.scenario.config.title}'"
+    missed = int((~result.settled).sum())
+    why = result.reason or f"{missed} of {len(result.settled)} samples did not settle"
+    return f"{result.status}: {why}"
+
+
+def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
+    """The table, row by row."""
+    import numpy as np
+
+    from emulator.units import si
+
+    result, graph, errors = report.result, report.result.graph, report.errors
+    if report.scores is not None:
+        yield from _predictions(report.scores)
+    yield "state error", _number(errors["state"], "largest, against the exact forward pass")
+    if result.held_costates:
+        yield "costate error", _number(errors["costate"], "largest, against exact backpropagation")
+        yield "gradient error", _number(errors["gradient"], "relative, against exact backpropagation")
+        yield "gradient cosine", _number(errors["gradient_cosine"], digits=12)
+    if result.settled.any():
+        steps = result.settling_steps[result.settled]
+        parts = [
+            f"{name} {_duration(graph.step, graph.transit, float(value))}"
+            for name, value in (("median", np.median(steps)), ("worst", steps.max()))
+        ]
+        yield "settling time", ", ".join(parts)
+    yield "hold", _duration(graph.step, graph.transit, result.hold)
+    yield "longest round trip", _duration(graph.step, graph.transit, graph.longest_round_trip)
+    yield "events", f"{result.events.mean():,.0f} per sample, on lines of both directions"
+    energy = result.to_dict()["reflected_energy"]
+    yield "reflected energy", f"{energy:.3g} s (state x costate x time)" if np.isfinite(energy) else "not finite"
+    yield "energy", _energy(result.energy)
+    for note in graph.notes:
+        yield "note", note
+    settling = report.times["settling"]
+    yield "computed by", f"{result.target} in {si(settling, 's')}, {si(sum(report.times.values()), 's')} with all else"
+    yield "written to", str(report.out)
+    yield "", ", ".join(report.files)
+
+
+def _predictions(scores: Scores) -> Iterator[tuple[str, str]]:
+    if scores.substrate is not None and scores.digital is not None:
+        parts = [f"substrate {scores.substrate:.2%}", f"digital network {scores.digital:.2%}"]
+        if scores.teacher is not None:
+            parts.append(f"{scores.teacher_name} {scores.teacher:.2%}")
+        yield "accuracy", ", ".join(parts)
+    same = [f"{scores.same_as_digital} of {scores.samples} as the digital network"]
+    if scores.same_as_teacher is not None:
+        same.append(f"{scores.same_as_teacher} of {scores.samples} as {scores.teacher_name}")
+    yield "same predictions", ", ".join(same)
+
+
+def _energy(use: EnergyUse) -> str:
+    """Joules per sample as far as they are known."""
+    from emulator.units import si
+
+    if use.total is not None:
+        return f"{si(float(use.total.mean()), 'J')} per sample"
+    known = sum(float(part.mean()) for part in use.parts.values())
+    start = f"{si(known, 'J')} per sample, without what is" if use.parts else "not known, because these are"
+    return f"{start} missing of the hardware: {', '.join(use.missing)}"
+
+
+def _duration(step: float, transit: float, steps: float) -> str:
+    from emulator.units import si
+
+    return f"{si(steps * step, 's')} ({steps / transit:.3g} transits)"
+
+
+def _number(value: float, meaning: str = "", digits: int = 3) -> str:
+    """A figure, or that there is none because nothing settled."""
+    if value != value:
+        return "none: not settled"
+    return f"{value:.{digits}g}" + (f"  ({meaning})" if meaning else "")

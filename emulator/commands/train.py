@@ -1,0 +1,118 @@
+"""``backwave train``: let a scenario's network learn on its substrate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from emulator.scenario.train_run import TrainingRunReport
+    from emulator.training import TrainResult
+
+
+def train(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="Name of a bundled scenario, or path of a TOML file.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the results.", show_default="runs/<scenario>")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint of a training that was interrupted.")
+    ] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Where the checkpoint is kept while training.", show_default="beside --out")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write also into a folder with other files.")] = False,
+) -> None:
+    """Train a scenario's network on the substrate and write a report.
+
+    Every weight and bias learns inside the simulated substrate, from the
+    waves that reach it. The folder gets results.json, training.png,
+    network.npz (for run, inspect and further training) and the last
+    checkpoint. A training that was interrupted, even killed, goes on with
+    --resume and ends with the same weights to the last bit. The exit status
+    is 0 if it went as asked, 1 if it diverged (the last good network is
+    written), 2 for errors.
+
+    \b
+    Examples:
+      backwave train train-digits
+      backwave train train-digits --set training.epochs=60 --out longer
+      backwave train train-digits --resume
+      backwave train unlocked
+    """  # noqa: D301
+    from emulator.commands.console import console, figures, progress, verdict
+    from emulator.scenario import load_scenario
+    from emulator.scenario.train_run import train_scenario
+
+    loaded = load_scenario(scenario, list(overrides or ()))
+    folder = out or Path("runs") / loaded.name
+    with progress() as tell:
+        report = train_scenario(
+            loaded, folder, force=force, resume=resume, checkpoint=checkpoint, progress=tell
+        )
+    screen = console()
+    if report.result is None:
+        screen.print(verdict(True, f"finished: {len(report.outcomes)} trainings of '{loaded.config.title}' compared"))
+        screen.print(figures(_compared(report)))
+    else:
+        screen.print(verdict(report.finished, _verdict(report.result, loaded.config.title)))
+        screen.print(figures(_rows(report, report.result)))
+    if not report.finished:
+        raise typer.Exit(1)
+
+
+def _verdict(result: TrainResult, title: str) -> str:
+    start = f"{result.status}: '{title}' after {result.samples:,} samples"
+    return start if result.reason is None else f"{start}; {result.reason}"
+
+
+def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str, str]]:
+    """The table, row by row."""
+    from emulator.units import si
+
+    history = result.history.columns()
+    for warning in result.warnings:
+        yield "warning", warning
+    if result.test_accuracy == result.test_accuracy:
+        yield "test accuracy", f"{result.test_accuracy:.2%}, on the substrate"
+    if result.test_loss == result.test_loss:
+        yield "test loss", f"{result.test_loss:.4g} per sample"
+    if len(history["loss"]) and history["loss"][-1] == history["loss"][-1]:
+        yield "training loss", f"{history['loss'][-1]:.4g} per sample, at the end"
+        yield "port power", (
+            f"{history['available'][-1]:.3g} available, {history['absorbed'][-1]:.3g} absorbed, "
+            f"{history['reflected'][-1]:.3g} reflected, in loss per hold, at the end"
+        )
+    hold = result.hold * result.step
+    yield "hold", f"{si(hold, 's')} ({result.hold} steps) per sample, {si(hold * result.samples, 's')} in all"
+    yield "events", f"{result.events / max(result.samples, 1):,.0f} per sample, on lines of both directions"
+    times = result.times
+    here = times["learning"]
+    yield "computed by", (
+        f"{result.target}: {si(here, 's')} learning, {si(times['compile'], 's')} compiling, "
+        f"{si(times['total'], 's')} in all"
+    )
+    yield "written to", str(report.out)
+    yield "", ", ".join(report.files)
+
+
+def _compared(report: TrainingRunReport) -> Iterator[tuple[str, str]]:
+    """One row per training that was compared."""
+    for outcome in report.outcomes:
+        lost = sum(value != value for value in outcome.accuracies)
+        count = len(outcome.accuracies)
+        if lost:
+            yield outcome.name, f"{lost} of {count} diverged"
+        else:
+            yield outcome.name, f"{outcome.mean:.2%} +- {outcome.spread:.2%} test accuracy, {count} seeds"
+    yield "written to", str(report.out)
+    yield "", ", ".join(report.files)

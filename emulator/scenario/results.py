@@ -1,0 +1,87 @@
+"""The results of a run as a JSON file."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import shlex
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emulator.files import atomic_write
+from emulator.scenario.build import Prepared
+from emulator.scenario.load import Scenario
+from emulator.scenario.outdir import FORMAT
+
+if TYPE_CHECKING:
+    from emulator.scenario.run import RunReport
+
+
+def write_results(path: Path, report: RunReport, ready: Prepared) -> None:
+    """Write ``results.json``; numbers that are not finite become null."""
+    text = json.dumps(_plain(results_of(report, ready)), indent=1, ensure_ascii=False, allow_nan=False)
+    atomic_write(path, lambda file: file.write(text.encode()))
+
+
+def command(scenario: Scenario) -> str:
+    """The command that runs a scenario again."""
+    overrides = [part for text in scenario.overrides for part in ("--set", text)]
+    return shlex.join(["backwave", "run", scenario.source, *overrides])
+
+
+def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
+    """Everything about a run, in plain tables: figures, and the configuration, seeds and versions that made them."""
+    config, graph = report.scenario.config, ready.graph
+    figures = report.result.to_dict()
+    return {
+        "format": FORMAT,
+        "version": 1,
+        "scenario": report.scenario.name,
+        "title": config.title,
+        "command": command(report.scenario),
+        "result": {k: v for k, v in figures.items() if k not in ("seeds", "versions", "times")},
+        "errors_against_backpropagation": report.errors,
+        "predictions": None if report.scores is None else report.scores.to_dict(),
+        "configuration": config.model_dump(mode="json"),
+        "hardware": {path: entry.value for path, entry in graph.hardware.flat().items()},
+        "network": {
+            "digest": graph.network.digest,
+            "parameters": sum(part.size for pair in graph.network.parameters.values() for part in pair),
+            "loss": graph.network.loss,
+        },
+        "substrate": {
+            "law": graph.law.name,
+            "wiring": graph.wiring,
+            "neurons": graph.neurons,
+            "lines": sum(bundle.count for bundle in graph.bundles if bundle.is_line),
+            "notes": list(graph.notes),
+        },
+        "seeds": {
+            **figures["seeds"],
+            "network": getattr(config.network, "seed", None),
+            "data": getattr(config.data, "seed", None),
+        },
+        "versions": {
+            **figures["versions"],
+            "scikit-learn": metadata.version("scikit-learn"),
+            "python": platform.python_version(),
+        },
+        "platform": platform.platform(),
+        "times": {**report.times, **{f"settling: {k}": v for k, v in figures["times"].items()}},
+        "files": list(report.files),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Plain values for JSON; what is not finite becomes null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if hasattr(value, "model_dump"):
+        return _plain(value.model_dump(mode="json"))
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,192 @@
+"""Training a scenario's network on its substrate, from the file to a folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import BackwaveError, ScenarioError
+from emulator.network import Network
+from emulator.report.training import comparison_figure, training_figure
+from emulator.report.style import save
+from emulator.scenario.comparison import Outcome, compare
+from emulator.scenario.load import Scenario, bundled, load_scenario
+from emulator.scenario.outdir import RESULTS, staged
+from emulator.scenario.train_results import write_training
+from emulator.scenario.training import TrainingConfig
+from emulator.train import train
+from emulator.training import TrainResult
+from emulator.training.loop import TrainingReport
+
+Progress = Callable[[str, float | None], None]
+
+NETWORK, CHECKPOINT, PICTURE = "network.npz", "checkpoint.npz", "training.png"
+
+
+@dataclass(frozen=True)
+class TrainingRunReport:
+    """Outcome of training a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    result : TrainResult or None
+        None for a comparison.
+    outcomes : tuple of Outcome
+        Of a comparison, one per variant and baseline.
+    out : Path
+        Where everything was written.
+    files : tuple of str
+    """
+
+    scenario: Scenario
+    result: TrainResult | None
+    outcomes: tuple[Outcome, ...]
+    out: Path
+    files: tuple[str, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training went as asked; a comparison reports variants that diverge as results."""
+        return self.result is None or self.result.status in ("finished", "stopped early")
+
+
+def train_scenario(
+    scenario: Scenario,
+    out: str | Path,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    checkpoint: str | Path | None = None,
+    progress: Progress | None = None,
+) -> TrainingRunReport:
+    """Train, and write ``results.json``, ``training.png`` and ``network.npz`` to `out`.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With a section `training`.
+    out : str or Path
+        A folder, which appears complete or stays as it was.
+    force : bool
+        Write also among files that are not the results of an earlier run.
+    resume : bool
+        Go on from the checkpoint of a training that was interrupted.
+    checkpoint : path, optional
+        Where the checkpoint is kept while the training runs; by default beside `out`. In the end it goes into `out`.
+    progress : callable, optional
+        Called with what is being done, and the fraction done where it is known.
+
+    Raises
+    ------
+    BackwaveError
+        If the scenario cannot be trained as described. That a training diverges is a result, not an error.
+    OSError
+        If `out` cannot be written.
+    """
+    tell: Progress = progress or (lambda stage, fraction: None)
+    training, folder = training_of(scenario), Path(out)
+    path = folder.with_name(f"{folder.name}.{CHECKPOINT}") if checkpoint is None else Path(checkpoint)
+    if training.compare is not None:
+        return _comparison(scenario, folder, force, tell)
+    with staged(folder, force) as staging:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        result = train_once(scenario, path, resume, partial(_report, tell, "training"))
+        result.network.save(staging / NETWORK)
+        save(training_figure(result, scenario.config.title), staging / PICTURE)
+        names = [RESULTS, NETWORK, PICTURE]
+        if path.exists():
+            names.append(CHECKPOINT)
+        report = TrainingRunReport(scenario, result, (), folder, tuple(names))
+        write_training(staging / RESULTS, report)
+        if path.exists():
+            path.replace(staging / CHECKPOINT)
+    return report
+
+
+def training_of(scenario: Scenario) -> TrainingConfig:
+    """The section `training`.
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario has none.
+    """
+    if scenario.config.training is not None:
+        return scenario.config.training
+    others = [name for name in bundled() if load_scenario(name).config.training is not None]
+    raise ScenarioError(f"scenario '{scenario.name}' has no section training; allowed: {', '.join(others)}, or add one")
+
+
+def train_once(
+    scenario: Scenario, path: Path | None, resume: bool, report: Callable[[TrainingReport], None] | None
+) -> TrainResult:
+    """One training as the scenario describes it."""
+    training, config = training_of(scenario), scenario.config
+    try:
+        hardware = config.hardware.build(scenario.folder)
+        network = config.network.build(scenario.folder).network
+        samples = training.data.load(network, scenario.folder)
+        tested = config.data.load(network, scenario.folder)
+        total = training.epochs * _count(samples.inputs)
+        return train(
+            network,
+            samples.inputs,
+            samples.targets,
+            port=training.port.build(hardware),
+            schedule=training.schedule,
+            rate_schedule=training.rates(total),
+            batch=training.batch,
+            epochs=training.epochs,
+            order=training.order,
+            test=None if tested.targets is None else (tested.inputs, tested.targets),
+            evaluate_every=training.evaluate_every,
+            patience=training.patience,
+            law=config.law.build(),
+            hardware=hardware,
+            wiring=config.substrate.wiring,
+            rounding=config.substrate.rounding,
+            hardware_seed=config.substrate.seed,
+            hold=config.run.hold,
+            hold_seconds=config.run.hold_seconds,
+            threshold=config.run.threshold,
+            seed=config.run.seed,
+            chunk=training.chunk,
+            target=config.run.target,
+            checkpoint_path=path,
+            resume=resume,
+            progress=report,
+        )
+    except BackwaveError as error:
+        raise type(error)(f"scenario '{scenario.name}': {error}") from error
+
+
+def _comparison(scenario: Scenario, folder: Path, force: bool, tell: Progress) -> TrainingRunReport:
+    with staged(folder, force) as staging:
+        outcomes = compare(scenario, lambda one: train_once(one, None, False, None), tell)
+        save(comparison_figure(outcomes, scenario.config.title, _x_label(scenario)), staging / PICTURE)
+        names = (RESULTS, PICTURE)
+        report = TrainingRunReport(scenario, None, tuple(outcomes), folder, names)
+        write_training(staging / RESULTS, report)
+    return report
+
+
+def _x_label(scenario: Scenario) -> str:
+    compared = training_of(scenario).compare
+    return "" if compared is None else compared.x_label
+
+
+def _count(inputs: Any) -> int:
+    return len(next(iter(inputs.values()))) if isinstance(inputs, dict) else len(inputs)
+
+
+def _report(tell: Progress, stage: str, report: TrainingReport) -> None:
+    done = None if report.total is None else report.samples / report.total
+    accuracy = "" if report.test_accuracy != report.test_accuracy else f", test accuracy {report.test_accuracy:.2%}"
+    tell(f"{stage}: {report.samples:,} samples, loss {report.loss:.4f}{accuracy}", done)
+
+
+__all__ = ["Network", "TrainingRunReport", "train_once", "train_scenario", "training_of"]

@@ -1,0 +1,185 @@
+"""The section of a scenario file that says how its network is trained on the substrate."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field, model_validator
+
+from emulator.errors import EngineError, ScenarioError, suggest
+from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
+from emulator.network import Network
+from emulator.scenario.datasets import Batch, DataSource, FileData, RandomData
+from emulator.scenario.digits import split_digits
+from emulator.scenario.section import Section
+from hwmodels import HardwareModel
+
+#: parameter ports by the name a scenario uses
+PORTS: dict[str, type[ParameterPort]] = {
+    "resistive": Resistive,
+    "inductive": Inductive,
+    "gauss-newton": GaussNewton,
+    "device": Device,
+}
+Count = Annotated[int, Field(ge=1)]
+
+
+class PortConfig(Section):
+    """The parameter port by its name in `PORTS`; the other keys are that port's parameters.
+
+    A ``device`` port writes into the devices of the scenario's hardware.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = "resistive"
+
+    @model_validator(mode="after")
+    def _known(self) -> PortConfig:
+        if self.name not in PORTS:
+            raise ScenarioError(f"training.port.name is {suggest(self.name, PORTS)}")
+        fields = dataclasses.fields(PORTS[self.name])  # type: ignore[arg-type]
+        known = [f.name for f in fields if f.name not in ("name", "weights")]
+        for key in self.parameters:
+            if key not in known:
+                raise ScenarioError(
+                    f"unknown key {suggest(f'training.port.{key}', [f'training.port.{k}' for k in known])}"
+                )
+        for field in fields:
+            needed = field.name in known and field.default is dataclasses.MISSING
+            if needed and field.name not in self.parameters:
+                raise ScenarioError(f"training.port.{field.name} is missing; it must be given")
+        return self
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The port's own parameters, those that are given."""
+        return dict(self.model_extra or {})
+
+    def build(self, hardware: HardwareModel) -> ParameterPort:
+        """The port itself.
+
+        Raises
+        ------
+        ScenarioError
+            If a parameter is out of range, or the hardware has no devices for a ``device`` port.
+        """
+        held = {"weights": hardware.weights} if self.name == "device" else {}
+        try:
+            return PORTS[self.name](**held, **self.parameters)
+        except EngineError as error:
+            raise ScenarioError(f"training.port: {error}") from error
+
+
+class TrainingDigits(DataSource):
+    """The 1437 training images of scikit-learn's 8x8 digits, pixels scaled to 0..1, with their labels."""
+
+    source: Literal["digits"]
+
+    def read(self, network: Network, folder: Path) -> Batch:
+        """Images and labels; for a squared-error loss, one-hot rows."""
+        digits = split_digits()
+        labels = digits.train_labels
+        one_hot = network.loss != "softmax_cross_entropy"
+        return Batch(digits.train_inputs, np.eye(10)[labels] if one_hot else labels, labels)
+
+
+class Variant(Section):
+    """One of several trainings to compare.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables and pictures.
+    x : float, optional
+        Where it stands on the horizontal axis, if all have a place there.
+    set : dict
+        Keys of the scenario to change, dotted.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    x: float | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
+
+
+class ComparisonConfig(Section):
+    """Several trainings, each repeated with other seeds, in one picture.
+
+    Parameters
+    ----------
+    variants : list of Variant
+    repeats : int
+        Trainings of each, with network and run seeds 0, 1, ... added to those of the scenario.
+    baselines : list
+        What to compute in NumPy beside them: exact online gradient descent, and pipelined backpropagation whose layers
+        use the weights they have when a sample passes.
+    x_label : str
+        What the horizontal axis shows.
+    """
+
+    variants: Annotated[list[Variant], Field(min_length=1)]
+    repeats: Count = 1
+    baselines: list[Literal["descent", "pipelined"]] = Field(default_factory=list)
+    x_label: str = ""
+
+
+class TrainingConfig(Section):
+    """How the network learns.
+
+    Parameters
+    ----------
+    port : PortConfig
+    data : source of samples
+        What it learns from; the scenario's own `data` are what it is tested on.
+    schedule : {"settled", "unlocked"}
+        Learn at the end of every hold, or at every step from whatever has arrived.
+    epochs : int
+        Passes over the data.
+    batch : int
+        Samples whose efforts are averaged before the parameters move.
+    order : {"epochs", "replacement"}
+    warm_up : int
+        Samples over which the rate rises.
+    decay : bool
+        Whether the rate falls along half a cosine, to `floor` at the end.
+    floor : float
+        Factor on the rate that is left then.
+    evaluate_every : int, optional
+        Samples between evaluations; by default an epoch.
+    patience : int, optional
+        Evaluations without a lower test loss before it stops.
+    chunk : int, optional
+        Most samples between two checkpoints.
+    compare : ComparisonConfig, optional
+    """
+
+    port: PortConfig = PortConfig(name="resistive", rate=0.05)  # type: ignore[call-arg]
+    data: Annotated[TrainingDigits | RandomData | FileData, Field(discriminator="source")]
+    schedule: Literal["settled", "unlocked"] = "settled"
+    epochs: Count = 10
+    batch: Count = 1
+    order: Literal["epochs", "replacement"] = "epochs"
+    warm_up: Annotated[int, Field(ge=0)] = 0
+    decay: bool = True
+    floor: Annotated[float, Field(ge=0, le=1)] = 0.0
+    evaluate_every: Count | None = None
+    patience: Count | None = None
+    chunk: Count | None = None
+    compare: ComparisonConfig | None = None
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _named(cls, value: object, info: ValidationInfo) -> object:
+        """``port = "resistive"`` is short for a table with that name."""
+        return {"name": value} if isinstance(value, str) else value
+
+    def rates(self, samples: int) -> RateSchedule:
+        """The rate schedule of a training of this many samples."""
+        if not self.decay:
+            return RateSchedule(self.warm_up)
+        if self.warm_up >= samples:
+            raise ScenarioError(f"training.warm_up is {self.warm_up}; allowed: below the {samples} samples of the training")
+        return RateSchedule(self.warm_up, samples, float(self.floor))

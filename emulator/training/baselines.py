@@ -1,0 +1,150 @@
+"""What training on a substrate is compared with, in NumPy: exact descent, and a pipeline whose weights have gone stale."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import EngineError
+from emulator.learning import RateSchedule
+from emulator.network import Activation, Dense, Input, Network, activation_function, loss_function
+from emulator.training.streams import Stream
+
+Floats = NDArray[np.float64]
+#: baselines by name
+BASELINES = ("descent", "pipelined")
+
+
+def baseline(name: str, network: Network, stream: Stream, rate: float, rates: RateSchedule, samples: int) -> Network:
+    """Train a chain of dense layers and activations in NumPy, one sample after another.
+
+    ``descent`` is exact online gradient descent. ``pipelined`` presents a sample in every tick while each layer needs a
+    tick forward and a tick back: layer k of K sees sample t at tick ``t + k`` and its costate at tick ``t + 2 K - k - 1``,
+    uses the weights of that tick both times, and changes them at once (no copies of old weights are kept).
+
+    Parameters
+    ----------
+    name : {"descent", "pipelined"}
+    network : Network
+    stream : Stream
+        Samples, in the order in which the substrate sees them.
+    rate : float
+    rates : RateSchedule
+    samples : int
+
+    Returns
+    -------
+    Network
+        With the parameters reached.
+
+    Raises
+    ------
+    EngineError
+        If the network is not a chain, or there is no such baseline.
+    """
+    if name not in BASELINES:
+        raise EngineError(f"unknown baseline {name!r}; allowed: {', '.join(BASELINES)}")
+    chain = _Chain(network)
+    feed, factors = stream.rows(0, samples), rates.factors(0, samples)
+    x, y = feed[:, : chain.inputs], feed[:, chain.inputs :]
+    with np.errstate(all="ignore"):
+        (_descend if name == "descent" else _pipeline)(chain, x, y, rate * factors)
+    return chain.network_with(network)
+
+
+class _Chain:
+    """Weights, biases and activations of a chain, layer by layer."""
+
+    def __init__(self, network: Network) -> None:
+        self.names: list[str] = []
+        self.functions: list[str] = []
+        self.slopes: list[float] = []
+        previous = ""
+        for name, layer in network.layers.items():
+            sources = network.sources(name)
+            if isinstance(layer, Input) and not previous:
+                self.inputs = layer.size
+            elif sources != (previous,) or not isinstance(layer, Dense | Activation):
+                raise EngineError(f"baselines: layer {name!r} is no dense layer or activation behind {previous!r}; "
+                                  "allowed: a chain")  # fmt: skip
+            elif isinstance(layer, Dense):
+                self.names.append(name)
+                self.functions.append("identity")
+                self.slopes.append(0.0)
+            else:
+                self.functions[-1], self.slopes[-1] = layer.function, layer.slope
+            previous = name
+        self.weights = [network.parameters[name].weight.copy() for name in self.names]
+        self.biases = [network.parameters[name].bias.copy() for name in self.names]
+        self.phi = [activation_function(f, a) for f, a in zip(self.functions, self.slopes, strict=True)]
+        self.loss = loss_function(network.loss)
+
+    def forward(self, k: int, x: Floats) -> tuple[Floats, Floats]:
+        """State of layer k and the slope of its activation."""
+        s = self.weights[k] @ x + self.biases[k]
+        return self.phi[k].phi(s), self.phi[k].dphi(s)
+
+    def learn(self, k: int, x: Floats, slope: Floats, lam: Floats, rate: float) -> Floats:
+        """Move layer k and return the costate that it sends back, of the weights before."""
+        mu = slope * lam
+        back = self.weights[k].T @ mu
+        self.weights[k] -= rate * np.outer(mu, x)
+        self.biases[k] -= rate * mu
+        return back
+
+    def at_output(self, x: Floats, y: Floats) -> Floats:
+        """Derivative of the loss in the output."""
+        return self.loss.gradient(x[np.newaxis], y[np.newaxis])[0]
+
+    def network_with(self, network: Network) -> Network:
+        """The network with these parameters; raises `NetworkError` where they are not finite."""
+        return network.with_parameters(
+            {name: (w, b) for name, w, b in zip(self.names, self.weights, self.biases, strict=True)}
+        )
+
+
+def _descend(chain: _Chain, x: Floats, y: Floats, rates: Floats) -> None:
+    depth = len(chain.weights)
+    for sample, wanted, rate in zip(x, y, rates, strict=True):
+        states, slopes = [sample], []
+        for k in range(depth):
+            state, slope = chain.forward(k, states[-1])
+            states.append(state)
+            slopes.append(slope)
+        lam = chain.at_output(states[-1], wanted)
+        for k in reversed(range(depth)):
+            lam = chain.learn(k, states[k], slopes[k], lam, rate)
+
+
+def _pipeline(chain: _Chain, x: Floats, y: Floats, rates: Floats) -> None:
+    depth = len(chain.weights)
+    ahead: list[Floats | None] = [None] * (depth + 1)  # the state in front of each layer
+    behind: list[tuple[Floats, float] | None] = [None] * depth  # costate and rate that each layer waits for
+    kept: list[deque[tuple[Floats, Floats]]] = [deque() for _ in range(depth)]
+    numbers: deque[int] = deque()
+    for tick in range(len(x) + 2 * depth):
+        if tick < len(x):
+            ahead[0] = x[tick]
+            numbers.append(tick)
+        states: list[Floats | None] = [None] * (depth + 1)
+        costates: list[tuple[Floats, float] | None] = [None] * depth
+        for k in reversed(range(depth)):
+            arrived = behind[k]
+            if arrived is not None:
+                lam, rate = arrived
+                back = chain.learn(k, *kept[k].popleft(), lam, rate)
+                if k > 0:
+                    costates[k - 1] = (back, rate)
+        for k in range(depth):
+            state = ahead[k]
+            if state is not None:
+                out, slope = chain.forward(k, state)
+                kept[k].append((state, slope))
+                states[k + 1] = out
+        top = states[depth]
+        if top is not None:
+            number = numbers.popleft()
+            costates[depth - 1] = (chain.at_output(top, y[number]), float(rates[number]))
+        ahead, behind = states, costates

@@ -1,0 +1,1 @@
+"""Scenarios that come with Backwave: TOML files to run, read and copy."""

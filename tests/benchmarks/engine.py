@@ -1,0 +1,202 @@
+"""Speed, compile time and memory of the engine, as ratios in one run where a ratio means something.
+
+    python -m tests.benchmarks.engine            everything (about five minutes)
+    python -m tests.benchmarks.engine events     one section: events, samples, depth, million
+
+Compiled programs go to a temporary cache, so compile times are real.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from emulator import Network, compile_network, reference
+from emulator.engine import Plan, lay_out, values_of
+from emulator.engine.plan import STEP
+from emulator.engine.standalone import Program, program
+from hwmodels import HardwareModel
+from tests.substrate import delays
+
+REPEATS = 3
+
+
+def mlp(sizes: list[int]) -> Network:
+    """A tanh network with weights of variance 0.64 / fan-in."""
+    rng = np.random.default_rng(0)
+    return Network.mlp([rng.normal(size=(b, a)) / np.sqrt(a) * 0.8 for a, b in itertools.pairwise(sizes)])
+
+
+def prepare(network: Network, hardware: HardwareModel, hold: int, samples: int, wiring: str = "tile", **plan):
+    """A compiled plan, its numbers and its data."""
+    graph = compile_network(network, hardware=hardware, wiring=wiring)
+    layout = lay_out(graph)
+    made = Plan(layout, graph.law, graph.loss, hold, samples, **plan)
+    rng = np.random.default_rng(1)
+    feed = np.hstack(
+        [rng.uniform(size=(samples, len(layout.inputs))), rng.normal(size=(samples, len(layout.outputs))) * 0.3]
+    )
+    return made, values_of(graph, layout, made.effects, loaded=True, threshold=1e-12, resolution=1e-4), feed, graph
+
+
+def fastest(made: Program, values, feed) -> tuple[float, dict]:
+    """Least run time of a program in seconds, and its outputs."""
+    runs = [made.run(values, feed) for _ in range(REPEATS)]
+    return min(times["run"] for _, times in runs), runs[-1][0]
+
+
+def payload_free(count: int, steps: int, delay_steps: np.ndarray) -> float:
+    """Seconds that plain brian2 synapses (``v_post += w``) of the same number, delays and events need."""
+    import brian2 as b2
+
+    dt = STEP * b2.second
+    b2.set_device("cpp_standalone", build_on_run=False, directory=None)
+    try:
+        source = b2.NeuronGroup(count, "", threshold="True", dt=dt)
+        sink = b2.NeuronGroup(count, "v : 1", dt=dt)
+        synapses = b2.Synapses(source, sink, "w : 1", on_pre="v_post += w", dt=dt)
+        synapses.connect(i=np.repeat(np.arange(count), count), j=np.tile(np.arange(count), count))
+        synapses.w = np.random.default_rng(0).normal(size=count * count)
+        synapses.pre.delay = (delay_steps - 1) * dt
+        b2.Network(source, sink, synapses).run(steps * dt)
+        b2.device.build(directory=None, compile=True, run=True, with_output=False)
+        times = [b2.device._last_run_time]
+        for _ in range(REPEATS - 1):
+            b2.device.run()
+            times.append(b2.device._last_run_time)
+        return min(times)
+    finally:
+        b2.device.reinit()
+        b2.device.activate()
+        b2.set_device("runtime")
+
+
+def events(console: Console) -> None:
+    """Graded events against payload-free ones, one crossbar of 1e5 synapses, every row sending at every step."""
+    count, steps, longest = 316, 400, 20
+    table = Table("wiring", "graded, M/s", "payload-free, M/s", "ratio", title="synaptic events a second, standalone")
+    rng = np.random.default_rng(0)
+    network = Network.mlp([rng.normal(size=(count, count)) / np.sqrt(count)], activations="identity")
+    for wiring in ("tile", "synapse"):
+        plan, values, feed, graph = prepare(network, delays(1, longest), 1, steps, wiring, probe=False, power=False)
+        values["load"] = np.zeros_like(values["load"])
+        ours, _ = fastest(program(plan), values, feed)
+        plain = payload_free(count, steps, graph.couplings[0].pair_delays()[0])
+        work = count * count * steps / 1e6
+        table.add_row(wiring, f"{work / ours:.0f}", f"{work / plain:.0f}", f"{plain / ours:.2f}")
+    console.print(table)
+
+
+def samples(console: Console) -> None:
+    """Settled forward and backward passes a second, matched law, standalone, compile time apart."""
+    table = Table(
+        "network", "wiring", "delays", "hold", "engine only", "with probe and power", "compile, s", "error",
+        title="settled samples (forward and backward) a second",
+    )  # fmt: skip
+    for sizes, longest, hold, count, wiring in (
+        ([64, 32, 10], 1, 8, 5000, "tile"),
+        ([64, 32, 10], 1, 8, 5000, "synapse"),
+        ([64, 32, 10], 5, 24, 5000, "tile"),
+        ([784, 128, 10], 1, 8, 1000, "tile"),
+    ):
+        rates, built = [], 0.0
+        for full in (False, True):
+            plan, values, feed, graph = prepare(
+                mlp(sizes), delays(1, longest), hold, count, wiring, probe=full, power=full
+            )
+            made = program(plan)
+            built = max(built, made.compile_seconds)
+            seconds, outputs = fastest(made, values, feed)
+            rates.append(count / seconds)
+        width = sizes[0]
+        exact = reference(graph.network, feed[-1:, :width], feed[-1:, width:])
+        last = graph.site(graph.layer_sites[graph.network.output][0])
+        error = np.abs(outputs["end.u"][count, last.start : last.stop] - exact.states[graph.network.output]).max()
+        table.add_row(
+            "-".join(map(str, sizes)), wiring, f"1 to {longest}", str(hold), f"{rates[0]:,.0f}", f"{rates[1]:,.0f}",
+            f"{built:.1f}", f"{error:.0e}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def depth(console: Console) -> None:
+    """Compile time and cost per step of a shallow and a deep network of the same total size."""
+    table = Table("layers", "neurons", "synapses", "compile, s", "us a step", title="depth costs nothing")
+    found = []
+    for layers, width in ((2, 84), (20, 40)):
+        sizes = [width] * (layers + 1)
+        total = sum(sizes)
+        plan, values, feed, _ = prepare(mlp(sizes), delays(1, 3), 10, 400, probe=False, power=False)
+        made = program(plan)
+        values["w"] = values["w"] * 0  # the same events in both: sources only
+        seconds, _ = fastest(made, values, feed)
+        found.append((made.compile_seconds, seconds / plan.steps / total))
+        synapses = plan.layout.synapses
+        table.add_row(
+            str(layers), str(total), str(synapses), f"{made.compile_seconds:.1f}", f"{1e6 * seconds / plan.steps:.2f}"
+        )
+    console.print(table)
+    compiled, cost = (found[1][k] / found[0][k] for k in range(2))
+    console.print(f"20 against 2 layers: compile time x {compiled:.2f}, cost per step and neuron x {cost:.2f}")
+
+
+MILLION = """
+import resource, sys
+import numpy as np
+from tests.benchmarks.engine import mlp
+from emulator import compile_network, reference, settle
+wiring = sys.argv[1]
+base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+network = mlp([784, 1024, 196, 10])
+graph = compile_network(network, wiring=wiring)
+rng = np.random.default_rng(0)
+x, y = rng.uniform(size=(4, 784)), rng.normal(size=(4, 10))
+result = settle(graph, x, y, target="standalone")
+error = result.errors(reference(network, x, y))["gradient"]
+program = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(result.status, error, result.times["build"], result.times["run"] / 4, program * 1024, base * 1024)
+"""
+
+
+def million(console: Console) -> None:
+    """A network of a million synapses: does it compile and settle, and what does it take."""
+    table = Table(
+        "wiring", "status", "gradient error", "compile, s", "samples/s", "bytes a synapse", title="1.0 M synapses"
+    )
+    synapses = 784 * 1024 + 1024 * 196 + 196 * 10
+    for wiring in ("tile", "synapse"):
+        done = subprocess.run(
+            [sys.executable, "-c", MILLION, wiring], capture_output=True, text=True, check=True, env=os.environ
+        )
+        status, error, built, seconds, used, _ = done.stdout.split()[-6:]
+        table.add_row(
+            wiring, status, f"{float(error):.0e}", f"{float(built):.1f}", f"{1 / float(seconds):.0f}",
+            f"{float(used) / synapses:.0f}",
+        )  # fmt: skip
+    console.print(table)
+    console.print(
+        "bytes a synapse: the largest resident size of the compiled program (or of its compiler, if that is more)"
+    )
+
+
+SECTIONS = {"events": events, "samples": samples, "depth": depth, "million": million}
+
+
+def main(names: list[str]) -> None:
+    """Run the named sections, or all."""
+    console = Console(width=120)
+    with tempfile.TemporaryDirectory(prefix="backwave-bench-") as cache:
+        os.environ["BACKWAVE_CACHE"] = cache
+        for name in names or SECTIONS:
+            SECTIONS[name](console)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,72 @@
+"""Every scenario that comes with the project runs, and shows what it says it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator import Network
+from emulator.scenario import bundled, load_scenario, run_scenario
+
+
+def test_the_bundled_scenarios_are_these() -> None:
+    assert list(bundled()) == ["digits", "residual", "unstable"]
+
+
+@pytest.mark.parametrize("name", ["digits", "residual", "unstable"])
+def test_every_line_is_explained(name: str) -> None:
+    """A comment stands behind every key, or above it; only tables of their own speak for themselves."""
+    lines = bundled()[name].read_text(encoding="utf-8").splitlines()
+    for above, line in pairwise(lines):
+        spoken = line.startswith(("description", "lines.")) or "#" in line or above.startswith("#")
+        assert not re.match(r"[\w.]+ = ", line) or spoken, line
+    assert {"title", "description"} <= set(tomllib.loads("\n".join(lines)))
+
+
+def test_digits_agrees_with_scikit_learn_on_every_image(tmp_path: Path) -> None:
+    report = run_scenario(load_scenario("digits"), tmp_path / "out")
+    scores = report.scores
+    assert report.settled and scores is not None
+    assert scores.samples == scores.same_as_teacher == scores.same_as_digital == 360
+    assert scores.substrate == scores.teacher == scores.digital
+    assert scores.substrate is not None and 0.95 < scores.substrate < 1
+    assert report.errors["state"] < 1e-9 and report.errors["costate"] < 1e-9 and report.errors["gradient"] < 1e-9
+    assert report.errors["gradient_cosine"] == pytest.approx(1, abs=1e-12)
+    delays = np.concatenate([bundle.delays() for bundle in report.result.graph.bundles if bundle.is_line])
+    assert set(delays) == {1, 2, 3, 4, 5}
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["predictions"]["same_as_teacher"] == 360
+    assert set(results["files"]) == {path.name for path in (tmp_path / "out").iterdir()}
+    assert Network.load(tmp_path / "out" / "network.npz") == report.result.graph.network
+
+
+@pytest.mark.slow
+def test_residual_settles_although_its_nodes_scatter(tmp_path: Path) -> None:
+    report = run_scenario(load_scenario("residual"), tmp_path / "out")
+    assert report.settled and report.scores is not None
+    assert report.scores.same_as_teacher == report.scores.samples == 24
+    assert report.result.reflected_power.max() > 0
+    assert report.errors["gradient"] < 1e-3
+    assert any(element.kind == "adder" for element in report.result.graph.elements)
+
+
+def test_unstable_says_why_and_pretends_nothing(tmp_path: Path) -> None:
+    report = run_scenario(load_scenario("unstable"), tmp_path / "out")
+    assert report.result.status == "not settled"
+    assert report.result.reason is not None and "spectral radius" in report.result.reason
+    assert all(np.isnan(part).all() for pair in report.result.gradients.values() for part in pair)
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["result"]["reason"] == report.result.reason
+    assert results["errors_against_backpropagation"] == dict.fromkeys(report.errors)
+    assert (tmp_path / "out" / "worldsheet.png").stat().st_size > 10_000
+
+
+def test_less_scattering_settles_the_unstable_one(tmp_path: Path) -> None:
+    report = run_scenario(load_scenario("unstable", ["law.gamma=0.1", "run.pictures=0"]), tmp_path / "out")
+    assert report.settled and report.errors["gradient"] < 1e-2
