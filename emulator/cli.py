@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emulator.commands import fit, inspect, presets, run, scenarios
+from emulator.commands import fit, inspect, presets, run, scenarios, train
 from emulator.errors import BackwaveError
 
 #: exit statuses
@@ -45,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("train")(train.train)
 app.command("inspect")(inspect.inspect)
 app.command("scenarios")(scenarios.scenarios)
 app.add_typer(presets.app, name="presets")

@@ -22,8 +22,8 @@ class NodeLaw(ABC):
     `Z`      characteristic impedance of the node
     ======== =====================================================================================
 
-    and the names in `parameters`. Sources are clamped by the engine whatever the law. To add a law, subclass this, or
-    pass a ready-made instance of your own class to `emulator.compile_network`.
+    and the names in `parameters`; temporaries of their own are allowed. Sources are clamped whatever the law. To add one,
+    subclass this and pass an instance to `emulator.compile_network`.
     """
 
     #: name used in scenarios, tables and results

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -120,8 +122,9 @@ def _marks(axes: Axes, result: SettleResult, unit: TimeUnit, first: Steps, last:
     axes.axvline(last.max() * step, color=MARK, linewidth=1, linestyle="-.", label="last wave lands (matched law)")
     axes.axhline(result.tolerance, color=MARK, linewidth=1, linestyle=":", label=f"tolerance {result.tolerance:g}")
     axes.set_xlim(0, result.hold * step)
-    axes.annotate("exact, or smaller", (0.005, FLOOR), xycoords=("axes fraction", "data"), va="bottom",
-                  fontsize=8, color=QUIET)  # fmt: skip
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    where: Any = ("axes fraction", "data")
+    axes.annotate("exact, or smaller", (0.01, FLOOR), xycoords=where, va="bottom", fontsize=8, color=QUIET, bbox=box)
 
 
 def _edges(steps: NDArray[np.int64], hold: int) -> Floats:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 #: a third colour of the same palette, for what is neither state nor costate
 THIRD = "#009E73"
+_POWERS = {
+    "available": "available: what held ports would reflect",
+    "absorbed": "absorbed by the ports",
+    "reflected": "reflected by the ports",
+}
 _NAMES = {"descent": "exact online gradient descent", "pipelined": "pipelined backpropagation, stale weights"}
 
 
@@ -48,12 +53,14 @@ def training_figure(result: TrainResult, title: str) -> Figure:
             axes.plot(samples, 100 * test_accuracy, color=COSTATE, marker=".")
             axes.annotate(f"{100 * test_accuracy[-1]:.1f} %", (samples[-1], 100 * test_accuracy[-1]), ha="right",
                           va="top", xytext=(0, -8), textcoords="offset points", color=COSTATE)  # fmt: skip
+            final = 100 * test_accuracy[-1]
+            axes.set_ylim(max(0.0, final - 4 * (100 - final) - 5), 100.5)
             axes.set_ylabel("accuracy (%)")
         axes = grid[-1]
         for name, colour, style in (("available", MARK, "-"), ("absorbed", STATE, "-"), ("reflected", COSTATE, "--")):
             values = columns[name][trained]
             if (values > 1e-12 * columns["available"][trained].max()).any():
-                axes.semilogy(x, np.where(values > 0, values, np.nan), color=colour, linestyle=style, label=name)
+                axes.semilogy(x, np.where(values > 0, values, np.nan), color=colour, linestyle=style, label=_POWERS[name])
         axes.set_ylabel("power at parameter ports\n(loss per hold)")
         axes.legend(loc="upper right")
         axes.set_xlabel("samples presented")

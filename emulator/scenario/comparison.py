@@ -123,12 +123,9 @@ def _baseline(name: str, scenario: Scenario) -> float:
     stream = open_stream(network, samples.inputs, samples.targets, order=training.order, seed=config.run.seed)
     count = training.epochs * (stream.epoch or 0)
     try:
-        trained = baseline(name, network, stream, port.rate, _rates(training, count), count)
+        trained = baseline(name, network, stream, port.rate, training.rates(count), count)
     except NetworkError:
         return float("nan")
     outputs = reference(trained, tested.inputs).states[trained.output]
     return float((outputs.argmax(axis=1) == tested.labels).mean())
 
-
-def _rates(training: TrainingConfig, count: int):  # type: ignore[no-untyped-def]
-    return training.rates(count)

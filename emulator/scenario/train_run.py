@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import BackwaveError, ScenarioError
-from emulator.network import Network
 from emulator.report.training import comparison_figure, training_figure
 from emulator.report.style import save
 from emulator.scenario.comparison import Outcome, compare
@@ -187,6 +186,3 @@ def _report(tell: Progress, stage: str, report: TrainingReport) -> None:
     done = None if report.total is None else report.samples / report.total
     accuracy = "" if report.test_accuracy != report.test_accuracy else f", test accuracy {report.test_accuracy:.2%}"
     tell(f"{stage}: {report.samples:,} samples, loss {report.loss:.4f}{accuracy}", done)
-
-
-__all__ = ["Network", "TrainingRunReport", "train_once", "train_scenario", "training_of"]

@@ -170,12 +170,6 @@ class TrainingConfig(Section):
     chunk: Count | None = None
     compare: ComparisonConfig | None = None
 
-    @field_validator("port", mode="before")
-    @classmethod
-    def _named(cls, value: object, info: ValidationInfo) -> object:
-        """``port = "resistive"`` is short for a table with that name."""
-        return {"name": value} if isinstance(value, str) else value
-
     def rates(self, samples: int) -> RateSchedule:
         """The rate schedule of a training of this many samples."""
         if not self.decay:

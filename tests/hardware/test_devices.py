@@ -109,11 +109,6 @@ def test_drift_exponents_vary_from_device_to_device_as_asked_for():
     rejects(check, devices(drift=drift(0.08, 0.03), differential=False), devices(drift=drift(0.08), differential=False))
 
 
-def readings(model: HardwareModel, samples: int = 60) -> np.ndarray:
-    """One column of weights as it is read for sample after sample, (samples, n_out)."""
-    return crossbar(model, WEIGHT[:, :1], np.ones((samples, 1)))
-
-
 @pytest.mark.parametrize("wiring", ["tile", "synapse"])
 def test_weights_are_read_with_the_noise_asked_for_anew_for_every_sample(wiring):
     sigma = 0.4e-6

@@ -10,43 +10,49 @@ from tests.hardware.rig import hardware, has_mean, has_rate, held_weights, rejec
 
 BITS, FULL = 5, 0.8
 LEVEL = FULL / (2 ** (BITS - 1) - 1)
+#: the backward quantiser is another one
+BACK_BITS, BACK_FULL = 4, 1.1
 
 
-def quantised(direction: str, **changes: object) -> HardwareModel:
-    return hardware(**{f"precision__{direction}": {"bits": BITS, "full_scale": FULL, **changes}})
+def quantised(rounding: str, bits: int = BITS, full: float = FULL, back: int = BACK_BITS, **how: bool) -> HardwareModel:
+    return hardware(
+        precision__forward={"bits": bits, "full_scale": full, "rounding": rounding, **how},
+        precision__backward={"bits": back, "full_scale": BACK_FULL, "rounding": rounding, **how},
+    )
 
 
-def sent_and_received(model: HardwareModel, direction: str) -> tuple[np.ndarray, np.ndarray]:
-    """Every wave (one delay of one step) as its port was to send it, and as it was received."""
-    sent, received = stream(model).waves(direction)
-    return sent[:-1], received[1:]
+def sent_and_received(model: HardwareModel) -> tuple[np.ndarray, ...]:
+    """Every wave (the delay is one step) as its port was to send it, and as it was received, in both directions."""
+    bench = stream(model)
+    return bench.sent_forward[:-1], bench.received_forward[1:], bench.sent_backward[:-1], bench.received_backward[1:]
 
 
-@pytest.mark.parametrize("direction", ["forward", "backward"])
 @pytest.mark.parametrize("rounding", ["nearest", "magnitude_truncation"])
 @pytest.mark.parametrize("saturate", [True, False])
-def test_received_waves_equal_the_quantiser(direction, rounding, saturate):
+def test_received_waves_equal_the_quantiser(rounding, saturate):
     def check(model: HardwareModel) -> None:
-        sent, received = sent_and_received(model, direction)
+        sent, received, sent_back, received_back = sent_and_received(model)
         assert (np.abs(sent) > FULL).mean() > 0.1  # some saturate
         np.testing.assert_allclose(received, quantize(sent, BITS, FULL, rounding, saturate), atol=1e-13)
+        wanted = quantize(sent_back, BACK_BITS, BACK_FULL, rounding, saturate)
+        np.testing.assert_allclose(received_back, wanted, atol=1e-13)
 
-    check(quantised(direction, rounding=rounding, saturate=saturate))
+    check(quantised(rounding, saturate=saturate))
     other = "magnitude_truncation" if rounding == "nearest" else "nearest"
     rejects(
         check,
         hardware(),
-        quantised(direction, rounding=other, saturate=saturate),
-        quantised(direction, rounding=rounding, saturate=not saturate),
-        quantised(direction, rounding=rounding, saturate=saturate, bits=BITS + 1),
-        quantised(direction, rounding=rounding, saturate=saturate, full_scale=2 * FULL),
+        quantised(other, saturate=saturate),
+        quantised(rounding, saturate=not saturate),
+        quantised(rounding, saturate=saturate, bits=BITS + 1),
+        quantised(rounding, saturate=saturate, full=2 * FULL),
+        quantised(rounding, saturate=saturate, back=BITS),
     )
 
 
-@pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_stochastic_rounding_takes_neighbours_with_the_right_odds(direction):
+def test_stochastic_rounding_takes_neighbours_with_the_right_odds():
     def check(model: HardwareModel) -> None:
-        sent, received = sent_and_received(model, direction)
+        sent, received, *_ = sent_and_received(model)
         inside = np.abs(sent) < FULL - LEVEL
         up = (received - np.floor(sent / LEVEL) * LEVEL)[inside] / LEVEL
         assert np.abs(up - np.rint(up)).max() < 1e-9
@@ -57,22 +63,17 @@ def test_stochastic_rounding_takes_neighbours_with_the_right_odds(direction):
             few = (odds >= low) & (odds < low + 0.02)
             has_rate(int(np.rint(up[few]).sum()), int(few.sum()), float(odds[few].mean()))
 
-    check(quantised(direction, rounding="stochastic"))
-    rejects(
-        check,
-        hardware(),
-        quantised(direction, rounding="nearest"),
-        quantised(direction, rounding="stochastic", bits=BITS + 1),
-        quantised(direction, rounding="stochastic", full_scale=2 * FULL),
-    )
+    check(quantised("stochastic"))
+    rejects(check, hardware(), quantised("nearest"), quantised("stochastic", bits=BITS + 1),
+            quantised("stochastic", full=2 * FULL))  # fmt: skip
 
 
-def test_forward_and_backward_waves_are_quantised_on_their_own():
-    for quantised_way, exact_way in (("forward", "backward"), ("backward", "forward")):
-        bench = stream(quantised(quantised_way))
-        sent, received = bench.waves(exact_way)
+def test_a_quantiser_of_one_direction_leaves_the_other_exact():
+    for one, other in (("forward", "backward"), ("backward", "forward")):
+        bench = stream(hardware(**{f"precision__{one}": {"bits": BITS, "full_scale": FULL}}))
+        sent, received = bench.waves(other)
         np.testing.assert_allclose(received[1:], sent[:-1], atol=1e-14)
-        sent, received = bench.waves(quantised_way)
+        sent, received = bench.waves(one)
         assert np.abs(received[1:] - sent[:-1]).max() > LEVEL / 3
 
 

@@ -155,22 +155,27 @@ def test_an_interrupt_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert names(tmp_path) == []
 
 
+#: an interrupt after some steps, and one while the simulation is being built
+MOMENTS = {
+    "running": "settle(*a, progress=lambda done: done and os.kill(os.getpid(), signal.SIGINT), **k)",
+    "building": "brian2.NeuronGroup(1, 'v : 1'), os.kill(os.getpid(), signal.SIGINT), time.sleep(5)",
+}
 INTERRUPTED = """
-import os, signal, sys
+import os, signal, sys, time
+import brian2
 import emulator.scenario.run as run
 from emulator.cli import main
 
-def interrupted(*arguments, progress, **settings):
-    return settle(*arguments, progress=lambda done: os.kill(os.getpid(), signal.SIGINT), **settings)
-
-settle, run.settle = run.settle, interrupted
-sys.argv = ["backwave", "run", "unstable", "--set", "run.target=numpy", "--out", sys.argv[1]]
+settle, run.settle = run.settle, lambda *a, progress, **k: {moment}
+sys.argv = ["backwave", "run", "unstable", "-s", "run.target=numpy", "-s", "run.hold=2000", "--out", sys.argv[1]]
 main()
 """
 
 
-def test_an_interrupt_in_the_middle_of_a_simulation(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path / "out")]
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_interrupt_of_a_real_run(moment: str, tmp_path: Path) -> None:
+    code = INTERRUPTED.format(moment=MOMENTS[moment])
+    command = [sys.executable, "-c", code, str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "backwave: interrupted, nothing was written\n")
     assert names(tmp_path) == []
@@ -180,8 +185,8 @@ def test_a_real_process_with_an_error() -> None:
     command = [sys.executable, "-m", "emulator", "run", "gone.toml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
-    words = "backwave: error: there is no scenario file 'gone.toml'; bundled: digits, residual, unstable\n"
-    assert done.stderr == words
+    assert done.stderr.startswith("backwave: error: there is no scenario file 'gone.toml'; bundled: digits, ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_command_itself_needs_nothing_heavy() -> None:
