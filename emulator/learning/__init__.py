@@ -1,6 +1,6 @@
 """Learning on the substrate: parameter ports, when they move, and how fast."""
 
-from emulator.learning.device import Device
+from emulator.learning.device import Device, device_weights
 from emulator.learning.ports import GaussNewton, Inductive, ParameterPort, Resistive
 from emulator.learning.rates import RateSchedule
 from emulator.learning.rule import SCHEDULES, Learning
@@ -14,4 +14,5 @@ __all__ = [
     "ParameterPort",
     "RateSchedule",
     "Resistive",
+    "device_weights",
 ]

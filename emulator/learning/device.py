@@ -22,11 +22,32 @@ import numpy as np
 
 from emulator.errors import EngineError
 from emulator.learning.ports import ParameterPort, require_number
-from hwmodels import PolynomialSpread, PulsedUpdate, Weights
+from hwmodels import HardwareModel, PolynomialSpread, PulsedUpdate, Weights
 
 #: writes over the range of a device without levels, pulses or programming error
 _WRITES = 64
 _MOST_PULSES = 16
+
+
+def device_weights(hardware: HardwareModel) -> Weights:
+    """What a `Device` port writes into: the hardware's devices, or its digital weight memory as devices with levels.
+
+    A memory of b bits with sign holds ``2^(b - 1)`` magnitudes.
+
+    Raises
+    ------
+    EngineError
+        If the hardware's weights are exact numbers.
+    """
+    if not hardware.weights.exact:
+        return hardware.weights
+    bits = hardware.precision.weights.bits
+    if bits is None:
+        raise EngineError(
+            f"port device: the weights of hardware {hardware.name} are exact numbers; allowed: hardware with devices "
+            "(weights.g_max) or a weight memory (precision.weights.bits)"
+        )
+    return Weights(g_min=0.0, g_max=1.0, levels=2 ** (bits - 1))
 
 
 @dataclass(frozen=True)

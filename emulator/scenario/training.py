@@ -10,7 +10,15 @@ import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from emulator.errors import EngineError, ScenarioError, suggest
-from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
+from emulator.learning import (
+    Device,
+    GaussNewton,
+    Inductive,
+    ParameterPort,
+    RateSchedule,
+    Resistive,
+    device_weights,
+)
 from emulator.network import Network
 from emulator.scenario.datasets import Batch, DataSource, FileData, RandomData
 from emulator.scenario.digits import split_digits
@@ -30,7 +38,7 @@ Count = Annotated[int, Field(ge=1)]
 class PortConfig(Section):
     """The parameter port by its name in `PORTS`; the other keys are that port's parameters.
 
-    A ``device`` port writes into the devices of the scenario's hardware.
+    A ``device`` port writes into the devices, or the weight memory, of the scenario's hardware.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -67,8 +75,8 @@ class PortConfig(Section):
         ScenarioError
             If a parameter is out of range, or the hardware has no devices for a ``device`` port.
         """
-        held = {"weights": hardware.weights} if self.name == "device" else {}
         try:
+            held = {"weights": device_weights(hardware)} if self.name == "device" else {}
             return PORTS[self.name](**held, **self.parameters)
         except EngineError as error:
             raise ScenarioError(f"training.port: {error}") from error

@@ -158,7 +158,7 @@ def test_an_interrupt_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 #: an interrupt after some steps, and one while the simulation is being built
 MOMENTS = {
     "running": "settle(*a, progress=lambda done: done and os.kill(os.getpid(), signal.SIGINT), **k)",
-    "building": "brian2.NeuronGroup(1, 'v : 1'), os.kill(os.getpid(), signal.SIGINT), time.sleep(5)",
+    "building": "(brian2.NeuronGroup(1, 'v : 1'), os.kill(os.getpid(), signal.SIGINT), time.sleep(5))",
 }
 INTERRUPTED = """
 import os, signal, sys, time

@@ -1,0 +1,71 @@
+"""Every command and every piece of code in the README works, in the order in which a reader meets them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+#: exit status of the commands that show a failure
+FAILS = {"backwave run digits --set run.hold=3 --out short": 1}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("backwave ")]
+
+
+def test_the_readme_has_code_and_commands():
+    assert len(commands()) >= 6
+    assert len(blocks("python")) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", commands())
+def test_command(command, tmp_path, monkeypatch):
+    words = shlex.split(command)
+    done = subprocess.run(
+        [sys.executable, "-m", "emulator", *words[1:]],
+        cwd=tmp_path,
+        env={**__import__("os").environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == FAILS.get(command, 0), done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), scope)
+    from emulator import compile_network, settle
+
+    result = settle(compile_network(scope["network"], law=scope["Leaky"]()), scope["images"], scope["labels"])
+    assert result.status == "settled"
+
+
+def test_the_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_ci_installs_and_tests_as_the_readme_says():
+    script = (ROOT / ".ci" / "run").read_text()
+    for needed in ('pip install --quiet ".[test]"', "python -m pytest -n 2", "backwave run digits"):
+        assert needed in script
+    assert 'pip install ".[test]" && python -m pytest -n 2' in README
+    assert "pip install . && backwave run digits" in README
