@@ -240,12 +240,15 @@ def _receiving(
         received += " + sigma*gauss(noise_key, {tap}, n_got{again})"
         values |= {"sigma": sigma_rx, "noise_key": key(seed, "receiver noise")}
         variables.append("sigma")
-    for name, fault in (("drop", faults.dropped_event), ("duplicate", faults.duplicated_event)):
+    for name, kind, fault in (
+        ("drop", "dropped_event", faults.dropped_event),
+        ("duplicate", "duplicated_event", faults.duplicated_event),
+    ):
         if fault.rate > 0:
             where = _facing(fault.direction, forward)
             if fault.places:
                 named = np.zeros(taps, bool)
-                named[lines_at(graph, layout, fault, f"{name}_event")] = True
+                named[lines_at(graph, layout, fault, kind)] = True
                 where = where & named
             values |= {name: np.where(where, fault.rate, 0.0), f"{name}_key": key(seed, f"{name} event")}
             variables.append(name)

@@ -25,6 +25,7 @@ from brian2 import Clock, Network, NeuronGroup, Synapses, TimedArray, second
 from brian2.core.variables import Variable
 
 from emulator.engine.events import OnEvent, refer, set_unique
+from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.learning import learning_objects
 from emulator.engine.monitors import monitors_of
 from emulator.engine.nodes import nodes_of
@@ -81,6 +82,7 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     groups = {"ports": ports, "nodes": nodes, "taps": taps, "xbar": xbar}
     monitors, outputs = monitors_of(plan, groups, clock, hold)
     objects = [ports, ring, *latching, *node_objects, terminals, *receivers, *line_objects, *leaks, xbar, *monitors]
+    objects.append(heartbeat_of(plan.steps * STEP, hold))
     learning = None
     if plan.learning is not None and rates is not None:
         learning = learning_objects(plan, plan.learning, rates, groups, clock, hold)

@@ -88,7 +88,7 @@ def simulate(
     if target == "standalone":
         from emulator.engine.standalone import program
 
-        outputs, times = program(plan).run(values, feed)
+        outputs, times = program(plan).run(values, feed, report)
     else:
         outputs, times = runtime.run(plan, values, feed, target, report)
     return _collect(plan, outputs, times, target)

@@ -20,9 +20,10 @@ from brian2 import device, get_device, second, set_device
 from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.fabric import Fabric, build
+from emulator.engine.heartbeat import PREFIX
 from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import STEP, Plan, Values
-from emulator.engine.runtime import quiet_brian
+from emulator.engine.runtime import Report, quiet_brian
 from emulator.errors import EngineError
 
 _MANIFEST = "manifest.json"
@@ -53,7 +54,9 @@ class Program:
     directory: Path
     compile_seconds: float
 
-    def run(self, values: Values, feed: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    def run(
+        self, values: Values, feed: np.ndarray, report: Report | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
         """Run with these numbers; see `emulator.engine.runtime.run`."""
         manifest = json.loads((self.directory / _MANIFEST).read_text())
         begun = time.perf_counter()
@@ -75,25 +78,33 @@ class Program:
                 path = Path(scratch) / f"{name}.bin"
                 np.ascontiguousarray(rows, dtype=np.float64).tofile(path)
                 arguments.append(f"{name}.values={path}")
-            self._execute(arguments)
+            self._execute(arguments, Path(scratch), report)
             outputs = {name: _read(results / spec["file"], spec) for name, spec in manifest["outputs"].items()}
             seconds = float((results / "last_run_info.txt").read_text().split()[0])
         overhead = time.perf_counter() - begun - seconds
         return outputs, {"build": self.compile_seconds, "run": seconds, "overhead": overhead}
 
-    def _execute(self, arguments: list[str]) -> None:
-        process = subprocess.run(
-            ["./main", *arguments],
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
+    def _execute(self, arguments: list[str], scratch: Path, report: Report | None) -> None:
+        errors = scratch / "stderr.txt"
+        said: list[str] = []
+        with errors.open("w") as sink, subprocess.Popen(
+            ["./main", *arguments], cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink,
             text=True,
-            check=False,
-        )
-        if process.returncode or "rror" in process.stderr:
+        ) as process:  # fmt: skip
+            try:
+                for line in process.stdout or ():
+                    if line.startswith(PREFIX) and report is not None:
+                        report(float(line.removeprefix(PREFIX)))
+                    elif not line.startswith(PREFIX):
+                        said.append(line)
+            except BaseException:
+                process.kill()
+                raise
+        complaint = errors.read_text().strip()
+        if process.returncode or complaint:
             raise EngineError(
                 f"the compiled program in {self.directory} failed with status {process.returncode}: "
-                f"{(process.stderr or process.stdout).strip()[-500:] or 'it printed nothing'}"
+                f"{(complaint or ''.join(said)).strip()[-500:] or 'it printed nothing'}"
             )
 
 
