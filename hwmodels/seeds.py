@@ -32,6 +32,6 @@ def rng(root_seed: int, *names: str) -> np.random.Generator:
     if not names:
         raise HardwareError("names", "a random stream needs at least one name")
     text = "".join(f"{len(name)}:{name}" for name in names)
-    digest = hashlib.sha256(text.encode()).digest()
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     words = [int.from_bytes(digest[start : start + 4], "little") for start in range(0, 32, 4)]
     return np.random.default_rng(np.random.SeedSequence([root_seed, *words]))

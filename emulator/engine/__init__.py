@@ -1,5 +1,6 @@
 """Scattering graphs in brian2: layout, objects, targets, recordings."""
 
+import emulator.engine._brian2  # noqa: F401
 from emulator.engine.effects import Effects, effects_of
 from emulator.engine.layout import Layout, biases, lay_out, weights
 from emulator.engine.plan import Plan

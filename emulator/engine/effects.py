@@ -229,7 +229,8 @@ def _receiving(
     broken = strikes(faults.open_line, taps, graph.seed, "open line") & _facing(faults.open_line.direction, forward)
     broken[lines_at(graph, layout, faults.open_line, "open_line")] = True
     gain, offset, sigma_rx = (np.where(broken, 0.0, array) for array in (gain, offset, sigma_rx))
-    received, variables, values = "arriving", [], {}
+    received, variables = "arriving", list[str]()
+    values: dict[str, Value] = {}
     if (gain != 1).any():
         received, values["gain"] = "gain*arriving", gain
         variables.append("gain")

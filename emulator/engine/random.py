@@ -99,24 +99,24 @@ def _function(name: str, python: object, body: str) -> Function:
 
 def _cython(name: str) -> str:
     arms = {
-        "uniform": "    return _backwave_unit_uniform(key, element, counter, 1)\n",
+        "uniform": "    return _unit_uniform(key, element, counter, 1)\n",
         "gauss": (
-            "    return _c_sqrt(-2.0*_c_log(_backwave_unit_gauss(key, element, counter, 2)))"
-            "*_c_cos(6.283185307179586477*_backwave_unit_gauss(key, element, counter, 3))\n"
+            "    return _c_sqrt(-2.0*_c_log(_unit_gauss(key, element, counter, 2)))"
+            "*_c_cos(6.283185307179586477*_unit_gauss(key, element, counter, 3))\n"
         ),
     }
     return f"""
 from libc.math cimport sqrt as _c_sqrt, log as _c_log, cos as _c_cos
-ctypedef unsigned long long _bw_word_{name}
-cdef inline _bw_word_{name} _backwave_mix_{name}(_bw_word_{name} z) noexcept nogil:
-    z = (z ^ (z >> 30)) * <_bw_word_{name}>0xBF58476D1CE4E5B9
-    z = (z ^ (z >> 27)) * <_bw_word_{name}>0x94D049BB133111EB
+ctypedef unsigned long long _word_{name}
+cdef inline _word_{name} _mix_{name}(_word_{name} z) noexcept nogil:
+    z = (z ^ (z >> 30)) * <_word_{name}>0xBF58476D1CE4E5B9
+    z = (z ^ (z >> 27)) * <_word_{name}>0x94D049BB133111EB
     return z ^ (z >> 31)
-cdef inline double _backwave_unit_{name}(double key, double element, double counter, _bw_word_{name} lane) noexcept nogil:
-    cdef _bw_word_{name} z
-    z = _backwave_mix_{name}(<_bw_word_{name}><long long>key + lane * <_bw_word_{name}>0x9E3779B97F4A7C15)
-    z = _backwave_mix_{name}(z + <_bw_word_{name}><long long>element * <_bw_word_{name}>0xD1B54A32D192ED03)
-    z = _backwave_mix_{name}(z + <_bw_word_{name}><long long>counter * <_bw_word_{name}>0x8CB92BA72F3D8DD7)
+cdef inline double _unit_{name}(double key, double element, double counter, _word_{name} lane) noexcept nogil:
+    cdef _word_{name} z
+    z = _mix_{name}(<_word_{name}><long long>key + lane * <_word_{name}>0x9E3779B97F4A7C15)
+    z = _mix_{name}(z + <_word_{name}><long long>element * <_word_{name}>0xD1B54A32D192ED03)
+    z = _mix_{name}(z + <_word_{name}><long long>counter * <_word_{name}>0x8CB92BA72F3D8DD7)
     return (<double>(z >> 11) + 0.5) / 9007199254740992.0
 cdef double {name}(double key, double element, double counter) noexcept nogil:
 {arms[name]}"""

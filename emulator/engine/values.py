@@ -75,7 +75,7 @@ def values_of(
         offset = np.asarray(values["offset"])
         values["inbox"], values["v"] = offset, _offset_sums(layout, weight, offset)
     for k in range(effects.noise_poles):
-        decay, drive = float(values[f"eta_decay{k}"]), float(values[f"eta_drive{k}"])  # type: ignore[arg-type]
+        decay, drive = float(values[f"eta_decay{k}"]), float(values[f"eta_drive{k}"])
         rms = drive / np.sqrt(1 - decay**2)
         values[f"eta{k}"] = rms * rng(seed, "node noise at rest", str(k)).standard_normal(layout.neurons)
     return values

@@ -34,9 +34,9 @@ def constants(names: tuple[str, ...], shared: tuple[str, ...] = ()) -> str:
 def receiving(effects: Effects, depth: int, tap: str, port: str, to: str = "") -> str:
     """What a receiver does at an event: loss, gain, offset and noise, unless the event is lost.
 
-    Received events are counted, lost ones too, which picks the noise of each. Of an event that arrives twice, the second
-    arrival stays, with noise of its own. The amplitude goes to the inbox, by way of `to` if that names code that uses
-    the change, ``fresh - inbox``.
+    Received events are counted, lost ones too, which picks the noise of each. Of an event that arrives twice, the
+    second arrival stays, with noise of its own. The amplitude goes to the inbox, by way of `to` if that names code that
+    uses the change, ``fresh - inbox``.
     """
     code = ""
     if effects.duplicates:

@@ -52,7 +52,7 @@ def noise_floor(graph: ScatteringGraph, layout: Layout, recording: Recording) ->
             var_lam[:, coupling.rows] += at
         else:
             matrix = square[block.first : block.first + block.size].reshape(len(block.rows), -1)
-            np.add.at(var_lam, (slice(None), coupling.rows), at @ matrix.T)
+            np.add.at(var_lam.T, coupling.rows, matrix @ at.T)
     return np.sqrt(state), np.sqrt(var_lam)
 
 
