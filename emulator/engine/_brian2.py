@@ -1,4 +1,4 @@
-"""Imports brian2 first, without its handler of uncaught errors: it asks to report them to brian2, and errors are ours."""
+"""Imports brian2 first, without its handler of uncaught errors: it asks for reports to brian2, and errors are ours."""
 
 import sys
 

@@ -69,16 +69,8 @@ def test_a_compiled_program_serves_new_weights_data_delays_and_law(monkeypatch):
     graph = compile_network(other, hardware=delays(1, 6), seed=9, law=Worldsheet(0.7, 0.0))
     assert graph.longest_delay == 6
     done: list[float] = []
-    again = settle(
-        graph,
-        inputs,
-        targets,
-        hold_seconds=4e-7,
-        target="standalone",
-        tolerance=1e-9,
-        threshold=1e-8,
-        progress=done.append,
-    )
+    how = {"hold_seconds": 4e-7, "tolerance": 1e-9, "threshold": 1e-8}
+    again = settle(graph, inputs, targets, target="standalone", progress=done.append, **how)
     assert done == sorted(done) and done[-1] > 0.6
     assert again.times["build"] == 0
     assert again.settled.all()
