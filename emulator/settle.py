@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.engine import TARGETS, Plan, Recording, effects_of, lay_out, simulate, values_of
+from emulator.engine.effects import JITTER_CUT
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
+from emulator.graph.arrival import arrival_times
 from emulator.measure.energy import energy_use
 from emulator.measure.readout import gradients, layer_values
 from emulator.measure.reference import reference
@@ -22,6 +24,8 @@ from emulator.network.batch import Inputs
 
 #: holds, in longest round trips, for a law whose settling time is not known in advance
 _PATIENCE = 10
+#: what a band-limited line may still lack of its final value when the next one counts on it
+_TAIL = 1e-5
 
 
 def settle(
@@ -136,8 +140,12 @@ def settle(
 
 
 def hold_steps(graph: ScatteringGraph) -> int:
-    """The default hold of a graph, in steps."""
-    arrival = graph.longest_round_trip + 1
+    """The default hold of a graph, in steps: until the last wave has landed, jitter and bandwidth included."""
+    lines = graph.hardware.lines
+    pole = lines.filter_coefficient(graph.step)
+    tail = 0.0 if pole == 1 else np.log(_TAIL) / np.log1p(-pole)
+    late = int(np.ceil(JITTER_CUT * lines.jitter / graph.step) + np.ceil(tail))
+    arrival = int(arrival_times(graph, late).costate.max()) + 1
     return arrival if graph.law.settles_on_arrival else _PATIENCE * arrival
 
 

@@ -6,9 +6,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -48,14 +49,20 @@ def verdict(good: bool, text: str) -> Text:
     return Text(text, style="bold green" if good else "bold red")
 
 
+class _TimeLeft(ProgressColumn):
+    """How long it will take, once that is known."""
+
+    def render(self, task: Task) -> Text:
+        """The column's text."""
+        left = task.time_remaining
+        return Text("" if left is None else f"{timedelta(seconds=int(left))} left")
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str, float | None], None]]:
     """Show what is being done on a terminal, with a bar and the time left where the fraction done is known."""
     screen = console(error=True)
-    columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), _TimeLeft())
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("starting", total=None)
 

@@ -65,13 +65,18 @@ def rates_of(values: Values) -> np.ndarray | None:
 
 @contextmanager
 def quiet_brian() -> Iterator[None]:
-    """Keep brian2's advice on code generation to the log; an engine run is not the place for it."""
+    """Keep brian2's advice to its log, and let an interrupt end the work instead of handing back half a recording."""
     if type(get_device()).__name__ != "RuntimeDevice":
         raise EngineError(
             "brian2 is set to a device of another simulation in this process; allowed: brian2's runtime device"
         )
-    with catch_logs():
-        yield
+    before = prefs.core.stop_on_keyboard_interrupt
+    prefs.core.stop_on_keyboard_interrupt = False
+    try:
+        with catch_logs():
+            yield
+    finally:
+        prefs.core.stop_on_keyboard_interrupt = before
 
 
 @contextmanager

@@ -40,8 +40,11 @@ class Arrival:
     first_costate: Steps
 
 
-def arrival_times(graph: ScatteringGraph) -> Arrival:
-    """Longest and shortest delay paths from a change at the sources (and targets, at step 0)."""
+def arrival_times(graph: ScatteringGraph, late: int = 0) -> Arrival:
+    """Longest and shortest delay paths from a change at the sources (and targets, at step 0).
+
+    With `late`, every wave on the longest paths takes that many steps more on each line.
+    """
     count, couplings = graph.neurons, graph.couplings
     outputs = [np.arange(s.start, s.stop) for s in graph.sites if s.role == "output"]
     last, first = np.zeros(count, np.int64), np.full(count, _NEVER)
@@ -52,7 +55,7 @@ def arrival_times(graph: ScatteringGraph) -> Arrival:
         row, column = coupling.pairs()
         forward, _ = coupling.pair_delays()
         source, target = coupling.rows[row], coupling.columns[column]
-        np.maximum.at(last, target, last[source] + forward)
+        np.maximum.at(last, target, last[source] + forward + late)
         np.minimum.at(first, target, first[source] + forward)
     last_costate, first_costate = np.zeros(count, np.int64), np.full(count, _NEVER)
     for neurons in outputs:
@@ -63,7 +66,7 @@ def arrival_times(graph: ScatteringGraph) -> Arrival:
         row, column = coupling.pairs()
         _, backward = coupling.pair_delays()
         source, target = coupling.rows[row], coupling.columns[column]
-        np.maximum.at(last_costate, source, np.maximum(last_costate[target], last[target]) + backward)
+        np.maximum.at(last_costate, source, np.maximum(last_costate[target], last[target]) + backward + late)
         np.minimum.at(first_costate, source, np.minimum(first_costate[target], first[target]) + backward)
     return Arrival(last, last_costate, first, first_costate)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -148,21 +147,8 @@ def _settle(ready: Prepared, batch: Batch, **settings: Any) -> SettleResult:
     """Present a batch as the scenario says; waves that grow beyond all numbers are a result, not a warning."""
     run = ready.scenario.config.run
     common = {"seed": run.seed, "age": run.age, "threshold": run.threshold, "tolerance": run.tolerance}
-    with _interruptible(), np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return settle(ready.graph, batch.inputs, batch.targets, **common, **settings)  # type: ignore[arg-type]
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let an interrupt end the work; brian2 would end the simulation early and hand back what it has."""
-    from brian2 import prefs
-
-    before = prefs["core.stop_on_keyboard_interrupt"]
-    prefs["core.stop_on_keyboard_interrupt"] = False
-    try:
-        yield
-    finally:
-        prefs["core.stop_on_keyboard_interrupt"] = before
 
 
 def _traced(ready: Prepared, result: SettleResult) -> SettleResult | None:

@@ -157,15 +157,17 @@ def test_an_interrupt_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 #: an interrupt after some steps, and one while the simulation is being built
 MOMENTS = {
-    "running": "settle(*a, progress=lambda done: done and os.kill(os.getpid(), signal.SIGINT), **k)",
-    "building": "(brian2.NeuronGroup(1, 'v : 1'), os.kill(os.getpid(), signal.SIGINT), time.sleep(5))",
+    "running": "settle(*a, progress=lambda done: done and kill and kill.pop()(os.getpid(), signal.SIGINT), **k)",
+    "building": "(brian2.NeuronGroup(1, 'v : 1'), kill[0](os.getpid(), signal.SIGINT), time.sleep(5))",
 }
 INTERRUPTED = """
-import os, signal, sys, time
+import atexit, gc, os, signal, sys, time
 import brian2
 import emulator.scenario.run as run
 from emulator.cli import main
 
+atexit.register(gc.collect)
+kill = [os.kill]
 settle, run.settle = run.settle, lambda *a, progress, **k: {moment}
 sys.argv = ["backwave", "run", "unstable", "-s", "run.target=numpy", "-s", "run.hold=2000", "--out", sys.argv[1]]
 main()
