@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from brian2 import device, get_device, second, set_device
+from brian2 import device, get_device, prefs, second, set_device
 from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.fabric import Fabric, build
@@ -145,6 +145,7 @@ def _compile(plan: Plan, directory: Path) -> None:
             device.apply_run_args()
             fabric.set_delays()
             fabric.network.run(plan.steps * STEP * second)
+            prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{os.cpu_count() or 1}"]
             device.build(directory=str(directory), compile=True, run=False, with_output=False)
             manifest = _manifest(fabric)
         except RuntimeError as error:
