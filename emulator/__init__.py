@@ -1,7 +1,8 @@
 """Backwave: can a physical substrate train neural networks by scattering waves?
 
-The main path, top to bottom: describe a `Network`, compile it for a substrate with `compile_network` (the compiler is the
-list `emulator.compile.PASSES`), let it `settle` in brian2, and compare with the exact `reference`.
+The main path, top to bottom: describe a `Network`, compile it for a substrate with `compile_network` (the compiler is
+the list `emulator.compile.PASSES`), let it `settle` in brian2, and compare with the exact `reference`; or let it learn
+there with `train`.
 """
 
 from emulator.compile import compile_network
@@ -16,9 +17,12 @@ from emulator.errors import (
 )
 from emulator.graph import ScatteringGraph
 from emulator.laws import Matched, NodeLaw, Worldsheet
+from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Activation, Add, Concat, Dense, Gradient, Input, Network, NetworkBuilder
 from emulator.settle import settle
+from emulator.train import train
+from emulator.training import TrainResult
 
 __all__ = [
     "Activation",
@@ -27,22 +31,30 @@ __all__ = [
     "CompileError",
     "Concat",
     "Dense",
+    "Device",
     "EngineError",
     "ExportError",
     "FileFormatError",
+    "GaussNewton",
     "Gradient",
+    "Inductive",
     "Input",
     "Matched",
     "Network",
     "NetworkBuilder",
     "NetworkError",
     "NodeLaw",
+    "ParameterPort",
+    "RateSchedule",
     "Reference",
+    "Resistive",
     "ScatteringGraph",
     "ScenarioError",
     "SettleResult",
+    "TrainResult",
     "Worldsheet",
     "compile_network",
     "reference",
     "settle",
+    "train",
 ]

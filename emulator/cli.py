@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emulator.commands import fit, inspect, presets, run, scenarios, train
+from emulator.commands import export, fit, inspect, presets, run, scenarios, train
 from emulator.errors import BackwaveError
 
 #: exit statuses
@@ -50,6 +50,8 @@ app.command("inspect")(inspect.inspect)
 app.command("scenarios")(scenarios.scenarios)
 app.add_typer(presets.app, name="presets")
 app.command("fit")(fit.fit)
+app.command("export")(export.export)
+app.command("verify")(export.verify)
 
 
 def _version(wanted: bool) -> None:

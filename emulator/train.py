@@ -102,7 +102,7 @@ def train(
     resume : bool
         Go on from the checkpoint if there is one.
     chunk : int
-        Most samples per stretch; by default an epoch, at most 4096.
+        Most samples per stretch, rounded up to whole mini-batches; by default an epoch, at most 4096.
     progress : callable, optional
         Called with a `TrainingReport` after every stretch.
 
@@ -137,10 +137,12 @@ def train(
     tested = _test_rows(graph.network, test)
     if patience is not None and tested is None:
         raise EngineError("patience is given without a test set; allowed: with test=(inputs, targets)")
-    steps = _hold(graph, schedule, hold, hold_seconds)
+    steps = _hold(graph, hold, hold_seconds)
     learning.port.check(learning.step(steps))
     stretch = default_chunk(graph, stream.epoch or total, batch) if chunk is None else -(-chunk // batch) * batch
-    substrate = Substrate(graph, learning, steps, stretch, seed, threshold, target)
+    holds_to_read = -(-_hold(graph, None, None) // steps)
+    stretch = -(-max(stretch, holds_to_read) // batch) * batch
+    substrate = Substrate(graph, learning, steps, stretch, seed, threshold, target, holds_to_read)
     if target == "auto":
         substrate.target = _choose(substrate, total, stream, tested, evaluate_every)
     state = substrate.initial()
@@ -222,7 +224,7 @@ def _test_rows(network: Network, test: tuple[Inputs, ArrayLike] | str | Path | N
     return feed_rows(network, *test)
 
 
-def _hold(graph: ScatteringGraph, schedule: str, hold: float | None, hold_seconds: float | None) -> int:
+def _hold(graph: ScatteringGraph, hold: float | None, hold_seconds: float | None) -> int:
     """Steps per sample; by default, where nothing is reflected, until the last wave has landed."""
     prompt = graph.law.settles_on_arrival and graph.hardware.lines.bandwidth is None and not graph.hardware.lines.jitter
     if hold is None and hold_seconds is None and prompt:

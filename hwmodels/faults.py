@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from hwmodels.errors import HardwareError
 from hwmodels.fields import Quantity, Section
@@ -66,3 +66,11 @@ class Faults(Section):
     """Events that arrive twice."""
     dead_node: Fault = Fault()
     """Nodes that never answer."""
+
+    @model_validator(mode="after")
+    def _rated(self) -> Faults:
+        for name in ("dropped_event", "duplicated_event"):
+            fault: Fault = getattr(self, name)
+            if fault.places and not fault.rate:
+                raise HardwareError(f"{name}.rate", "is 0 although places are named, allowed: a probability above 0")
+        return self

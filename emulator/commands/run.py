@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from emulator.measure.energy import EnergyUse
-    from emulator.scenario import RunReport
+    from emulator.scenario import RunReport, Scenario
     from emulator.scenario.scores import Scores
 
 
@@ -50,6 +50,7 @@ def run(
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, verdict
     from emulator.scenario import load_scenario, run_scenario
+    from emulator.scenario.study_run import study_of
 
     changes = list(overrides or ())
     if target is not None:
@@ -57,12 +58,32 @@ def run(
     if seed is not None:
         changes += [f"substrate.seed={seed}", f"run.seed={seed}"]
     loaded = load_scenario(scenario, changes)
+    if study_of(loaded) is not None:
+        _study(loaded, out or Path("runs") / loaded.name, force)
+        return
     with progress() as tell:
         report = run_scenario(loaded, out or Path("runs") / loaded.name, force=force, progress=tell)
     screen = console()
     screen.print(verdict(report.settled, _verdict(report)))
     screen.print(figures(_rows(report)))
     if not report.settled:
+        raise typer.Exit(1)
+
+
+def _study(scenario: Scenario, out: Path, force: bool) -> None:
+    """Run a study of many runs, and print its table."""
+    from emulator.commands.console import console, figures, progress, table, verdict
+    from emulator.scenario.study_run import run_study
+
+    with progress() as tell:
+        report = run_study(scenario, out, force=force, progress=tell)
+    screen, study = console(), report.study
+    heads, *rows = study.table
+    screen.print(verdict(study.good, study.verdict))
+    screen.print(table(heads, rows))
+    screen.print(figures([(first, second) for first, second in study.notes]))
+    screen.print(figures([("written to", str(report.out)), ("", ", ".join(report.files))]))
+    if not study.good:
         raise typer.Exit(1)
 
 

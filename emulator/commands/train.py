@@ -56,9 +56,7 @@ def train(
     loaded = load_scenario(scenario, list(overrides or ()))
     folder = out or Path("runs") / loaded.name
     with progress() as tell:
-        report = train_scenario(
-            loaded, folder, force=force, resume=resume, checkpoint=checkpoint, progress=tell
-        )
+        report = train_scenario(loaded, folder, force=force, resume=resume, checkpoint=checkpoint, progress=tell)
     screen = console()
     if report.result is None:
         screen.print(verdict(True, f"finished: {len(report.outcomes)} trainings of '{loaded.config.title}' compared"))
@@ -88,18 +86,24 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
         yield "test loss", f"{result.test_loss:.4g} per sample"
     if len(history["loss"]) and history["loss"][-1] == history["loss"][-1]:
         yield "training loss", f"{history['loss'][-1]:.4g} per sample, at the end"
-        yield "port power", (
-            f"{history['available'][-1]:.3g} available, {history['absorbed'][-1]:.3g} absorbed, "
-            f"{history['reflected'][-1]:.3g} reflected, in loss per hold, at the end"
+        yield (
+            "port power",
+            (
+                f"{history['available'][-1]:.3g} available, {history['absorbed'][-1]:.3g} absorbed, "
+                f"{history['reflected'][-1]:.3g} reflected, in loss per hold, at the end"
+            ),
         )
     hold = result.hold * result.step
     yield "hold", f"{si(hold, 's')} ({result.hold} steps) per sample, {si(hold * result.samples, 's')} in all"
     yield "events", f"{result.events / max(result.samples, 1):,.0f} per sample, on lines of both directions"
     times = result.times
     here = times["learning"]
-    yield "computed by", (
-        f"{result.target}: {si(here, 's')} learning, {si(times['compile'], 's')} compiling, "
-        f"{si(times['total'], 's')} in all"
+    yield (
+        "computed by",
+        (
+            f"{result.target}: {si(here, 's')} learning, {si(times['compile'], 's')} compiling, "
+            f"{si(times['total'], 's')} in all"
+        ),
     )
     yield "written to", str(report.out)
     yield "", ", ".join(report.files)

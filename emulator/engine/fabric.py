@@ -31,7 +31,7 @@ from emulator.engine.monitors import monitors_of
 from emulator.engine.nodes import nodes_of
 from emulator.engine.plan import STEP, Plan
 from emulator.engine.random import functions
-from emulator.engine.wiring import ADVANCE, constants, crossbars_of, leaks_of, lines_of, taps_of
+from emulator.engine.wiring import ADVANCE, constants, crossbars_of, lines_of, taps_of
 
 SCHEDULE = ["start", "groups", "thresholds", "latch", "lines", "taps", "synapses", "resets", "end"]
 
@@ -44,14 +44,11 @@ class Fabric:
     inputs: dict[str, Variable]
     outputs: dict[str, Variable]
     lines: Synapses
-    leaks: Synapses | None
 
     def set_delays(self) -> None:
         """Pass the delays, which are ordinary variables, on to the pathways (standalone: after the run arguments)."""
         for pathway in self.lines._pathways:
             pathway.delay = f"line_delay*{STEP!r}*second"
-        if self.leaks is not None:
-            self.leaks.pre.delay = f"leak_delay*{STEP!r}*second"
 
 
 def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabric:
@@ -77,11 +74,10 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
     taps, receivers = taps_of(plan, ring, clock)
     lines, line_objects = lines_of(plan, ports, ring, taps, clock)
-    leaks = leaks_of(plan, ports, ring, taps, clock)
     xbar = crossbars_of(plan, ports, lines, taps, clock, hold)
     groups = {"ports": ports, "nodes": nodes, "taps": taps, "xbar": xbar}
     monitors, outputs = monitors_of(plan, groups, clock, hold)
-    objects = [ports, ring, *latching, *node_objects, terminals, *receivers, *line_objects, *leaks, xbar, *monitors]
+    objects = [ports, ring, *latching, *node_objects, terminals, *receivers, *line_objects, xbar, *monitors]
     objects.append(heartbeat_of(plan.steps * STEP, hold))
     learning = None
     if plan.learning is not None and rates is not None:
@@ -104,12 +100,11 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
         ),
         (taps, (*(("leak",) if effects.crosstalk else ()), *(("pole", "grain") if effects.bandwidth else ()))),
         (xbar, ("w", *(("w_sigma", "read_key") if effects.read_noise else ()))),
-        *((leak, ("leak_delay",)) for leak in leaks),
     ]
     inputs = {name: owner.variables[name] for owner, names in owned for name in names}
     if learning is not None:
         inputs |= learning.inputs
-    return Fabric(network, inputs, outputs, lines, leaks[0] if leaks else None)
+    return Fabric(network, inputs, outputs, lines)
 
 
 def _ports(plan: Plan, clock: Clock) -> tuple[NeuronGroup, NeuronGroup, list[Any]]:

@@ -140,6 +140,18 @@ def plastic_masks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return dense, plastic
 
 
+def heard_taps(layout: Layout) -> np.ndarray:
+    """Taps (C,) whose costates somebody uses: not those that would only leave through clamped inputs.
+
+    In a substrate that learns nobody reads the costates of its inputs, and a clamp does not answer them; adding them up
+    would cost as much as the states of the largest layer.
+    """
+    heard = np.ones(len(layout.tap_port), bool)
+    for block in layout.blocks:
+        heard[block.column_taps] = not np.isin(block.rows, layout.inputs).all()
+    return heard
+
+
 def state_names(learning: Learning) -> dict[str, str]:
     """The port's state by the name it goes in and out under, and whether it belongs to a weight, bias or neuron."""
     names = {f"{kind}.{name}": kind for kind in ("weight", "bias") for name in _own(learning)}

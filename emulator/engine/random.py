@@ -11,20 +11,53 @@ from brian2 import Function, Unit
 
 from hwmodels import rng
 
-_C = """
-static inline unsigned long long _backwave_mix(unsigned long long z)
-{
+#: inverse of the normal distribution function as ratios of polynomials, to 1e-8: the middle, and the tails from `_EDGE`
+#: (P. J. Acklam, "An algorithm for computing the inverse normal cumulative distribution function", 2003)
+_MIDDLE = (
+    (-3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2, 1.383577518672690e2, -3.066479806614716e1,
+     2.506628277459239e0),
+    (-5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2, 6.680131188771972e1, -1.328068155288572e1, 1.0),
+)  # fmt: skip
+_TAIL = (
+    (-7.784894002430293e-3, -3.223964580411365e-1, -2.400758277161838e0, -2.549732539343734e0, 4.374664141464968e0,
+     2.938163982698783e0),
+    (7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996e0, 3.754408661907416e0, 1.0),
+)  # fmt: skip
+_EDGE = 0.02425
+
+
+def _horner(coefficients: tuple[float, ...], x: str) -> str:
+    """A polynomial, highest power first, as an expression in C."""
+    text = repr(coefficients[0])
+    for coefficient in coefficients[1:]:
+        text = f"({text}*{x} + {coefficient!r})"
+    return text
+
+
+_C = f"""
+static inline double _backwave_unit(double key, double element, double counter, unsigned long long lane)
+{{
+    unsigned long long z = (unsigned long long)(long long)key * 0x9E3779B97F4A7C15ULL
+        + (unsigned long long)(long long)element * 0xD1B54A32D192ED03ULL
+        + (unsigned long long)(long long)counter * 0x8CB92BA72F3D8DD7ULL + lane;
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    return z ^ (z >> 31);
-}
-static inline double _backwave_unit(double key, double element, double counter, unsigned long long lane)
-{
-    unsigned long long z = _backwave_mix((unsigned long long)(long long)key + lane * 0x9E3779B97F4A7C15ULL);
-    z = _backwave_mix(z + (unsigned long long)(long long)element * 0xD1B54A32D192ED03ULL);
-    z = _backwave_mix(z + (unsigned long long)(long long)counter * 0x8CB92BA72F3D8DD7ULL);
-    return ((double)(z >> 11) + 0.5) / 9007199254740992.0;
-}
+    z = z ^ (z >> 31);
+    return ((double)(z >> 12) + 0.5) / 4503599627370496.0;
+}}
+static inline double _backwave_normal(double p)
+{{
+    double q = p - 0.5;
+    double least = 0.5 - fabs(q);
+    if (least < {_EDGE!r})
+    {{
+        double t = sqrt(-2.0 * log(least));
+        t = {_horner(_TAIL[0], "t")}/{_horner(_TAIL[1], "t")};
+        return q < 0 ? t : -t;
+    }}
+    double r = q * q;
+    return q * {_horner(_MIDDLE[0], "r")}/{_horner(_MIDDLE[1], "r")};
+}}
 """
 _UNIFORM = """
 static inline double uniform(double key, double element, double counter)
@@ -35,8 +68,7 @@ static inline double uniform(double key, double element, double counter)
 _GAUSS = """
 static inline double gauss(double key, double element, double counter)
 {
-    return sqrt(-2.0 * log(_backwave_unit(key, element, counter, 2)))
-        * cos(6.283185307179586477 * _backwave_unit(key, element, counter, 3));
+    return _backwave_normal(_backwave_unit(key, element, counter, 2));
 }
 """
 
@@ -53,26 +85,27 @@ def uniform(key: float, element: np.ndarray, counter: np.ndarray) -> np.ndarray:
 
 def gauss(key: float, element: np.ndarray, counter: np.ndarray) -> np.ndarray:
     """Standard normal samples, one per element and counter."""
-    radius = np.sqrt(-2.0 * np.log(_unit(key, element, counter, 2)))
-    return np.asarray(radius * np.cos(2 * np.pi * _unit(key, element, counter, 3)))
+    q = _unit(key, element, counter, 2) - 0.5
+    least = 0.5 - np.abs(q)
+    r, t = q * q, np.sqrt(-2.0 * np.log(least))
+    middle = q * np.polyval(_MIDDLE[0], r) / np.polyval(_MIDDLE[1], r)
+    tail = np.polyval(_TAIL[0], t) / np.polyval(_TAIL[1], t)
+    return np.where(least < _EDGE, np.where(q < 0, tail, -tail), middle)
 
 
 def _unit(key: float, element: np.ndarray, counter: np.ndarray, lane: int) -> np.ndarray:
+    """Numbers in (0, 1): the mixing of SplitMix64 (Steele, Lea and Flood 2014) on a lattice with three odd steps."""
     with np.errstate(over="ignore"):
-        z = _mix(_word(key) + np.uint64(lane) * np.uint64(0x9E3779B97F4A7C15))
-        z = _mix(z + _word(element) * np.uint64(0xD1B54A32D192ED03))
-        z = _mix(z + _word(counter) * np.uint64(0x8CB92BA72F3D8DD7))
-    return (np.right_shift(z, np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+        z = _word(key) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(lane)
+        z = z + _word(element) * np.uint64(0xD1B54A32D192ED03) + _word(counter) * np.uint64(0x8CB92BA72F3D8DD7)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    return (np.right_shift(z, np.uint64(12)).astype(np.float64) + 0.5) / 2.0**52
 
 
 def _word(value: float | np.ndarray) -> np.ndarray:
     return np.asarray(value).astype(np.int64).astype(np.uint64)
-
-
-def _mix(z: np.ndarray) -> np.ndarray:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(z ^ (z >> np.uint64(31)))
 
 
 def functions() -> dict[str, Function]:
@@ -91,32 +124,8 @@ def _function(name: str, python: object, body: str) -> Function:
     )
     made.implementations.add_implementation("numpy", python)
     # the helpers are defined once per translation unit, whichever of the two functions comes first
-    guarded = "#ifndef BACKWAVE_MIX\n#define BACKWAVE_MIX\n" + _C + "#endif\n" + body
+    guarded = "#ifndef BACKWAVE_UNIT\n#define BACKWAVE_UNIT\n#include <math.h>\n" + _C + "#endif\n" + body
     made.implementations.add_implementation("cpp", guarded, name=name)
-    made.implementations.add_implementation("cython", _cython(name), name=name)
+    declared = f'cdef extern from *:\n    """{guarded}"""\n    double {name}(double, double, double) nogil\n'
+    made.implementations.add_implementation("cython", declared, name=name)
     return made
-
-
-def _cython(name: str) -> str:
-    arms = {
-        "uniform": "    return _unit_uniform(key, element, counter, 1)\n",
-        "gauss": (
-            "    return _c_sqrt(-2.0*_c_log(_unit_gauss(key, element, counter, 2)))"
-            "*_c_cos(6.283185307179586477*_unit_gauss(key, element, counter, 3))\n"
-        ),
-    }
-    return f"""
-from libc.math cimport sqrt as _c_sqrt, log as _c_log, cos as _c_cos
-ctypedef unsigned long long _word_{name}
-cdef inline _word_{name} _mix_{name}(_word_{name} z) noexcept nogil:
-    z = (z ^ (z >> 30)) * <_word_{name}>0xBF58476D1CE4E5B9
-    z = (z ^ (z >> 27)) * <_word_{name}>0x94D049BB133111EB
-    return z ^ (z >> 31)
-cdef inline double _unit_{name}(double key, double element, double counter, _word_{name} lane) noexcept nogil:
-    cdef _word_{name} z
-    z = _mix_{name}(<_word_{name}><long long>key + lane * <_word_{name}>0x9E3779B97F4A7C15)
-    z = _mix_{name}(z + <_word_{name}><long long>element * <_word_{name}>0xD1B54A32D192ED03)
-    z = _mix_{name}(z + <_word_{name}><long long>counter * <_word_{name}>0x8CB92BA72F3D8DD7)
-    return (<double>(z >> 11) + 0.5) / 9007199254740992.0
-cdef double {name}(double key, double element, double counter) noexcept nogil:
-{arms[name]}"""

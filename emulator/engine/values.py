@@ -67,7 +67,6 @@ def values_of(
         "w": weight,
         "w_sigma": sigma,
         "line_delay": layout.tap_delay - early,
-        "leak_delay": layout.tap_delay[effects.pairs[1]] - 1.0,
         **graph.law.parameters,
         **effects.values,
     }

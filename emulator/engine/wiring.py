@@ -11,15 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, NeuronGroup, Synapses
+from brian2 import Clock, Group, NeuronGroup, Synapses
 
 from emulator.engine.effects import Effects
 from emulator.engine.events import OnEvent, refer
 from emulator.engine.jitter import GATE, GATE_EVENT, gates_of
-from emulator.engine.learning import synapse_equations
+from emulator.engine.learning import heard_taps, synapse_equations
 from emulator.engine.plan import Plan
 from emulator.engine.random import functions
 
+#: the wave at the end of a line, before its receiver
+RAW = "raw : 1\n"
 #: beyond every count of events: where the noise of second arrivals is drawn
 SECOND = 2.0**40
 #: code that moves a place in a ring to the next of `depth` cells, of which `index` is the number of the ring
@@ -38,7 +40,7 @@ def receiving(effects: Effects, depth: int, tap: str, port: str, to: str = "") -
     second arrival stays, with noise of its own. The amplitude goes to the inbox, by way of `to` if that names code that
     uses the change, ``fresh - inbox``.
     """
-    code = ""
+    code = "raw = arriving\n" if effects.crosstalk else ""
     if effects.duplicates:
         code += f"again = int(uniform(duplicate_key, {tap}, n_got) < duplicate)\n"
     amplitude = effects.received.format(tap=tap, again=f" + {SECOND!r}*again" if effects.duplicates else "")
@@ -62,16 +64,22 @@ def taps_of(plan: Plan, ring: NeuronGroup, clock: Clock) -> tuple[NeuronGroup, l
     if effects.crosstalk:
         equations += "left : integer (constant)\nright : integer (constant)\n"
         equations += constants(("has_left", "has_right"), ("leak",))
-        came = "(inbox + leak*(has_left*inbox_left + has_right*inbox_right))"
+        came = "(inbox + leak*(has_left*raw_left + has_right*raw_right))"
     events = {"arrive": f"{came} != a"}
     if effects.bandwidth:
         equations += "y : 1\n" + constants((), ("pole", "grain"))
         events["arrive"] = "abs(y - a) >= grain"
     if effects.jitter:
-        equations += GATE + constants(effects.line_variables, effects.line_keys)
+        equations += GATE + RAW * effects.crosstalk + constants(effects.line_variables, effects.line_keys)
         events["due"] = GATE_EVENT
+    if plan.learning is not None:
+        equations += "heard : boolean (constant)\n"
+        events["arrive_back"] = f"{events['arrive']} and heard"
     taps = NeuronGroup(len(layout.tap_port), equations, events=events, namespace=functions(), clock=clock, name="taps")
     taps.set_event_schedule("arrive", when="taps")
+    if plan.learning is not None:
+        taps.set_event_schedule("arrive_back", when="taps")
+        taps.heard = heard_taps(layout)
     if effects.bandwidth:
         taps.run_regularly(f"y = y + pole*({came} - y)", clock=clock, when="before_taps", name="low_pass")
         came = "y"
@@ -84,13 +92,15 @@ def lines_of(
     """Every direction of every line, from a port to a tap."""
     layout, effects, depth = plan.layout, plan.effects, plan.ring_depth
     if effects.jitter:
-        code = receiving(effects, depth, "i", "port")
-        return gates_of(plan, ports, ring, taps, code, clock)
+        made = gates_of(plan, ports, ring, taps, receiving(effects, depth, "i", "port"), clock)
+        _hear_neighbours(plan, taps, taps)
+        return made
     act = f"v_to += {_weight(effects)}*(fresh - inbox)\n" if plan.direct else ""
     lines = Synapses(
         ports,
         taps,
         "inbox : 1\nline_delay : 1 (constant)\nnext_cell : integer\n"
+        + RAW * effects.crosstalk
         + ("n_got : integer\n" if effects.counts else "")
         + ("synapse : integer (constant)\nto : integer (constant)\n" if plan.direct else "")
         + constants(effects.line_variables, effects.line_keys),
@@ -106,6 +116,7 @@ def lines_of(
     lines.next_cell = layout.tap_port * depth
     lines.pre.when = "lines"
     refer(taps, "a" if plan.direct else "inbox", lines, "inbox")
+    _hear_neighbours(plan, taps, lines)
     return lines, [lines]
 
 
@@ -113,34 +124,17 @@ def _weight(effects: Effects) -> str:
     return "(w + w_read)" if effects.read_noise else "w"
 
 
-def leaks_of(plan: Plan, ports: NeuronGroup, ring: NeuronGroup, taps: NeuronGroup, clock: Clock) -> list[Any]:
-    """Crosstalk: each line's wave also reaches the receivers of its neighbours, at its own delay."""
+def _hear_neighbours(plan: Plan, taps: NeuronGroup, holder: Group) -> None:
+    """Crosstalk: let every tap read the waves that come in, undisturbed, at the ends of the neighbouring lines."""
     if not plan.effects.crosstalk:
-        return []
-    layout, depth = plan.layout, plan.ring_depth
+        return
     victims, aggressors = plan.effects.pairs
-    leaks = Synapses(
-        ports,
-        taps,
-        "inbox_leaked : 1\nleak_delay : 1 (constant)\nleak_cell : integer",
-        on_pre="inbox_leaked = leaking\n" + ADVANCE.format(cell="leak_cell", depth=depth, index="i"),
-        on_event="emit",
-        clock=clock,
-        name="leaks",
-    )
-    for owner in (leaks, leaks.pre):
-        refer(owner, "leaking", ring, "amplitude", index="leak_cell")
-    leaks.connect(i=layout.tap_port[aggressors], j=victims)
-    leaks.leak_cell = layout.tap_port[aggressors] * depth
-    leaks.pre.when = "lines"
     for side, chosen in (("left", aggressors < victims), ("right", aggressors > victims)):
-        entry, present = np.zeros(len(layout.tap_port), np.int32), np.zeros(len(layout.tap_port))
-        entry[victims[chosen]] = np.flatnonzero(chosen)
-        present[victims[chosen]] = 1.0
-        setattr(taps, side, entry)
+        neighbour, present = np.zeros(len(taps), np.int32), np.zeros(len(taps))
+        neighbour[victims[chosen]], present[victims[chosen]] = aggressors[chosen], 1.0
+        setattr(taps, side, neighbour)
         setattr(taps, f"has_{side}", present)
-        refer(taps, f"inbox_{side}", leaks, "inbox_leaked", index=side)
-    return [leaks]
+        refer(taps, f"raw_{side}", holder, "raw", index=side)
 
 
 def crossbars_of(
@@ -152,7 +146,7 @@ def crossbars_of(
     acting = {
         "on_pre": f"v_state += {weight}*da_pre",
         "on_post": f"v_costate += {weight}*da_post",
-        "on_event": {"pre": "arrive", "post": "arrive"},
+        "on_event": {"pre": "arrive", "post": "arrive" if plan.learning is None else "arrive_back"},
     }
     xbar = Synapses(
         taps,

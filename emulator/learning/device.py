@@ -27,6 +27,8 @@ from hwmodels import HardwareModel, PolynomialSpread, PulsedUpdate, Weights
 #: writes over the range of a device without levels, pulses or programming error
 _WRITES = 64
 _MOST_PULSES = 16
+#: pulses that no device will see
+_ENDLESS = 1e18
 
 
 def device_weights(hardware: HardwareModel) -> Weights:
@@ -125,7 +127,7 @@ class Device(ParameterPort):
             "asymmetry": law.asymmetry,
             "nonlinearity": law.nonlinearity,
             "write_noise": law.write_noise,
-            "endurance": np.inf if law.endurance is None else law.endurance,
+            "endurance": _ENDLESS if law.endurance is None else law.endurance,
         }
 
     @property

@@ -9,6 +9,9 @@ from emulator.graph import ScatteringGraph
 from emulator.measure.result import Floats
 from emulator.network import Dense, Gradient
 
+#: waves that did not settle may have grown beyond all numbers
+_UNSETTLED = np.errstate(over="ignore", invalid="ignore")
+
 
 def layer_values(
     graph: ScatteringGraph, layout: Layout, recording: Recording
@@ -23,6 +26,7 @@ def layer_values(
     return by_layer(graph, recording.u[:, :count], s, recording.lam, recording.u[:, count:])
 
 
+@_UNSETTLED
 def by_layer(
     graph: ScatteringGraph, x: Floats, s: Floats, lam: Floats, mu: Floats
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
@@ -65,6 +69,7 @@ def _returned(graph: ScatteringGraph, layer: str, mu: Floats, costates: dict[str
     return total
 
 
+@_UNSETTLED
 def gradients(graph: ScatteringGraph, layout: Layout, recording: Recording) -> dict[str, Gradient]:
     """Weight and bias gradients, averaged over the batch, from what each crossbar received on its two sides."""
     count, samples = layout.neurons, len(recording.lam)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from emulator.report.style import COSTATE, MARK, QUIET, STATE, legend_below, letters, new_figure, time_unit
+from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure, time_unit
 from emulator.training import TrainResult
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def training_figure(result: TrainResult, title: str) -> Figure:
         for name, colour, style in (("available", MARK, "-"), ("absorbed", STATE, "-"), ("reflected", COSTATE, "--")):
             values = columns[name][trained]
             if (values > 1e-12 * columns["available"][trained].max()).any():
-                axes.semilogy(x, np.where(values > 0, values, np.nan), color=colour, linestyle=style, label=_POWERS[name])
+                axes.semilogy(
+                    x, np.where(values > 0, values, np.nan), color=colour, linestyle=style, label=_POWERS[name]
+                )
         axes.set_ylabel("power at parameter ports\n(loss per hold)")
         axes.legend(loc="upper right")
         axes.set_xlabel("samples presented")
@@ -90,7 +92,8 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
         spread = np.array([100 * o.spread for o in variants])
         repeats = len(variants[0].accuracies)
         label = f"on the substrate (mean, standard deviation, {repeats} seeds)" if repeats > 1 else "on the substrate"
-        axes.errorbar(x[good], mean[good], spread[good], color=STATE, fmt="o-" if placed else "o", capsize=4, label=label)
+        marks = "o-" if placed else "o"
+        axes.errorbar(x[good], mean[good], spread[good], fmt=marks, color=STATE, markersize=5, capsize=4, label=label)
         for k, outcome in enumerate(variants):
             values = 100 * np.array(outcome.accuracies)
             axes.plot(np.full(len(values), x[k]), values, ".", color=STATE, alpha=0.4, markersize=4)
@@ -102,10 +105,22 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
             axes.set_xticks(x, [o.name for o in variants], rotation=25, ha="right")
             axes.set_xlim(-0.5, len(x) - 0.5)
         axes.set_xlabel(x_label)
-        axes.set_ylabel("test accuracy (%)")
+        _accuracy_axis(axes, [100 * value for o in outcomes for value in o.accuracies])
         axes.grid(axis="y", color=QUIET, alpha=0.25)
-        legend_below(figure, axes)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
     return figure
+
+
+def _accuracy_axis(axes: Axes, values: Sequence[float]) -> None:
+    """Accuracy in percent, stretched towards 100 as the logarithm of the error is."""
+    ways = (lambda a: -np.log10(np.maximum(101.0 - a, 1e-3)), lambda b: 101.0 - 10.0**-b)
+    axes.set_yscale("function", functions=ways)
+    good = [v for v in values if not np.isnan(v)] or [0.0]
+    low, high = max(0.0, min(good) - 2), min(100.0, max(good) + 0.5)
+    axes.set_ylim(low, high)
+    axes.set_yticks([t for t in (0, 20, 40, 60, 70, 80, 85, 90, 92, 94, 95, 96, 97, 98, 99, 100) if low <= t <= high])
+    axes.minorticks_off()
+    axes.set_ylabel("test accuracy (%)")
 
 
 def _band(axes: Axes, outcome: Outcome, colour: str) -> None:

@@ -9,9 +9,8 @@ import numpy as np
 
 from emulator.errors import NetworkError, ScenarioError
 from emulator.learning import Resistive
-from emulator.measure import reference
+from emulator.measure.reference import reference
 from emulator.scenario.load import Scenario, changed
-from emulator.scenario.training import TrainingConfig
 from emulator.training import TrainResult
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
@@ -116,7 +115,9 @@ def _baseline(name: str, scenario: Scenario) -> float:
         raise ScenarioError(f"scenario '{scenario.name}' has no section training; allowed: one")
     port = training.port.build(config.hardware.build(scenario.folder))
     if not isinstance(port, Resistive):
-        raise ScenarioError(f"training.compare.baselines need a rate: training.port is {port.name!r}; allowed: resistive")
+        raise ScenarioError(
+            f"training.compare.baselines need a rate: training.port is {port.name!r}; allowed: resistive"
+        )
     network = config.network.build(scenario.folder).network
     samples = training.data.load(network, scenario.folder)
     tested = config.data.load(network, scenario.folder)
@@ -128,4 +129,3 @@ def _baseline(name: str, scenario: Scenario) -> float:
         return float("nan")
     outputs = reference(trained, tested.inputs).states[trained.output]
     return float((outputs.argmax(axis=1) == tested.labels).mean())
-

@@ -15,6 +15,7 @@ from emulator.scenario.datasets import AnyData
 from emulator.scenario.files import find_file
 from emulator.scenario.networks import AnyNetwork
 from emulator.scenario.section import Section, sentence
+from emulator.scenario.studies import PrecisionConfig, TechnologiesConfig
 from emulator.scenario.training import TrainingConfig
 from hwmodels import HardwareError, HardwareModel
 from hwmodels import load as load_hardware
@@ -77,6 +78,14 @@ class HardwareConfig(Section):
         ScenarioError
             For an unknown preset, file or field, a value out of range, or a required field that is not known.
         """
+        model = self.read(folder)
+        if model.missing():
+            lacking = ", ".join(model.missing())
+            raise ScenarioError(f"hardware.model {self.model!r} lacks what must be supplied in hardware.set: {lacking}")
+        return model
+
+    def read(self, folder: Path) -> HardwareModel:
+        """The same, even where a required field is not known."""
         name: str | Path = self.model
         if self.model.endswith(".toml"):
             name = find_file(self.model, folder, "hardware.model")
@@ -85,13 +94,9 @@ class HardwareConfig(Section):
         except HardwareError as error:
             raise ScenarioError(f"hardware.model: {error}") from error
         try:
-            model = model.replace(_fields(model, self.set))
+            return model.replace(_fields(model, self.set))
         except HardwareError as error:
             raise ScenarioError(str(error.under("hardware.set"))) from error
-        if model.missing():
-            lacking = ", ".join(model.missing())
-            raise ScenarioError(f"hardware.model {self.model!r} lacks what must be supplied in hardware.set: {lacking}")
-        return model
 
 
 class SubstrateConfig(Section):
@@ -161,6 +166,19 @@ class Config(Section):
     substrate: SubstrateConfig = SubstrateConfig()
     run: RunConfig = RunConfig()
     training: TrainingConfig | None = None
+    technologies: TechnologiesConfig | None = None
+    precision: PrecisionConfig | None = None
+
+    @model_validator(mode="after")
+    def _one_study(self) -> Config:
+        if self.technologies is not None and self.precision is not None:
+            raise ScenarioError("technologies and precision are both given; allowed: one of them")
+        for name in ("technologies", "precision"):
+            if getattr(self, name) is not None and not self.data.targets:
+                raise ScenarioError(f"data.targets is false; allowed with section {name}: true")
+        if self.technologies is not None and "hardware" in self.model_fields_set:
+            raise ScenarioError("hardware is given beside technologies; allowed: technologies.models and technologies.set")
+        return self
 
 
 #: sections that may be written as a text, and the key that it stands for: ``law = "matched"``

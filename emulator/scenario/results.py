@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def write_results(path: Path, report: RunReport, ready: Prepared) -> None:
     """Write ``results.json``; numbers that are not finite become null."""
-    text = json.dumps(_plain(results_of(report, ready)), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(results_of(report, ready)), indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(path, lambda file: file.write(text.encode()))
 
 
@@ -74,14 +74,14 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Plain values for JSON; what is not finite becomes null."""
     if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if hasattr(value, "model_dump"):
-        return _plain(value.model_dump(mode="json"))
+        return plain(value.model_dump(mode="json"))
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

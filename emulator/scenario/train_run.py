@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import BackwaveError, ScenarioError
-from emulator.report.training import comparison_figure, training_figure
 from emulator.report.style import save
+from emulator.report.training import comparison_figure, training_figure
 from emulator.scenario.comparison import Outcome, compare
 from emulator.scenario.load import Scenario, bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged

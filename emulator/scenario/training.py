@@ -122,8 +122,8 @@ class ComparisonConfig(Section):
     repeats : int
         Trainings of each, with network and run seeds 0, 1, ... added to those of the scenario.
     baselines : list
-        What to compute in NumPy beside them: exact online gradient descent, and pipelined backpropagation whose layers
-        use the weights they have when a sample passes.
+        What to compute in NumPy beside them: exact online gradient descent, and pipelined backpropagation whose
+        layers use the weights they have when a sample passes.
     x_label : str
         What the horizontal axis shows.
     """
@@ -183,5 +183,7 @@ class TrainingConfig(Section):
         if not self.decay:
             return RateSchedule(self.warm_up)
         if self.warm_up >= samples:
-            raise ScenarioError(f"training.warm_up is {self.warm_up}; allowed: below the {samples} samples of the training")
+            raise ScenarioError(
+                f"training.warm_up is {self.warm_up}; allowed: below the {samples} samples of the training"
+            )
         return RateSchedule(self.warm_up, samples, float(self.floor))

@@ -1,4 +1,4 @@
-"""What training on a substrate is compared with, in NumPy: exact descent, and a pipeline whose weights have gone stale."""
+"""What training on a substrate is compared with, in NumPy: exact descent, and a pipeline with stale weights."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def baseline(name: str, network: Network, stream: Stream, rate: float, rates: Ra
     """Train a chain of dense layers and activations in NumPy, one sample after another.
 
     ``descent`` is exact online gradient descent. ``pipelined`` presents a sample in every tick while each layer needs a
-    tick forward and a tick back: layer k of K sees sample t at tick ``t + k`` and its costate at tick ``t + 2 K - k - 1``,
-    uses the weights of that tick both times, and changes them at once (no copies of old weights are kept).
+    tick forward and a tick back: layer k of K sees sample t at tick ``t + k`` and its costate at tick ``t + 2 K - k -
+    1``, uses the weights of that tick both times, and changes them at once (no copies of old weights are kept).
 
     Parameters
     ----------

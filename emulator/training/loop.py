@@ -151,7 +151,7 @@ class Loop:
         """Test loss and accuracy; keeps the best parameters if there is a reason to."""
         if self.tested is None:
             return {}
-        begun = time.perf_counter()
+        begun, compiled = time.perf_counter(), self.substrate.compile_seconds
         size = len(self.substrate.layout.outputs)
         answers = self.substrate.answers(here.state, self.tested[:, :-size], here.stretches)
         wanted = self.tested[:, -size:]
@@ -159,7 +159,8 @@ class Loop:
             "test_loss": float(self._losses(answers, wanted).mean()),
             "test_accuracy": self._accuracy(answers, wanted),
         }
-        self.evaluation_seconds += time.perf_counter() - begun
+        compiled = self.substrate.compile_seconds - compiled
+        self.evaluation_seconds += time.perf_counter() - begun - compiled
         if self.patience is not None:
             known = here.history.evaluations()[1]
             here.stale = 0 if not len(known) or row["test_loss"] < known.min() else here.stale + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.measure import reference
+from emulator.measure.reference import reference
 from emulator.network import Dense, Network, softmax
 from emulator.training.streams import Floats
 

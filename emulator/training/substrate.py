@@ -66,6 +66,8 @@ class Substrate:
     threshold : float
         Send-on-change threshold.
     target : {"numpy", "cython", "standalone"}
+    holds_to_read : int
+        Holds for which an input is presented before its answer is read; `chunk` is at least as long.
     """
 
     graph: ScatteringGraph
@@ -75,6 +77,7 @@ class Substrate:
     seed: int
     threshold: float
     target: str
+    holds_to_read: int = 1
     layout: Layout = field(init=False)
     compile_seconds: float = field(default=0.0, init=False)
 
@@ -118,14 +121,20 @@ class Substrate:
         return self._run(state, feed, rates, number, loaded=True)
 
     def answers(self, state: State, inputs: Floats, number: int) -> Floats:
-        """Outputs (n, n_out) of the substrate with these parameters, which do not move, for inputs (n, n_in)."""
+        """Outputs (n, n_out) of the substrate with these parameters, which do not move, for inputs (n, n_in).
+
+        Where learning does not wait for the waves, an input is presented for several holds, so that what is read is
+        the answer to it, not to the one before.
+        """
         frozen = {**self._idle(), "w": state["w"], "bias": state["bias"]}
-        blank = np.zeros((self.chunk, len(self.layout.outputs)))
+        times = self.holds_to_read
+        step = max(1, self.chunk // times)
         found = []
-        for start in range(0, len(inputs), self.chunk):
-            part = inputs[start : start + self.chunk]
+        for start in range(0, len(inputs), step):
+            part = np.repeat(inputs[start : start + step], times, axis=0)
+            feed = np.hstack([part, np.zeros((len(part), len(self.layout.outputs)))])
             still = np.zeros((len(part), RATE_COLUMNS))
-            found.append(self._run(frozen, np.hstack([part, blank[: len(part)]]), still, number, loaded=False).outputs)
+            found.append(self._run(frozen, feed, still, number, loaded=False).outputs[times - 1 :: times])
         return np.concatenate(found)
 
     def network(self, state: State) -> Network:

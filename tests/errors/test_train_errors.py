@@ -132,9 +132,7 @@ def test_damaged_checkpoints_are_refused_and_left_alone(tmp_path):
         arrays = dict(file)
     header = arrays.pop("header").tobytes()
     np.savez(path, header=np.frombuffer(header.replace(b'"stale"', b'"stole"'), np.uint8), **arrays)
-    refuses(
-        f"checkpoint '{path}' has header keys", lambda: learn(checkpoint_path=path, resume=True), FileFormatError
-    )
+    refuses(f"checkpoint '{path}' has header keys", lambda: learn(checkpoint_path=path, resume=True), FileFormatError)
     del arrays["state.w"]
     np.savez(path, header=np.frombuffer(header, np.uint8), **arrays)
     refuses(f"checkpoint '{path}' holds ", lambda: learn(checkpoint_path=path, resume=True), FileFormatError)
@@ -151,7 +149,10 @@ def test_damaged_checkpoints_are_refused_and_left_alone(tmp_path):
         ("port gauss-newton: time_constant is 0.5; allowed", lambda: GaussNewton(1.0, 0.5)),
         ("port gauss-newton: memory is 0; allowed: a finite number and at least 1", lambda: GaussNewton(1.0, 2, 0)),
         ("port device: w_max is nan; allowed: a finite number", lambda: Device(0.1, Weights(g_max=1e-5), float("nan"))),
-        ("port device: burst is 17; allowed: whole numbers from 1 to 16", lambda: Device(0.1, Weights(g_max=1e-5), 1, 17)),
+        (
+            "port device: burst is 17; allowed: whole numbers from 1 to 16",
+            lambda: Device(0.1, Weights(g_max=1e-5), 1, 17),
+        ),
         ("port device: the hardware's weights are exact numbers; allowed", lambda: Device(0.1, Weights())),
         ("rate schedule: warm_up is -1; allowed: whole numbers from 0", lambda: RateSchedule(-1)),
         ("rate schedule: decay is 4; allowed: a whole number above warm_up (4)", lambda: RateSchedule(4, 4)),

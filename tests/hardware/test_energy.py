@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ SIZES = (5, 7, 3)
 
 def run(model: HardwareModel, wiring: str, **how: object):
     rng = np.random.default_rng(1)
-    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in zip(SIZES, SIZES[1:], strict=False)]
+    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in itertools.pairwise(SIZES)]
     network = Network.mlp(weights, loss="mse")
     graph = compile_network(network, hardware=model, wiring=wiring, seed=2, **how)
     return settle(

@@ -22,7 +22,7 @@ def run(**changes: object):
 @pytest.mark.parametrize("kind", ["stuck_port", "open_line", "dead_node"])
 def test_unknown_places_are_refused(kind):
     refuses(
-        f"faults.{kind}: no layer 'h1' (did you mean 'x1'?)",
+        f"faults.{kind}: no layer 'h1'; allowed: x0, s1, x1, s2, x2",
         lambda: run(**{f"faults__{kind}": {"places": ("h1",)}}),
         EngineError,
     )

@@ -75,7 +75,7 @@ ADDED = {
     "receiver noise": {"noise.receiver": 0.1},
     "offset": {"noise.offset_mismatch_forward": 0.1},
 }
-BESIDE = ["receiver noise", "offset", "node noise", "flicker", "gain forward", "gain backward", "dropped", "crosstalk"]
+BESIDE = ["receiver noise", "offset", "node noise", "gain forward", "dropped", "crosstalk"]
 
 
 @pytest.mark.parametrize("one", ADDED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -86,7 +88,7 @@ def test_the_estimate_holds_for_a_law_that_scatters():
 
 def mlp(rng: np.random.Generator) -> Network:
     sizes = [8, 12, 10, 4]
-    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in itertools.pairwise(sizes)]
     return Network.mlp(weights, activations="tanh", loss="mse")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ NOISES = {
 def network() -> Network:
     rng = np.random.default_rng(3)
     sizes = [6, 9, 8, 4]
-    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in itertools.pairwise(sizes)]
     return Network.mlp(weights, activations="tanh", loss="mse")
 
 

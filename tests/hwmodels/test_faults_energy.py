@@ -36,6 +36,8 @@ def test_places_are_accepted(place):
             "dropped_event.direction: 'up' is not known, allowed: 'forward'",
         ),
         ({"dead_node": {"places": "x1"}}, "dead_node.places: 'x1' is not allowed"),
+        ({"dropped_event": {"places": ["x1"]}}, "dropped_event.rate: is 0 although places are named, allowed: a prob"),
+        ({"duplicated_event": {"places": ["x1"]}}, "duplicated_event.rate: is 0 although places are named"),
     ],
 )
 def test_wrong_faults_are_refused(fields, words):

@@ -56,3 +56,14 @@ def test_all_targets_give_the_same_numbers():
     expected = [gauss(stream, np.arange(50), last), uniform(stream, np.arange(50), 12345)]
     for values in found.values():
         np.testing.assert_allclose(values, expected, atol=1e-13)
+
+
+def test_gauss_is_the_inverse_of_the_normal_distribution_function_far_into_the_tails():
+    elements = np.arange(400_000)
+    samples = gauss(key(5, "a"), elements, 0)
+    quantiles = stats.norm.ppf((np.arange(len(samples)) + 0.5) / len(samples))
+    spread = 1 / np.sqrt(len(samples)) / stats.norm.pdf(quantiles)
+    inner = np.abs(quantiles) < 4
+    assert (np.abs(np.sort(samples) - quantiles)[inner] < 3 * spread[inner]).all()
+    assert 4.0 < np.abs(samples).max() < 6.5
+    assert np.isfinite(samples).all()

@@ -273,3 +273,22 @@ def test_the_trained_network_can_be_saved_run_and_trained_further(tmp_path):
     loaded = Network.load(tmp_path / "trained.npz")
     assert settle(compile_network(loaded), inputs[:2], labels[:2], target="numpy").settled.all()
     assert not same(train(loaded, inputs, labels, epochs=1, target="numpy").network, loaded)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_samples():
+    import tracemalloc
+
+    network, inputs, labels = problem()
+
+    def peak(samples: int) -> int:
+        pairs = ((inputs[k % 30], labels[k % 30]) for k in range(samples))
+        tracemalloc.start()
+        train(network, pairs, port=Inductive(0.05, 40.0), chunk=30, target="numpy")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(30)  # what is loaded once
+    few, many = peak(60), peak(300)
+    assert many < 1.1 * few

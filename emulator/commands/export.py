@@ -1,0 +1,113 @@
+"""``backwave export`` and ``backwave verify``: a substrate as a circuit for other tools, and proof that it agrees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from emulator.export import Check
+
+
+def export(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's name or TOML file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; it must be new or empty.")],
+    kind: Annotated[
+        str, typer.Option("--format", help="spice, graphml, json, sax, verilog-a or touchstone.")
+    ] = "spice",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
+    ] = None,
+    sample: Annotated[int, typer.Option(help="spice: which sample the testbenches present.")] = 0,
+    circuit: Annotated[str, typer.Option(help="spice: directional or bilateral.")] = "directional",
+    synapse: Annotated[str, typer.Option(help="spice: gyrator or transformer.")] = "gyrator",
+    volts: Annotated[float, typer.Option(help="spice: volts of a state of 1.")] = 1.0,
+    full_scale: Annotated[
+        float | None, typer.Option(help="spice: volts of the largest state, in place of --volts.")
+    ] = None,
+    ohms: Annotated[float, typer.Option(help="Ohms of a state over costate of 1; touchstone: of the ports.")] = 50.0,
+    mismatch: Annotated[bool, typer.Option("--mismatch", help="spice: weights with the hardware's spread.")] = False,
+    seed: Annotated[int, typer.Option(help="spice: seed of the spread.")] = 1,
+    layer: Annotated[str | None, typer.Option(help="touchstone: the dense layer.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+) -> None:
+    """Write the substrate of a scenario as a circuit, with testbenches and the values they must show.
+
+    \b
+    Examples:
+      backwave export digits --out circuit
+      backwave export digits --circuit bilateral --full-scale 0.5 --out circuit
+      backwave export digits --format touchstone --layer dense1_s --out tile
+    """  # noqa: D301
+    from emulator.commands.console import console, progress
+    from emulator.export import Options, spice
+    from emulator.export.formats import export_file
+    from emulator.scenario import load_scenario
+    from emulator.scenario.build import prepare
+
+    warnings: tuple[str, ...] = ()
+    with progress() as tell:
+        tell("preparing network and substrate", None)
+        ready = prepare(load_scenario(scenario, overrides or []))
+        tell("writing", None)
+        if kind == "spice":
+            options = Options(circuit, synapse, volts, ohms, mismatch, seed)  # type: ignore[arg-type]
+            batch = ready.batch
+            written = spice(
+                ready.graph, out, batch.inputs, batch.targets, options=options, sample=sample,
+                full_scale=full_scale, force=force,
+            )  # fmt: skip
+            files, warnings = written.files, written.warnings
+        else:
+            files = export_file(ready.graph, out, kind, layer=layer, ohms=ohms, force=force)
+    screen = console()
+    for text in warnings:
+        screen.print(f"warning: {text}")
+    screen.print(f"written to {out}: {', '.join(files)}", soft_wrap=True)
+
+
+def verify(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that 'backwave export' wrote.")],
+    limit: Annotated[float, typer.Option(help="Most seconds that each run of ngspice may take.")] = 300.0,
+) -> None:
+    """Run an exported circuit in ngspice and compare it with what it must show.
+
+    The exit status is 0 if everything agrees, 1 if not, 2 for errors.
+
+    \b
+    Examples:
+      backwave verify circuit
+      backwave verify circuit --limit 900
+    """  # noqa: D301
+    from emulator.commands.console import console, progress, table
+    from emulator.commands.console import verdict as line
+    from emulator.export import verify as check_export
+
+    with progress() as tell:
+        tell("running ngspice", None)
+        outcome = check_export(directory, limit=limit)
+    screen = console()
+    heads = ("comparison", "values", "worst node", "at", "ngspice", "expected", "deviation", "allowed", "")
+    screen.print(table(heads, [_row(check) for check in outcome.checks]))
+    screen.print(line(outcome.agrees, "the circuit agrees" if outcome.agrees else "the circuit does not agree"))
+    if not outcome.agrees:
+        raise typer.Exit(1)
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    from emulator.units import si
+
+    return (
+        check.name,
+        str(check.compared),
+        check.worst,
+        "" if check.seconds is None else si(check.seconds, "s"),
+        si(check.found, "V"),
+        si(check.expected, "V"),
+        f"{check.deviation:.2g}",
+        f"{check.allowed:.0e}",
+        "agrees" if check.agrees else "differs",
+    )

@@ -1,0 +1,167 @@
+"""The library of cells: everything in an exported circuit that depends on the simulator's dialect (ngspice).
+
+All cells work in volts. ``V`` below is volts per unit of state, ``R`` ohms per unit of state over costate. A state `x`
+is the voltage ``V x``; in the directional circuit a costate `lam` is the voltage ``V lam`` as well, in the bilateral
+circuit it is the current ``V lam / R`` out of the neuron, and the probe nodes of costates repeat it as ``V lam`` volts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from emulator.export.options import Options
+from emulator.graph import ScatteringGraph
+
+#: the normal distribution function for u >= 0 is 1 - exp(-u^2/2) P(u)/Q(u), to 1e-15
+#: (J. F. Hart et al., Computer Approximations, 1968, no. 5666)
+_HART_P = (
+    220.206867912376, 221.213596169931, 112.079291497871, 33.912866078383,
+    6.37396220353165, 0.700383064443688, 3.52624965998911e-2,
+)  # fmt: skip
+_HART_Q = (
+    440.413735824752, 793.826512519948, 637.333633378831, 296.564248779674, 86.7807322029461,
+    16.064177579207, 1.75566716318264, 8.83883476483184e-2,
+)  # fmt: skip
+
+
+def _horner(coefficients: Iterable[float], variable: str) -> str:
+    *rest, text = [repr(c) for c in coefficients]
+    for c in reversed(rest):
+        text = f"({c}+{variable}*{text})"
+    return text
+
+
+#: beyond 40 the tail is 0 in double precision; a simulator's first guesses may be far beyond
+_FAR = "min(abs(u),40)"
+_TAIL = f"exp(-0.5*{_FAR}*{_FAR})*{_horner(_HART_P, _FAR)}/{_horner(_HART_Q, _FAR)}"
+_NORMAL = f"((u>0 ? 1 : 0)+(u>0 ? -1 : 1)*{_TAIL})"
+#: the slope at a kink is that below it, also where rounding leaves a trace of a pre-activation that is 0
+_KINK = "1e-9"
+_LOGISTIC = "(0.5+0.5*tanh(0.5*u))"
+
+#: activation functions and their slopes as expressions of the pre-activation ``u``; ``a`` is the slope of a leaky one
+FUNCTIONS: dict[str, tuple[str, str]] = {
+    "identity": ("u", "1"),
+    "tanh": ("tanh(u)", "(1-tanh(u))*(1+tanh(u))"),
+    "relu": ("(u>0 ? u : 0)", f"(u>{_KINK} ? 1 : 0)"),
+    "leaky_relu": ("(u>0 ? u : a*u)", f"(u>{_KINK} ? 1 : a)"),
+    "sigmoid": (_LOGISTIC, "0.25*(1-tanh(0.5*u))*(1+tanh(0.5*u))"),
+    "softplus": ("((u>0 ? u : 0)+ln(1+exp(-abs(u))))", _LOGISTIC),
+    "gelu": (f"u*{_NORMAL}", f"({_NORMAL}+u*0.3989422804014327*exp(-0.5*{_FAR}*{_FAR}))"),
+    "silu": (f"u*{_LOGISTIC}", f"{_LOGISTIC}*(1+u*(0.5-0.5*tanh(0.5*u)))"),
+}
+
+
+def library(graph: ScatteringGraph, options: Options) -> Iterator[str]:
+    """Lines of the library: the cells that this graph needs, each as one subcircuit."""
+    for name, function, slope in activations(graph):
+        yield from _activation(name, function, slope, options)
+    yield from _synapse(graph, options)
+    yield from _line(options)
+    if options.bilateral:
+        yield from _cell("source pad x lam", "Vl pad x 0", f"Hl lam 0 Vl {options.ohms!r}")
+    elif not options.in_series:
+        yield from _cell("sum node", f"R node 0 {options.ohms!r}")
+    yield from _load(graph.loss, options)
+
+
+def activations(graph: ScatteringGraph) -> list[tuple[str, str, float]]:
+    """Cell name, function and leaky slope of every activation in a graph, each once."""
+    found: dict[tuple[str, float], str] = {}
+    for site in graph.sites:
+        if site.role != "source":
+            key = (site.function, site.slope if site.function == "leaky_relu" else 0.0)
+            leaky = sum(function == "leaky_relu" for function, _ in found)
+            found.setdefault(key, f"leaky_relu{leaky}" if site.function == "leaky_relu" else site.function)
+    return [(name, function, slope) for (function, slope), name in found.items()]
+
+
+def expression(text: str, argument: str, slope: float) -> str:
+    """A formula of `FUNCTIONS` with `argument` for ``u`` and `slope` for ``a``."""
+    words = {"u": argument, "a": f"({slope!r})"}
+    return re.sub(r"\b[ua]\b", lambda found: words[found.group()], text)
+
+
+def _cell(ports: str, *cards: str) -> Iterator[str]:
+    yield f".subckt {ports}"
+    yield from cards
+    yield ".ends"
+    yield ""
+
+
+def _activation(name: str, function: str, slope: float, options: Options) -> Iterator[str]:
+    """``x = phi(s)`` and ``mu = phi'(s) lam``; in the bilateral circuit with the port that joins it to its tile."""
+    volts, ohms = options.volts, options.ohms
+    argument = "V(s)" if volts == 1.0 else f"(V(s)/{volts!r})"
+    value, derivative = (expression(text, argument, slope) for text in FUNCTIONS[function])
+    state = f"V={value}" if volts == 1.0 else f"V={volts!r}*{value}"
+    costate = f"Bm mu 0 V={derivative}*V(lam)"
+    if not options.bilateral:
+        yield from _cell(f"{name} s x lam mu", f"Bx x 0 {state}", costate)
+        return
+    ahead = (f"Bx drive 0 {state}", "Vl drive x 0", f"Hl lam 0 Vl {ohms!r}", costate)
+    if not options.in_series:
+        yield from _cell(f"{name} column s x lam mu", *ahead, "Vs column mu 0", f"Hs s 0 Vs {ohms!r}")
+    else:
+        yield from _cell(f"{name} s x lam mu", *ahead, f"Gm s 0 mu 0 {1 / ohms!r}")
+
+
+def _synapse(graph: ScatteringGraph, options: Options) -> Iterator[str]:
+    """One weight, both ways; in synapse wiring together with its two lines."""
+    per_ohm = f"{{w/{options.ohms!r}}}"
+    match options.circuit, options.synapse:
+        case "directional", "gyrator":
+            yield from _cell("synapse x s mu lam w=1", f"Gf 0 s x 0 {per_ohm}", f"Gb 0 lam mu 0 {per_ohm}")
+            if graph.wiring == "synapse":
+                yield from _lined("synapse_line x s mu lam w=1 tdf=1 tdb=1", "s", "lam", options)
+        case "directional", _:
+            yield from _cell("synapse x s0 s mu lam0 lam w=1", "Ef s s0 x 0 {w}", "Eb lam lam0 mu 0 {w}")
+            if graph.wiring == "synapse":
+                yield from _lined("synapse_line x s0 s mu lam0 lam w=1 tdf=1 tdb=1", "s0 s", "lam0 lam", options)
+        case _, "gyrator":
+            yield from _cell("synapse x column w=1", f"Gf 0 column x 0 {per_ohm}", f"Gb x 0 column 0 {per_ohm}")
+        case _:
+            yield from _cell("synapse x s0 s w=1", "Vm s0 m 0", "Ef s m x 0 {w}", "Fb x 0 Vm {w}")
+
+
+def _lined(ports: str, forward: str, backward: str, options: Options) -> Iterator[str]:
+    lines = "Xf x xf line td={tdf}", "Xb mu muf line td={tdb}"
+    yield from _cell(ports, *lines, f"Xw xf {forward} muf {backward} synapse w={{w}}")
+
+
+def _line(options: Options) -> Iterator[str]:
+    """A lossless line; ``rel=10`` keeps ngspice from adding a breakpoint for every bend of a waveform."""
+    if not options.bilateral:
+        ohms = options.ohms
+        yield from _cell("line near far td=1", f"T near 0 far 0 Z0={ohms!r} TD={{td}} rel=10", f"R far 0 {ohms!r}")
+        return
+    cards = []
+    if options.lines.termination in ("rl", "both"):
+        cards += ["Rs near end {rt}", "Ls near end {lt}"]
+        start = "end"
+    else:
+        start = "near"
+    cards.append(f"T {start} 0 far 0 Z0={{z0}} TD={{td}} rel=10")
+    if options.lines.termination in ("rc", "both"):
+        cards += ["Rt far t {rt}", "Ct t 0 {ct}"]
+    yield from _cell("line near far td=1 z0=1 rt=1 ct=1 lt=1", *cards)
+
+
+def _load(loss: str, options: Options) -> Iterator[str]:
+    """``dLoss/dx`` into the costate of the output (or, as a current, out of it)."""
+    volts, ohms = options.volts, options.ohms
+    series = options.in_series and not options.bilateral
+    ports = "x y" if options.bilateral else "x y lam0 lam" if series else "x y lam"
+    ends = "x 0" if options.bilateral else "lam lam0" if series else "0 lam"
+    if loss == "mse":
+        yield from _cell(f"load {ports}", f"El {ends} x y 1" if series else f"Gl {ends} x y {1 / ohms!r}")
+        return
+    scaled = "" if volts == 1.0 else f"/{volts!r}"
+    share = f"{volts!r}*exp((V(x)-V(lse)){scaled})-V(y)"
+    driven = f"V={share}" if series else f"I=({share})/{ohms!r}"
+    yield from _cell("larger a b c", "Bm c 0 V=(V(a)>V(b) ? V(a) : V(b))")
+    yield from _cell("exponential x top total", f"Be 0 total I=exp((V(x)-V(top)){scaled})")
+    cards = "Rz total 0 1", f"Bl lse 0 V=V(top)+{volts!r}*ln(V(total)>0.5 ? V(total) : 0.5)"
+    yield from _cell("logsum total top lse", *cards)
+    yield from _cell(f"load x lse {ports[2:]}", f"Bl {ends} {driven}")

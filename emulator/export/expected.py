@@ -1,0 +1,115 @@
+"""What an exported circuit must show: the exact reference at rest, and brian2's waves on the way there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from emulator.errors import ExportError
+from emulator.graph import ScatteringGraph
+from emulator.laws import Matched
+from emulator.measure.reference import Reference, reference
+from emulator.measure.rest import neuron_values, slopes
+from emulator.measure.synapses import Floats
+from emulator.network import check_batch
+from emulator.network.batch import Inputs
+from emulator.settle import settle
+from hwmodels import load
+
+#: signals of a neuron, and what they are
+SIGNALS = {"x": "state", "s": "pre-activation", "lam": "costate", "mu": "costate of the pre-activation"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample, after which another is presented; N inputs in the order of ``network.inputs``.
+
+    Parameters
+    ----------
+    inputs, targets : (n,)
+        Side by side for all inputs of the network.
+    """
+
+    inputs: Floats
+    targets: Floats
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Values in units of the network, N neurons.
+
+    Parameters
+    ----------
+    sample, before : Sample
+        What the testbenches present, and what the transient starts from.
+    exact : Reference
+        Of `sample`.
+    rest : dict of signal to (N,)
+        By the exact reference; the pre-activation and its costate are 0 at sources.
+    hold : int
+        Steps for which the sample is presented.
+    waves : dict of signal to (hold, N), or None
+        ``x`` and ``lam`` at every step in brian2 under the matched law, the step in which the sample appears first.
+    """
+
+    sample: Sample
+    before: Sample
+    exact: Reference
+    rest: dict[str, Floats]
+    hold: int
+    waves: dict[str, Floats] | None
+
+
+def expect(
+    graph: ScatteringGraph, inputs: Inputs, targets: ArrayLike | None, sample: int, hold: int | None
+) -> Expected:
+    """Work out what one sample of a batch settles to and, without a given hold, how it gets there.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    inputs, targets
+        A batch, as for `emulator.settle`; targets are needed.
+    sample : int
+        Which one of it.
+    hold : int or None
+        Steps to present it for; None runs brian2 for as long as the last wave needs.
+
+    Raises
+    ------
+    ExportError
+        If there are no targets or no such sample.
+    NetworkError
+        If the batch does not suit the network.
+    """
+    data, wanted = check_batch(graph.network, inputs, targets)
+    if wanted is None:
+        raise ExportError("targets are missing; allowed: a batch with targets, which the load of the circuit needs")
+    if isinstance(sample, bool) or not isinstance(sample, int) or not 0 <= sample < len(wanted):
+        raise ExportError(f"sample is {sample!r}; allowed: 0 to {len(wanted) - 1}")
+    one, desired = {name: rows[sample] for name, rows in data.items()}, wanted[sample]
+    nothing = {name: np.zeros_like(row) for name, row in one.items()}
+    level = 1 / len(desired) if graph.loss == "softmax_cross_entropy" else 0.0
+    undecided = np.full_like(desired, level)
+    exact = reference(graph.network, one, desired[np.newaxis])
+    x, s, lam = (values[0] for values in neuron_values(graph, exact))
+    rest = {"x": x, "s": s, "lam": lam, "mu": slopes(graph, s)[0] * lam}
+    waves = None
+    if hold is None:
+        plain = replace(graph, hardware=load("ideal"), law=Matched())
+        pair = {name: np.stack([nothing[name], one[name]]) for name in one}
+        run = settle(plain, pair, np.stack([undecided, desired]), target="numpy", traces=True, diagnose=False)
+        if run.traces is None or not run.settled.all():
+            raise ExportError(f"the matched run {run.status}: {run.reason}; allowed: a graph that settles")
+        hold = run.hold
+        waves = {"x": run.traces.x[hold:], "lam": run.traces.lam[hold:]}
+    return Expected(
+        Sample(np.concatenate(list(one.values())), desired),
+        Sample(np.concatenate(list(nothing.values())), undecided),
+        exact,
+        rest,
+        hold,
+        waves,
+    )

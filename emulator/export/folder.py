@@ -1,0 +1,78 @@
+"""The folder of an export: complete, or as it was before."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emulator.errors import ExportError
+
+#: the file that says what an export holds
+MAP = "map.json"
+FORMAT = "backwave-export"
+#: what simulators leave beside the files they run
+_OUTPUTS = (".raw", ".log")
+
+
+@contextmanager
+def staged(directory: Path, force: bool = False) -> Iterator[Path]:
+    """A new folder beside `directory` to write into, which takes its place at the end if nothing was raised.
+
+    An earlier export there is replaced with `force`; a folder with anything else in it never is.
+
+    Raises
+    ------
+    ExportError
+        If `directory` is a file, holds an export and `force` is not set, or holds other things.
+    OSError
+        If nothing can be written there.
+    """
+    _check(directory, force)
+    place = directory.resolve()
+    made = [parent for parent in place.parents if not parent.exists()]
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as room:
+            staging = Path(room) / "new"
+            staging.mkdir()
+            yield staging
+            _check(directory, force)
+            if place.exists():
+                place.rename(Path(room) / "old")
+            try:
+                staging.rename(place)
+            except BaseException:
+                if not place.exists() and (Path(room) / "old").exists():
+                    (Path(room) / "old").rename(place)
+                raise
+    finally:
+        for parent in made:
+            if parent.exists() and not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def _check(directory: Path, force: bool) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise ExportError(f"export folder '{directory}' is a file; allowed: a new or empty folder")
+    if not directory.is_dir() or not any(directory.iterdir()):
+        return
+    if not _is_export(directory):
+        raise ExportError(
+            f"export folder '{directory}' holds other files than an export; allowed: a new or empty folder, "
+            "or an earlier export with --force"
+        )
+    if not force:
+        raise ExportError(f"export folder '{directory}' holds an export already; allowed: a new folder, or --force")
+
+
+def _is_export(directory: Path) -> bool:
+    """Whether a folder holds nothing but the files that its own map lists, and what simulators made of them."""
+    found = {path.name for path in directory.iterdir() if path.suffix not in _OUTPUTS}
+    try:
+        listed = json.loads((directory / MAP).read_text(encoding="utf-8"))
+        return bool(listed["format"] == FORMAT) and found <= set(listed["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,65 @@
+"""Exports other than SPICE: one file and a map of it in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from emulator.errors import ExportError, suggest
+from emulator.export.folder import FORMAT, MAP, staged
+from emulator.export.sax import sax_text
+from emulator.export.touchstone import touchstone
+from emulator.export.veriloga import verilog_a
+from emulator.graph import ScatteringGraph
+
+
+def _text(make: Callable[[ScatteringGraph], str]) -> Callable[[ScatteringGraph, Path], object]:
+    return lambda graph, path: path.write_text(make(graph), encoding="utf-8")
+
+
+#: format -> file name, and what writes it
+FORMATS: dict[str, tuple[str, Callable[[ScatteringGraph, Path], object]]] = {
+    "graphml": ("graph.graphml", ScatteringGraph.to_graphml),
+    "json": ("graph.json", ScatteringGraph.to_json),
+    "sax": ("netlist.json", _text(sax_text)),
+    "verilog-a": ("cells.va", _text(verilog_a)),
+}
+
+
+def export_file(
+    graph: ScatteringGraph,
+    directory: str | Path,
+    kind: str,
+    *,
+    layer: str | None = None,
+    ohms: float = 50.0,
+    force: bool = False,
+) -> tuple[str, ...]:
+    """Write one of `FORMATS`, or ``touchstone`` of one layer's crossbar; the names of the files.
+
+    Raises
+    ------
+    ExportError
+        If the format is unknown, the graph cannot be written in it, or the folder holds anything.
+    OSError
+        If nothing can be written there.
+    """
+    if kind not in FORMATS and kind != "touchstone":
+        raise ExportError(f"unknown format {suggest(kind, ['spice', *FORMATS, 'touchstone'])}")
+    with staged(Path(directory), force) as folder:
+        if kind == "touchstone":
+            name = "tile.ts"
+            (folder / name).write_text(touchstone(graph, layer, ohms), encoding="ascii")
+        else:
+            name, write = FORMATS[kind]
+            write(graph, folder / name)
+        described = {
+            "format": FORMAT,
+            "version": 1,
+            "kind": kind,
+            "files": [name, MAP],
+            "network": graph.network.digest,
+        }
+        (folder / MAP).write_text(json.dumps(described, indent=1) + "\n", encoding="ascii")
+    return name, MAP

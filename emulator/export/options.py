@@ -1,0 +1,157 @@
+"""What an exported circuit is made of, and in which volts and ohms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from emulator.errors import ExportError, suggest
+
+Circuit = Literal["directional", "bilateral"]
+Synapse = Literal["gyrator", "transformer"]
+Termination = Literal["rc", "rl", "both", "none"]
+
+
+def positive(place: str, value: object) -> float:
+    """`value` as a finite number above 0.
+
+    Raises
+    ------
+    ExportError
+        If it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise ExportError(f"{place} is {value!r}; allowed: a finite number above 0")
+    return float(value)
+
+
+def choice(place: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise `ExportError` unless `value` is one of `allowed`."""
+    if value not in allowed:
+        raise ExportError(f"unknown {place} {suggest(value, allowed)}")
+
+
+@dataclass(frozen=True)
+class TwoWayLines:
+    """Lines and terminations of the bilateral circuit.
+
+    The defaults settled fastest of a grid of constant ratios: a series RC to ground at the far end damps what bounces
+    between junctions and draws nothing at rest, and the impedance rises towards the output.
+
+    Parameters
+    ----------
+    impedance : float
+        Characteristic impedance of the lines that end at the output, in units of state over costate.
+    taper : float
+        Factor by which it falls for each row of neurons further from the output.
+    resistance, capacitance : float
+        Of the series RC at the far end, as multiples of the impedance ``Z0`` and of ``delay / Z0``; of the parallel
+        RL at the source end, `capacitance` is the multiple of ``delay * Z0`` that its inductance has.
+    termination : {"rc", "rl", "both", "none"}
+        RC at the far end, RL at the source end, both, or neither (rings).
+
+    Raises
+    ------
+    ExportError
+        For a number that is not above 0, or an unknown termination.
+    """
+
+    impedance: float = 1.0
+    taper: float = 4.0
+    resistance: float = 2.0
+    capacitance: float = 3.0
+    termination: Termination = "rc"
+
+    def __post_init__(self) -> None:
+        for name in ("impedance", "taper", "resistance", "capacitance"):
+            object.__setattr__(self, name, positive(f"lines.{name}", getattr(self, name)))
+        choice("termination", self.termination, get_args(Termination))
+
+
+@dataclass(frozen=True)
+class Buildable:
+    """Ranges that components of a technology can have; None where there is no limit.
+
+    Parameters
+    ----------
+    conductance : (low, high) in siemens
+        Of a synapse's transconductors (weights of 0 need none).
+    capacitance : (low, high) in farads
+        Of line terminations.
+    delay : (low, high) in seconds
+        Of lines.
+
+    Raises
+    ------
+    ExportError
+        If a range is not two numbers in order.
+    """
+
+    conductance: tuple[float, float] | None = None
+    capacitance: tuple[float, float] | None = None
+    delay: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("conductance", "capacitance", "delay"):
+            limits = getattr(self, name)
+            if limits is not None and not (len(limits) == 2 and 0 <= limits[0] <= limits[1]):
+                raise ExportError(f"buildable {name} is {limits!r}; allowed: (low, high) with 0 <= low <= high")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a graph becomes a circuit.
+
+    Parameters
+    ----------
+    circuit : {"directional", "bilateral"}
+        States and costates on matched lines of their own (the matched law), or as voltage and current of two-way
+        lines.
+    synapse : {"gyrator", "transformer"}
+        Two transconductors, or the coupled sources of an ideal transformer.
+    volts : float
+        Volts of a state of 1.
+    ohms : float
+        State over costate of 1: a costate of 1 is ``volts / ohms`` amperes, or `volts` where it is a voltage.
+    mismatch : bool
+        Write every weight with a spread that the testbench parameter ``mm`` switches on.
+    seed : int
+        Seed of the spread.
+    lines : TwoWayLines
+        Of the bilateral circuit.
+    buildable : Buildable
+        Limits to warn about.
+
+    Raises
+    ------
+    ExportError
+        For a value that is not allowed.
+    """
+
+    circuit: Circuit = "directional"
+    synapse: Synapse = "gyrator"
+    volts: float = 1.0
+    ohms: float = 50.0
+    mismatch: bool = False
+    seed: int = 1
+    lines: TwoWayLines = field(default_factory=TwoWayLines)
+    buildable: Buildable = field(default_factory=Buildable)
+
+    def __post_init__(self) -> None:
+        choice("circuit", self.circuit, get_args(Circuit))
+        choice("synapse", self.synapse, get_args(Synapse))
+        object.__setattr__(self, "volts", positive("volts", self.volts))
+        object.__setattr__(self, "ohms", positive("ohms", self.ohms))
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 1 <= self.seed < 2**31:
+            raise ExportError(f"seed is {self.seed!r}; allowed: whole numbers from 1 to {2**31 - 1}")
+
+    @property
+    def bilateral(self) -> bool:
+        """Whether lines carry both directions."""
+        return self.circuit == "bilateral"
+
+    @property
+    def in_series(self) -> bool:
+        """Whether weighted states are summed as voltages in series, by transformers."""
+        return self.synapse == "transformer"

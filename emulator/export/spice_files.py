@@ -1,0 +1,249 @@
+"""A scattering graph as a SPICE circuit with testbenches and the values they must show."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from emulator.errors import ExportError, suggest
+from emulator.export.cells import library
+from emulator.export.expected import SIGNALS, expect
+from emulator.export.folder import FORMAT, MAP, staged
+from emulator.export.mismatch import weight_spread
+from emulator.export.netlist import network, safe_label
+from emulator.export.options import Options, positive
+from emulator.export.testbench import Bench
+from emulator.export.warnings import warnings
+from emulator.graph import ScatteringGraph
+from emulator.graph.names import printable
+from emulator.network.batch import Inputs
+from emulator.units import si
+
+LIBRARY, NETLIST, OP, TRAN, EXPECTED = "lib.inc", "net.cir", "tb_op.cir", "tb_tran.cir", "expected.json"
+VERSION = 1
+#: neurons above which only the output is probed
+_MOST_PROBED = 2000
+#: longest round trips for which the transient of the bilateral circuit runs
+_PATIENCE = 20
+
+
+@dataclass(frozen=True)
+class SpiceExport:
+    """What was written.
+
+    Parameters
+    ----------
+    directory : Path
+    files : tuple of str
+    options : Options
+    warnings : tuple of str
+        What a designer should know before building or simulating it.
+    """
+
+    directory: Path
+    files: tuple[str, ...]
+    options: Options
+    warnings: tuple[str, ...]
+
+
+def spice(
+    graph: ScatteringGraph,
+    directory: str | Path,
+    inputs: Inputs,
+    targets: ArrayLike | None,
+    *,
+    options: Options | None = None,
+    sample: int = 0,
+    full_scale: float | None = None,
+    probes: Sequence[str] | None = None,
+    hold: float | None = None,
+    force: bool = False,
+) -> SpiceExport:
+    """Write library, netlist, testbenches, a map of nodes, and expected values.
+
+    The testbenches present one sample: ``.op`` at rest, ``.tran`` in the place of an empty one (inputs and targets 0;
+    for cross-entropy, equal shares).
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+        Its network and line delays; the directional circuit answers waves by the matched law.
+    directory : str or Path
+        A folder, which appears complete or stays as it was.
+    inputs, targets
+        A batch, as for `emulator.settle`.
+    options : Options
+        Kind of circuit and its scales.
+    sample : int
+        Which sample of the batch.
+    full_scale : float, optional
+        Volts of the largest state at rest, in place of ``options.volts``.
+    probes : sequence of str, optional
+        Layers whose neurons are saved; all, or only the output of a large network, by default.
+    hold : float, optional
+        Transits of the bilateral circuit's ``.tran``; by default 20 of the longest round trips. The directional one
+        runs until its last wave has landed.
+    force : bool
+        Replace an earlier export.
+
+    Returns
+    -------
+    SpiceExport
+
+    Raises
+    ------
+    ExportError
+        If the circuit cannot be made as asked, or the folder holds anything.
+    NetworkError
+        If the batch does not suit the network.
+    OSError
+        If nothing can be written there.
+    """
+    options = options or Options()
+    steps = _steps(graph, options, hold)
+    with staged(Path(directory), force) as folder:
+        expected = expect(graph, inputs, targets, sample, steps)
+        if full_scale is not None:
+            largest = float(np.abs(expected.rest["x"]).max()) or 1.0
+            options = replace(options, volts=positive("full_scale", full_scale) / largest)
+        spread = weight_spread(graph) if options.mismatch else {}
+        found = warnings(graph, options, expected.exact)
+        bench = Bench(graph, options, expected, _probed(graph, probes))
+        texts = (
+            (LIBRARY, "library of cells, for ngspice", library(graph, options)),
+            (NETLIST, "network", network(graph, options, spread)),
+            (OP, "testbench: operating point, which is forward pass and backpropagation", bench.operating_point()),
+            (TRAN, "testbench: transient", bench.transient()),
+        )
+        heading = list(_heading(graph, options, found))
+        for name, title, lines in texts:
+            _write(folder / name, title, heading, lines)
+        files = (*(name for name, _, _ in texts), MAP, EXPECTED)
+        (folder / EXPECTED).write_text(json.dumps(_values(bench), allow_nan=False) + "\n", encoding="ascii")
+        described = json.dumps(_map(bench, files, found), indent=1, allow_nan=False)
+        (folder / MAP).write_text(described + "\n", encoding="ascii")
+    return SpiceExport(Path(directory), files, options, found)
+
+
+def _steps(graph: ScatteringGraph, options: Options, hold: float | None) -> int | None:
+    if not options.bilateral:
+        if hold is not None:
+            raise ExportError(f"hold is {hold!r}; allowed with the directional circuit: none, it runs to its last wave")
+        return None
+    if graph.wiring == "synapse":
+        raise ExportError("the bilateral circuit got wiring 'synapse'; allowed: tile (a two-way line per neuron)")
+    if hold is None:
+        return _PATIENCE * graph.longest_round_trip
+    return math.ceil(positive("hold", hold) * graph.transit)
+
+
+def _probed(graph: ScatteringGraph, probes: Sequence[str] | None) -> tuple[int, ...]:
+    """Numbers of the rows that hold the probed layers."""
+    if probes is None:
+        everything = graph.neurons <= _MOST_PROBED
+        probes = list(graph.layer_sites) if everything else [graph.network.output]
+    for layer in probes:
+        if layer not in graph.layer_sites:
+            raise ExportError(f"probes: no layer {suggest(layer, graph.layer_sites)}")
+    names = {graph.layer_sites[layer][0] for layer in probes}
+    if not names:
+        raise ExportError("probes are empty; allowed: names of layers")
+    return tuple(row for row, site in enumerate(graph.sites) if site.name in names)
+
+
+def _heading(graph: ScatteringGraph, options: Options, found: tuple[str, ...]) -> Iterator[str]:
+    volts, ohms = options.volts, options.ohms
+    yield f"written by backwave {metadata.version('backwave')}; node names and expected values are in {MAP}, {EXPECTED}"
+    yield f"network {graph.network.digest}"
+    yield f"circuit {options.circuit}, synapses {options.synapse}, wiring {graph.wiring}, loss {graph.loss}"
+    yield f"hardware {safe_label(graph.hardware.name)}, seed {graph.seed}, step {si(graph.step, 's')}"
+    yield f"state: 1 is {volts!r} V; costate: 1 is {volts!r} V at its node"
+    if options.bilateral:
+        lines = options.lines
+        yield f"costate as the current of a line: 1 is {volts / ohms!r} A; {ohms!r} ohm is state over costate of 1"
+        yield (
+            f"lines: impedance {lines.impedance:g} at the output, {lines.taper:g} times less per row before it; "
+            f"termination {lines.termination}"
+        )
+    else:
+        yield f"weights: 1 is a transconductance of {1 / ohms!r} S into {ohms!r} ohm"
+    if options.mismatch:
+        yield f"mismatch: switched by the parameter mm, seed {options.seed}"
+    for text in found:
+        yield f"warning: {text}"
+
+
+def _write(path: Path, title: str, heading: Iterable[str], lines: Iterable[str]) -> None:
+    with path.open("w", encoding="ascii", newline="\n") as file:
+        file.write(f"* backwave {title}\n")
+        file.writelines(f"* {text.replace('µ', 'u')}\n" for text in heading)
+        file.write("\n")
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def _values(bench: Bench) -> dict[str, Any]:
+    """Expected values in volts, bundle by bundle."""
+    volts, waves = bench.options.volts, bench.expected.waves
+    rest = {
+        f"{signal}{row}": (bench.expected.rest[signal][site.start : site.stop] * volts).tolist()
+        for signal, row, site, _ in bench.probes()
+    }
+    tran = {"start": bench.start, "step": bench.graph.step, "hold": bench.expected.hold, "stop": bench.stop}
+    moving = None
+    if waves is not None:
+        moving = {
+            f"{signal}{row}": (waves[signal][:, site.start : site.stop] * volts).tolist()
+            for signal, row, site, _ in bench.probes("x", "lam")
+        }
+    return {"format": "backwave-expected", "version": VERSION, "rest": rest, "transient": tran, "waves": moving}
+
+
+def _map(bench: Bench, files: Sequence[str], found: tuple[str, ...]) -> dict[str, Any]:
+    """Which node is which number of which layer."""
+    graph, options = bench.graph, bench.options
+    layers: dict[str, list[tuple[str, str]]] = {}
+    for layer, (site, signal) in graph.layer_sites.items():
+        layers.setdefault(site, []).append((layer, signal))
+    bundles = [
+        {
+            "nodes": f"{signal}{row}_<k>",
+            "count": site.size,
+            "is": SIGNALS[signal],
+            "layers": [name for name, kind in layers.get(site.name, []) if (kind == "s") == (signal in ("s", "mu"))],
+            "row": printable(site.name),
+            "role": site.role,
+        }
+        for row, site in enumerate(graph.sites)
+        for signal in SIGNALS
+        if site.role != "source" or signal in ("x", "lam")
+    ]
+    crossbars = [
+        {"number": number, "layer": coupling.layer, "rows": len(coupling.rows), "columns": len(coupling.columns)}
+        for number, coupling in enumerate(graph.couplings)
+    ]
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "files": list(files),
+        "kind": "spice",
+        "network": graph.network.digest,
+        "circuit": options.circuit,
+        "synapse": options.synapse,
+        "wiring": graph.wiring,
+        "loss": graph.loss,
+        "volts_per_state": options.volts,
+        "ohms_per_unit": options.ohms,
+        "volts_per_costate": options.volts,
+        "seed": options.seed if options.mismatch else None,
+        "warnings": list(found),
+        "bundles": bundles,
+        "crossbars": crossbars,
+    }

@@ -1,0 +1,120 @@
+"""Testbenches: sources, loads' targets, analyses, probes and measurements around an exported network (ngspice)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from emulator.export.expected import SIGNALS, Expected
+from emulator.export.netlist import Nodes
+from emulator.export.options import Options
+from emulator.export.tiles import card
+from emulator.graph import ScatteringGraph, Site
+
+#: rise time, print step and largest step of the simulator, in steps of the graph
+FINE = 0.1
+#: settled: within this share of the largest value of the row, for good
+TOLERANCE = 1e-3
+#: neurons that a measured deviation covers
+_MOST = 64
+#: with the default pivrel ngspice may meet too small a pivot, and then rest at a wrong point
+_TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 pivrel=0.1"
+#: where capacitors set the time step, tight tolerances would make it needlessly small
+_FAST = ".options reltol=1e-5 abstol=1e-12 vntol=1e-9 itl1=500 pivrel=0.1 trtol=100"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What both testbenches are made from; `rows` are the numbers of the rows that are probed."""
+
+    graph: ScatteringGraph
+    options: Options
+    expected: Expected
+    rows: tuple[int, ...]
+
+    @property
+    def start(self) -> float:
+        """Seconds of rest before the sample appears."""
+        return self.graph.step
+
+    @property
+    def last(self) -> float:
+        """Seconds at which final values are measured, just before the end."""
+        return self.stop - FINE * self.graph.step
+
+    @property
+    def stop(self) -> float:
+        """Seconds at which the transient ends."""
+        return self.start + self.expected.hold * self.graph.step
+
+    def probes(self, *signals: str) -> Iterator[tuple[str, int, Site, list[str]]]:
+        """Signal, row number, row and nodes of every bundle that is probed."""
+        for row in self.rows:
+            site = self.graph.sites[row]
+            for signal in signals or SIGNALS:
+                if site.role != "source" or signal in ("x", "lam"):
+                    yield signal, row, site, [f"{signal}{row}_{k}" for k in range(site.size)]
+
+    def operating_point(self) -> Iterator[str]:
+        """The testbench of ``.op``."""
+        yield from self._frame(_TIGHT)
+        yield from self._sources(lambda _, after: f"DC {after!r}")
+        yield ".op"
+        yield from card(".save", [f"v({node})" for *_, nodes in self.probes() for node in nodes])
+        yield ".end"
+
+    def transient(self) -> Iterator[str]:
+        """The testbench of ``.tran``: the sample takes the place of an empty one after one step of rest."""
+        start, rise = self.start, self.start + FINE * self.graph.step
+        yield from self._frame(_FAST if self.options.bilateral else _TIGHT)
+        yield from self._sources(lambda before, after: f"PWL(0 {before!r} {start!r} {before!r} {rise!r} {after!r})")
+        fine = FINE * self.graph.step
+        deviations = list(self._deviations())
+        yield from (line for _, cards, _ in deviations for line in cards)
+        yield f".tran {fine!r} {self.stop!r} 0 {fine!r}"
+        nodes = [node for *_, nodes in self.probes("x", "lam") for node in nodes]
+        yield from card(".save", [f"v({node})" for node in [*nodes, *(name for name, _, _ in deviations)]])
+        for name, _, scale in deviations:
+            yield f".measure tran {name}_final find v({name}) at={self.last!r}"
+            yield f".measure tran {name}_settled when v({name})={TOLERANCE * scale!r} cross=last"
+        last, first = self.rows[-1], self.rows[0]
+        for signal, row in (("x", last), ("lam", first)):
+            for k in range(min(self.graph.sites[row].size, _MOST)):
+                yield f".measure tran {signal}{row}_{k}_final find v({signal}{row}_{k}) at={self.last!r}"
+        yield ".end"
+
+    def _frame(self, accuracy: str) -> Iterator[str]:
+        yield ".include lib.inc"
+        yield ".include net.cir"
+        yield accuracy
+        if self.options.mismatch:
+            yield "* 1 draws every weight with its spread, 0 does not"
+            yield ".param mm=0"
+            yield f".option seed={self.options.seed}"
+
+    def _sources(self, drive: Callable[[float, float], str]) -> Iterator[str]:
+        """Voltage sources of inputs and targets; `drive` turns values before and after into a source."""
+        node, volts = Nodes(self.graph), self.options.volts
+        signal = "in" if self.options.bilateral else "x"
+        neurons = np.concatenate([self.graph.layer_neurons(name) for name in self.graph.network.inputs])
+        before, after = self.expected.before, self.expected.sample
+        names = [node(signal, n) for n in neurons] + [f"y{k}" for k in range(len(after.targets))]
+        values = np.stack([np.concatenate([sample.inputs, sample.targets]) for sample in (before, after)]) * volts
+        for name, old, new in zip(names, *values.tolist(), strict=True):
+            yield f"V{name} {name} 0 {drive(old, new)}"
+
+    def _deviations(self) -> Iterator[tuple[str, list[str], float]]:
+        """Nodes with the largest deviation of the last row's states and the first row's costates from rest."""
+        for signal, row in (("x", self.rows[-1]), ("lam", self.rows[0])):
+            site = self.graph.sites[row]
+            values = self.expected.rest[signal][site.start : site.stop] * self.options.volts
+            name, cards = f"dev_{signal}{row}", []
+            terms = [f"abs(V({signal}{row}_{k})-({value!r}))" for k, value in enumerate(values.tolist()[:_MOST])]
+            largest = "0"
+            for k, term in enumerate(terms):
+                node = name if k + 1 == len(terms) else f"{name}_{k}"
+                cards.append(f"B{node} {node} 0 V=max({term},{largest})")
+                largest = f"V({node})"
+            yield name, cards, float(np.abs(values).max(initial=0.0)) or self.options.volts

@@ -1,0 +1,101 @@
+"""The scattering matrix of a crossbar tile, and Touchstone files of it.
+
+A tile of ideal transformers joins its right ports to its left ones by ``right voltage = W left voltage``,
+``left current = W^T right current``. In power waves, voltage over the root of the port's impedance, its scattering
+matrix is orthogonal and symmetric: lossless and reciprocal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from emulator.errors import ExportError, suggest
+from emulator.export.options import positive
+from emulator.graph import ScatteringGraph
+from emulator.measure.synapses import Floats
+
+_PER_LINE = 4
+
+
+def tile_scattering(weight: ArrayLike, left: ArrayLike, right: ArrayLike) -> Floats:
+    """Power-wave scattering matrix of a tile, rows (left ports) first.
+
+    Parameters
+    ----------
+    weight : (C, R)
+        State of a right port over states of the left ports.
+    left, right : float, or (R,) and (C,)
+        Real port impedances, above 0.
+
+    Returns
+    -------
+    (R + C, R + C)
+        ``b = S a``.
+
+    Raises
+    ------
+    ExportError
+        If the weight is no finite matrix, or an impedance is not above 0.
+    """
+    w = np.asarray(weight, dtype=np.float64)
+    if w.ndim != 2 or w.size == 0 or not np.isfinite(w).all():
+        raise ExportError(f"tile: weight has shape {w.shape}; allowed: a matrix of finite numbers")
+    z1 = np.broadcast_to(np.asarray(left, dtype=np.float64), w.shape[1])
+    z2 = np.broadcast_to(np.asarray(right, dtype=np.float64), w.shape[0])
+    both = np.concatenate([z1, z2])
+    if not (np.isfinite(both) & (both > 0)).all():
+        raise ExportError(f"tile: a port impedance is {both[~(both > 0)][:1]}; allowed: finite numbers above 0")
+    both_ends = np.vstack([np.eye(len(z1)), w])  # voltages of all ports from those of the left ones
+    common = np.linalg.solve(both_ends.T @ (both_ends / both[:, None]), (both_ends / np.sqrt(both)[:, None]).T)
+    scattering: Floats = 2 * (both_ends / np.sqrt(both)[:, None]) @ common - np.eye(len(both))
+    return scattering
+
+
+def touchstone(graph: ScatteringGraph, layer: str | None = None, ohms: float = 50.0) -> str:
+    """Touchstone 2.0 text of one crossbar: rows are the first ports, columns the others, the same at all frequencies.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    layer : str, optional
+        Dense layer; the only one, by default.
+    ohms : float
+        Impedance of every port.
+
+    Raises
+    ------
+    ExportError
+        If the layer is unknown, or not given although there are several.
+    """
+    known = graph.network.parameters
+    if layer is None and len(known) != 1:
+        raise ExportError(f"touchstone: no layer was chosen; allowed: one of {', '.join(known) or 'none'}")
+    layer = next(iter(known)) if layer is None else layer
+    if layer not in known:
+        raise ExportError(f"touchstone: no crossbar {suggest(layer, known)}")
+    scattering = tile_scattering(known[layer].weight, positive("ohms", ohms), ohms)
+    return "\n".join(_lines(scattering, ohms, graph.network.digest, 0.5 / graph.transit_seconds)) + "\n"
+
+
+def _lines(scattering: Floats, ohms: float, digest: str, highest: float) -> Iterator[str]:
+    ports = len(scattering)
+    yield f"! crossbar tile of ideal transformers, network {digest}"
+    yield "[Version] 2.0"
+    yield f"# Hz S RI R {ohms!r}"
+    yield f"[Number of Ports] {ports}"
+    if ports == 2:
+        yield "[Two-Port Data Order] 12_21"
+    yield "[Number of Frequencies] 2"
+    yield "[Reference]"
+    yield " ".join([repr(ohms)] * ports)
+    yield "[Network Data]"
+    for frequency in (0.0, highest):
+        start = repr(frequency)
+        for row in scattering.tolist():
+            for k in range(0, ports, _PER_LINE):
+                yield " ".join([start, *(f"{value!r} 0.0" for value in row[k : k + _PER_LINE])]).strip()
+                start = ""
+    yield "[End]"

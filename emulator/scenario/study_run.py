@@ -1,0 +1,210 @@
+"""Running a scenario that is a study of many runs, from its file to a folder of results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from emulator.errors import BackwaveError, ScenarioError, suggest
+from emulator.files import atomic_write
+from emulator.report.precision import precision_figure
+from emulator.report.style import save
+from emulator.report.technologies import technologies_figure
+from emulator.scenario.config import HardwareConfig
+from emulator.scenario.datasets import Batch
+from emulator.scenario.load import Scenario
+from emulator.scenario.networks import Built
+from emulator.scenario.outdir import FORMAT, RESULTS, staged
+from emulator.scenario.results import command, plain
+from emulator.scenario.study_tables import Rows, precision_table, technologies_table
+from emulator.settle import versions
+from emulator.study.precision import QUANTITIES, precision_study
+from emulator.study.technologies import compare_technologies
+from hwmodels import presets
+
+Progress = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study found.
+
+    Parameters
+    ----------
+    good : bool
+        Whether everything that ran settled.
+    verdict : str
+        The outcome in a sentence.
+    table : Rows
+        Its first row are the heads.
+    notes : list of (str, str)
+        What needs to be said beside the table.
+    data : dict
+        The figures, in plain tables.
+    figure : Figure
+    """
+
+    good: bool
+    verdict: str
+    table: Rows
+    notes: Rows
+    data: dict[str, Any]
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """A study that has been run, and where everything was written."""
+
+    scenario: Scenario
+    study: Study
+    out: Path
+    files: tuple[str, ...]
+
+
+def study_of(scenario: Scenario) -> str | None:
+    """The section that makes a scenario a study, or None."""
+    return next((name for name in STUDIES if getattr(scenario.config, name) is not None), None)
+
+
+def run_study(
+    scenario: Scenario, out: str | Path, *, force: bool = False, progress: Progress | None = None
+) -> StudyReport:
+    """Run a study and write ``results.json`` and its picture to `out`.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With a section of `STUDIES`.
+    out : str or Path
+        A folder, which appears complete or stays as it was.
+    force : bool
+        Write also among files that are not the results of an earlier run.
+    progress : callable, optional
+        Called with what is being done, and the fraction done where it is known.
+
+    Raises
+    ------
+    BackwaveError
+        If the scenario cannot be run as described.
+    OSError
+        If `out` cannot be written.
+    """
+    kind, tell, folder = study_of(scenario), progress or (lambda stage, fraction: None), Path(out)
+    if kind is None:
+        raise ScenarioError(f"scenario '{scenario.name}' is no study; allowed: one with a section {' or '.join(STUDIES)}")
+    picture = f"{kind}.png"
+    with staged(folder, force) as staging:
+        tell("preparing the network", None)
+        try:
+            built = scenario.config.network.build(scenario.folder)
+            batch = scenario.config.data.load(built.network, scenario.folder)
+            study = STUDIES[kind](scenario, built, batch, tell)
+        except BackwaveError as error:
+            raise type(error)(f"scenario '{scenario.name}': {error}") from error
+        save(study.figure, staging / picture)
+        report = StudyReport(scenario, study, folder, (RESULTS, picture))
+        text = json.dumps(plain(_results(report, kind)), indent=1, ensure_ascii=False, allow_nan=False)
+        atomic_write(staging / RESULTS, lambda file: file.write(text.encode()))
+    return report
+
+
+def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -> Study:
+    config = scenario.config
+    section = config.technologies
+    if section is None or batch.targets is None:
+        raise ScenarioError("technologies needs its section and targets; allowed: a scenario with both")
+    names = section.models or list(presets())
+    for name in section.set:
+        if name not in names:
+            raise ScenarioError(f"technologies.set names {suggest(name, names)}")
+    models = {
+        name: HardwareConfig(model=name, set=section.set.get(name, {})).read(scenario.folder) for name in names
+    }
+    results = compare_technologies(
+        built.network,
+        batch.inputs,
+        batch.targets,
+        models,
+        labels=batch.labels,
+        compiling=_compiling(scenario),
+        progress=tell,
+        **_settings(scenario),
+    )
+    ran = [result for result in results if result.complete]
+    good = all(result.settled == result.samples for result in ran)
+    table, notes = technologies_table(results)
+    verdict = f"{len(ran)} of {len(results)} technologies are complete" + (
+        "; on all of them every sample settled" if good else "; some samples did not settle"
+    )
+    data = {"technologies": [result.to_dict() for result in results]}
+    return Study(good, verdict, table, notes, data, technologies_figure(results, config.title))
+
+
+def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -> Study:
+    config = scenario.config
+    section = config.precision
+    if section is None or batch.targets is None:
+        raise ScenarioError("precision needs its section and targets; allowed: a scenario with both")
+    found = precision_study(
+        built.network,
+        batch.inputs,
+        batch.targets,
+        hardware=config.hardware.build(scenario.folder),
+        bits=section.bits,
+        noise=section.noise,
+        floor=section.floor,
+        compiling=_compiling(scenario),
+        progress=partial(tell, "settling"),
+        **_settings(scenario),
+    )
+    slopes = {
+        quantity: {"per bit": 2 ** found.bits.slope(quantity, True), "in noise": found.noise.slope(quantity, False)}
+        for quantity in QUANTITIES
+    }
+    verdict = "errors per further bit: " + ", ".join(f"x {slopes[q]['per bit']:.2f} ({q})" for q in QUANTITIES)
+    table, notes = precision_table(found)
+    data = {"curves": found.to_dict(), "slopes": slopes}
+    return Study(True, verdict, table, notes, data, precision_figure(found, config.title))
+
+
+#: studies by the section that asks for them
+STUDIES: dict[str, Callable[[Scenario, Built, Batch, Progress], Study]] = {
+    "technologies": _technologies,
+    "precision": _precision,
+}
+
+
+def _compiling(scenario: Scenario) -> dict[str, Any]:
+    config = scenario.config
+    return {"law": config.law.build(), "wiring": config.substrate.wiring, "seed": config.substrate.seed}
+
+
+def _settings(scenario: Scenario) -> dict[str, Any]:
+    run = scenario.config.run
+    names = ("hold", "hold_seconds", "seed", "age", "target", "threshold", "tolerance")
+    return {name: getattr(run, name) for name in names}
+
+
+def _results(report: StudyReport, kind: str) -> dict[str, Any]:
+    config = report.scenario.config
+    return {
+        "format": FORMAT,
+        "version": 1,
+        "kind": kind,
+        "scenario": report.scenario.name,
+        "title": config.title,
+        "command": command(report.scenario),
+        "verdict": report.study.verdict,
+        **report.study.data,
+        "configuration": config.model_dump(mode="json"),
+        "seeds": {"run": config.run.seed, "hardware": config.substrate.seed},
+        "versions": versions(),
+        "files": list(report.files),
+    }

@@ -1,0 +1,42 @@
+"""The range of amplitudes that a network needs, and quantisers set to it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emulator.measure import Reference
+from emulator.network import Network
+from hwmodels import HardwareModel
+
+
+class Ranges(NamedTuple):
+    """Largest magnitudes of a network over a batch."""
+
+    forward: float
+    """Of the states that neurons send."""
+    backward: float
+    """Of the costates that come back."""
+    weights: float
+    """Of the weights."""
+
+
+def ranges(network: Network, reference: Reference) -> Ranges:
+    """Largest state, costate and weight of an exact pass; 1 where all are 0 or there are no costates."""
+    kinds = (
+        reference.states.values(),
+        reference.costates.values(),
+        [parameters.weight for parameters in network.parameters.values()],
+    )
+    return Ranges(*(max((float(np.abs(a).max(initial=0.0)) for a in arrays), default=0.0) or 1.0 for arrays in kinds))
+
+
+def fitted(model: HardwareModel, needed: Ranges) -> HardwareModel:
+    """The model with the full scale of every quantiser set to the range that a network needs."""
+    changes: dict[str, Any] = {
+        f"precision.{kind}.full_scale": getattr(needed, kind)
+        for kind in Ranges._fields
+        if getattr(model.precision, kind).bits is not None
+    }
+    return model.replace(changes) if changes else model

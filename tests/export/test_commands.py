@@ -1,0 +1,64 @@
+"""``backwave export`` and ``backwave verify``: what they print, write and return."""
+
+from __future__ import annotations
+
+import re
+
+from typer.testing import CliRunner
+
+from emulator.cli import app
+from tests.export.rig import ngspice
+
+__all__ = ["ngspice"]
+TOML = """
+title = "t"
+[network]
+source = "random-mlp"
+sizes = [3, 4, 2]
+[data]
+source = "random"
+samples = 2
+"""
+
+
+def backwave(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="backwave")
+
+
+def test_help_has_examples():
+    for command in ("export", "verify"):
+        result = backwave(command, "--help")
+        assert result.exit_code == 0 and "Examples:" in result.output and f"backwave {command}" in result.output
+
+
+def test_an_export_is_verified_and_a_broken_one_is_not(ngspice, tmp_path):
+    (tmp_path / "s.toml").write_text(TOML)
+    out = tmp_path / "out"
+    result = backwave("export", tmp_path / "s.toml", "--out", out)
+    assert (
+        result.exit_code == 0 and "lib.inc, net.cir, tb_op.cir, tb_tran.cir, map.json, expected.json" in result.output
+    )
+    result = backwave("verify", out)
+    assert result.exit_code == 0 and "the circuit agrees" in result.output and "waveforms" in result.output
+    net = out / "net.cir"
+    net.write_text(re.sub(r"(?m)^(Xw0_0 .* w=)\S+", r"\g<1>7.0", net.read_text()))
+    result = backwave("verify", out)
+    assert result.exit_code == 1 and "the circuit does not agree" in result.output and "differs" in result.output
+
+
+def test_bad_input_and_a_missing_simulator_have_status_2(tmp_path, monkeypatch):
+    (tmp_path / "s.toml").write_text(TOML)
+    out = tmp_path / "out"
+    for words, arguments in (
+        ("unknown format 'sap'", ("export", tmp_path / "s.toml", "--format", "sap", "--out", out)),
+        ("unknown circuit 'x'", ("export", tmp_path / "s.toml", "--circuit", "x", "--out", out)),
+        ("folder", ("verify", tmp_path)),
+    ):
+        result = backwave(*arguments)
+        assert result.exit_code == 2 and result.output.startswith(f"backwave: error: {words}"), result.output
+    assert backwave("export", tmp_path / "s.toml", "--format", "sax", "--out", out).exit_code == 0
+    assert backwave("export", tmp_path / "s.toml", "--out", out).exit_code == 2
+    assert backwave("export", tmp_path / "s.toml", "--out", out, "--force").exit_code == 0
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = backwave("verify", out)
+    assert result.exit_code == 2 and "apt-get install ngspice" in result.output

@@ -1,0 +1,170 @@
+"""Exports verified in ngspice: waves, arrival times, settled values; and changes that verification must see."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from emulator import ExportError, FileFormatError
+from emulator.export import Options, TwoWayLines, spice, verify
+from emulator.export.ngspice import read_raw, run_ngspice
+from tests.export.rig import chain, ngspice, random_case, sample
+from tests.refusals import refuses
+
+__all__ = ["ngspice"]
+
+
+@pytest.fixture
+def exported(tmp_path):
+    graph = chain()
+    spice(graph, tmp_path / "out", *sample(graph))
+    return tmp_path / "out"
+
+
+def edit(path, pattern, text):
+    before = path.read_text()
+    after = re.sub(pattern, text, before, count=1, flags=re.M)
+    assert after != before
+    path.write_text(after)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_directional_waves_equal_brian2s(ngspice, tmp_path, seed):
+    graph, inputs, targets = random_case(seed, ["tile", "synapse"][seed % 2])
+    synapse = ["gyrator", "transformer"][seed // 2 % 2]
+    spice(graph, tmp_path / "out", inputs, targets, options=Options(synapse=synapse))
+    outcome = verify(tmp_path / "out", limit=60)
+    assert outcome.agrees
+    assert [check.name for check in outcome.checks] == ["operating point", "waveforms", "settled values"]
+
+
+def test_waves_arrive_after_the_sum_of_the_line_delays(ngspice, tmp_path):
+    graph = chain((3, 4, 4, 2), low=2, high=7)
+    spice(graph, tmp_path / "out", *sample(graph))
+    saved = run_ngspice(tmp_path / "out" / "tb_tran.cir", 60)
+    time, start, fine = saved["time"], graph.step, 0.1 * graph.step
+    for signal, first, last in (
+        ("x", graph.arrival.first_state, graph.arrival.state),
+        ("lam", graph.arrival.first_costate, graph.arrival.costate),
+    ):
+        for row, site in enumerate(graph.sites):
+            for k in range(site.size):
+                wave = saved[f"v({signal}{row}_{k})"]
+                size, neuron = np.abs(wave).max(), site.start + k
+                began = time[np.flatnonzero(np.abs(wave - wave[0]) > 1e-6 * size)[0]] - start
+                ended = time[np.flatnonzero(np.abs(wave - wave[-1]) > 1e-6 * size)[-1]] - start
+                # an edge lasts the rise time; one print step before and after it
+                assert first[neuron] * graph.step - fine <= began <= first[neuron] * graph.step + 2 * fine
+                assert last[neuron] * graph.step - fine <= ended <= last[neuron] * graph.step + 2 * fine
+
+
+@pytest.mark.parametrize(("termination", "synapse"), [("rc", "gyrator"), ("rc", "transformer"), ("both", "gyrator")])
+def test_the_bilateral_circuit_settles_to_the_reference(ngspice, tmp_path, termination, synapse):
+    graph = chain((5, 4, 3), loss="softmax_cross_entropy", low=1, high=1)
+    options = Options("bilateral", synapse, lines=TwoWayLines(termination=termination))
+    spice(graph, tmp_path / "out", *sample(graph), options=options, hold=100)
+    outcome = verify(tmp_path / "out", limit=60)
+    assert outcome.agrees and [check.name for check in outcome.checks] == ["operating point", "settled values"]
+
+
+def test_without_a_termination_it_rings(ngspice, tmp_path):
+    graph = chain((5, 4, 3), low=1, high=1)
+    options = Options("bilateral", lines=TwoWayLines(termination="none"))
+    spice(graph, tmp_path / "out", *sample(graph), options=options, hold=60)
+    rest, settled = verify(tmp_path / "out", limit=60).checks
+    assert rest.agrees and not settled.agrees
+
+
+def test_a_changed_weight_is_found_and_its_worst_node_named(ngspice, exported):
+    edit(exported / "net.cir", r"^(Xw3_1 .* w=)\S+", r"\g<1>0.9")
+    rest = verify(exported).checks[0]
+    assert not rest.agrees and rest.worst == "WORST"
+    assert abs(rest.found - rest.expected) > 1e-3
+
+
+def test_a_changed_delay_leaves_the_rest_and_changes_the_waves(ngspice, exported):
+    edit(exported / "net.cir", r"^(Xf0_0 .* td=)\S+", r"\g<1>9e-9")
+    rest, waves, _ = verify(exported).checks
+    assert rest.agrees and not waves.agrees and waves.seconds is not None
+
+
+def test_ngspice_that_is_missing_slow_or_failing_is_told(ngspice, exported, monkeypatch, tmp_path):
+    refuses(
+        f"ngspice on '{exported / 'tb_op.cir'}' took more than 0.0001 s",
+        lambda: verify(exported, limit=1e-4),
+        ExportError,
+    )
+    edit(exported / "lib.inc", r"^Bx x 0 V=.*", "Bx x 0 V=nonsense(1")
+    refuses(f"ngspice on '{exported / 'tb_op.cir'}' failed with status", lambda: verify(exported), ExportError)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    words = "ngspice is not installed or not on the PATH; install it with the system's package manager"
+    refuses(words, lambda: verify(exported), ExportError)
+
+
+def test_a_probe_that_is_not_saved_is_told(ngspice, exported):
+    edit(exported / "tb_op.cir", r"v\(x1_0\)", "v(x1_1)")
+    refuses("ngspice saved no v(x1_0)", lambda: verify(exported), ExportError)
+
+
+def test_a_simulator_that_prints_nonsense_is_told(exported, monkeypatch, tmp_path):
+    fake = tmp_path / "bin"
+    fake.mkdir()
+    (fake / "ngspice").write_text('#!/bin/sh\necho "all is well"\necho rubbish > "$3"\n')
+    (fake / "ngspice").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake}:/usr/bin:/bin")
+    refuses(
+        f"ngspice on '{exported / 'tb_op.cir'}': the raw file has no readable header; allowed: a raw file of ngspice; "
+        "it said: all is well",
+        lambda: verify(exported),
+        ExportError,
+    )
+
+
+HEAD = b"Title: t\nFlags: real\nNo. Variables: 2\nNo. Points: 1\nVariables:\n\t0\tV(a)\tvoltage\n\t1\tb\tvoltage\n"
+HEAD += b"Binary:\n"
+
+
+def test_raw_files_are_read_and_damaged_ones_refused(tmp_path):
+    path = tmp_path / "a.raw"
+    path.write_bytes(HEAD + np.array([1.5, 2.5]).tobytes())
+    assert {name: values.tolist() for name, values in read_raw(path).items()} == {"v(a)": [1.5], "b": [2.5]}
+    path.write_bytes(HEAD + b"12345678")
+    refuses("the raw file holds 8 bytes for 1 points of 2 values; it is cut short", lambda: read_raw(path), ExportError)
+    path.write_bytes(HEAD.replace(b"real", b"complex") + bytes(16))
+    refuses("the raw file is not what was asked for", lambda: read_raw(path), ExportError)
+
+
+def test_folders_that_are_no_export_are_refused(exported, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refuses(f"folder '{empty}' has no map.json", lambda: verify(empty), FileFormatError)
+    refuses("limit is -1", lambda: verify(exported, limit=-1), ExportError)
+    for name, content, words in (
+        ("map.json", "{", f"file '{exported / 'map.json'}' is not JSON"),
+        ("map.json", "{}", f"file '{exported / 'map.json'}' is not of format 'backwave-export' and version 1"),
+        (
+            "map.json",
+            json.dumps({"format": "backwave-export", "version": 1, "kind": "sax"}),
+            f"export '{exported}' is of kind 'sax'; allowed: spice",
+        ),
+    ):
+        kept = (exported / name).read_text()
+        (exported / name).write_text(content)
+        refuses(words, lambda: verify(exported), FileFormatError)
+        (exported / name).write_text(kept)
+
+
+def test_expected_values_that_are_damaged_are_refused(ngspice, exported):
+    described = {"format": "backwave-expected", "version": 1}
+    (exported / "expected.json").write_text(json.dumps(described))
+    refuses(
+        f"file '{exported / 'expected.json'}' is not what an export writes", lambda: verify(exported), FileFormatError
+    )
+    transient = {"start": 0, "step": 1}
+    (exported / "expected.json").write_text(
+        json.dumps({**described, "rest": {}, "transient": transient, "waves": None})
+    )
+    refuses("operating point: nothing is expected of any node", lambda: verify(exported), FileFormatError)

@@ -1,0 +1,260 @@
+"""Training from scenario files and the command line, comparisons, baselines, and their pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from emulator import Network, reference
+from emulator.cli import app
+from emulator.errors import EngineError, ScenarioError
+from emulator.learning import RateSchedule, Resistive
+from emulator.report.training import comparison_figure, training_figure
+from emulator.scenario import bundled, load_scenario
+from emulator.scenario.comparison import Outcome
+from emulator.scenario.load import changed
+from emulator.scenario.train_run import train_once, train_scenario
+from emulator.train import train
+from emulator.training.baselines import baseline
+from emulator.training.streams import open_stream
+from tests.refusals import refuses
+
+TRAINED = [name for name in bundled() if load_scenario(name).config.training is not None]
+SMALL = """
+title = "small"
+network = { source = "random-mlp", sizes = [4, 5, 3], loss = "softmax_cross_entropy", seed = 1 }
+data = { source = "random", samples = 20, seed = 3 }
+run = { target = "numpy" }
+[training]
+epochs = 2
+data = { source = "random", samples = 30, seed = 3 }
+port = { name = "resistive", rate = 0.1 }
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return str(path)
+
+
+def test_the_scenarios_that_train_are_there():
+    assert set(TRAINED) >= {"train-digits", "train-deep", "train-technologies", "unlocked"}
+    deep = load_scenario("train-deep").config.network
+    assert deep.source == "random-residual"
+    assert deep.blocks >= 12
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_variant_of_a_bundled_scenario_can_be_trained(name):
+    """A sample or two of everything: settings, hardware and ports fit together."""
+    few = ["training.epochs=1", "training.data.limit=3", "data.limit=2", "run.target=numpy", "training.warm_up=0"]
+    scenario = load_scenario(name, few)
+    compared = scenario.config.training.compare
+    variants = [{}] if compared is None else [variant.set for variant in compared.variants]
+    if name.startswith("unlocked"):  # they differ in the hold alone
+        variants = [variants[0], variants[-1]]
+    for changes in variants:
+        found = train_once(changed(scenario, changes), None, False, None)
+        assert found.status == "finished"
+        assert found.samples == 3
+        assert not np.isnan(found.test_accuracy)
+
+
+def test_train_from_the_command_line_writes_a_report_and_a_network_to_go_on_with(small, tmp_path):
+    run = CliRunner()
+    out = tmp_path / "out"
+    done = run.invoke(app, ["train", small, "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("finished: 'small' after 60 samples")
+    assert {path.name for path in out.iterdir()} == {"results.json", "network.npz", "training.png", "checkpoint.npz"}
+    results = json.loads((out / "results.json").read_text())
+    assert results["result"]["status"] == "finished"
+    assert results["result"]["history"]["samples"] == [0.0, 30.0, 60.0]
+    assert results["command"].startswith("backwave train ")
+    trained = Network.load(out / "network.npz")
+    assert trained.digest == results["result"]["network_digest"]
+    assert run.invoke(app, ["train", small, "--out", str(out)]).exit_code == 0  # its own results are replaced
+    further = ["--set", f'network={{source="file",path="{out / "network.npz"}"}}']
+    again = run.invoke(app, ["train", small, "--out", str(tmp_path / "more"), *further])
+    assert again.exit_code == 0, again.output
+    assert Network.load(tmp_path / "more" / "network.npz").digest != trained.digest
+
+
+def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(small, tmp_path):
+    scenario = load_scenario(small, ["training.epochs=4"])
+    whole = train_scenario(scenario, tmp_path / "whole")
+    out, seen = tmp_path / "out", []
+
+    def stop(stage: str, fraction: float | None) -> None:
+        seen.append(stage)
+        if fraction == 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_scenario(scenario, out, progress=stop)
+    assert not out.exists()
+    kept = tmp_path / "out.checkpoint.npz"
+    assert kept.exists()
+    with pytest.raises(EngineError, match="exists already; allowed: resume=True"):
+        train_scenario(scenario, out)
+    rest = train_scenario(scenario, out, resume=True)
+    assert rest.result.network.digest == whole.result.network.digest
+    assert not kept.exists()
+    assert "60 samples" in seen[-1]
+
+
+def test_a_divergence_is_told_and_the_last_good_network_written(small, tmp_path):
+    out = tmp_path / "out"
+    wild = ["training.port.rate=500.0", "network.loss=mse", "training.chunk=5", "training.warm_up=50"]
+    done = CliRunner().invoke(app, ["train", small, "--out", str(out), *(p for s in wild for p in ("--set", s))])
+    assert done.exit_code == 1, done.output
+    assert done.output.startswith("diverged: ")
+    assert "are kept" in done.output
+    assert Network.load(out / "network.npz").loss == "mse"
+
+
+def test_what_cannot_be_trained_is_one_line(small, tmp_path):
+    run = CliRunner()
+    for arguments, words in (
+        (["digits"], "scenario 'digits' has no section training; allowed: train-deep, train-digits"),
+        (
+            [small, "--set", "training.port.name=resitive"],
+            "training.port.name is 'resitive' (did you mean 'resistive'?)",
+        ),
+        (
+            [small, "--set", "training.port.mass=1.0"],
+            "unknown key 'training.port.mass' (did you mean 'training.port.rate'?); allowed",
+        ),
+        ([small, "--set", 'training.port={name="inductive",rate=0.1}'], "training.port.mass is missing"),
+        ([small, "--set", "training.port.rate=-1.0"], "training.port: port resistive: rate is -1.0; allowed"),
+        ([small, "--set", "training.warm_up=60"], "training.warm_up is 60; allowed: below the 60 samples"),
+        (
+            [small, "--set", 'training.port={name="device",rate=0.1}'],
+            "training.port: port device: the weights of hardware ideal are exact numbers; allowed",
+        ),
+    ):
+        done = run.invoke(app, ["train", *arguments, "--out", str(tmp_path / "out")])
+        assert done.exit_code == 2, done.output
+        assert words in " ".join(done.output.split()), done.output
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_comparison_repeats_with_other_seeds_and_draws_every_variant(small, tmp_path):
+    changes = {
+        "training.compare": {
+            "variants": [
+                {"name": "one", "x": 1.0},
+                {"name": "two", "x": 2.0, "set": {"run.hold": 9.0, "training.port.rate": 0.2}},
+            ],
+            "repeats": 2,
+            "baselines": ["descent", "pipelined"],
+        }
+    }
+    report = train_scenario(changed(load_scenario(small), changes), tmp_path / "out")
+    assert [o.name for o in report.outcomes] == ["descent", "pipelined", "one", "two"]
+    assert all(len(o.accuracies) == 2 for o in report.outcomes)
+    assert report.outcomes[0].accuracies == pytest.approx(report.outcomes[2].accuracies)  # exact descent, settled
+    written = json.loads((tmp_path / "out" / "results.json").read_text())["comparison"]
+    assert written[3]["accuracies"] == list(report.outcomes[3].accuracies)
+
+
+def chain(seed: int = 0):
+    rng = np.random.default_rng(seed)
+    network = Network.mlp([rng.normal(size=(5, 4)) / 2, rng.normal(size=(3, 5)) / 2.2], loss="softmax_cross_entropy")
+    inputs = rng.normal(size=(25, 4))
+    return network, inputs, (inputs @ rng.normal(size=(4, 3))).argmax(axis=1)
+
+
+def test_the_descent_baseline_is_what_a_settled_substrate_does():
+    network, inputs, labels = chain()
+    stream, rates = open_stream(network, inputs, labels, seed=2), RateSchedule(5, 50)
+    ours = baseline("descent", network, stream, 0.2, rates, 50)
+    found = train(
+        network, inputs, labels, port=Resistive(0.2), rate_schedule=rates, epochs=2, seed=2, target="numpy"
+    ).network
+    for name, p in ours.parameters.items():
+        np.testing.assert_allclose(found.parameters[name].weight, p.weight, atol=1e-9, rtol=0)
+        np.testing.assert_allclose(found.parameters[name].bias, p.bias, atol=1e-9, rtol=0)
+
+
+def test_the_pipelined_baseline_is_exact_until_weights_go_stale_and_learns_all_the_same():
+    network, inputs, labels = chain()
+    stream, rates = open_stream(network, inputs, labels, seed=2), RateSchedule()
+    exact, stale = (baseline(name, network, stream, 0.2, rates, 1) for name in ("descent", "pipelined"))
+    for name, p in exact.parameters.items():
+        np.testing.assert_allclose(stale.parameters[name].weight, p.weight, atol=1e-12)
+    exact, stale = (baseline(name, network, stream, 0.2, rates, 500) for name in ("descent", "pipelined"))
+    assert max(np.abs(stale.parameters[n].weight - p.weight).max() for n, p in exact.parameters.items()) > 1e-3
+    loss = {n: reference(net, inputs, labels).loss.mean() for n, net in (("start", network), ("stale", stale))}
+    assert loss["stale"] < loss["start"] / 2
+
+
+def test_baselines_need_a_chain():
+    from emulator import NetworkBuilder
+
+    build = NetworkBuilder()
+    x = build.input("x", 3)
+    network = build.build(output=build.add(x, build.dense(x, np.eye(3), name="a")))
+    stream = open_stream(network, np.ones((2, 3)), np.ones((2, 3)))
+    refuses(
+        "baselines: layer 'add1' is no dense layer or activation behind 'a'",
+        lambda: baseline("descent", network, stream, 0.1, RateSchedule(), 2),
+        EngineError,
+    )
+    refuses(
+        "unknown baseline 'adam'; allowed: descent, pipelined",
+        lambda: baseline("adam", network, stream, 0.1, RateSchedule(), 2),
+        EngineError,
+    )
+
+
+def test_the_training_picture_shows_the_history():
+    network, inputs, labels = chain()
+    found = train(network, inputs, labels, epochs=3, test=(inputs, labels), target="numpy")
+    figure = training_figure(found, "a title")
+    loss, accuracy, power = figure.axes[:3]
+    np.testing.assert_array_equal(loss.lines[0].get_xdata(), [25, 50, 75])
+    np.testing.assert_array_equal(loss.lines[0].get_ydata(), found.history.loss[1:])
+    np.testing.assert_array_equal(accuracy.lines[1].get_ydata(), 100 * found.history.evaluations()[2])
+    np.testing.assert_array_equal(power.lines[0].get_ydata(), found.history.available[1:])
+    assert power.get_xlabel() == "samples presented"
+    assert accuracy.get_ylabel() == "accuracy (%)"
+    assert "loss per hold" in power.get_ylabel()
+    assert "s)" in loss.child_axes[0].get_xlabel()
+
+
+def test_the_comparison_picture_shows_means_spreads_and_what_diverged():
+    outcomes = [
+        Outcome("descent", None, (0.9, 0.92), (), True),
+        Outcome("one", 1.0, (0.8, 0.9), (), False),
+        Outcome("two", 2.0, (float("nan"), 0.9), ("the loss exploded",), False),
+    ]
+    axes = comparison_figure(outcomes, "a title", "hold (transits)").axes[0]
+    mean = axes.containers[0].lines[0]
+    np.testing.assert_allclose(mean.get_xdata(), [1.0])
+    np.testing.assert_allclose(mean.get_ydata(), [85.0])
+    assert [text.get_text() for text in axes.texts] == ["1 of 2 diverged"]
+    assert axes.get_xlabel() == "hold (transits)"
+    assert axes.get_ylabel() == "test accuracy (%)"
+
+
+def test_comparisons_need_a_table(small):
+    from emulator.scenario.comparison import compare
+
+    with pytest.raises(ScenarioError, match=r"has no training.compare; allowed: a table with variants"):
+        compare(load_scenario(small), lambda s: None, lambda a, b: None)  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.slow
+def test_the_bundled_digits_learn_from_the_command_line(tmp_path):
+    done = CliRunner().invoke(app, ["train", "train-digits", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    results = json.loads(Path(tmp_path / "out" / "results.json").read_text())
+    assert results["result"]["samples"] == 30 * 1437
+    assert results["result"]["test_accuracy"] >= 0.965
