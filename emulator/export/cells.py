@@ -157,11 +157,12 @@ def _load(loss: str, options: Options) -> Iterator[str]:
     if loss == "mse":
         yield from _cell(f"load {ports}", f"El {ends} x y 1" if series else f"Gl {ends} x y {1 / ohms!r}")
         return
+    # no exponent is above 0 at the solution; a simulator's first guesses would overflow
     scaled = "" if volts == 1.0 else f"/{volts!r}"
-    share = f"{volts!r}*exp((V(x)-V(lse)){scaled})-V(y)"
+    share = f"{volts!r}*exp(min(V(x)-V(lse),0){scaled})-V(y)"
     driven = f"V={share}" if series else f"I=({share})/{ohms!r}"
     yield from _cell("larger a b c", "Bm c 0 V=(V(a)>V(b) ? V(a) : V(b))")
-    yield from _cell("exponential x top total", f"Be 0 total I=exp((V(x)-V(top)){scaled})")
+    yield from _cell("exponential x top total", f"Be 0 total I=exp(min(V(x)-V(top),0){scaled})")
     cards = "Rz total 0 1", f"Bl lse 0 V=V(top)+{volts!r}*ln(V(total)>0.5 ? V(total) : 0.5)"
     yield from _cell("logsum total top lse", *cards)
     yield from _cell(f"load x lse {ports[2:]}", f"Bl {ends} {driven}")
