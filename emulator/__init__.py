@@ -15,7 +15,7 @@ from emulator.errors import (
     ScenarioError,
 )
 from emulator.graph import ScatteringGraph
-from emulator.laws import Matched, NodeLaw, Worldsheet
+from emulator.laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Worldsheet
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Activation, Add, Concat, Dense, Gradient, Input, Network, NetworkBuilder
 from emulator.settle import settle
@@ -24,6 +24,7 @@ __all__ = [
     "Activation",
     "Add",
     "BackwaveError",
+    "Bilateral",
     "CompileError",
     "Concat",
     "Dense",
@@ -32,14 +33,17 @@ __all__ = [
     "FileFormatError",
     "Gradient",
     "Input",
+    "Law",
     "Matched",
     "Network",
     "NetworkBuilder",
     "NetworkError",
     "NodeLaw",
+    "ParallelRL",
     "Reference",
     "ScatteringGraph",
     "ScenarioError",
+    "SeriesRC",
     "SettleResult",
     "Worldsheet",
     "compile_network",

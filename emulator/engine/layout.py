@@ -82,6 +82,11 @@ class Layout:
     longest: Ints
 
     @property
+    def ports(self) -> int:
+        """Number of ports, two per neuron."""
+        return 2 * self.neurons
+
+    @property
     def synapses(self) -> int:
         """Number S of synapses, wires included."""
         return len(self.to_state)
