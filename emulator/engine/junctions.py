@@ -148,18 +148,19 @@ def _nodes(plan: JunctionPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
 def _load(plan: JunctionPlan, nodes: NeuronGroup, clock: Clock) -> list[Any]:
     """The log-sum-exp of a cross-entropy load, one Newton step per round; `worst` keeps the largest last step."""
     outputs = plan.layout.outputs
-    load = NeuronGroup(1, "lse : 1\ntotal : 1\neased : 1\nlast : 1\nworst : 1", clock=clock, name="load")
+    sums = "".join(f"total{k} : 1\neased{k} : 1\n" for k in range(ROUNDS))
+    load = NeuronGroup(1, "lse : 1\nlast : 1\nworst : 1\n" + sums, clock=clock, name="load")
     refer(nodes, "lse", load, "lse", index="0")
     objects: list[Any] = [load]
     for k in range(ROUNDS):
-        model = "total_post = p_pre : 1 (summed)\neased_post = ease_pre : 1 (summed)"
+        model = f"total{k}_post = p_pre : 1 (summed)\neased{k}_post = ease_pre : 1 (summed)"
         star = Synapses(nodes, load, model, clock=clock, name=f"outputs{k}")
         star.connect(i=outputs, j=np.zeros(len(outputs), dtype=int))
         for updater in star.summed_updaters.values():
             updater.when, updater.order = "start", 4 * k + 1
         step = (
-            "last = int(total > 0)*total*log(total + int(total <= 0))"
-            "/(clip(total - eased, 0.001*total, 1e300) + int(total <= 0))\n"
+            f"total = total{k}\nlast = int(total > 0)*total*log(total + int(total <= 0))"
+            f"/(clip(total - eased{k}, 0.001*total, 1e300) + int(total <= 0))\n"
         )
         keep = "worst = clip(abs(last), worst, 1e300)\n" if k == ROUNDS - 1 else ""
         load.run_regularly(step + "lse = lse + last\n" + keep, clock=clock, when="start", order=4 * k + 2,

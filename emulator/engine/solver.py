@@ -63,10 +63,10 @@ def _solve(used: Sequence[str], loss: str, steps: int) -> str:
         for _ in range(1 if linear else steps):
             code += _at(used, variable, loss) + _step(variable)
     if kinked:
-        for side, slope in (("up", "(1 + 0*s)"), ("down", "low")):
-            code += f"{side} = s\nD = {slope}\nH = 0*s\n"
+        for side, slope in (("up", "1"), ("down", "low")):
+            code += f"{side} = clip(s, -1e300, 1e300)\n"  # a copy: brian2's numpy code would update `s` in place
             for _ in range(1 if loss == "mse" else steps):
-                code += f"F = D*{side}\n" + _residual(side, loss) + f"{side} = {side} - miss/tilt\n"
+                code += _residual(side, loss, f"{slope}*{side}", slope, "0") + f"{side} = {side} - miss/tilt\n"
         code += "go_up = int(up > 0)*int(s > 0 or down > 0)\ngo_down = (1 - go_up)*int(down <= 0)\n"
         chosen = " + ".join(f"int(act == {list(used).index(name)})" for name in kinked)
         other = f" + (1 - ({chosen}))*root" if smooth else ""
@@ -101,16 +101,16 @@ def _at(used: Sequence[str], variable: str, loss: str) -> str:
     return code + _residual(variable, loss)
 
 
-def _residual(variable: str, loss: str) -> str:
+def _residual(variable: str, loss: str, value: str = "F", slope: str = "D", bend: str = "H") -> str:
     """Costate, residual and its derivative, where value, slope and curvature of the activation are known."""
     if loss == "mse":
-        load = "lam = G*F - sum_out + load*kappa*(F - ext)\nstiff = G + load*kappa\n"
+        load = f"lam = G*{value} - sum_out + load*kappa*({value} - ext)\nstiff = G + load*kappa\n"
     else:
-        load = "p = load*exp(clip(F - lse, -700, 700))\nlam = G*F - sum_out + p - load*ext\nstiff = G + p\n"
+        load = f"p = load*exp(clip({value} - lse, -700, 700))\nlam = G*{value} - sum_out + p - load*ext\nstiff = G + p\n"
     return (
         load
-        + f"miss = {variable} - A + series*D*lam\n"
-        + "tilt = 1 + series*(H*lam + D*D*stiff)\n"
+        + f"miss = {variable} - A + series*{slope}*lam\n"
+        + f"tilt = 1 + series*({bend}*lam + {slope}*{slope}*stiff)\n"
     )
 
 
