@@ -203,13 +203,10 @@ def _crossbars(
 ) -> tuple[Ints, Ints, Floats, tuple[Block, ...]]:
     """Every crossbar's scattering matrix, entry by entry: port, tap, value; and its lines."""
     ports, taps, values, blocks, first = [], [], [], [], 0
-    offset: dict[str, int] = {}
     number = np.arange(lines.count)
     for tile, coupling in enumerate(c for c in graph.couplings if c.layer is not None):
         layer = str(coupling.layer)
-        start = offset.get(layer, 0)
-        offset[layer] = start + len(coupling.rows)
-        weight = graph.network.parameters[layer].weight[:, start : start + len(coupling.rows)]
+        weight = graph.network.parameters[layer].weight
         rows = number[(lines.tile == tile) & (lines.head < 0)]
         columns = number[(lines.tile == tile) & (lines.tail < 0)]
         state, costate = scattering_matrix(weight, total_z[0][rows], total_z[1][columns])
