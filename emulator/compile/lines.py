@@ -26,8 +26,8 @@ def lay_lines(draft: Draft) -> None:
 
     In tile wiring a neuron's row line carries its state to the crossbar and its column line carries the
     costate of its pre-activation there: one driver and one receiver per line, the way out of the crossbar
-    being part of the neuron; under a law of two-way lines both carry waves both ways. In synapse wiring each synapse has a line of its own, used both ways. Waiting
-    for `assign_delays`, a line's delay is 0.
+    being part of the neuron; under a law of two-way lines both carry waves both ways. In synapse wiring
+    each synapse has a line of its own, used both ways. Waiting for `assign_delays`, a line's delay is 0.
     """
     two_way = draft.law.two_way
     if two_way and draft.wiring == "synapse":

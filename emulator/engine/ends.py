@@ -3,8 +3,8 @@
 A termination is a port of its own whose leaving wave returns to it a step later through a low-pass (a trapezoidal
 capacitor or inductor in wave variables): a line of one step that starts and ends there.
 
-- Series RC to ground, parallel to the line at its far end, with ``Rc = dt/(2 C)``: impedance ``Zt = R + Rc``, coefficient
-  ``Rc/Zt``.
+- Series RC to ground, parallel to the line at its far end, with ``Rc = dt/(2 C)``: impedance ``Zt = R + Rc``,
+  coefficient ``Rc/Zt``.
 - Parallel RL, in series with the line at its source end, with ``Gl = dt/(2 L)``: impedance ``Zt = 1/(1/R + Gl)``,
   coefficient ``Gl Zt``, and the wave returns with its sign changed.
 """
@@ -14,10 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emulator.engine.layout import Floats, Ints
+from emulator.errors import EngineError
 from emulator.graph import Bundle, ScatteringGraph
+from emulator.graph.elements import Steps
 from emulator.laws import Bilateral
 
 
@@ -59,10 +60,15 @@ class Lines:
 
 def two_way_lines(graph: ScatteringGraph, law: Bilateral) -> Lines:
     """Flatten the lines of a graph compiled for two-way lines."""
-    tail, head, tile, impedance, forward, backward = ([] for _ in range(6))
+    tail: list[Steps] = []
+    head: list[Steps] = []
+    tile: list[Steps] = []
+    impedance: list[Floats] = []
+    forward: list[Steps] = []
+    backward: list[Steps] = []
     tiles = 0
 
-    def add(bundles: tuple[Bundle, ...], tails: NDArray[np.int64], heads: NDArray[np.int64], at: int) -> None:
+    def add(bundles: tuple[Bundle, ...], tails: Steps, heads: Steps, at: int) -> None:
         start = 0
         for bundle in bundles:
             part = slice(start, start + bundle.count)
@@ -71,8 +77,8 @@ def two_way_lines(graph: ScatteringGraph, law: Bilateral) -> Lines:
             tile.append(np.full(bundle.count, at))
             sample = graph.hardware.lines.sample(bundle.count, graph.seed, f"lines of {bundle.name}")
             impedance.append(bundle.impedance * sample.impedance_ratio)
-            forward.append(bundle.delay_forward)
-            backward.append(bundle.delay_backward)
+            forward.append(_known(bundle.delay_forward))
+            backward.append(_known(bundle.delay_backward))
             start += bundle.count
 
     for coupling in graph.couplings:
@@ -87,14 +93,24 @@ def two_way_lines(graph: ScatteringGraph, law: Bilateral) -> Lines:
     far_z, far_pole = far_end(law, z, graph.transit)
     source_z, source_pole = source_end(law, z, graph.transit)
     return Lines(
-        *(np.concatenate(part).astype(np.int32) for part in (tail, head, tile)),
-        z,
-        *(np.concatenate(part).astype(np.int32) for part in (forward, backward)),
-        far_z,
-        far_pole,
-        source_z,
-        source_pole,
+        tail=np.concatenate(tail).astype(np.int32),
+        head=np.concatenate(head).astype(np.int32),
+        tile=np.concatenate(tile).astype(np.int32),
+        impedance=z,
+        forward=np.concatenate(forward).astype(np.int32),
+        backward=np.concatenate(backward).astype(np.int32),
+        far_impedance=far_z,
+        far_pole=far_pole,
+        source_impedance=source_z,
+        source_pole=source_pole,
     )
+
+
+def _known(delay: Steps | None) -> Steps:
+    """A delay of a bundle that `lay_lines` made a line in both directions."""
+    if delay is None:
+        raise EngineError("a bundle has no line in one direction; allowed: graphs compiled for two-way lines")
+    return delay
 
 
 def far_end(law: Bilateral, impedance: Floats, delay: float) -> tuple[Floats | None, Floats | None]:

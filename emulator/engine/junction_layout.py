@@ -165,9 +165,9 @@ def lay_out_junctions(graph: ScatteringGraph, law: Bilateral) -> JunctionLayout:
 def _ends(lines: Lines) -> tuple[Floats, tuple[Floats, Floats]]:
     """Share of the line's own wave at its far end, and impedance of both its ends with their terminations."""
     z = lines.impedance
-    far = z if lines.far_impedance is None else 1 / (1 / z + 1 / lines.far_impedance)
-    source = z if lines.source_impedance is None else z + lines.source_impedance
-    return far / z, (far, source)
+    far: Floats = z if lines.far_impedance is None else 1 / (1 / z + 1 / lines.far_impedance)
+    source: Floats = z if lines.source_impedance is None else z + lines.source_impedance
+    return np.asarray(far / z), (far, source)
 
 
 def scattering_matrix(weight: Floats, left: Floats, right: Floats) -> tuple[Floats, Floats]:

@@ -72,7 +72,10 @@ def run_junctions(
     plan = JunctionPlan(layout, law, graph.loss, hold, len(feed), traces=traces, effects=Effects())
     values = junction_values(graph, law, layout, loaded=loaded, threshold=threshold, resolution=resolution)
     outputs, times, target = execute(plan, values, feed, target, report)
-    return layout, _collect(plan, biases(graph), outputs, times, target)
+    recording = _collect(plan, biases(graph), outputs, times, target)
+    if not loaded:
+        _forget_costates(recording)
+    return layout, recording
 
 
 def _collect(
@@ -108,6 +111,14 @@ def _collect(
         unsolved=max(float(np.max(outputs["worst"])), float(np.max(outputs.get("worst_load", 0.0)))),
         waves=waves,
     )
+
+
+def _forget_costates(recording: JunctionRecording) -> None:
+    """Without a load no costate arises: what currents still flow die away, and only states are judged."""
+    recording.lam[:] = 0.0
+    recording.costate_residual[:] = 0.0
+    if recording.moved is not None:
+        recording.moved["lam"][:] = 0.0
 
 
 def _sent_by_neurons(layout: JunctionLayout, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

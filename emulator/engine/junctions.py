@@ -11,8 +11,8 @@
 | `nodes`     | one per neuron: the nonlinear junction, solved every step                                        |
 | `terminals` | the data: what sources and loads are set to when a sample begins                                 |
 
-One step: data, neurons, leaving waves, emission, latch, arrival at the taps, sums. What arrives in a step is seen by the
-junctions in the next, so a line of d steps has a pathway delay of d - 1.
+One step: data, neurons, leaving waves, emission, latch, arrival at the taps, sums. What arrives in a step is seen by
+the junctions in the next, so a line of d steps has a pathway delay of d - 1.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ class NodeLaw(Law):
     `Z`      characteristic impedance of the node
     ======== =====================================================================================
 
-    and the names in `parameters`; temporaries of their own are allowed. Sources are clamped whatever the law. To add one,
-    subclass this and pass an instance to `emulator.compile_network`.
+    and the names in `parameters`; temporaries of their own are allowed. Sources are clamped whatever the law. To add
+    one, subclass this and pass an instance to `emulator.compile_network`.
     """
 
     @property

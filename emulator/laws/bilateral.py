@@ -18,7 +18,7 @@ crossbar  ideal transformers `W`, left ports `Z1`, right ports `Z2`:
 At rest a lossless line is a wire, and the circuit is exactly the forward pass and backpropagation. What dissipates
 transients without drawing power at rest: a low-pass per line, a series RC to ground at the far end of each line, a
 resistor parallel to an inductor at its source end. Sources: A. Fettweis, "Wave digital filters: theory and practice",
-Proc. IEEE 74 (1986); for the waves, C. Pehle and J.-J. Slotine (arXiv:2602.10461). `THEORY.md` beside this file has more.
+Proc. IEEE 74 (1986); for the waves, C. Pehle and J.-J. Slotine (arXiv:2602.10461).
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ class Bilateral(Law):
             _check(self, "law bilateral", "taper")
         for name in ("far_end", "source_end"):
             part = getattr(self, name)
-            for field in () if part is None else fields(part):
-                _check(part, f"law bilateral: {name}", field.name)
+            for setting in () if part is None else fields(part):
+                _check(part, f"law bilateral: {name}", setting.name)
 
     @property
     def parameters(self) -> Mapping[str, float]:
@@ -133,8 +133,8 @@ class Bilateral(Law):
         """Without any dissipation of transients some waves ring for ever."""
         if self.bandwidth == 1.0 and self.far_end is None and self.source_end is None:
             return (
-                "nothing dissipates transients (bandwidth = 1, no far_end, no source_end): waves that meet no load ring "
-                "for ever; lower bandwidth or add a far_end",
+                "nothing dissipates transients (bandwidth = 1, no far_end, no source_end): waves that meet no load "
+                "ring for ever; lower bandwidth or add a far_end",
             )
         return ()
 

@@ -163,7 +163,9 @@ def _rounded(values: list[float]) -> list[float]:
     return [float(f"{value:.3g}") for value in values]
 
 
-def _needed(graph: ScatteringGraph, linearisation: Linearisation | JunctionLinearisation, prediction: Prediction) -> int:
+def _needed(
+    graph: ScatteringGraph, linearisation: Linearisation | JunctionLinearisation, prediction: Prediction
+) -> int:
     """Steps until a blank substrate's deviation from rest stays below the tolerance, were it linear.
 
     It is followed until it has stayed below for as long as it took, or for as long as is affordable.

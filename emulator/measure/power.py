@@ -7,12 +7,13 @@ times costate times step, and a step changes it by
     E_new - E = P_source + P_bias - P_load - sum (1-c)(u - y)^2/Z
 
 as long as every crossbar and neuron gives back what it takes. What a place takes beyond that is its excess: an
-activation that is not homogeneous takes ``s mu - x lam``, of either sign; noise, rounding and a send-on-change threshold
-show at the line that carries them.
+activation that is not homogeneous takes ``s mu - x lam``, of either sign; noise, rounding and a send-on-change
+threshold show at the line that carries them.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,7 +167,7 @@ def _sum(values: Floats, place: NDArray[np.int32], chosen: NDArray[np.bool_], co
 def _tiles(layout: JunctionLayout) -> list[NDArray[np.int32]]:
     """Ports of every crossbar."""
     starts = [block.first for block in layout.blocks] + [len(layout.to_state)]
-    return [np.unique(layout.to_state[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+    return [np.unique(layout.to_state[a:b]) for a, b in itertools.pairwise(starts)]
 
 
 def _places(graph: ScatteringGraph, layout: JunctionLayout) -> dict[str, tuple[str, ...]]:
