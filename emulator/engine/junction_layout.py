@@ -167,7 +167,7 @@ def _ends(lines: Lines) -> tuple[Floats, tuple[Floats, Floats]]:
     z = lines.impedance
     far: Floats = z if lines.far_impedance is None else 1 / (1 / z + 1 / lines.far_impedance)
     source: Floats = z if lines.source_impedance is None else z + lines.source_impedance
-    return np.asarray(far / z), (far, source)
+    return np.asarray(far / z, dtype=np.float64), (far, source)
 
 
 def scattering_matrix(weight: Floats, left: Floats, right: Floats) -> tuple[Floats, Floats]:
@@ -186,7 +186,8 @@ def scattering_matrix(weight: Floats, left: Floats, right: Floats) -> tuple[Floa
     """
     rows, columns = len(left), len(right)
     inner = np.diag(1 / left) + weight.T @ (weight / right[:, None])
-    state = np.linalg.solve(inner, 2 * np.hstack([np.diag(1 / left), (weight / right[:, None]).T]))
+    given = np.hstack([np.diag(1 / left), (weight / right[:, None]).T])
+    state = np.asarray(np.linalg.solve(inner, 2 * given), dtype=np.float64)
     costate = (weight @ state - 2 * np.hstack([np.zeros((columns, rows)), np.eye(columns)])) / right[:, None]
     return state, costate
 

@@ -2,9 +2,9 @@
 
 Every step each neuron solves ``s - A + Zs phi'(s) lam(phi(s)) = 0`` (see `emulator.laws.bilateral`) from where it was,
 by a fixed number of Newton steps inside a bracket: a step that leaves it, or would go uphill, is replaced by its
-middle. The residual is kept. Where several roots exist the one found from the present state is taken. A function with a kink is
-solved on both sides of it, and keeps to its side while there is a root there; where neither side has one the neuron
-rests at the kink, ``s = 0``, and passes on whatever costate balances it.
+middle. The residual is kept. Where several roots exist the one found from the present state is taken. A function with a
+kink is solved on both sides of it, and keeps to its side while there is a root there; where neither side has one the
+neuron rests at the kink, ``s = 0``, and passes on whatever costate balances it.
 
 The bracket holds since ``phi' phi`` is at least 0 above ``s = 0`` and at most `_MOST_BELOW` below it, for every
 activation, and ``|phi'|`` at most `_STEEPEST`.

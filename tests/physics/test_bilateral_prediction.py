@@ -119,10 +119,10 @@ def test_the_predicted_radius_is_the_decay_that_is_measured():
     graph, batch, exact = case(7, Bilateral(0.2, bandwidth=0.6), activations=["tanh"], losses=["mse"])
     prediction = predict(graph, exact)
     assert prediction.settles
-    result = settle(graph, *batch, hold_seconds=900e-9, target="numpy", traces=True, diagnose=False)
+    result = settle(graph, *batch, hold_seconds=2400e-9, target="numpy", traces=True, diagnose=False)
     lam = np.abs(result.traces.lam - result.traces.lam[-1]).max(axis=1)
-    late = [lam[k : k + 80].max() for k in (80, 240)]
-    assert (late[1] / late[0]) ** (1 / 160) == pytest.approx(prediction.radius, abs=3e-3)
+    late = [lam[k : k + 150].max() for k in (400, 1200)]
+    assert (late[1] / late[0]) ** (1 / 800) == pytest.approx(prediction.radius, abs=1e-3)
 
 
 def test_where_the_radius_is_above_one_waves_never_rest():

@@ -46,9 +46,9 @@ def test_load_and_source_reflect_as_their_resistances_say():
 def test_a_matched_load_absorbs_and_a_clamp_reflects_with_minus_one():
     z = 0.4
     law = Bilateral(impedance=z, kappa=1 / z)
-    layout, result = run(wire(), law, np.array([[1.0]]), np.array([[0.0]]), delays(2, 2), 20)
+    _, result = run(wire(), law, np.array([[1.0]]), np.array([[0.0]]), delays(2, 2), 20)
     assert np.abs(result.waves.leaving[:, 1]).max() < 1e-15  # port 1: the load
-    _layout, result = run(wire(), Bilateral(impedance=z), np.array([[0.0]]), np.array([[1.0]]), delays(2, 2), 20)
+    _, result = run(wire(), Bilateral(impedance=z), np.array([[0.0]]), np.array([[1.0]]), delays(2, 2), 20)
     np.testing.assert_allclose(result.waves.leaving[:, 0], -result.waves.arriving[:, 0], **EXACT)
     assert np.abs(result.waves.arriving[:, 0]).max() > 0.1
 
@@ -58,7 +58,7 @@ def test_a_lossless_line_between_mismatched_resistors_follows_the_bounce_diagram
     z, r, kappa, there, back = 0.5, 2.0, 0.4, 3, 5
     law = Bilateral(impedance=z, source_resistance=r, kappa=kappa)
     hardware = delays(there, there, backward=(back, back))
-    _layout, result = run(wire(), law, np.array([[2.0]]), np.array([[0.0]]), hardware, 120)
+    _, result = run(wire(), law, np.array([[2.0]]), np.array([[0.0]]), hardware, 120)
     at_source, at_load = (r - z) / (r + z), (1 - z * kappa) / (1 + z * kappa)
     trip, launched = there + back, 2.0 * z / (r + z)
     step = np.arange(result.hold)
