@@ -97,7 +97,7 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray) -> Fabric:
         (gather, ("to_in", "to_out")),
     ]
     inputs = {name: owner.variables[name] for owner, names in owned for name in names}
-    return Fabric(network, inputs, outputs, lines, None)
+    return Fabric(network, inputs, outputs, lines)
 
 
 def _connect(synapses: Synapses, i: np.ndarray, j: np.ndarray) -> None:
