@@ -16,7 +16,7 @@ from emulator.errors import (
     ScenarioError,
 )
 from emulator.graph import ScatteringGraph
-from emulator.laws import Matched, NodeLaw, Worldsheet
+from emulator.laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Worldsheet
 from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Activation, Add, Concat, Dense, Gradient, Input, Network, NetworkBuilder
@@ -28,6 +28,7 @@ __all__ = [
     "Activation",
     "Add",
     "BackwaveError",
+    "Bilateral",
     "CompileError",
     "Concat",
     "Dense",
@@ -39,17 +40,20 @@ __all__ = [
     "Gradient",
     "Inductive",
     "Input",
+    "Law",
     "Matched",
     "Network",
     "NetworkBuilder",
     "NetworkError",
     "NodeLaw",
+    "ParallelRL",
     "ParameterPort",
     "RateSchedule",
     "Reference",
     "Resistive",
     "ScatteringGraph",
     "ScenarioError",
+    "SeriesRC",
     "SettleResult",
     "TrainResult",
     "Worldsheet",

@@ -5,15 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from emulator.engine import TARGETS, Plan, Recording, effects_of, lay_out, simulate, values_of
+from emulator.engine import (
+    TARGETS,
+    JunctionRecording,
+    Layout,
+    Plan,
+    Recording,
+    effects_of,
+    lay_out,
+    run_junctions,
+    simulate,
+    values_of,
+)
 from emulator.engine.effects import JITTER_CUT
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.graph.arrival import arrival_times
+from emulator.laws import Bilateral
 from emulator.measure.energy import energy_use
 from emulator.measure.readout import gradients, layer_values
 from emulator.measure.reference import reference
@@ -23,7 +36,7 @@ from emulator.network import check_batch
 from emulator.network.batch import Inputs
 
 #: holds, in longest round trips, for a law whose settling time is not known in advance
-_PATIENCE = 10
+_PATIENCE, _PATIENCE_TWO_WAY = 10, 60
 #: what a band-limited line may still lack of its final value when the next one counts on it
 _TAIL = 1e-5
 
@@ -90,24 +103,27 @@ def settle(
     _check(threshold, tolerance, seed, target)
     data, wanted = check_batch(graph.network, inputs, targets)
     begun = time.perf_counter()
-    layout = lay_out(graph)
     samples = len(next(iter(data.values())))
-    effects = effects_of(graph, layout, seed)
-    plan = Plan(layout, graph.law, graph.loss, steps, samples, traces=traces, effects=effects)
     columns = [data[name] for name in graph.network.inputs]
-    feed = np.hstack([*columns, np.zeros((samples, len(layout.outputs))) if wanted is None else wanted])
-    values = values_of(
-        graph,
-        layout,
-        effects,
-        loaded=wanted is not None,
-        threshold=threshold,
-        resolution=tolerance * RESOLUTION,
-        seed=seed,
-        age=age,
-    )
-    laid_out = time.perf_counter()
-    recording = simulate(plan, values, feed, target, progress)
+    silent = np.zeros((samples, graph.network.size(graph.network.output)))
+    feed = np.hstack([*columns, silent if wanted is None else wanted])
+    numbers: dict[str, Any] = {
+        "loaded": wanted is not None,
+        "threshold": threshold,
+        "resolution": tolerance * RESOLUTION,
+    }
+    layout: Layout
+    recording: Recording
+    if isinstance(graph.law, Bilateral):
+        layout, recording = run_junctions(
+            graph, graph.law, feed, hold=steps, target=target, traces=traces, report=progress, **numbers
+        )
+    else:
+        layout = lay_out(graph)
+        effects = effects_of(graph, layout, seed)
+        plan = Plan(layout, graph.law, graph.loss, steps, samples, traces=traces, effects=effects)
+        values = values_of(graph, layout, effects, seed=seed, age=age, **numbers)
+        recording = simulate(plan, values, feed, target, progress)
     simulated = time.perf_counter()
     verdict = judge(graph, layout, recording, steps, tolerance, threshold)
     states, costates = layer_values(graph, layout, recording)
@@ -115,7 +131,8 @@ def settle(
     reason = None
     if diagnose and not verdict.settled.all():
         reason = _reason(graph, verdict, data, wanted, steps, tolerance)
-    times = {**recording.times, "layout": laid_out - begun, "readout": time.perf_counter() - simulated}
+    laid_out = simulated - begun - sum(recording.times.values())
+    times = {**recording.times, "layout": laid_out, "readout": time.perf_counter() - simulated}
     return SettleResult(
         graph=graph,
         hold=steps,
@@ -136,6 +153,8 @@ def settle(
         versions=versions(),
         times=times,
         traces=_traces(recording, layout.neurons) if traces else None,
+        unsolved=recording.unsolved if isinstance(recording, JunctionRecording) else 0.0,
+        waves=recording.waves if isinstance(recording, JunctionRecording) else None,
     )
 
 
@@ -146,7 +165,9 @@ def hold_steps(graph: ScatteringGraph) -> int:
     tail = 0.0 if pole == 1 else np.log(_TAIL) / np.log1p(-pole)
     late = int(np.ceil(JITTER_CUT * lines.jitter / graph.step) + np.ceil(tail))
     arrival = int(arrival_times(graph, late).costate.max()) + 1
-    return arrival if graph.law.settles_on_arrival else _PATIENCE * arrival
+    if graph.law.settles_on_arrival:
+        return arrival
+    return (_PATIENCE_TWO_WAY if graph.law.two_way else _PATIENCE) * arrival
 
 
 def versions() -> dict[str, str]:

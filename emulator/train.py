@@ -14,7 +14,7 @@ from emulator.compile import compile_network
 from emulator.engine import TARGETS
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
-from emulator.laws import NodeLaw
+from emulator.laws import Law
 from emulator.learning import Device, Learning, ParameterPort, RateSchedule, Resistive
 from emulator.network import Network
 from emulator.network.batch import Inputs
@@ -46,7 +46,7 @@ def train(
     test: tuple[Inputs, ArrayLike] | str | Path | None = None,
     evaluate_every: int | None = None,
     patience: int | None = None,
-    law: NodeLaw | None = None,
+    law: Law | None = None,
     hardware: HardwareModel | str = "ideal",
     wiring: Literal["tile", "synapse"] = "tile",
     rounding: Literal["error", "nearest"] = "error",

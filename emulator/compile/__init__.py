@@ -9,11 +9,12 @@ from typing import Literal
 from emulator.compile.check import check_draft
 from emulator.compile.draft import Draft
 from emulator.compile.elements import add_fanouts, attach_load, join_elements, place_elements
+from emulator.compile.impedances import taper_impedances
 from emulator.compile.lines import assign_delays, lay_lines
 from emulator.compile.sites import form_sites
 from emulator.errors import CompileError, suggest
 from emulator.graph import ScatteringGraph
-from emulator.laws import LAWS, Matched, NodeLaw
+from emulator.laws import LAWS, Law, Matched
 from emulator.network import LOSSES, Network
 from hwmodels import HardwareModel, load
 
@@ -25,6 +26,7 @@ PASSES: tuple[Callable[[Draft], None], ...] = (
     add_fanouts,  # ports read more than once
     lay_lines,  # which joints are lines: tile or synapse wiring
     assign_delays,  # from the hardware model, in whole steps
+    taper_impedances,  # of two-way lines, towards the output
     form_sites,  # rows of neurons for the node law
 )
 
@@ -33,7 +35,7 @@ def compile_network(
     network: Network,
     *,
     hardware: HardwareModel | str = "ideal",
-    law: NodeLaw | None = None,
+    law: Law | None = None,
     loss: str | None = None,
     wiring: Literal["tile", "synapse"] = "tile",
     seed: int = 0,
@@ -47,7 +49,7 @@ def compile_network(
         What to compile.
     hardware : HardwareModel or str
         The substrate, or the name of a preset or a TOML file.
-    law : NodeLaw
+    law : Law
         How nodes answer waves; `Matched()` by default.
     loss : str
         ``mse`` or ``softmax_cross_entropy``; the network's own by default.
@@ -78,8 +80,8 @@ def compile_network(
         if value not in allowed:
             raise CompileError(f"unknown {what} {suggest(value, allowed)}")
     law = Matched() if law is None else law
-    if not isinstance(law, NodeLaw):
-        raise CompileError(f"law is {law!r}; allowed: an instance of a node law ({', '.join(sorted(LAWS))})")
+    if not isinstance(law, Law):
+        raise CompileError(f"law is {law!r}; allowed: an instance of a law ({', '.join(sorted(LAWS))})")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise CompileError(f"seed is {seed!r}; allowed: whole numbers from 0")
     model = load(hardware) if isinstance(hardware, str) else hardware

@@ -8,7 +8,7 @@ from typing import Literal
 import networkx as nx
 
 from emulator.graph.elements import Bundle, Element, ElementKind, Port, Site
-from emulator.laws import NodeLaw
+from emulator.laws import Law
 from emulator.network import Network
 from hwmodels import HardwareModel
 
@@ -20,7 +20,7 @@ class Draft:
     network: Network
     hardware: HardwareModel
     step: float
-    law: NodeLaw
+    law: Law
     loss: str
     wiring: Literal["tile", "synapse"]
     seed: int

@@ -26,16 +26,20 @@ def lay_lines(draft: Draft) -> None:
 
     In tile wiring a neuron's row line carries its state to the crossbar and its column line carries the
     costate of its pre-activation there: one driver and one receiver per line, the way out of the crossbar
-    being part of the neuron. In synapse wiring each synapse has a line of its own, used both ways. Waiting
-    for `assign_delays`, a line's delay is 0.
+    being part of the neuron; under a law of two-way lines both carry waves both ways. In synapse wiring
+    each synapse has a line of its own, used both ways. Waiting for `assign_delays`, a line's delay is 0.
     """
+    two_way = draft.law.two_way
+    if two_way and draft.wiring == "synapse":
+        raise CompileError(f"law {draft.law.name}: wiring is 'synapse'; allowed: tile, one two-way line per neuron")
     for bundle in draft.bundles():
         tail, head = draft.element(bundle.tail[0]), draft.element(bundle.head[0])
+        back = _zeros(bundle.count) if two_way else None
         if head.kind in ("load", "fanout"):
             continue
         if head.kind == "crossbar":
             if draft.wiring == "tile":
-                draft.replace(bundle, replace(bundle, delay_forward=_zeros(bundle.count)))
+                draft.replace(bundle, replace(bundle, delay_forward=_zeros(bundle.count), delay_backward=back))
             else:
                 columns = head.port("columns").width
                 draft.replace(
@@ -51,7 +55,7 @@ def lay_lines(draft: Draft) -> None:
                 )
         elif tail.kind == "crossbar":
             if draft.wiring == "tile":
-                draft.replace(bundle, replace(bundle, delay_backward=_zeros(bundle.count)))
+                draft.replace(bundle, replace(bundle, delay_forward=back, delay_backward=_zeros(bundle.count)))
         elif not (tail.kind == "adder" and fused_into(draft, tail.layer) == head.layer):
             zeros = _zeros(bundle.count)
             draft.replace(bundle, replace(bundle, delay_forward=zeros, delay_backward=zeros))

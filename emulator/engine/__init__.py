@@ -2,6 +2,8 @@
 
 import emulator.engine._brian2  # noqa: F401
 from emulator.engine.effects import Effects, effects_of
+from emulator.engine.junction_layout import JunctionLayout, lay_out_junctions
+from emulator.engine.junction_run import JunctionRecording, WaveTraces, run_junctions
 from emulator.engine.layout import Layout, biases, lay_out, weights
 from emulator.engine.plan import Plan
 from emulator.engine.simulate import TARGETS, Recording, simulate
@@ -10,12 +12,17 @@ from emulator.engine.values import values_of
 __all__ = [
     "TARGETS",
     "Effects",
+    "JunctionLayout",
+    "JunctionRecording",
     "Layout",
     "Plan",
     "Recording",
+    "WaveTraces",
     "biases",
     "effects_of",
     "lay_out",
+    "lay_out_junctions",
+    "run_junctions",
     "simulate",
     "values_of",
     "weights",

@@ -65,7 +65,7 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     layout, effects, dt = plan.layout, plan.effects, STEP * second
     clock = Clock(dt=dt, name="step_clock")
     hold = Clock(dt=plan.hold * dt, name="hold_clock")
-    ports, ring, latching = _ports(plan, clock)
+    ports, ring, latching = ports_of(plan, clock)
     nodes, node_objects = nodes_of(plan, ports, clock)
     terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
     refer(terminals, "ext", nodes, "ext", index="at")
@@ -107,9 +107,9 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     return Fabric(network, inputs, outputs, lines)
 
 
-def _ports(plan: Plan, clock: Clock) -> tuple[NeuronGroup, NeuronGroup, list[Any]]:
-    """The ports, the ring of what they sent, and the latching of every event's amplitude."""
-    effects, count, depth = plan.effects, 2 * plan.layout.neurons, plan.ring_depth
+def ports_of(plan: Plan, clock: Clock, more: str = "") -> tuple[NeuronGroup, NeuronGroup, list[Any]]:
+    """The ports (`more`: further equations), the ring of what they sent, and the latching of every amplitude."""
+    effects, count, depth = plan.effects, plan.layout.ports, plan.ring_depth
     # a rounding that is drawn anew for every event is not compared: it would never rest
     moved = "abs(u - unrounded) >= q" if effects.dithered else f"abs({effects.wave} - sent) >= q"
     ports = NeuronGroup(
@@ -122,7 +122,8 @@ def _ports(plan: Plan, clock: Clock) -> tuple[NeuronGroup, NeuronGroup, list[Any
         cell : integer
         q : 1 (shared, constant)
         """
-        + constants(effects.port_variables, effects.port_keys),
+        + constants(effects.port_variables, effects.port_keys)
+        + more,
         events={"emit": moved},
         namespace=functions(),
         clock=clock,

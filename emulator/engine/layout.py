@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.graph import ScatteringGraph, Site
+from emulator.laws import node_law
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -82,6 +83,11 @@ class Layout:
     longest: Ints
 
     @property
+    def ports(self) -> int:
+        """Number of ports, two per neuron."""
+        return 2 * self.neurons
+
+    @property
     def synapses(self) -> int:
         """Number S of synapses, wires included."""
         return len(self.to_state)
@@ -93,7 +99,8 @@ class Layout:
 
 
 def lay_out(graph: ScatteringGraph) -> Layout:
-    """Flatten a graph."""
+    """Flatten a graph whose neurons have a node law; see `emulator.laws.node_law`."""
+    node_law(graph.law)
     count = graph.neurons
     tap_port, tap_delay = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     row, column, to_state, to_costate, blocks = [], [], [], [], []

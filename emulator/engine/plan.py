@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from emulator.engine.effects import IDEAL, Effects
 from emulator.engine.expressions import activation_codes, node_update
 from emulator.engine.layout import Layout
-from emulator.laws import NodeLaw
+from emulator.laws import Law, node_law
 from emulator.learning import Learning
 
 #: one engine step in brian2's time: a power of two, so that every clock and delay is exact in floating point
@@ -31,7 +31,7 @@ class Plan:
     Parameters
     ----------
     layout : Layout
-    law : NodeLaw
+    law : Law
     loss : str
     hold : int
         Steps for which each sample is presented.
@@ -49,7 +49,7 @@ class Plan:
     """
 
     layout: Layout
-    law: NodeLaw
+    law: Law
     loss: str
     hold: int
     samples: int
@@ -88,7 +88,7 @@ class Plan:
     @cached_property
     def update(self) -> list[str]:
         """The node's update code."""
-        return node_update(self.law, self.used, self.loss, self.power, self.effects.noise_poles)
+        return node_update(node_law(self.law), self.used, self.loss, self.power, self.effects.noise_poles)
 
     @cached_property
     def key(self) -> str:

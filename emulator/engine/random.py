@@ -90,7 +90,7 @@ def gauss(key: float, element: np.ndarray, counter: np.ndarray) -> np.ndarray:
     r, t = q * q, np.sqrt(-2.0 * np.log(least))
     middle = q * np.polyval(_MIDDLE[0], r) / np.polyval(_MIDDLE[1], r)
     tail = np.polyval(_TAIL[0], t) / np.polyval(_TAIL[1], t)
-    return np.where(least < _EDGE, np.where(q < 0, tail, -tail), middle)
+    return np.asarray(np.where(least < _EDGE, np.where(q < 0, tail, -tail), middle))
 
 
 def _unit(key: float, element: np.ndarray, counter: np.ndarray, lane: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from brian2 import Network, get_device, prefs, second, set_device
 from brian2.utils.logger import catch_logs
 
-from emulator.engine.fabric import build
+from emulator.engine.build import build
 from emulator.engine.plan import STEP, Plan, Values
 from emulator.errors import EngineError
 

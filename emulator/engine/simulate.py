@@ -74,7 +74,14 @@ def choose_target(plan: Plan) -> str:
 def simulate(
     plan: Plan, values: Values, feed: np.ndarray, target: str = "auto", report: runtime.Report | None = None
 ) -> Recording:
-    """Run a plan and collect what it recorded.
+    """Run a plan and collect what it recorded; raises as `execute` does."""
+    return _collect(plan, *execute(plan, values, feed, target, report))
+
+
+def execute(
+    plan: Plan, values: Values, feed: np.ndarray, target: str = "auto", report: runtime.Report | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, float], str]:
+    """Run a plan: recorded arrays by name, seconds spent, and the target that ran.
 
     Raises
     ------
@@ -91,7 +98,7 @@ def simulate(
         outputs, times = program(plan).run(values, feed, report)
     else:
         outputs, times = runtime.run(plan, values, feed, target, report)
-    return _collect(plan, outputs, times, target)
+    return outputs, times, target
 
 
 def _collect(plan: Plan, outputs: dict[str, np.ndarray], times: dict[str, float], target: str) -> Recording:
@@ -100,7 +107,7 @@ def _collect(plan: Plan, outputs: dict[str, np.ndarray], times: dict[str, float]
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
     moved = emitted = None
     if plan.probe:
-        moved = _until(
+        moved = until(
             steps,
             neuron=outputs["moved.i"],
             t=outputs["moved.t"],
@@ -108,7 +115,7 @@ def _collect(plan: Plan, outputs: dict[str, np.ndarray], times: dict[str, float]
             lam=outputs["moved.lam"],
         )
     if plan.traces:
-        emitted = _until(steps, port=outputs["emitted.i"], t=outputs["emitted.t"], amplitude=outputs["emitted.sent"])
+        emitted = until(steps, port=outputs["emitted.i"], t=outputs["emitted.t"], amplitude=outputs["emitted.sent"])
     return Recording(
         u=end["u"],
         v=end["v"],
@@ -128,7 +135,7 @@ def _collect(plan: Plan, outputs: dict[str, np.ndarray], times: dict[str, float]
     )
 
 
-def _until(steps: int, t: np.ndarray, **columns: np.ndarray) -> dict[str, np.ndarray]:
+def until(steps: int, t: np.ndarray, **columns: np.ndarray) -> dict[str, np.ndarray]:
     """Event columns with their time in steps, without the one step after the last hold."""
     step = np.rint(t / STEP).astype(np.int64)
     inside = step < steps

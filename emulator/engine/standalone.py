@@ -19,7 +19,8 @@ import numpy as np
 from brian2 import device, get_device, prefs, second, set_device
 from brian2.core.variables import DynamicArrayVariable, Variable
 
-from emulator.engine.fabric import Fabric, build
+from emulator.engine.build import build
+from emulator.engine.fabric import Fabric
 from emulator.engine.heartbeat import PREFIX
 from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import STEP, Plan, Values

@@ -13,9 +13,9 @@ from emulator.graph import ScatteringGraph
 from hwmodels import rng
 
 #: below every amplitude that matters, above what fast floating-point modes flush to zero
-_SMALLEST = 1e-300
+SMALLEST = 1e-300
 #: movements of a band-limited receiver that no longer count
-_GRAIN = 1e-14
+GRAIN = 1e-14
 
 
 def values_of(
@@ -61,8 +61,8 @@ def values_of(
         "load": load,
         "slope": layout.slope,
         "Z": graph.law.impedance * per_node(graph),
-        "q": max(threshold, _SMALLEST),
-        "grain": max(threshold, _GRAIN),
+        "q": max(threshold, SMALLEST),
+        "grain": max(threshold, GRAIN),
         "resolution": resolution,
         "w": weight,
         "w_sigma": sigma,

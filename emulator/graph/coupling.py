@@ -33,6 +33,8 @@ class Coupling:
         Whether every synapse has a line of its own.
     bundles_forward, bundles_backward : tuple of Bundle
         The bundles whose lines those are, in their order.
+    delay_returning, delay_leaving : (R,), (C,) int64 steps, or None
+        Two-way lines: backward delay of the rows' lines, forward delay of the columns' lines.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Coupling:
     per_synapse: bool
     bundles_forward: tuple[Bundle, ...]
     bundles_backward: tuple[Bundle, ...]
+    delay_returning: Steps | None = None
+    delay_leaving: Steps | None = None
 
     def pairs(self) -> tuple[Steps, Steps]:
         """Positions (row, column) of every synapse, row by row; for wires, the diagonal."""
@@ -60,7 +64,10 @@ class Coupling:
         if self.per_synapse or self.layer is None:
             return self.delay_forward, self.delay_backward
         row, column = self.pairs()
-        return self.delay_forward[row], self.delay_backward[column]
+        forward, backward = self.delay_forward[row], self.delay_backward[column]
+        if self.delay_leaving is not None and self.delay_returning is not None:
+            return forward + self.delay_leaving[column], backward + self.delay_returning[row]
+        return forward, backward
 
 
 def couplings(graph: ScatteringGraph) -> tuple[Coupling, ...]:
@@ -100,7 +107,11 @@ def _coupling(
 ) -> Coupling:
     ahead = np.concatenate([_known(b.delay_forward) for b in forward])
     back = np.concatenate([_known(b.delay_backward) for b in backward])
-    return Coupling(name, layer, rows, columns, ahead, back, per_synapse, forward, backward)
+    returning = leaving = None
+    if layer is not None and not per_synapse and backward[0].delay_forward is not None:
+        returning = np.concatenate([_known(b.delay_backward) for b in forward])
+        leaving = np.concatenate([_known(b.delay_forward) for b in backward])
+    return Coupling(name, layer, rows, columns, ahead, back, per_synapse, forward, backward, returning, leaving)
 
 
 def _neurons(site: Site) -> Steps:

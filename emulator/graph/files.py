@@ -14,7 +14,7 @@ from emulator.errors import ExportError
 from emulator.files import atomic_write
 from emulator.graph.elements import Steps
 from emulator.graph.names import printable
-from emulator.laws import NodeLaw
+from emulator.laws import Law
 
 if TYPE_CHECKING:
     from emulator.graph.graph import ScatteringGraph
@@ -115,7 +115,7 @@ def _origin(graph: ScatteringGraph) -> dict[str, Any]:
     }
 
 
-def _law(law: NodeLaw) -> dict[str, Any]:
+def _law(law: Law) -> dict[str, Any]:
     figures = {"impedance": law.impedance, **law.parameters}
     for name, value in figures.items():
         if not math.isfinite(value):

@@ -15,7 +15,7 @@ from emulator.errors import CompileError, suggest
 from emulator.graph.arrival import Arrival, arrival_times
 from emulator.graph.coupling import Coupling, couplings
 from emulator.graph.elements import Bundle, Element, Site
-from emulator.laws import NodeLaw
+from emulator.laws import Law
 from emulator.network import Network
 from hwmodels import HardwareModel
 
@@ -33,7 +33,7 @@ class ScatteringGraph:
 
     nx: nx.MultiDiGraph
     network: Network
-    law: NodeLaw
+    law: Law
     loss: str
     wiring: str
     hardware: HardwareModel

@@ -1,9 +1,10 @@
-"""Node laws: one file per law; each docstring gives the equations and their source."""
+"""Laws: one file per law; each docstring gives the equations and their source."""
 
-from emulator.laws.base import NodeLaw
+from emulator.laws.base import Law, NodeLaw, node_law
+from emulator.laws.bilateral import Bilateral, ParallelRL, SeriesRC
 from emulator.laws.worldsheet import Matched, Worldsheet
 
 #: laws by the name a scenario uses
-LAWS: dict[str, type[NodeLaw]] = {"matched": Matched, "worldsheet": Worldsheet}
+LAWS: dict[str, type[Law]] = {"matched": Matched, "worldsheet": Worldsheet, "bilateral": Bilateral}
 
-__all__ = ["LAWS", "Matched", "NodeLaw", "Worldsheet"]
+__all__ = ["LAWS", "Bilateral", "Law", "Matched", "NodeLaw", "ParallelRL", "SeriesRC", "Worldsheet", "node_law"]

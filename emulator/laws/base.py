@@ -1,12 +1,42 @@
-"""What a node law is: how one neuron answers the waves that reach it."""
+"""What a law is, and a node law: how one neuron answers the waves that reach it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+from emulator.errors import EngineError
 
-class NodeLaw(ABC):
+
+class Law(ABC):
+    """How a substrate answers waves: what the compiler, the engine and the measurements ask of any law."""
+
+    #: name used in scenarios, tables and results
+    name: str = "law"
+    #: whether every line carries a wave both ways, between junctions that reflect
+    two_way: bool = False
+
+    @property
+    @abstractmethod
+    def impedance(self) -> float:
+        """Characteristic impedance `Z`, state over costate of a matched wave, above 0."""
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """Numbers by which a law is described; those of a node law can change between runs without compiling again."""
+        return {}
+
+    @property
+    def settles_on_arrival(self) -> bool:
+        """Whether a substrate is at rest as soon as the last wave has landed (nothing is reflected)."""
+        return False
+
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about settings that cannot settle, known before any simulation."""
+        return ()
+
+
+class NodeLaw(Law):
     """How a node updates its state and costate from what has arrived.
 
     A law is two lines of update code in brian2's expression language, evaluated for every neuron once a step, first
@@ -22,12 +52,9 @@ class NodeLaw(ABC):
     `Z`      characteristic impedance of the node
     ======== =====================================================================================
 
-    and the names in `parameters`; temporaries of their own are allowed. Sources are clamped whatever the law. To add one,
-    subclass this and pass an instance to `emulator.compile_network`.
+    and the names in `parameters`; temporaries of their own are allowed. Sources are clamped whatever the law. To add
+    one, subclass this and pass an instance to `emulator.compile_network`.
     """
-
-    #: name used in scenarios, tables and results
-    name: str = "law"
 
     @property
     @abstractmethod
@@ -39,21 +66,15 @@ class NodeLaw(ABC):
     def costate_update(self) -> str:
         """Code that assigns `lam`."""
 
-    @property
-    @abstractmethod
-    def impedance(self) -> float:
-        """Characteristic impedance `Z` of the nodes, state over costate, above 0."""
 
-    @property
-    def parameters(self) -> Mapping[str, float]:
-        """Numbers that the update code names; changeable between runs without compiling again."""
-        return {}
+def node_law(law: Law) -> NodeLaw:
+    """`law`, if it is a node law.
 
-    @property
-    def settles_on_arrival(self) -> bool:
-        """Whether a node is at rest as soon as the last wave has landed (nothing is reflected)."""
-        return False
-
-    def warnings(self) -> tuple[str, ...]:
-        """Sentences about settings that cannot settle, known before any simulation."""
-        return ()
+    Raises
+    ------
+    EngineError
+        If its nodes have no update.
+    """
+    if not isinstance(law, NodeLaw):
+        raise EngineError(f"law {law.name} has no node update; allowed: a node law, such as matched or worldsheet")
+    return law

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from emulator.compile import compile_network
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.laws import Worldsheet
+from emulator.laws import Bilateral, SeriesRC, Worldsheet
 from emulator.measure.linearise import MOST_NUMBERS, Linearisation, numbers
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point
-from emulator.measure.stability import Prediction, radius_of
+from emulator.measure.scattering import JunctionLinearisation
+from emulator.measure.stability import Prediction, linearised, radius_of
 from emulator.measure.synapses import Floats, synapses
 from hwmodels import HardwareModel
 
@@ -77,7 +79,7 @@ def why_not_settled(
 
 def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, tolerance: float) -> str:
     """What the linearised step says of a hold that outlasts the longest trip."""
-    linearisation = Linearisation(graph, point)
+    linearisation = linearised(graph, point)
     radius, method = radius_of(linearisation)
     prediction = Prediction(radius, tolerance, method)
     if not prediction.settles:
@@ -115,30 +117,55 @@ def _left_out(graph: ScatteringGraph) -> str:
 
 def _remedies(graph: ScatteringGraph, point: OperatingPoint) -> str:
     """The mildest change of each setting of the law, alone, that brings the spectral radius well below 1."""
-    if not isinstance(graph.law, Worldsheet):
-        return f"law {graph.law.name} has no setting that could be tried"
-    found = []
-    for setting, values in _changes(graph.law):
-        for value in (float(f"{value:.3g}") for value in values):
+    law = graph.law
+    if not isinstance(law, Worldsheet | Bilateral):
+        return f"law {law.name} has no setting that could be tried"
+    found, settings = [], []
+    for setting, values in _changes(law) if isinstance(law, Worldsheet) else _changes_two_way(law):
+        settings.append(setting)
+        for value in values:
             change: dict[str, Any] = {setting: value}
-            changed = replace(graph, law=replace(graph.law, **change))
-            radius, _ = radius_of(Linearisation(changed, point))
+            radius, _ = radius_of(linearised(_with_law(graph, replace(law, **change)), point))
             if radius < _COMFORTABLE:
-                found.append(f"{setting} = {value:g} (spectral radius {radius:.3g})")
+                shown = f"{value:g}" if isinstance(value, float) else value
+                found.append(f"{setting} = {shown} (spectral radius {radius:.3g})")
                 break
     if not found:
-        return f"no change of gamma, beta or impedance alone that was tried brings it below {_COMFORTABLE}"
+        names = f"{', '.join(settings[:-1])} or {settings[-1]}"
+        return f"no change of {names} alone that was tried brings it below {_COMFORTABLE}"
     return f"settles near rest: {' or '.join(found)}"
+
+
+def _with_law(graph: ScatteringGraph, law: Worldsheet | Bilateral) -> ScatteringGraph:
+    """The same graph under another law; two-way lines are given their impedances anew."""
+    if not law.two_way:
+        return replace(graph, law=law)
+    return compile_network(
+        graph.network, hardware=graph.hardware, law=law, wiring="tile", seed=graph.seed, rounding="nearest"
+    )
 
 
 def _changes(law: Worldsheet) -> Iterator[tuple[str, list[float]]]:
     """Values to try for each setting, mildest first: less coupling, more dissipation, less impedance."""
-    yield "gamma", [law.gamma / 2**k for k in range(1, 7)]
+    yield "gamma", _rounded([law.gamma / 2**k for k in range(1, 7)])
     yield "beta", [beta for beta in (0.1, 0.2, 0.3, 0.5, 0.7, 1.0) if beta > law.beta]
-    yield "impedance", [law.impedance / 2**k for k in range(1, 7)]
+    yield "impedance", _rounded([law.impedance / 2**k for k in range(1, 7)])
 
 
-def _needed(graph: ScatteringGraph, linearisation: Linearisation, prediction: Prediction) -> int:
+def _changes_two_way(law: Bilateral) -> Iterator[tuple[str, Sequence[float | SeriesRC]]]:
+    """The same for two-way lines: less bandwidth, less impedance, a termination."""
+    yield "bandwidth", _rounded([law.bandwidth / 2**k for k in range(1, 5)])
+    yield "impedance", _rounded([law.impedance / 2**k for k in range(1, 7)])
+    yield "far_end", [SeriesRC()] if law.far_end is None else []
+
+
+def _rounded(values: list[float]) -> list[float]:
+    return [float(f"{value:.3g}") for value in values]
+
+
+def _needed(
+    graph: ScatteringGraph, linearisation: Linearisation | JunctionLinearisation, prediction: Prediction
+) -> int:
     """Steps until a blank substrate's deviation from rest stays below the tolerance, were it linear.
 
     It is followed until it has stayed below for as long as it took, or for as long as is affordable.
@@ -158,11 +185,11 @@ def _needed(graph: ScatteringGraph, linearisation: Linearisation, prediction: Pr
     return most + math.ceil(math.log(left / prediction.tolerance) / prediction.decay)
 
 
-def _scale(graph: ScatteringGraph, linearisation: Linearisation) -> Floats:
+def _scale(graph: ScatteringGraph, linearisation: Linearisation | JunctionLinearisation) -> Floats:
     """Largest magnitude at rest in the row of every state and costate, (2N,); inf in rows that rest at 0."""
     starts, sizes = [site.start for site in graph.sites], [site.size for site in graph.sites]
     scales = []
-    for values in linearisation.newest(linearisation.rest):
+    for values in linearisation.resting:
         row = np.maximum.reduceat(np.abs(values), starts)
         scales.append(np.repeat(np.where(row > 0, row, np.inf), sizes))
     return np.concatenate(scales)

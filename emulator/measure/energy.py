@@ -45,7 +45,7 @@ def energy_use(graph: ScatteringGraph, layout: Layout, recording: Recording, hol
     energy, samples = graph.hardware.energy, len(recording.lam)
     operations = np.bincount(layout.row, minlength=len(layout.tap_port))
     operations = operations + np.bincount(layout.column, minlength=len(layout.tap_port))
-    per_port = np.bincount(layout.tap_port, weights=operations, minlength=2 * layout.neurons)
+    per_port = np.bincount(layout.tap_port, weights=operations, minlength=layout.ports)
     lines = sum(bundle.count for bundle in graph.bundles if bundle.is_line)
     estimates = [
         energy.estimate(

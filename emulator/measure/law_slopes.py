@@ -16,7 +16,7 @@ from sympy.core.function import AppliedUndef  # type: ignore[import-untyped]
 from sympy.logic.boolalg import Boolean  # type: ignore[import-untyped]
 
 from emulator.errors import EngineError
-from emulator.laws import NodeLaw
+from emulator.laws import Law, NodeLaw, node_law
 from emulator.measure.synapses import Floats
 
 #: what an update is differentiated in
@@ -45,7 +45,7 @@ class LawSlopes:
     costate: dict[str, Floats]
 
 
-def law_slopes(law: NodeLaw, x: Floats, lam: Floats) -> LawSlopes:
+def law_slopes(law: Law, x: Floats, lam: Floats) -> LawSlopes:
     """Differentiate a law's updates at the rest `x`, `lam` (N,).
 
     Raises
@@ -54,9 +54,10 @@ def law_slopes(law: NodeLaw, x: Floats, lam: Floats) -> LawSlopes:
         If the code cannot be read, names something a law does not see, never assigns its variable, has no
         known derivative, or does not rest at ``x = F``, ``lam = B``.
     """
+    given = node_law(law)
     values: Values = {"x": x, "lam": lam, "F": x, "B": lam, "Z": law.impedance, **law.parameters}
     return LawSlopes(
-        _differentiate(law, "state_update", "x", values), _differentiate(law, "costate_update", "lam", values)
+        _differentiate(given, "state_update", "x", values), _differentiate(given, "costate_update", "lam", values)
     )
 
 

@@ -87,6 +87,11 @@ class Linearisation(LinearOperator):
         self.rest = np.concatenate([np.repeat(waves, self.depth), point.lam])
         self.triangular = _triangular(self._law)
 
+    @property
+    def resting(self) -> tuple[Floats, Floats]:
+        """State and costate (N,) at rest."""
+        return self.newest(self.rest)
+
     def newest(self, vector: Floats) -> tuple[Floats, Floats]:
         """State and costate (N,) in a vector (M,)."""
         count = len(self._slope)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.engine import WaveTraces
 from emulator.graph import ScatteringGraph
 from emulator.measure.energy import EnergyUse
 from emulator.measure.reference import Reference
@@ -77,6 +78,10 @@ class SettleResult:
     times : dict
         Seconds spent building, running, and reading out.
     traces : Traces or None
+    unsolved : float
+        Two-way lines: largest residual of a junction's equation at any step.
+    waves : WaveTraces or None
+        Two-way lines: every wave at every step, with `traces`.
     """
 
     graph: ScatteringGraph
@@ -98,6 +103,8 @@ class SettleResult:
     versions: dict[str, str]
     times: dict[str, float]
     traces: Traces | None = field(default=None, repr=False)
+    unsolved: float = 0.0
+    waves: WaveTraces | None = field(default=None, repr=False)
 
     @property
     def status(self) -> str:

@@ -21,6 +21,7 @@ from emulator.graph import ScatteringGraph
 from emulator.measure.linearise import Linearisation
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint
+from emulator.measure.scattering import JunctionLinearisation
 from hwmodels.seeds import rng
 
 #: up to this many rows, dense eigenvalues are fastest; up to the second number they are affordable
@@ -76,9 +77,14 @@ class Prediction:
         )
 
 
+def linearised(graph: ScatteringGraph, point: Reference | OperatingPoint) -> Linearisation | JunctionLinearisation:
+    """The linearised engine step of a graph, whatever its law."""
+    return JunctionLinearisation(graph, point) if graph.law.two_way else Linearisation(graph, point)
+
+
 def spectral_radius(graph: ScatteringGraph, point: Reference | OperatingPoint) -> float:
     """Factor per step by which small deviations from a rest change in the long run; see `predict`."""
-    return radius_of(Linearisation(graph, point))[0]
+    return radius_of(linearised(graph, point))[0]
 
 
 def predict(graph: ScatteringGraph, point: Reference | OperatingPoint, tolerance: float = 1e-3) -> Prediction:
@@ -100,11 +106,11 @@ def predict(graph: ScatteringGraph, point: Reference | OperatingPoint, tolerance
     """
     if not 0 < tolerance < 1:
         raise EngineError(f"prediction: tolerance is {tolerance!r}; allowed: above 0 and below 1")
-    radius, method = radius_of(Linearisation(graph, point))
+    radius, method = radius_of(linearised(graph, point))
     return Prediction(radius, tolerance, method)
 
 
-def radius_of(linearisation: Linearisation) -> tuple[float, str]:
+def radius_of(linearisation: Linearisation | JunctionLinearisation) -> tuple[float, str]:
     """Spectral radius of a linearised step, and the method that found it.
 
     Raises
@@ -128,12 +134,12 @@ def radius_of(linearisation: Linearisation) -> tuple[float, str]:
         return _followed(linearisation), "power"
 
 
-def _dense(linearisation: Linearisation) -> float:
+def _dense(linearisation: Linearisation | JunctionLinearisation) -> float:
     matrix = linearisation @ np.eye(linearisation.shape[0])
     return float(np.abs(linalg.eigvals(matrix)).max())
 
 
-def _followed(linearisation: Linearisation) -> float:
+def _followed(linearisation: Linearisation | JunctionLinearisation) -> float:
     """Growth per step of a random wave, once two windows, each twice as long as the last, agree on it."""
     wave = rng(0, "stability", "wave").normal(size=linearisation.shape[0])
     before, rate, window = math.nan, math.nan, 64

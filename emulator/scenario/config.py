@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from emulator.errors import CompileError, ScenarioError, suggest
-from emulator.laws import LAWS, NodeLaw
+from emulator.laws import LAWS, Law
 from emulator.scenario.datasets import AnyData
 from emulator.scenario.files import find_file
 from emulator.scenario.networks import AnyNetwork
@@ -51,7 +51,7 @@ class LawConfig(Section):
         """The law's own parameters, those that are given."""
         return dict(self.model_extra or {})
 
-    def build(self) -> NodeLaw:
+    def build(self) -> Law:
         """The law itself."""
         return LAWS[self.name](**self.parameters)
 

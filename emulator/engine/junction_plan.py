@@ -1,0 +1,104 @@
+"""What is to be simulated on a substrate of two-way lines, and the numbers of a run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from emulator.engine.junction_layout import JunctionLayout
+from emulator.engine.layout import biases
+from emulator.engine.plan import Plan
+from emulator.engine.solver import junction_code
+from emulator.engine.values import GRAIN, SMALLEST
+from emulator.errors import EngineError
+from emulator.graph import ScatteringGraph
+from emulator.laws import Bilateral
+from hwmodels import HardwareModel
+
+#: hardware fields that two-way lines know, or that do not act on waves
+_KNOWN = ("clock.", "energy.", "lines.delay", "lines.impedance", "lines.bandwidth")
+
+
+@dataclass(frozen=True)
+class JunctionPlan(Plan):
+    """A plan whose lines carry waves both ways between junctions."""
+
+    layout: JunctionLayout
+
+    @property
+    def direct(self) -> bool:
+        """Never: what arrives is held at the tap, which its junction reads."""
+        return False
+
+    @property
+    def filtered(self) -> bool:
+        """Whether any tap has a low-pass."""
+        return bool((self.layout.pole < 1).any())
+
+    @cached_property
+    def update(self) -> list[str]:
+        """The neurons' code, one block per round."""
+        return junction_code(self.used, self.loss)
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of everything that is compiled in."""
+        layout = self.layout
+        digest = hashlib.sha256(f"{super().key} {self.filtered}".encode())
+        for array in (layout.node, layout.at_neuron, layout.mate):
+            digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:32]
+
+
+def junction_values(
+    graph: ScatteringGraph,
+    law: Bilateral,
+    layout: JunctionLayout,
+    *,
+    loaded: bool,
+    threshold: float = 0.0,
+    resolution: float = 0.0,
+) -> dict[str, np.ndarray | float]:
+    """Everything but the data; see `emulator.engine.values.values_of`.
+
+    Raises
+    ------
+    EngineError
+        If the hardware model has an effect on waves or weights that two-way lines do not know.
+    """
+    ideal = HardwareModel().flat()
+    for path, entry in graph.hardware.flat().items():
+        if not path.startswith(_KNOWN) and (path not in ideal or entry.value != ideal[path].value):
+            raise EngineError(
+                f"hardware {path} is {entry.value!r}; allowed with law {law.name}: the ideal value, "
+                "and any delay, bandwidth and impedance of lines"
+            )
+    load = np.zeros(layout.neurons)
+    load[layout.outputs] = loaded
+    kinked = np.array([name == "leaky_relu" for name in layout.function])
+    return {
+        "bias": biases(graph),
+        "load": load,
+        "low": np.where(kinked, layout.slope, 0.0),
+        "slope": layout.slope,
+        "series": layout.series,
+        "G": layout.conductance,
+        "kappa": law.kappa,
+        "resistance": law.source_resistance,
+        "resolution": resolution,
+        "q": max(threshold, SMALLEST),
+        "grain": max(threshold, GRAIN),
+        "pole": layout.pole,
+        "line_delay": layout.tap_delay - 1.0,
+        "on_x": layout.on_x,
+        "on_mu": layout.on_mu,
+        "own": layout.own,
+        "other": layout.other,
+        "power_scale": 1 / (2 * layout.impedance),
+        "w": layout.scattering,
+        "to_in": layout.to_in[layout.at_neuron],
+        "to_out": layout.to_out[layout.at_neuron],
+    }

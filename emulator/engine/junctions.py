@@ -1,0 +1,204 @@
+"""A substrate of two-way lines in brian2: a fixed number of objects, whatever the depth of the network.
+
+| object      | what it is                                                                                       |
+|-------------|--------------------------------------------------------------------------------------------------|
+| `ports`     | the ends of lines and their terminations: the wave that leaves (`u`); emits graded events        |
+| `ring`      | amplitudes in flight                                                                             |
+| `lines`     | one synapse per line direction; delivers the amplitude latched at emission                       |
+| `taps`      | where waves arrive: hold the last amplitude, behind a low-pass where there is one                |
+| `crossbars` | one synapse per entry of the scattering matrices: ``r = S i``, summed as waves change            |
+| `gather`    | one synapse per port of a neuron: what arrives, summed into `A` and `J` of the neuron            |
+| `nodes`     | one per neuron: the nonlinear junction, solved every step                                        |
+| `terminals` | the data: what sources and loads are set to when a sample begins                                 |
+
+One step: data, neurons, leaving waves, emission, latch, arrival at the taps, sums. What arrives in a step is seen by
+the junctions in the next, so a line of d steps has a pathway delay of d - 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Synapses, TimedArray, second
+from brian2.core.variables import Variable
+
+from emulator.engine.events import OnEvent, refer, set_unique
+from emulator.engine.expressions import erf_function
+from emulator.engine.fabric import SCHEDULE, Fabric, ports_of
+from emulator.engine.heartbeat import heartbeat_of
+from emulator.engine.junction_plan import JunctionPlan
+from emulator.engine.plan import STEP
+from emulator.engine.solver import ROUNDS
+from emulator.engine.wiring import constants, lines_of
+
+#: order of the neurons' last block within a step; leaving waves and their power come after
+_LAST = 4 * ROUNDS
+
+
+def build_junctions(plan: JunctionPlan, feed: np.ndarray) -> Fabric:
+    """Create the brian2 objects of a plan; `feed` is (samples, inputs + outputs)."""
+    layout, dt = plan.layout, STEP * second
+    clock = Clock(dt=dt, name="step_clock")
+    hold = Clock(dt=plan.hold * dt, name="hold_clock")
+    own = constants(("on_x", "on_mu", "own", "other", "power_scale"))
+    own += "P : 1\nnode : integer (constant)\nmate : integer (constant)\npartner : integer (constant)\n"
+    ports, ring, latching = ports_of(plan, clock, own)
+    ports.node, ports.mate, ports.partner = layout.node, layout.mate, layout.partner
+    taps, receiving = _taps(plan, clock)
+    nodes, node_objects = _nodes(plan, clock)
+    lines, line_objects = lines_of(plan, ports, ring, taps, clock)
+    for name, group, variable, index in (
+        ("a", taps, "a", "_idx"), ("a_mate", taps, "a", "mate"), ("a_there", taps, "a", "partner"),
+        ("x", nodes, "x", "node"), ("mu", nodes, "mu", "node"),
+    ):  # fmt: skip
+        refer(ports, name, group, variable, index=index)
+    ports.run_regularly(
+        "u = v + on_x*x + on_mu*mu + own*a + other*a_mate\nP = power_scale*(u - a_there)*(u - a_there)",
+        clock=clock,
+        when="start",
+        order=_LAST + 1,
+        name="leave",
+    )
+    crossbars = Synapses(taps, ports, "w : 1", on_pre="v_post += w*da_pre", on_event="arrive", clock=clock,
+                         name="crossbars")  # fmt: skip
+    _connect(crossbars, layout.row, layout.to_state)
+    gather = Synapses(
+        taps,
+        nodes,
+        "to_in : 1\nto_out : 1",
+        on_pre="sum_in_post += to_in*da_pre\nsum_out_post += to_out*da_pre",
+        on_event="arrive",
+        clock=clock,
+        name="gather",
+    )
+    at = np.flatnonzero(layout.at_neuron)
+    _connect(gather, at, layout.node[at])
+    terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
+    refer(terminals, "ext", nodes, "ext", index="at")
+    set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
+    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * dt, name="feed")
+    terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
+    monitors, outputs = _monitors(plan, ports, taps, nodes, clock, hold)
+    network = Network(
+        ports, ring, *latching, *node_objects, terminals, *receiving, *line_objects, crossbars, gather, *monitors,
+        heartbeat_of(plan.steps * STEP, hold),
+    )  # fmt: skip
+    network.schedule = SCHEDULE
+    if plan.loss != "mse":
+        load = next(o for o in node_objects if o.name == "load")
+        outputs["worst_load"] = load.variables["worst"]
+    owned: list[tuple[Any, tuple[str, ...]]] = [
+        (ports, ("q", "on_x", "on_mu", "own", "other", "power_scale")),
+        (nodes, ("bias", "load", "slope", "low", "series", "G", "kappa", "resistance", "resolution")),
+        (lines, ("line_delay",)),
+        (taps, ("pole", "grain") if plan.filtered else ()),
+        (crossbars, ("w",)),
+        (gather, ("to_in", "to_out")),
+    ]
+    inputs = {name: owner.variables[name] for owner, names in owned for name in names}
+    return Fabric(network, inputs, outputs, lines)
+
+
+def _connect(synapses: Synapses, i: np.ndarray, j: np.ndarray) -> None:
+    """Connect pairs, of which there may be none."""
+    if len(i):
+        synapses.connect(i=i, j=j)
+    else:
+        synapses.connect(False)
+    synapses.pre.when = "synapses"
+
+
+def _taps(plan: JunctionPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
+    """Where waves arrive: the wave that is held, and by how much it has changed."""
+    came, equations, event = "inbox", "a : 1\nda : 1\n", "inbox != a"
+    if plan.filtered:
+        equations += "y : 1\n" + constants(("pole",), ("grain",))
+        came, event = "y", "abs(y - a) >= grain"
+    taps = NeuronGroup(plan.layout.ports, equations, events={"arrive": event}, clock=clock, name="taps")
+    taps.set_event_schedule("arrive", when="taps")
+    if plan.filtered:
+        taps.run_regularly("y = y + pole*(inbox - y)", clock=clock, when="before_taps", name="low_pass")
+    return taps, [taps, OnEvent(taps, "arrive", f"da = {came} - a\na = {came}", when="after_taps")]
+
+
+def _nodes(plan: JunctionPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
+    """The neurons and, for a cross-entropy load, the log-sum-exp of the outputs."""
+    names = ("x", "lam", "s", "mu", "sum_in", "sum_out", "ext", "p", "ease", "worst", "seen_x", "seen_lam", "bias", "G")
+    equations = "".join(f"{name} : 1\n" for name in names)
+    equations += constants(("load", "slope", "low", "series"), ("kappa", "resistance", "resolution"))
+    moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
+    nodes = NeuronGroup(
+        plan.layout.neurons, equations + "act : integer (constant)", events={"moved": moved} if plan.probe else {},
+        namespace={"erf": erf_function()}, clock=clock, name="nodes",
+    )  # fmt: skip
+    nodes.act = plan.activation
+    objects: list[Any] = [nodes]
+    if plan.loss != "mse":
+        objects += _load(plan, nodes, clock)
+    for k, code in enumerate(plan.update):
+        order = _LAST if k == len(plan.update) - 1 else 4 * k
+        nodes.run_regularly(code, clock=clock, when="start", order=order, name=f"solve{k}")
+    if plan.probe:
+        nodes.set_event_schedule("moved", when="groups", order=-1)
+        objects.append(OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups"))
+    return nodes, objects
+
+
+def _load(plan: JunctionPlan, nodes: NeuronGroup, clock: Clock) -> list[Any]:
+    """The log-sum-exp of a cross-entropy load, one Newton step per round; `worst` keeps the largest last step."""
+    outputs = plan.layout.outputs
+    sums = "".join(f"total{k} : 1\neased{k} : 1\n" for k in range(ROUNDS))
+    load = NeuronGroup(1, "lse : 1\nlast : 1\nworst : 1\n" + sums, clock=clock, name="load")
+    refer(nodes, "lse", load, "lse", index="0")
+    objects: list[Any] = [load]
+    for k in range(ROUNDS):
+        model = f"total{k}_post = p_pre : 1 (summed)\neased{k}_post = ease_pre : 1 (summed)"
+        star = Synapses(nodes, load, model, clock=clock, name=f"outputs{k}")
+        star.connect(i=outputs, j=np.zeros(len(outputs), dtype=int))
+        for updater in star.summed_updaters.values():
+            updater.when, updater.order = "start", 4 * k + 1
+        step = (
+            f"total = total{k}\nlast = int(total > 0)*total*log(total + int(total <= 0))"
+            f"/(clip(total - eased{k}, 0.001*total, 1e300) + int(total <= 0))\n"
+        )
+        keep = "worst = clip(abs(last), worst, 1e300)\n" if k == ROUNDS - 1 else ""
+        load.run_regularly(step + "lse = lse + last\n" + keep, clock=clock, when="start", order=4 * k + 2,
+                           name=f"log_sum{k}")  # fmt: skip
+        objects.append(star)
+    return objects
+
+
+def _monitors(
+    plan: JunctionPlan, ports: NeuronGroup, taps: NeuronGroup, nodes: NeuronGroup, clock: Clock, hold: Clock
+) -> tuple[list[Any], dict[str, Variable]]:
+    """What is recorded: the end of every hold; movements, power and traces on request."""
+    outputs: dict[str, Variable] = {"worst": nodes.variables["worst"]}
+    monitors: list[Any] = []
+
+    def watch(prefix: str, **when: Any) -> None:
+        for group, names in ((ports, ["u", "v", "n_sent"]), (taps, ["a"]), (nodes, ["x", "lam", "s", "mu"])):
+            if prefix == "trace" and group is ports:
+                names = ["u"]
+            monitor = StateMonitor(group, names, record=True, name=f"{prefix}_{group.name}", **when)
+            monitors.append(monitor)
+            outputs.update({f"{prefix}.{name}": monitor.variables[name] for name in names})
+
+    watch("end", clock=hold, when="start", order=-9)
+    if plan.probe:
+        moved = EventMonitor(nodes, "moved", variables=["x", "lam"], when="groups", name="movements")
+        outputs |= {f"moved.{name}": moved.variables[name] for name in ("i", "t", "x", "lam")}
+        monitors.append(moved)
+    if plan.power:
+        meter = NeuronGroup(1, "P : 1", clock=clock, name="meter")
+        wires = Synapses(ports, meter, "P_post = P_pre : 1 (summed)", clock=clock, name="meter_wires")
+        wires.connect(i=np.arange(plan.layout.ports), j=np.zeros(plan.layout.ports, dtype=int))
+        power = StateMonitor(meter, "P", record=True, clock=clock, when="end", name="power")
+        outputs["power"] = power.variables["P"]
+        monitors += [meter, wires, power]
+    if plan.traces:
+        watch("trace", clock=clock, when="after_groups", order=1)
+        emitted = EventMonitor(ports, "emit", variables=["sent"], when="after_latch", order=1, name="emissions")
+        outputs |= {f"emitted.{name}": emitted.variables[name] for name in ("i", "t", "sent")}
+        monitors.append(emitted)
+    return monitors, outputs

@@ -1,0 +1,163 @@
+"""The bilateral law: a circuit of two-way lines between passive junctions, each solved for its reflected waves.
+
+A line of characteristic impedance `Z` carries a wave `a` one way and a wave `b` the other, ``x = a + b`` and
+``lam = (a - b)/Z``. With `i` the wave that arrives at a port and `r` the wave that leaves, every junction is
+
+neuron    inputs p in series, lines out q in parallel: ``A = bias + 2 sum i_p``, ``Zs = sum Z_p``,
+          ``G = sum 1/Z_q``, ``J = 2 sum i_q/Z_q``; the pre-activation solves the scalar equation
+
+              s - A + Zs phi'(s) lam = 0        x = phi(s)        lam = G x - J + load(x)        mu = (A - s)/Zs
+
+          and ``r_p = i_p - Z_p mu``, ``r_q = x - i_q``: an adder, an activation and a fan-out in one junction. The load
+          of an output is ``kappa (x - target)`` or ``softmax(x) - target``.
+source    ``x = (x_in + R J)/(1 + R G)``, ``r_q = x - i_q``; without series resistance `R` a clamp, which reflects -1
+crossbar  ideal transformers `W`, left ports `Z1`, right ports `Z2`:
+          ``x = (Z1^-1 + W^T Z2^-1 W)^-1 (2 Z1^-1 i_left + 2 W^T Z2^-1 i_right)``,
+          ``r_left = x - i_left``, ``r_right = W x - i_right``: lossless and reciprocal, a constant matrix ``r = S i``
+
+At rest a lossless line is a wire, and the circuit is exactly the forward pass and backpropagation. What dissipates
+transients without drawing power at rest: a low-pass per line, a series RC to ground at the far end of each line, a
+resistor parallel to an inductor at its source end. Sources: A. Fettweis, "Wave digital filters: theory and practice",
+Proc. IEEE 74 (1986); for the waves, C. Pehle and J.-J. Slotine (arXiv:2602.10461).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from emulator.errors import CompileError, suggest
+from emulator.laws.base import Law
+
+
+@dataclass(frozen=True)
+class SeriesRC:
+    """A resistor and a capacitor in series, from the far end of every line to ground.
+
+    Parameters
+    ----------
+    resistance : float
+        R over the line's characteristic impedance Z, above 0.
+    capacitance : float
+        C over d/Z, with d the mean line delay, above 0.
+    """
+
+    resistance: float = 2.0
+    capacitance: float = 3.0
+
+
+@dataclass(frozen=True)
+class ParallelRL:
+    """A resistor and an inductor in parallel, in series with every line at its source end.
+
+    Parameters
+    ----------
+    resistance : float
+        R over the line's characteristic impedance Z, above 0.
+    inductance : float
+        L over Z d, with d the mean line delay, above 0.
+    """
+
+    resistance: float = 1.0
+    inductance: float = 3.0
+
+
+@dataclass(frozen=True)
+class Bilateral(Law):
+    """Two-way lines between passive junctions.
+
+    Parameters
+    ----------
+    impedance : float
+        Characteristic impedance of the lines at the output, above 0.
+    taper : float or "matched"
+        Factor by which the impedance rises at each crossbar towards the output; ``matched`` chooses it crossbar by
+        crossbar, so that a wave from the left meets on average the impedance of its own line,
+        ``Z1 = Z2 rows/|W|^2`` (Frobenius).
+    bandwidth : float
+        Coefficient `c` per step of the low-pass at the end of each line, ``y <- (1 - c) y + c u``; above 0, at most 1.
+    far_end : SeriesRC or mapping of its fields, optional
+    source_end : ParallelRL or mapping of its fields, optional
+    source_resistance : float
+        Series resistance of the sources; above 0 it moves the rest, ``x_0 = x_in - R lam_0``.
+    kappa : float
+        Conductance of the squared-loss load: costates and gradients are those of `kappa` times the loss.
+
+    Raises
+    ------
+    CompileError
+        For a value outside its range.
+    """
+
+    impedance: float = 1.0
+    taper: float | Literal["matched"] = 1.0
+    bandwidth: float = 1.0
+    far_end: SeriesRC | None = None
+    source_end: ParallelRL | None = None
+    source_resistance: float = 0.0
+    kappa: float = 1.0
+    name = "bilateral"
+    two_way = True
+
+    def __post_init__(self) -> None:
+        _replace(self, "far_end", SeriesRC)
+        _replace(self, "source_end", ParallelRL)
+        for field in ("impedance", "kappa"):
+            _check(self, "law bilateral", field)
+        _check(self, "law bilateral", "bandwidth", high=1.0)
+        _check(self, "law bilateral", "source_resistance", zero=True)
+        if self.taper != "matched":
+            if isinstance(self.taper, str):
+                raise CompileError(f"law bilateral: taper is {self.taper!r}; allowed: a finite number or 'matched'")
+            _check(self, "law bilateral", "taper")
+        for name in ("far_end", "source_end"):
+            part = getattr(self, name)
+            for setting in () if part is None else fields(part):
+                _check(part, f"law bilateral: {name}", setting.name)
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """The settings that are numbers, and those of the terminations in use."""
+        found = {"bandwidth": self.bandwidth, "source_resistance": self.source_resistance, "kappa": self.kappa}
+        if not isinstance(self.taper, str):
+            found["taper"] = self.taper
+        for name in ("far_end", "source_end"):
+            part = getattr(self, name)
+            for field in () if part is None else fields(part):
+                found[f"{name}.{field.name}"] = getattr(part, field.name)
+        return found
+
+    def warnings(self) -> tuple[str, ...]:
+        """Without any dissipation of transients some waves ring for ever."""
+        if self.bandwidth == 1.0 and self.far_end is None and self.source_end is None:
+            return (
+                "nothing dissipates transients (bandwidth = 1, no far_end, no source_end): waves that meet no load "
+                "ring for ever; lower bandwidth or add a far_end",
+            )
+        return ()
+
+
+def _replace(law: Bilateral, name: str, kind: type) -> None:
+    """Let a termination be given by its fields."""
+    value = getattr(law, name)
+    if value is None or isinstance(value, kind):
+        return
+    known = [field.name for field in fields(kind)]
+    if not isinstance(value, Mapping):
+        raise CompileError(f"law bilateral: {name} is {value!r}; allowed: {kind.__name__}, its fields, or None")
+    for key in value:
+        if key not in known:
+            raise CompileError(f"law bilateral: {name} has no field {suggest(key, known)}")
+    object.__setattr__(law, name, kind(**value))
+
+
+def _check(owner: object, place: str, field: str, high: float = math.inf, zero: bool = False) -> None:
+    value = getattr(owner, field)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise CompileError(f"{place}: {field} is {value!r}; allowed: a finite number")
+    if not 0 <= value <= high or (value == 0 and not zero):
+        allowed = "at least 0" if zero else f"above 0, at most {high:g}" if high < math.inf else "above 0"
+        raise CompileError(f"{place}: {field} is {value!r}; allowed: {allowed}")
+    object.__setattr__(owner, field, float(value))

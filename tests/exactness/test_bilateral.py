@@ -1,0 +1,150 @@
+"""Two-way lines rest at backpropagation, whatever impedance, bandwidth, delays and terminations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emulator import Bilateral, Network, ParallelRL, SeriesRC, compile_network, reference, settle
+from emulator.measure.stability import spectral_radius
+from tests.graphs import random_batch, random_network
+from tests.substrate import delays
+
+GRAPHS = 60
+
+
+def random_law(rng: np.random.Generator) -> Bilateral:
+    """Any impedance, taper, bandwidth and terminations, with some dissipation of transients."""
+    far = SeriesRC(*map(float, rng.uniform(0.5, 3, 2))) if rng.random() < 0.7 else None
+    near = ParallelRL(*map(float, rng.uniform(0.5, 3, 2))) if rng.random() < 0.3 else None
+    taper = "matched" if rng.random() < 0.2 else float(rng.uniform(1, 4))
+    return Bilateral(float(rng.uniform(0.1, 0.8)), taper, float(rng.uniform(0.3, 0.95)), far, near)
+
+
+def settled_case(seed: int):
+    """A random graph and law whose predicted spectral radius is below 1, and that decays within the test's patience."""
+    for attempt in range(40):
+        rng = np.random.default_rng([seed, attempt])
+        network = random_network(rng, max_depth=5, max_width=5, max_layers=4)
+        batch = random_batch(rng, network, 1)
+        graph = compile_network(network, law=random_law(rng), hardware=delays(1, 4), seed=seed)
+        exact = reference(network, *batch)
+        radius = spectral_radius(graph, exact)
+        if radius < 0.97:
+            return graph, batch, exact, radius
+    raise AssertionError(f"no graph of seed {seed} settles")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", range(6))
+def test_equilibrium_is_backpropagation_wherever_the_prediction_says_it_settles(group):
+    """Held for twice the predicted time to 1e-12; a few start in another basin and say so by not settling."""
+    elsewhere = 0
+    for seed in range(group * GRAPHS // 6, (group + 1) * GRAPHS // 6):
+        graph, batch, exact, radius = settled_case(seed)
+        steps = 2 * int(np.log(1e-12) / np.log(radius)) + 4 * graph.longest_round_trip
+        result = settle(
+            graph, *batch, hold_seconds=steps * graph.step, tolerance=1e-9, target="numpy", diagnose=False
+        )
+        if not result.settled.all():
+            elsewhere += 1
+            continue
+        for name in exact.states:
+            np.testing.assert_allclose(result.states[name], exact.states[name], rtol=1e-9, atol=1e-9, err_msg=name)
+            np.testing.assert_allclose(result.costates[name], exact.costates[name], rtol=1e-9, atol=1e-9, err_msg=name)
+        for name, gradient in exact.gradients.items():
+            np.testing.assert_allclose(result.gradients[name].weight, gradient.weight, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(result.gradients[name].bias, gradient.bias, rtol=1e-9, atol=1e-9)
+    assert elsewhere <= 1
+
+
+@pytest.fixture(scope="module")
+def small():
+    rng = np.random.default_rng(3)
+    weights = [rng.normal(size=(4, 3)) / 2, rng.normal(size=(3, 4)) / 2]
+    network = Network.mlp(weights, [rng.normal(size=4), rng.normal(size=3)], loss="softmax_cross_entropy")
+    return network, rng.normal(size=(3, 3)), np.array([0, 2, 1])
+
+
+LAW = Bilateral(0.6, taper=3.0, bandwidth=0.9, far_end=SeriesRC())
+
+
+def test_samples_follow_each_other_and_runs_repeat_to_the_last_bit(small):
+    network, inputs, targets = small
+    graph = compile_network(network, law=LAW, hardware=delays(1, 5), seed=2)
+    results = [settle(graph, inputs, targets, hold=400, tolerance=1e-8, target="numpy") for _ in range(2)]
+    assert results[0].settled.all()
+    assert results[0].unsolved < 1e-3
+    errors = results[0].errors(reference(network, inputs, targets))
+    assert max(errors[name] for name in ("state", "costate", "gradient")) < 1e-9
+    for name in results[0].states:
+        np.testing.assert_array_equal(results[0].costates[name], results[1].costates[name])
+    np.testing.assert_array_equal(results[0].events, results[1].events)
+    assert results[0].events.min() > 0
+    hold = results[0].hold
+    assert results[0].reflected_power[hold - 1] < 1e-12 * results[0].reflected_power.max()
+
+
+@pytest.mark.slow
+def test_the_compiled_program_does_what_numpy_does(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path))
+    network, inputs, targets = small
+    graph = compile_network(network, law=LAW, hardware=delays(1, 5), seed=2)
+    results = {
+        target: settle(graph, inputs, targets, hold=150, target=target, traces=True, diagnose=False)
+        for target in ("numpy", "standalone")
+    }
+    for name in results["numpy"].held_states:
+        ours, theirs = (results[t].held_costates[name] for t in ("numpy", "standalone"))
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    np.testing.assert_allclose(results["numpy"].waves.leaving, results["standalone"].waves.leaving, atol=1e-10)
+    np.testing.assert_array_equal(results["numpy"].settled, results["standalone"].settled)
+
+
+def test_delays_of_both_directions_move_the_transient_and_not_the_rest(small):
+    network, inputs, targets = small
+    plain = {name: (p.weight, 0 * p.bias) for name, p in network.parameters.items()}
+    network = network.with_parameters(plain)
+    times, exact = [], reference(network, inputs[:1], targets[:1])
+    for there, back in ((1, 1), (2, 5), (5, 3)):
+        model = delays(there, there, backward=(back, back))
+        graph = compile_network(network, law=LAW, hardware=model)
+        one = inputs[:1], targets[:1]
+        result = settle(graph, *one, hold_seconds=1500e-9, tolerance=1e-6, target="numpy", traces=True)
+        assert result.errors(exact)["costate"] < 1e-6
+        times.append(int(result.settling_steps[0]))
+        moved = np.abs(np.diff(result.traces.x[:, graph.site("x1").start : graph.site("x1").stop], axis=0)).max(axis=1)
+        assert np.flatnonzero(moved)[0] + 1 == 2 * min(there, back)  # two lines from the source, or from the load
+    assert times[0] < min(times[1], times[2])
+
+
+def test_a_send_on_change_threshold_saves_events_and_bounds_the_error(small):
+    network, inputs, targets = small
+    graph = compile_network(network, law=LAW, hardware=delays(1, 3))
+    exact = reference(network, inputs, targets)
+    fine, coarse = (
+        settle(graph, inputs, targets, hold=300, threshold=q, target="numpy", diagnose=False) for q in (0.0, 1e-3)
+    )
+    assert coarse.events.sum() < fine.events.sum() / 2
+    error = max(np.abs(coarse.held_states[name] - exact.states[name]).max() for name in exact.states)
+    assert 1e-6 < error < 0.1
+
+
+def test_a_source_resistance_moves_the_rest_as_stated(small):
+    """``x_0 = x_in - R lam_0``."""
+    network, inputs, targets = small
+    graph = compile_network(network, law=Bilateral(0.3, bandwidth=0.5, source_resistance=0.3))
+    result = settle(graph, inputs[:1], targets[:1], hold=1200, tolerance=1e-8, target="numpy")
+    assert result.settled.all()
+    moved = inputs[:1] - 0.3 * result.costates["x0"]
+    np.testing.assert_allclose(result.states["x0"], moved, atol=1e-8)
+    exact = reference(network, moved, targets[:1])
+    np.testing.assert_allclose(result.costates["s1"], exact.costates["s1"], atol=1e-7)
+
+
+def test_inference_leaves_the_output_open():
+    network = Network.mlp([[[0.5, -0.2], [0.3, 0.8]]])
+    graph = compile_network(network, law=Bilateral(0.6, bandwidth=0.5))
+    result = settle(graph, [[1.0, 2.0]], hold=200, target="numpy", tolerance=1e-6)
+    assert result.settled.all() and result.costates == {}
+    np.testing.assert_allclose(result.outputs, [[0.1, 1.9]], atol=1e-5)

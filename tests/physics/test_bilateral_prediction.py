@@ -1,0 +1,156 @@
+"""Two-way lines linearised at rest: what settles, and when, before any simulation."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from emulator import (
+    Bilateral,
+    EngineError,
+    Matched,
+    Network,
+    ParallelRL,
+    SeriesRC,
+    compile_network,
+    reference,
+    settle,
+)  # fmt: skip
+from emulator.engine import lay_out_junctions
+from emulator.measure.rest import operating_point
+from emulator.measure.scattering import JunctionLinearisation, Junctions, rest_waves, swap_test
+from emulator.measure.stability import predict, spectral_radius
+from tests.graphs import random_batch, random_network
+from tests.refusals import refuses
+from tests.substrate import delays
+
+BOTH_ENDS = Bilateral(0.5, taper=2.0, bandwidth=0.9, far_end=SeriesRC(), source_end=ParallelRL(0.8, 1.5))
+
+
+def case(seed: int, law: Bilateral, shortest: int = 1, longest: int = 3, **network):
+    rng = np.random.default_rng(seed)
+    made = random_network(rng, max_depth=4, max_width=5, max_layers=4, **network)
+    batch = random_batch(rng, made, 1)
+    graph = compile_network(made, law=law, hardware=delays(shortest, longest), seed=seed)
+    return graph, batch, reference(made, *batch)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_waves_at_rest_are_those_that_a_settled_run_holds(seed):
+    graph, batch, exact = case(seed, BOTH_ENDS, losses=["mse"])
+    result = settle(graph, *batch, hold=900, tolerance=1e-7, target="numpy", traces=True)
+    assert result.settled.all()
+    leaving, arriving = rest_waves(graph, lay_out_junctions(graph, graph.law), operating_point(graph, exact))
+    scale = np.abs(leaving).max()
+    np.testing.assert_allclose(result.waves.leaving[-1], leaving, atol=1e-6 * scale)
+    np.testing.assert_allclose(result.waves.arriving[-1], arriving, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("loss", ["mse", "softmax_cross_entropy"])
+def test_the_linearised_step_is_what_the_engine_does_to_a_small_change(loss):
+    """Two runs whose data differ by little differ, step after step, by the linearised response."""
+    graph, batch, exact = case(5, BOTH_ENDS, activations=["tanh", "sigmoid", "gelu"], losses=[loss], max_inputs=1)
+    (name,) = graph.network.inputs
+    small = 1e-4
+    moved = {name: np.vstack([batch[0][name], batch[0][name] * (1 + small)])}
+    targets = np.vstack([batch[1]] * 2)
+    result = settle(graph, moved, targets, hold_seconds=2000e-9, target="numpy", traces=True, diagnose=False)
+    step = JunctionLinearisation(graph, exact)
+    after = JunctionLinearisation(graph, reference(graph.network, {name: moved[name][1:]}, targets[1:]))
+    deviation = step.rest - after.rest
+    ports = step.junctions.layout.ports
+    hold = result.hold
+    base = after.rest[:ports]
+    for k in range(30):
+        np.testing.assert_allclose(
+            result.waves.arriving[hold + k] - base, deviation[:ports], atol=2e-3 * small * np.abs(base).max()
+        )
+        deviation = after @ deviation
+    assert np.abs(deviation).max() > 1e-2 * small
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_bound_on_bandwidth_is_where_the_spectral_radius_is_one(seed):
+    graph, _, exact = case(seed, Bilateral(0.6), 1, 1)
+    test = swap_test(graph, exact)
+    eigenvalues = np.sort_complex(test.eigenvalues)
+    np.testing.assert_allclose(eigenvalues, np.sort_complex(test.eigenvalues.conj()), atol=1e-9)
+
+    def radius(coefficient: float) -> float:
+        law = Bilateral(0.6, bandwidth=coefficient)
+        return spectral_radius(compile_network(graph.network, law=law), exact)
+
+    if test.most >= 1:
+        assert test.bound == 0 and radius(0.02) > 1
+    else:
+        assert radius(min(1.0, 0.98 * test.bound)) < 1
+        if test.bound < 0.98:
+            assert radius(1.02 * test.bound) > 1
+    for coefficient in (0.3, 0.8):
+        expected = np.abs(1 - coefficient + coefficient * test.eigenvalues).max()
+        assert radius(coefficient) == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_linear_networks_of_two_way_lines_always_settle(seed):
+    rng = np.random.default_rng(seed)
+    impedance, taper, bandwidth = rng.uniform([0.1, 0.5, 0.1], [3.0, 3.0, 0.95])
+    law = Bilateral(float(impedance), float(taper), float(bandwidth))
+    graph, _, exact = case(seed, law, 1, 4, activations=["identity"], losses=["mse"])
+    assert spectral_radius(graph, exact) < 1
+
+
+def test_negative_curvature_cannot_be_settled_and_less_impedance_helps():
+    """The curvature ``phi'' lam`` of one tanh, as a negative conductance against ``1/Z``."""
+    network = Network.mlp([[[1.0]]], activations=["tanh"])
+    inputs, targets = np.array([[1.0]]), np.array([[4.0]])
+    exact = reference(network, inputs, targets)
+    s, lam = exact.states["s1"][0, 0], exact.costates["x1"][0, 0]
+    curvature = 2 * abs(lam) * np.tanh(s) * (1 - np.tanh(s) ** 2) + (1 - np.tanh(s) ** 2) ** 2
+    for impedance in (0.3, 3.0):
+        graph = compile_network(network, law=Bilateral(impedance))
+        assert (swap_test(graph, exact).most < 1) is (1 / impedance - curvature > 0) or curvature > 0
+    assert swap_test(compile_network(network, law=Bilateral(0.3)), exact).most < 1
+
+
+def test_the_predicted_radius_is_the_decay_that_is_measured():
+    graph, batch, exact = case(7, Bilateral(0.2, bandwidth=0.6), activations=["tanh"], losses=["mse"])
+    prediction = predict(graph, exact)
+    assert prediction.settles
+    result = settle(graph, *batch, hold_seconds=2400e-9, target="numpy", traces=True, diagnose=False)
+    lam = np.abs(result.traces.lam - result.traces.lam[-1]).max(axis=1)
+    late = [lam[k : k + 150].max() for k in (400, 1200)]
+    assert (late[1] / late[0]) ** (1 / 800) == pytest.approx(prediction.radius, abs=1e-3)
+
+
+def test_where_the_radius_is_above_one_waves_never_rest():
+    graph, batch, exact = case(7, Bilateral(0.5, bandwidth=0.6), activations=["tanh"], losses=["mse"])
+    assert not predict(graph, exact).settles
+    result = settle(graph, *batch, hold_seconds=900e-9, target="numpy")
+    assert not result.settled.any() and "is not below 1" in result.reason
+
+
+def test_what_the_swap_test_does_not_know_is_refused():
+    graph, _, exact = case(1, BOTH_ENDS, 2, 2)
+    refuses("swap test: lines of up to 2 steps, ", lambda: swap_test(graph, exact), EngineError)
+    matched = compile_network(graph.network, law=Matched())
+    refuses(
+        "scattering of law matched: it has no junctions; allowed: law bilateral",
+        lambda: Junctions(matched, exact),
+        EngineError,
+    )
+
+
+def test_the_diagnosis_names_a_bandwidth_an_impedance_or_a_termination_that_helps():
+    from emulator.measure.diagnose import why_not_settled
+
+    graph, _, exact = case(2, Bilateral(1.0, bandwidth=0.5), 1, 1)
+    said = why_not_settled(graph, exact, hold=500)
+    assert "is not below 1" in said and "settles near rest: " in said
+    value = float(said.split("impedance = ")[1].split(" ")[0])
+    better = compile_network(graph.network, law=dataclasses.replace(graph.law, impedance=value))
+    assert spectral_radius(better, exact) < 0.99
+    lossless = compile_network(graph.network, law=Bilateral())
+    assert "nothing dissipates transients" in why_not_settled(lossless, exact, hold=500)
