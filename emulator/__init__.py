@@ -15,7 +15,7 @@ from emulator.errors import (
     ScenarioError,
 )
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Worldsheet
+from emulator.laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, Worldsheet
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Activation, Add, Concat, Dense, Gradient, Input, Network, NetworkBuilder
 from emulator.settle import settle
@@ -45,6 +45,7 @@ __all__ = [
     "ScenarioError",
     "SeriesRC",
     "SettleResult",
+    "Upwind",
     "Worldsheet",
     "compile_network",
     "reference",
