@@ -16,7 +16,7 @@ from emulator.errors import (
     ScenarioError,
 )
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Worldsheet
+from emulator.laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, Worldsheet
 from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Activation, Add, Concat, Dense, Gradient, Input, Network, NetworkBuilder
@@ -56,6 +56,7 @@ __all__ = [
     "SeriesRC",
     "SettleResult",
     "TrainResult",
+    "Upwind",
     "Worldsheet",
     "compile_network",
     "reference",

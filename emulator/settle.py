@@ -19,6 +19,7 @@ from emulator.engine import (
     effects_of,
     lay_out,
     run_junctions,
+    run_upwind,
     simulate,
     values_of,
 )
@@ -26,7 +27,7 @@ from emulator.engine.effects import JITTER_CUT
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.graph.arrival import arrival_times
-from emulator.laws import Bilateral
+from emulator.laws import Bilateral, Upwind
 from emulator.measure.energy import energy_use
 from emulator.measure.readout import gradients, layer_values
 from emulator.measure.reference import reference
@@ -114,10 +115,11 @@ def settle(
     }
     layout: Layout
     recording: Recording
+    how: dict[str, Any] = {"hold": steps, "target": target, "traces": traces, "report": progress}
     if isinstance(graph.law, Bilateral):
-        layout, recording = run_junctions(
-            graph, graph.law, feed, hold=steps, target=target, traces=traces, report=progress, **numbers
-        )
+        layout, recording = run_junctions(graph, graph.law, feed, **how, **numbers)
+    elif isinstance(graph.law, Upwind):
+        layout, recording = run_upwind(graph, graph.law, feed, **how, **numbers)
     else:
         layout = lay_out(graph)
         effects = effects_of(graph, layout, seed)

@@ -101,6 +101,11 @@ class Layout:
 def lay_out(graph: ScatteringGraph) -> Layout:
     """Flatten a graph whose neurons have a node law; see `emulator.laws.node_law`."""
     node_law(graph.law)
+    return flatten(graph)
+
+
+def flatten(graph: ScatteringGraph) -> Layout:
+    """Flatten a graph of one-way lines, whatever its law."""
     count = graph.neurons
     tap_port, tap_delay = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     row, column, to_state, to_costate, blocks = [], [], [], [], []

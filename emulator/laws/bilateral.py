@@ -105,17 +105,17 @@ class Bilateral(Law):
         _replace(self, "far_end", SeriesRC)
         _replace(self, "source_end", ParallelRL)
         for field in ("impedance", "kappa"):
-            _check(self, "law bilateral", field)
-        _check(self, "law bilateral", "bandwidth", high=1.0)
-        _check(self, "law bilateral", "source_resistance", zero=True)
+            check_setting(self, "law bilateral", field)
+        check_setting(self, "law bilateral", "bandwidth", high=1.0)
+        check_setting(self, "law bilateral", "source_resistance", zero=True)
         if self.taper != "matched":
             if isinstance(self.taper, str):
                 raise CompileError(f"law bilateral: taper is {self.taper!r}; allowed: a finite number or 'matched'")
-            _check(self, "law bilateral", "taper")
+            check_setting(self, "law bilateral", "taper")
         for name in ("far_end", "source_end"):
             part = getattr(self, name)
             for setting in () if part is None else fields(part):
-                _check(part, f"law bilateral: {name}", setting.name)
+                check_setting(part, f"law bilateral: {name}", setting.name)
 
     @property
     def parameters(self) -> Mapping[str, float]:
@@ -153,7 +153,8 @@ def _replace(law: Bilateral, name: str, kind: type) -> None:
     object.__setattr__(law, name, kind(**value))
 
 
-def _check(owner: object, place: str, field: str, high: float = math.inf, zero: bool = False) -> None:
+def check_setting(owner: object, place: str, field: str, high: float = math.inf, zero: bool = False) -> None:
+    """Require a finite number above 0 (or from 0), at most `high`, and keep it as a float."""
     value = getattr(owner, field)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise CompileError(f"{place}: {field} is {value!r}; allowed: a finite number")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator import Bilateral, CompileError, EngineError, Network, SeriesRC, compile_network, settle
+from emulator import Bilateral, CompileError, EngineError, Network, SeriesRC, Upwind, compile_network, settle
 from emulator.engine import lay_out_junctions
 from emulator.train import train
 from hwmodels import load
@@ -88,3 +88,16 @@ def test_learning() -> None:
         lambda: train(NET, np.ones((4, 3)), np.ones((4, 2)), law=Bilateral(), epochs=1, target="numpy"),
         EngineError,
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        ("nu is 0; allowed: above 0, at most 1", {"nu": 0}),
+        ("nu is 1.5; allowed: above 0, at most 1", {"nu": 1.5}),
+        ("impedance is -1.0; allowed: above 0", {"impedance": -1.0}),
+        ("kappa is 'x'; allowed: a finite number", {"kappa": "x"}),
+    ],
+)
+def test_upwind(words: str, settings: dict[str, Any]) -> None:
+    refuses(f"law upwind: {words}", lambda: Upwind(**settings), CompileError)

@@ -1,0 +1,186 @@
+"""The upwind law against its literal discretisation, its light cone, and backpropagation at rest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emulator import EngineError, Network, NetworkBuilder, Upwind, compile_network, reference, settle
+from emulator.engine import lay_out
+from emulator.train import train
+from hwmodels import load
+from tests.refusals import refuses
+from tests.substrate import delays
+
+
+def stack(rng: np.random.Generator, blocks: int, width: int, scale: float = 0.5, hidden: int | None = None) -> Network:
+    """Blocks ``x + (2/blocks) V tanh(W x + b)``."""
+    build, inner = NetworkBuilder(), hidden or width
+    x = build.input("x0", width)
+    for k in range(blocks):
+        weight = scale * rng.normal(size=(inner, width)) / np.sqrt(width)
+        h = build.dense(x, weight, rng.normal(size=inner) / 5, activation="tanh", name=f"h{k}")
+        f = build.dense(h, 2 / blocks * rng.normal(size=(width, inner)) / np.sqrt(inner), name=f"f{k}")
+        x = build.add(x, f, name=f"x{k + 1}")
+    return build.build(output=x)
+
+
+def run(network: Network, law: Upwind, inputs, targets, steps: int, **settings):
+    graph = compile_network(network, law=law)
+    settings = {"target": "numpy", "diagnose": False, "traces": True} | settings
+    return settle(graph, inputs, targets, hold_seconds=steps * 1e-9, **settings)
+
+
+@pytest.mark.parametrize("nu", [1.0, 0.55])
+@pytest.mark.parametrize("impedance", [1.0, 0.4])
+def test_every_step_is_the_literal_discretisation(nu, impedance):
+    rng = np.random.default_rng(1)
+    blocks, width, kappa = 4, 3, 1.7
+    network = stack(rng, blocks, width, hidden=5)
+    x, y = rng.normal(size=width), rng.normal(size=width)
+    result = run(network, Upwind(nu, impedance, kappa), x[None], y[None], 40)
+    a, b = np.zeros((2, blocks + 1, width))
+    parameters, load_reflection = network.parameters, (1 - impedance * kappa) / (1 + impedance * kappa)
+    for step in range(40):
+        state, costate = a + b, (a - b) / impedance
+        value, pulled = np.zeros((2, blocks, width))
+        for k in range(blocks):
+            (w, bias), (v, _) = parameters[f"h{k}_s"], parameters[f"f{k}"]
+            h = np.tanh(w @ state[k] + bias)
+            value[k], pulled[k] = v @ h, w.T @ ((1 - h * h) * (v.T @ costate[k + 1]))
+        up, down = a.copy(), b.copy()
+        a[1:] = (1 - nu) * up[1:] + nu * (up[:-1] + (value - impedance * pulled) / 2)
+        b[:-1] = (1 - nu) * down[:-1] + nu * (down[1:] - (value + impedance * pulled) / 2)
+        a[0] = x - b[0]
+        b[-1] = load_reflection * a[-1] + impedance * kappa * y / (1 + impedance * kappa)
+        for k in range(blocks + 1):
+            neurons = result.graph.layer_neurons(f"x{k}")
+            np.testing.assert_allclose(result.traces.x[step, neurons], a[k] + b[k], atol=1e-12)
+            np.testing.assert_allclose(result.traces.lam[step, neurons], (a[k] - b[k]) / impedance, atol=1e-12)
+
+
+@pytest.mark.parametrize("nu", [1.0, 0.6])
+def test_nothing_is_ahead_of_one_cell_per_step_and_a_front_is_exact_at_courant_number_one(nu):
+    blocks = 6
+    build = NetworkBuilder()
+    x = build.input("x0", 1)
+    for k in range(blocks):
+        x = build.add(x, build.dense(x, [[0.0]], name=f"f{k}"), name=f"x{k + 1}")
+    result = run(build.build(output=x), Upwind(nu), [[2.0]], [[0.0]], 30)  # Z kappa = 1: the load is matched
+    for k in range(1, blocks + 1):
+        state = result.traces.x[:, result.graph.layer_neurons(f"x{k}")[0]]
+        assert (state[: k - 1] == 0).all() and state[k] != 0
+        if nu == 1.0:
+            np.testing.assert_allclose(state[k:], 2.0, atol=1e-15)
+        else:
+            assert 0 < state[k] < 2.0
+    assert result.traces.lam[-1, 0] == pytest.approx(2.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rest_is_backpropagation_whatever_the_courant_number_and_impedance(seed):
+    rng = np.random.default_rng(seed)
+    blocks, width = int(rng.integers(2, 6)), int(rng.integers(1, 6))
+    network = stack(rng, blocks, width, 0.4, hidden=int(rng.integers(1, 6)))
+    inputs, targets = rng.normal(size=(2, 2, width))
+    law = Upwind(float(rng.uniform(0.4, 1)), float(rng.uniform(0.7, 1.3)))
+    result = run(network, law, inputs, targets, 260 * blocks, traces=False, tolerance=1e-9)
+    assert result.settled.all()
+    exact = reference(network, inputs, targets)
+    for name in exact.states:
+        np.testing.assert_allclose(result.states[name], exact.states[name], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(result.costates[name], exact.costates[name], rtol=1e-9, atol=1e-9)
+    for name, gradient in exact.gradients.items():
+        np.testing.assert_allclose(result.gradients[name].weight, gradient.weight, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(result.gradients[name].bias, gradient.bias, rtol=1e-8, atol=1e-9)
+
+
+def test_weak_blocks_settle_within_the_published_order_and_strong_ones_never():
+    """Weight scale 0.5: 1e-3 within 6 to 12 transits of the stack; scale 2: mostly never."""
+    rng = np.random.default_rng(3)
+    inputs, targets = rng.normal(size=(2, 2, 6))
+    weak = run(stack(rng, 8, 6, 0.5), Upwind(), inputs, targets, 400, traces=False)
+    assert weak.settled.all() and (weak.settling_steps <= 12 * 8).all() and (weak.settling_steps >= 2 * 8).all()
+    strong = run(stack(rng, 8, 6, 2.0), Upwind(), inputs, targets, 400, traces=False)
+    assert not strong.settled.any()
+
+
+def test_branches_of_any_chain_and_inference():
+    build, rng = NetworkBuilder(), np.random.default_rng(4)
+    x = build.input("x0", 3)
+    x = build.add(build.activation(build.activation(x, "sigmoid"), "tanh"), x, name="one")
+    deep = build.dense(x, rng.normal(size=(2, 3)) / 4, activation="relu", name="a")
+    deep = build.dense(deep, rng.normal(size=(4, 2)) / 4, activation="gelu", name="b")
+    x = build.add(x, build.dense(deep, rng.normal(size=(3, 4)) / 4, activation="tanh", name="c"), name="two")
+    network = build.build(output=x)
+    inputs, targets = rng.normal(size=(2, 1, 3))
+    result = run(network, Upwind(), inputs, targets, 300, tolerance=1e-9)
+    errors = result.errors(reference(network, inputs, targets))
+    assert max(errors[name] for name in ("state", "costate", "gradient")) < 1e-9
+    quiet = run(network, Upwind(0.7), inputs, None, 400, tolerance=1e-6)
+    np.testing.assert_allclose(quiet.held_states["two"], reference(network, inputs).states["two"], atol=1e-6)
+
+
+def test_events_are_counted_and_power_dies():
+    rng = np.random.default_rng(5)
+    network = stack(rng, 3, 4)
+    inputs, targets = rng.normal(size=(2, 1, 4))
+    fine, coarse = (
+        run(network, Upwind(), inputs, targets, 300, threshold=q, traces=False) for q in (0.0, 1e-3)
+    )
+    assert 0 < coarse.events.sum() < fine.events.sum()
+    assert fine.reflected_power[-1] < 1e-12 * fine.reflected_power.max()
+
+
+@pytest.mark.slow
+def test_the_compiled_program_does_what_numpy_does(tmp_path, monkeypatch):
+    monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path))
+    rng = np.random.default_rng(6)
+    network = stack(rng, 3, 4)
+    inputs, targets = rng.normal(size=(2, 2, 4))
+    ours, theirs = (run(network, Upwind(0.8), inputs, targets, 50, target=t) for t in ("numpy", "standalone"))
+    np.testing.assert_allclose(ours.traces.x, theirs.traces.x, atol=1e-13)
+    np.testing.assert_allclose(ours.traces.lam, theirs.traces.lam, atol=1e-13)
+    np.testing.assert_array_equal(ours.events, theirs.events)
+
+
+CHAIN = "allowed: a residual stack, x + f(x) again and again, with f a chain of dense layers and activations"
+
+
+def refused(words: str, network: Network, **compiled) -> None:
+    graph = compile_network(network, law=Upwind(), **compiled)
+    inputs = {name: np.ones((1, network.size(name))) for name in network.inputs}
+    targets = np.full((1, network.size(network.output)), 1 / network.size(network.output))
+    refuses(words, lambda: settle(graph, inputs, targets, target="numpy"), EngineError)
+
+
+def test_other_networks_are_refused():
+    build = NetworkBuilder()
+    x = build.input("x", 2)
+    one = build.add(x, build.dense(x, np.eye(2), name="f"), name="one")
+    refused(f"law upwind: the network does not end in the last of its residual sums; {CHAIN}",
+            Network.mlp([np.eye(2)]))  # fmt: skip
+    two = build.add(one, build.dense(x, np.eye(2), name="g"), name="two")
+    refused(f"law upwind: two adds one, g; {CHAIN}", build.build(output=two))
+    build = NetworkBuilder()
+    x = build.input("x", 2)
+    f = build.dense(build.concat(x, x), np.ones((2, 4)), name="f")
+    refused(f"law upwind: f reads several layers; {CHAIN}", build.build(output=build.add(x, f)))
+    build = NetworkBuilder()
+    refused(f"law upwind: 2 inputs; {CHAIN}", build.build(output=build.add(build.input("x", 2), build.input("y", 2))))
+
+
+def test_other_losses_delays_and_hardware_are_refused():
+    network = stack(np.random.default_rng(0), 2, 2)
+    refused("law upwind: loss is 'softmax_cross_entropy'; allowed: mse", network, loss="softmax_cross_entropy")
+    refused("law upwind: lines of up to 3 steps; allowed: one step", network, hardware=delays(3, 3))
+    noisy = load("ideal").replace({"noise.receiver": 0.1})
+    refused("hardware noise.receiver is 0.1; allowed with law upwind: the ideal value", network, hardware=noisy)
+
+
+def test_learning_and_plain_layouts_are_refused():
+    network = stack(np.random.default_rng(0), 2, 2)
+    words = "law upwind has no node update; allowed: a node law, such as matched or worldsheet"
+    refuses(words, lambda: lay_out(compile_network(network, law=Upwind())), EngineError)
+    data = np.ones((2, 2))
+    refuses(words, lambda: train(network, data, data, law=Upwind(), epochs=1, target="numpy"), EngineError)
