@@ -5,6 +5,7 @@ the list `emulator.compile.PASSES`), let it `settle` in brian2, and compare with
 there with `train`.
 """
 
+from emulator import export
 from emulator.compile import compile_network
 from emulator.errors import (
     BackwaveError,
@@ -58,6 +59,7 @@ __all__ = [
     "TrainResult",
     "Worldsheet",
     "compile_network",
+    "export",
     "reference",
     "settle",
     "train",
