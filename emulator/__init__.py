@@ -5,6 +5,7 @@ the list `emulator.compile.PASSES`), let it `settle` in brian2, and compare with
 there with `train`.
 """
 
+from emulator import export
 from emulator.compile import compile_network
 from emulator.errors import (
     BackwaveError,
@@ -59,6 +60,7 @@ __all__ = [
     "Upwind",
     "Worldsheet",
     "compile_network",
+    "export",
     "reference",
     "settle",
     "train",

@@ -68,7 +68,12 @@ class Plan:
     def direct(self) -> bool:
         """Whether lines apply weights themselves: each feeds one synapse, and its tap only holds the amplitude."""
         effects = self.effects
-        return not (self.layout.tile or effects.jitter or effects.bandwidth or effects.crosstalk)
+        return self.single and not (effects.jitter or effects.bandwidth or effects.crosstalk)
+
+    @property
+    def single(self) -> bool:
+        """Whether every tap feeds one synapse."""
+        return not self.layout.tile
 
     @property
     def steps(self) -> int:

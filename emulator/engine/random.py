@@ -100,11 +100,11 @@ def _unit(key: float, element: np.ndarray, counter: np.ndarray, lane: int) -> np
         z = z + _word(element) * np.uint64(0xD1B54A32D192ED03) + _word(counter) * np.uint64(0x8CB92BA72F3D8DD7)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
+        z = np.asarray(z ^ (z >> np.uint64(31)))
     return (np.right_shift(z, np.uint64(12)).astype(np.float64) + 0.5) / 2.0**52
 
 
-def _word(value: float | np.ndarray) -> np.ndarray:
+def _word(value: float | np.ndarray) -> NDArray[np.uint64]:
     return np.asarray(value).astype(np.int64).astype(np.uint64)
 
 

@@ -22,6 +22,8 @@ from emulator.engine.random import functions
 
 #: the wave at the end of a line, before its receiver
 RAW = "raw : 1\n"
+#: the synapse that a tap feeds, and the port to which its answer goes
+ONE_SYNAPSE = "synapse : integer (constant)\nto : integer (constant)\n"
 #: beyond every count of events: where the noise of second arrivals is drawn
 SECOND = 2.0**40
 #: code that moves a place in a ring to the next of `depth` cells, of which `index` is the number of the ring
@@ -59,7 +61,7 @@ def taps_of(plan: Plan, ring: NeuronGroup, clock: Clock) -> tuple[NeuronGroup, l
     if plan.direct:
         taps = NeuronGroup(len(layout.tap_port), "", clock=clock, name="taps")
         return taps, [taps]
-    equations = "a : 1\nda : 1\n"
+    equations = "a : 1\nda : 1\n" + ONE_SYNAPSE * plan.single
     came = "inbox"
     if effects.crosstalk:
         equations += "left : integer (constant)\nright : integer (constant)\n"
@@ -83,7 +85,8 @@ def taps_of(plan: Plan, ring: NeuronGroup, clock: Clock) -> tuple[NeuronGroup, l
     if effects.bandwidth:
         taps.run_regularly(f"y = y + pole*({came} - y)", clock=clock, when="before_taps", name="low_pass")
         came = "y"
-    return taps, [taps, OnEvent(taps, "arrive", f"da = {came} - a\na = {came}", when="after_taps")]
+    act = f"v_to += {_weight(effects)}*da\n" if plan.single else ""
+    return taps, [taps, OnEvent(taps, "arrive", f"da = {came} - a\n{act}a = {came}", when="after_taps")]
 
 
 def lines_of(
@@ -102,7 +105,7 @@ def lines_of(
         "inbox : 1\nline_delay : 1 (constant)\nnext_cell : integer\n"
         + RAW * effects.crosstalk
         + ("n_got : integer\n" if effects.counts else "")
-        + ("synapse : integer (constant)\nto : integer (constant)\n" if plan.direct else "")
+        + ONE_SYNAPSE * plan.direct
         + constants(effects.line_variables, effects.line_keys),
         on_pre=receiving(effects, depth, "j", "i", act),
         on_event="emit",
@@ -155,20 +158,20 @@ def crossbars_of(
         + ("g : 1\n" if summed else "")
         + synapse_equations(plan.learning)
         + ("w_read : 1\n" + constants(("w_sigma",), ("read_key",)) if effects.read_noise else ""),
-        **({} if plan.direct else acting),
+        **({} if plan.single else acting),
         namespace=functions(),
         clock=clock,
         name="xbar",
     )
-    for owner in (xbar,) if plan.direct else (xbar, xbar.pre, xbar.post):
+    for owner in (xbar,) if plan.single else (xbar, xbar.pre, xbar.post):
         refer(owner, "v_state", ports, "v", index="to_state")
         refer(owner, "v_costate", ports, "v", index="to_costate")
     xbar.connect(i=layout.row, j=layout.column)
     xbar.to_state, xbar.to_costate = layout.to_state, layout.to_costate
     if summed:
         xbar.run_regularly("g = g + a_pre*a_post", clock=hold, when="start", order=-3, name="gradient")
-    if plan.direct:
-        _act_directly(plan, ports, lines, xbar)
+    if plan.single:
+        _act_directly(plan, ports, lines if plan.direct else taps, xbar)
     if effects.read_noise:
         xbar.run_regularly(
             f"""fresh = w_sigma*gauss(read_key, {len(layout.tap_port)}.0*i + j, t_in_timesteps)
@@ -183,10 +186,10 @@ def crossbars_of(
     return xbar
 
 
-def _act_directly(plan: Plan, ports: NeuronGroup, lines: Synapses, xbar: Synapses) -> None:
-    """Let every line apply the weight of the one synapse that it feeds."""
+def _act_directly(plan: Plan, ports: NeuronGroup, receivers: Synapses | NeuronGroup, xbar: Synapses) -> None:
+    """Let every receiver apply the weight of the one synapse that it feeds."""
     layout = plan.layout
-    for owner in (lines, lines.pre):
+    for owner in (receivers, receivers.pre) if plan.direct else (receivers,):
         refer(owner, "w", xbar, "w", index="synapse")
         refer(owner, "v_to", ports, "v", index="to")
         if plan.effects.read_noise:
@@ -194,4 +197,4 @@ def _act_directly(plan: Plan, ports: NeuronGroup, lines: Synapses, xbar: Synapse
     synapse, to = np.zeros(len(layout.tap_port), np.int32), np.zeros(len(layout.tap_port), np.int32)
     synapse[layout.row] = synapse[layout.column] = np.arange(layout.synapses)
     to[layout.row], to[layout.column] = layout.to_state, layout.to_costate
-    lines.synapse, lines.to = synapse, to
+    receivers.synapse, receivers.to = synapse, to

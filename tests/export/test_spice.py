@@ -162,7 +162,7 @@ def test_time_and_size_grow_linearly(tmp_path):
 def test_warnings_name_what_is_out_of_range_left_out_or_too_large(tmp_path):
     graph = chain()
     buildable = Buildable(conductance=(1e-3, 5e-3), delay=(2e-9, 1e-6), capacitance=(1e-15, 1e-12))
-    options = Options("bilateral", buildable=buildable)
+    options = Options("bilateral", lines=TwoWayLines(impedance=0.1), buildable=buildable)
     found = spice(graph, tmp_path / "a", *sample(graph), options=options, hold=5).warnings
     kinds = [text.split(":")[0] for text in found]
     assert kinds == ["two-way lines have one delay", "conductance", "delay", "capacitance"]

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from emulator import ExportError, FileFormatError
+from emulator import ExportError, FileFormatError, NetworkBuilder, compile_network
 from emulator.export import Options, TwoWayLines, spice, verify
 from emulator.export.ngspice import read_raw, run_ngspice
 from tests.export.rig import chain, ngspice, random_case, sample
@@ -81,7 +81,7 @@ def test_without_a_termination_it_rings(ngspice, tmp_path):
 def test_a_changed_weight_is_found_and_its_worst_node_named(ngspice, exported):
     edit(exported / "net.cir", r"^(Xw3_1 .* w=)\S+", r"\g<1>0.9")
     rest = verify(exported).checks[0]
-    assert not rest.agrees and rest.worst == "WORST"
+    assert not rest.agrees and rest.worst == "lam1_3"  # what the synapse sends back
     assert abs(rest.found - rest.expected) > 1e-3
 
 
@@ -168,3 +168,11 @@ def test_expected_values_that_are_damaged_are_refused(ngspice, exported):
         json.dumps({**described, "rest": {}, "transient": transient, "waves": None})
     )
     refuses("operating point: nothing is expected of any node", lambda: verify(exported), FileFormatError)
+
+
+def test_waves_that_grow_beyond_all_numbers_are_not_exported(tmp_path):
+    b = NetworkBuilder()
+    graph = compile_network(b.build(output=b.dense(b.dense(b.input("x", 1), [[1e200]]), [[1e200]])))
+    with np.errstate(all="ignore"):
+        refuses("the matched run not settled", lambda: spice(graph, tmp_path / "out", [[1.0]], [[0.0]]), ExportError)
+    assert list(tmp_path.iterdir()) == []
