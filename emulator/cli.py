@@ -81,7 +81,7 @@ def backwave(
       backwave run digits --set run.hold=4 --out short
       backwave inspect digits --draw digits.png
       backwave presets show pcm-crossbar   a technology's numbers and sources
-    """  # noqa: D301, D400
+    """  # noqa: D301
 
 
 def _words(error: Exception) -> str | None:

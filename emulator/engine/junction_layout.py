@@ -126,9 +126,7 @@ def lay_out_junctions(graph: ScatteringGraph, law: Bilateral) -> JunctionLayout:
     return JunctionLayout(
         neurons=neurons,
         function=tuple(
-            name
-            for site in graph.sites
-            for name in ["source" if site.role == "source" else site.function] * site.size
+            name for site in graph.sites for name in ["source" if site.role == "source" else site.function] * site.size
         ),
         slope=np.concatenate([np.full(site.size, site.slope) for site in graph.sites]),
         inputs=np.concatenate([graph.layer_neurons(name) for name in graph.network.inputs]).astype(np.int32),

@@ -87,8 +87,8 @@ def stack_of(graph: ScatteringGraph, layout: Layout) -> Stack:
         straight = [source for source in sources if station[source.name]]
         if straight != [previous] or [home[b.name] for b in branches] != [previous.name]:
             raise EngineError(f"law upwind: {site.name} adds {', '.join(s.name for s in sources)}; {_ALLOWED}")
-        here, below, last = (np.arange(s.start, s.stop) for s in (site, previous, branches[0]))
-        before[here], after[below], tip[below], above[last] = below, here, last, here
+        row, below, last = (np.arange(s.start, s.stop) for s in (site, previous, branches[0]))
+        before[row], after[below], tip[below], above[last] = below, row, last, row
         previous = site
     if previous.role != "output" or previous is graph.sites[0]:
         raise EngineError(f"law upwind: the network does not end in the last of its residual sums; {_ALLOWED}")

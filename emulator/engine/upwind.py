@@ -83,7 +83,7 @@ def build_upwind(plan: StackPlan, feed: np.ndarray) -> Fabric:
     names = ("bias", "slope", "Z", "nu", "conductance", "q", "resolution")
     owned += [(nodes, name, name) for name in names]
     inputs = {key: owner.variables[name] for owner, name, key in owned}
-    return Fabric(network, inputs, outputs, objects[1], None)
+    return Fabric(network, inputs, outputs, objects[1])
 
 
 def _nodes(plan: StackPlan, clock: Clock) -> NeuronGroup:
@@ -137,9 +137,7 @@ mu = here*D*lam + (1 - here)*mu
 """
 
 
-def _monitors(
-    plan: StackPlan, nodes: NeuronGroup, clock: Clock, hold: Clock
-) -> tuple[list[Any], dict[str, Variable]]:
+def _monitors(plan: StackPlan, nodes: NeuronGroup, clock: Clock, hold: Clock) -> tuple[list[Any], dict[str, Variable]]:
     """What is recorded: the end of every hold, movements and power; traces on request."""
     names = ["x", "lam", "s", "mu", "rx", "rl", "n_up", "n_down"]
     end = StateMonitor(nodes, names, record=True, clock=hold, when="start", order=-9, name="end_nodes")

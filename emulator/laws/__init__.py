@@ -13,4 +13,15 @@ LAWS: dict[str, type[Law]] = {
     "upwind": Upwind,
 }
 
-__all__ = ["LAWS", "Bilateral", "Law", "Matched", "NodeLaw", "ParallelRL", "SeriesRC", "Upwind", "Worldsheet", "node_law"]
+__all__ = [
+    "LAWS",
+    "Bilateral",
+    "Law",
+    "Matched",
+    "NodeLaw",
+    "ParallelRL",
+    "SeriesRC",
+    "Upwind",
+    "Worldsheet",
+    "node_law",
+]

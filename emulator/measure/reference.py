@@ -90,9 +90,7 @@ def _forward(network: Network, data: Mapping[str, FloatArray]) -> dict[str, Floa
     return states
 
 
-def _backward(
-    network: Network, states: Mapping[str, FloatArray], at_output: FloatArray
-) -> dict[str, FloatArray]:
+def _backward(network: Network, states: Mapping[str, FloatArray], at_output: FloatArray) -> dict[str, FloatArray]:
     """Send the derivative in the output back; where a state fans out, the costates of its uses add up."""
     costates = {name: np.zeros_like(state) for name, state in states.items()}
     costates[network.output] = at_output

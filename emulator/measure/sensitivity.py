@@ -143,7 +143,10 @@ def first_order(graph: ScatteringGraph, reference: Reference, errors: StaticErro
     gradients = {}
     for part in crossings:
         if part.layer is not None:
-            arrived, returned = dx[:, part.rows] + sent[:, part.rows], dmu[:, part.columns] + sent[:, count + part.columns]
+            arrived, returned = (
+                dx[:, part.rows] + sent[:, part.rows],
+                dmu[:, part.columns] + sent[:, count + part.columns],
+            )
             product = part.gradient(x[:, part.rows], mu[:, part.columns], arrived, returned)
             gradients[part.layer] = Gradient(product, dmu[:, part.columns].mean(axis=0))
     return Change(states, costates, gradients)
@@ -225,7 +228,9 @@ def _checked(
         try:
             arrays.append(np.broadcast_to(np.asarray(given, dtype=float), shape))
         except ValueError:
-            raise EngineError(f"static errors: {name} has shape {np.shape(given)}; allowed: {shape} or a number") from None
+            raise EngineError(
+                f"static errors: {name} has shape {np.shape(given)}; allowed: {shape} or a number"
+            ) from None
     weights = errors.weights or {}
     for layer, error in weights.items():
         if layer not in graph.network.parameters:

@@ -48,9 +48,7 @@ def check_batch(
     count = len(arrays[first])
     for name, array in arrays.items():
         if len(array) != count:
-            raise NetworkError(
-                f"input {name!r} has {len(array)} samples; allowed: {count}, as input {first!r} has"
-            )
+            raise NetworkError(f"input {name!r} has {len(array)} samples; allowed: {count}, as input {first!r} has")
     if targets is None:
         return arrays, None
     classes = network.size(network.output)
@@ -58,9 +56,7 @@ def check_batch(
         return arrays, _one_hot(np.atleast_1d(np.asarray(targets)), classes)
     desired = _rows("targets", targets, classes)
     if len(desired) != count:
-        raise NetworkError(
-            f"targets have {len(desired)} samples; allowed: {count}, one per sample of the inputs"
-        )
+        raise NetworkError(f"targets have {len(desired)} samples; allowed: {count}, one per sample of the inputs")
     if network.loss == "softmax_cross_entropy":
         _require_distributions(desired)
     return arrays, desired
@@ -79,9 +75,7 @@ def _input_arrays(network: Network, inputs: Inputs) -> dict[str, FloatArray]:
             raise NetworkError(f"no input {suggest(name, network.inputs)}")
     for name in network.inputs:
         if name not in inputs:
-            raise NetworkError(
-                f"input {name!r} has no data; allowed: data for each of {', '.join(network.inputs)}"
-            )
+            raise NetworkError(f"input {name!r} has no data; allowed: data for each of {', '.join(network.inputs)}")
     return {name: _rows(f"input {name!r}", inputs[name], network.size(name)) for name in network.inputs}
 
 
@@ -89,9 +83,7 @@ def _rows(place: str, value: ArrayLike, size: int) -> FloatArray:
     array = real_array(place, value)
     rows = array[np.newaxis] if array.ndim == 1 else array
     if rows.ndim != 2 or rows.shape[1] != size or len(rows) == 0:
-        raise NetworkError(
-            f"{place}: shape is {array.shape}; allowed: ({size},) or (B, {size}) with B of at least 1"
-        )
+        raise NetworkError(f"{place}: shape is {array.shape}; allowed: ({size},) or (B, {size}) with B of at least 1")
     require_finite(place, rows)
     return rows
 
@@ -118,9 +110,7 @@ def _require_distributions(rows: FloatArray) -> None:
     negative = np.argwhere(rows < 0.0)
     if negative.size:
         sample, column = (int(i) for i in negative[0])
-        raise NetworkError(
-            f"targets[{sample}, {column}] is {rows[sample, column]}; allowed: probabilities from 0 to 1"
-        )
+        raise NetworkError(f"targets[{sample}, {column}] is {rows[sample, column]}; allowed: probabilities from 0 to 1")
     sums = rows.sum(axis=1)
     wrong = np.flatnonzero(np.abs(sums - 1.0) > _SUM_TOLERANCE)
     if wrong.size:

@@ -59,9 +59,7 @@ class NetworkBuilder:
             Activation(name, f"{name}_s", activation, slope),
         )
 
-    def activation(
-        self, source: str, function: str, *, name: str | None = None, slope: float = DEFAULT_SLOPE
-    ) -> str:
+    def activation(self, source: str, function: str, *, name: str | None = None, slope: float = DEFAULT_SLOPE) -> str:
         """Add an elementwise function of `source`; `slope` is that of ``leaky_relu``."""
         return self._append(Activation(self._name("activation", name), source, function, slope))
 

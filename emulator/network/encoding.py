@@ -88,9 +88,7 @@ def array_shapes(header: Mapping[str, Any]) -> list[tuple[int, ...]]:
         kind = described.get("kind")
         if kind not in tuple(LAYER_KINDS):
             raise FileFormatError(f"{place}: no kind {suggest(kind, LAYER_KINDS)}")
-        _require_keys(
-            place, described, {"kind"} | {field.name for field in dataclasses.fields(LAYER_KINDS[kind])}
-        )
+        _require_keys(place, described, {"kind"} | {field.name for field in dataclasses.fields(LAYER_KINDS[kind])})
         for key, value in described.items():
             if isinstance(value, dict):
                 shapes.append(_array_shape(f"{place}.{key}", value, len(shapes)))
@@ -108,8 +106,7 @@ def decode_layers(header: Mapping[str, Any], arrays: Sequence[FloatArray]) -> li
     layers = []
     for described in header["layers"]:
         fields: dict[str, Any] = {
-            key: arrays[value["array"]] if isinstance(value, dict) else value
-            for key, value in described.items()
+            key: arrays[value["array"]] if isinstance(value, dict) else value for key, value in described.items()
         }
         kind = LAYER_KINDS[fields.pop("kind")]
         layers.append(kind(**fields))

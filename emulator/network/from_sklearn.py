@@ -36,9 +36,7 @@ def mlp_arguments(model: object) -> MlpArguments:
     try:
         from sklearn.neural_network import MLPClassifier, MLPRegressor
     except ImportError as error:
-        raise NetworkError(
-            "reading a scikit-learn model needs the package scikit-learn, which is missing"
-        ) from error
+        raise NetworkError("reading a scikit-learn model needs the package scikit-learn, which is missing") from error
     kind = type(model).__name__
     if not isinstance(model, (MLPClassifier, MLPRegressor)):
         raise NetworkError(f"model is of type {kind}; allowed: MLPClassifier, MLPRegressor")

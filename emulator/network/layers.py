@@ -51,9 +51,7 @@ class Layer:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
-            raise NetworkError(
-                f"{type(self).__name__} layer has name {self.name!r}; allowed: a non-empty string"
-            )
+            raise NetworkError(f"{type(self).__name__} layer has name {self.name!r}; allowed: a non-empty string")
 
     @property
     def place(self) -> str:
@@ -222,9 +220,7 @@ def _require_source(place: str, source: object) -> None:
 
 def _source_tuple(place: str, sources: object) -> tuple[str, ...]:
     if not isinstance(sources, (tuple, list)) or len(sources) < 2:
-        raise NetworkError(
-            f"{place}: sources are {sources!r}; allowed: a sequence of at least two layer names"
-        )
+        raise NetworkError(f"{place}: sources are {sources!r}; allowed: a sequence of at least two layer names")
     for source in sources:
         _require_source(place, source)
     return tuple(sources)

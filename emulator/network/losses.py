@@ -57,9 +57,7 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
         loss.name: loss
         for loss in (
             Loss("mse", _squared_error, lambda outputs, targets: outputs - targets),
-            Loss(
-                "softmax_cross_entropy", _cross_entropy, lambda outputs, targets: softmax(outputs) - targets
-            ),
+            Loss("softmax_cross_entropy", _cross_entropy, lambda outputs, targets: softmax(outputs) - targets),
         )
     }
 )

@@ -75,15 +75,11 @@ class Network:
         if depth == 0:
             raise NetworkError("an mlp got no weights; allowed: at least one")
         biases = [None] * depth if biases is None else biases
-        names = (
-            [activations] * (depth - 1) + ["identity"] if isinstance(activations, str) else list(activations)
-        )
+        names = [activations] * (depth - 1) + ["identity"] if isinstance(activations, str) else list(activations)
         if len(biases) != depth:
             raise NetworkError(f"an mlp got {len(biases)} biases; allowed: {depth}, one per weight")
         if len(names) != depth:
-            raise NetworkError(
-                f"an mlp got {len(names)} activations; allowed: one name, or {depth}, one per weight"
-            )
+            raise NetworkError(f"an mlp got {len(names)} activations; allowed: one name, or {depth}, one per weight")
         dense = [affine(f"s{k + 1}", f"x{k}", weights[k], biases[k]) for k in range(depth)]
         active = [Activation(f"x{k + 1}", f"s{k + 1}", names[k]) for k in range(depth)]
         chain = itertools.chain.from_iterable(zip(dense, active, strict=True))
@@ -211,18 +207,14 @@ class Network:
         for name, layer in self._layers.items():
             kind = layer.function if isinstance(layer, Activation) else type(layer).__name__.lower()
             count = sum(array.size for array in known.get(name, ()))
-            rows.append(
-                (name, kind, ", ".join(layer_sources(layer)), str(self._sizes[name]), str(count or ""))
-            )
+            rows.append((name, kind, ", ".join(layer_sources(layer)), str(self._sizes[name]), str(count or "")))
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         pads: list[Callable[[str, int], str]] = [str.ljust, str.ljust, str.ljust, str.rjust, str.rjust]
         lines = [
             "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        return "\n".join(
-            [*lines, f"output {self._output}, loss {self._loss}, {self._parameter_count} parameters"]
-        )
+        return "\n".join([*lines, f"output {self._output}, loss {self._loss}, {self._parameter_count} parameters"])
 
     @property
     def _parameter_count(self) -> int:

@@ -84,8 +84,7 @@ def _read_archive(archive: zipfile.ZipFile, file_size: int) -> Stored:
     if names != expected:
         raise FileFormatError(f"members are {', '.join(names)}; allowed: {', '.join(expected)}")
     arrays = [
-        _read_array(archive, f"array_{number}.npy", np.dtype("<f8"), shape)
-        for number, shape in enumerate(shapes)
+        _read_array(archive, f"array_{number}.npy", np.dtype("<f8"), shape) for number, shape in enumerate(shapes)
     ]
     return Stored(decode_layers(header, arrays), header["output"], header["loss"])
 

@@ -98,7 +98,9 @@ def run_study(
     """
     kind, tell, folder = study_of(scenario), progress or (lambda stage, fraction: None), Path(out)
     if kind is None:
-        raise ScenarioError(f"scenario '{scenario.name}' is no study; allowed: one with a section {' or '.join(STUDIES)}")
+        raise ScenarioError(
+            f"scenario '{scenario.name}' is no study; allowed: one with a section {' or '.join(STUDIES)}"
+        )
     picture = f"{kind}.png"
     with staged(folder, force) as staging:
         tell("preparing the network", None)
@@ -124,9 +126,7 @@ def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress
     for name in section.set:
         if name not in names:
             raise ScenarioError(f"technologies.set names {suggest(name, names)}")
-    models = {
-        name: HardwareConfig(model=name, set=section.set.get(name, {})).read(scenario.folder) for name in names
-    }
+    models = {name: HardwareConfig(model=name, set=section.set.get(name, {})).read(scenario.folder) for name in names}
     results = compare_technologies(
         built.network,
         batch.inputs,

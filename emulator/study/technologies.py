@@ -17,7 +17,7 @@ from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.settle import settle
 from emulator.study.precision import relative_error
-from emulator.study.ranges import Ranges, fitted, ranges
+from emulator.study.ranges import fitted, ranges
 from hwmodels import HardwareModel
 
 
@@ -166,9 +166,7 @@ def _runs(
 ) -> tuple[SettleResult, SettleResult]:
     """The batch with targets and without."""
     graph = compile_network(network, hardware=model, rounding="nearest", **compiling)
-    with_targets, without = (
-        settle(graph, inputs, wanted, diagnose=False, **settings) for wanted in (targets, None)
-    )
+    with_targets, without = (settle(graph, inputs, wanted, diagnose=False, **settings) for wanted in (targets, None))
     return with_targets, without
 
 

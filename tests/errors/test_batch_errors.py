@@ -13,9 +13,7 @@ LOGITS = Network.mlp([W], loss="softmax_cross_entropy")
 
 
 def test_one_array_for_two_inputs() -> None:
-    words = (
-        "inputs are one array, but the network has inputs x, u; allowed: a mapping of these names to arrays"
-    )
+    words = "inputs are one array, but the network has inputs x, u; allowed: a mapping of these names to arrays"
     refuses(words, lambda: check_batch(NET, np.zeros((1, 3))))
 
 

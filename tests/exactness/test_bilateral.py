@@ -43,9 +43,7 @@ def test_equilibrium_is_backpropagation_wherever_the_prediction_says_it_settles(
     for seed in range(group * GRAPHS // 6, (group + 1) * GRAPHS // 6):
         graph, batch, exact, radius = settled_case(seed)
         steps = 2 * int(np.log(1e-12) / np.log(radius)) + 4 * graph.longest_round_trip
-        result = settle(
-            graph, *batch, hold_seconds=steps * graph.step, tolerance=1e-9, target="numpy", diagnose=False
-        )
+        result = settle(graph, *batch, hold_seconds=steps * graph.step, tolerance=1e-9, target="numpy", diagnose=False)
         if not result.settled.all():
             elsewhere += 1
             continue

@@ -77,9 +77,7 @@ def crossbar(model: HardwareModel, weight: np.ndarray, inputs: np.ndarray, hold:
     graph = compile_network(
         network, hardware=model, wiring=how.pop("wiring", "tile"), rounding="nearest", seed=how.pop("chip", 0)
     )
-    result = settle(
-        graph, inputs, hold_seconds=hold * graph.step, diagnose=False, target="numpy", **how
-    )
+    result = settle(graph, inputs, hold_seconds=hold * graph.step, diagnose=False, target="numpy", **how)
     return result.held_states["s1"]
 
 

@@ -94,9 +94,7 @@ def test_asymmetry_is_the_ratio_of_the_two_delays_of_every_line():
         assert (np.abs(backward - 1.5 * forward) <= 0.5 * 1.5 + 0.5).all()
 
     check(hardware(lines__delay_forward=law, lines__delay_asymmetry=1.5))
-    rejects(
-        check, hardware(lines__delay_forward=law), hardware(lines__delay_forward=law, lines__delay_asymmetry=0.75)
-    )
+    rejects(check, hardware(lines__delay_forward=law), hardware(lines__delay_forward=law, lines__delay_asymmetry=0.75))
 
 
 JITTER = 2.5

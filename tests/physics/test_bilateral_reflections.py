@@ -35,9 +35,7 @@ def test_load_and_source_reflect_as_their_resistances_say():
     waves, count = result.waves, layout.lines.count
     at_source, at_load = slice(0, count), slice(count, 2 * count)
     arriving, leaving = waves.arriving[:, at_load], waves.leaving[:, at_load]
-    np.testing.assert_allclose(
-        leaving, ((1 - z * kappa) * arriving + z * kappa * targets) / (1 + z * kappa), **EXACT
-    )
+    np.testing.assert_allclose(leaving, ((1 - z * kappa) * arriving + z * kappa * targets) / (1 + z * kappa), **EXACT)
     arriving, leaving = waves.arriving[:, at_source], waves.leaving[:, at_source]
     np.testing.assert_allclose(leaving, (z * inputs + (r - z) * arriving) / (z + r), **EXACT)
     assert np.abs(arriving).max() > 0.1
@@ -88,9 +86,7 @@ def test_an_impedance_step_reflects_as_the_transformed_impedance_says(weight):
     first = waves.arriving[:, row] != 0
     gamma = (seen - z1) / (seen + z1)
     np.testing.assert_allclose(waves.leaving[first, row], gamma * waves.arriving[first, row], **EXACT)
-    np.testing.assert_allclose(
-        waves.leaving[first, column], weight * (1 + gamma) * waves.arriving[first, row], **EXACT
-    )
+    np.testing.assert_allclose(waves.leaving[first, column], weight * (1 + gamma) * waves.arriving[first, row], **EXACT)
     assert first.sum() == 8
 
 

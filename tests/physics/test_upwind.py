@@ -125,9 +125,7 @@ def test_events_are_counted_and_power_dies():
     rng = np.random.default_rng(5)
     network = stack(rng, 3, 4)
     inputs, targets = rng.normal(size=(2, 1, 4))
-    fine, coarse = (
-        run(network, Upwind(), inputs, targets, 300, threshold=q, traces=False) for q in (0.0, 1e-3)
-    )
+    fine, coarse = (run(network, Upwind(), inputs, targets, 300, threshold=q, traces=False) for q in (0.0, 1e-3))
     assert 0 < coarse.events.sum() < fine.events.sum()
     assert fine.reflected_power[-1] < 1e-12 * fine.reflected_power.max()
 

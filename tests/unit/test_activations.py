@@ -21,9 +21,7 @@ KNOWN = {
     "silu": -0.7 / (1.0 + math.exp(0.7)),
 }
 
-each = pytest.mark.parametrize(
-    "function", FUNCTIONS, ids=lambda function: f"{function.name}-{function.L1:.3g}"
-)
+each = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: f"{function.name}-{function.L1:.3g}")
 
 
 def test_values_against_closed_forms() -> None:

@@ -64,9 +64,7 @@ def test_path_is_taken_as_given(tmp_path: Path, net: Network) -> None:
     assert os.listdir(tmp_path) == ["net.model"]
 
 
-def test_failed_save_keeps_the_old_file(
-    tmp_path: Path, net: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_save_keeps_the_old_file(tmp_path: Path, net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "net.npz"
     net.save(path)
 
