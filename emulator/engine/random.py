@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from brian2 import Function, Unit
+from numpy.typing import NDArray
 
 from hwmodels import rng
 

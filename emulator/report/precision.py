@@ -24,7 +24,8 @@ def precision_figure(study: PrecisionStudy, title: str) -> Figure:
             _curve(right, study.noise, quantity, colour, "-o", None)
         left.plot([], [], ":", color=MARK, label=f"with receiver noise of rms {study.floor:g}")
         x = study.bits.x
-        _guide(left, x, 3 * study.bits.costates[0] * 2.0 ** -(x - x[0]), "slope expected: a factor 2 per bit, 1 in noise")
+        expected = "slope expected: a factor 2 per bit, 1 in noise"
+        _guide(left, x, 3 * study.bits.costates[0] * 2.0 ** -(x - x[0]), expected)
         x = study.noise.x
         _guide(right, x, 3 * study.noise.costates[0] * x / x[0], None)
         left.set_yscale("log")

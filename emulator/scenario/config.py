@@ -177,7 +177,7 @@ class Config(Section):
             if getattr(self, name) is not None and not self.data.targets:
                 raise ScenarioError(f"data.targets is false; allowed with section {name}: true")
         if self.technologies is not None and "hardware" in self.model_fields_set:
-            raise ScenarioError("hardware is given beside technologies; allowed: technologies.models and technologies.set")
+            raise ScenarioError("hardware is given beside technologies; allowed: technologies.models, technologies.set")
         return self
 
 

@@ -98,7 +98,8 @@ def run_study(
     """
     kind, tell, folder = study_of(scenario), progress or (lambda stage, fraction: None), Path(out)
     if kind is None:
-        raise ScenarioError(f"scenario '{scenario.name}' is no study; allowed: one with a section {' or '.join(STUDIES)}")
+        known = " or ".join(STUDIES)
+        raise ScenarioError(f"scenario '{scenario.name}' is no study; allowed: one with a section {known}")
     picture = f"{kind}.png"
     with staged(folder, force) as staging:
         tell("preparing the network", None)

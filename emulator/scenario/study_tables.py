@@ -14,8 +14,9 @@ Rows = list[tuple[str, ...]]
 def technologies_table(results: Sequence[TechnologyResult]) -> tuple[Rows, Rows]:
     """A row per technology that could be emulated; beside it what is not known of them, what others lack, roundings."""
     table: Rows = [
-        ("technology", "accuracy", "cosine", "gradient error", "settles in (transits)", "events", "J per inference", "J per gradient")
-    ]
+        ("technology", "accuracy", "cosine", "gradient error", "settles in (transits)", "events", "J per inference",
+         "J per gradient")
+    ]  # fmt: skip
     notes: Rows = []
     for result in results:
         if not result.complete:

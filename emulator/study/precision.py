@@ -160,7 +160,8 @@ def relative_error(result: SettleResult, exact: Reference, quantity: str) -> flo
     """Norm of the deviation of what was held over the norm of the exact `states`, `costates` or `gradients`."""
     held, wanted = getattr(result, f"held_{quantity}"), getattr(exact, quantity)
     ours, true = (
-        np.concatenate([np.ravel(part) for name in wanted for part in _parts(values[name])]) for values in (held, wanted)
+        np.concatenate([np.ravel(part) for name in wanted for part in _parts(values[name])])
+        for values in (held, wanted)
     )
     return float(np.linalg.norm(ours - true) / np.linalg.norm(true))
 

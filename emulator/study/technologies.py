@@ -17,7 +17,7 @@ from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.settle import settle
 from emulator.study.precision import relative_error
-from emulator.study.ranges import Ranges, fitted, ranges
+from emulator.study.ranges import fitted, ranges
 from hwmodels import HardwareModel
 
 

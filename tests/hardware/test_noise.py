@@ -77,7 +77,8 @@ def test_node_noise_without_a_bandwidth_is_white():
         assert abs(np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1]) < 4 / np.sqrt(noise.size)
 
     check(hardware(noise__node={"rms": RMS}))
-    rejects(check, hardware(), hardware(noise__node={"rms": RMS / 2}), hardware(noise__node={"rms": RMS, "bandwidth": 1e8}))
+    coloured = hardware(noise__node={"rms": RMS, "bandwidth": 1e8})
+    rejects(check, hardware(), hardware(noise__node={"rms": RMS / 2}), coloured)
 
 
 def test_every_node_has_noise_of_its_own_on_the_way_forward():

@@ -14,8 +14,8 @@ from emulator.scenario.datasets import DigitsData
 from emulator.scenario.networks import DigitsMlp
 from emulator.study.precision import QUANTITIES, precision_study
 from emulator.study.ranges import fitted, ranges
-from tests.refusals import refuses
 from tests.hardware.rig import hardware
+from tests.refusals import refuses
 
 FLOOR = 1e-3
 
