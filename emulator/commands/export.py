@@ -40,7 +40,7 @@ def export(
     Examples:
       backwave export digits --out circuit
       backwave export digits --circuit bilateral --full-scale 0.5 --out circuit
-      backwave export digits --format touchstone --layer dense1_s --out tile
+      backwave export digits --format touchstone --layer s1 --out tile
     """  # noqa: D301
     from emulator.commands.console import console, progress
     from emulator.export import Options, spice

@@ -102,7 +102,7 @@ def expect(
         pair = {name: np.stack([nothing[name], one[name]]) for name in one}
         run = settle(plain, pair, np.stack([undecided, desired]), target="numpy", traces=True, diagnose=False)
         if run.traces is None or not run.settled.all():
-            raise ExportError(f"the matched run {run.status}: {run.reason}; allowed: a graph that settles")
+            raise ExportError(f"the matched run is {run.status}; allowed: a network whose waves stay finite")
         hold = run.hold
         waves = {"x": run.traces.x[hold:], "lam": run.traces.lam[hold:]}
     return Expected(

@@ -1,10 +1,11 @@
 """What hardware effects cost: event rate with every effect on (jitter excluded) against the ideal substrate.
 
-    python -m tests.benchmarks.effects            64-32-10 and 784-128-10, tile and synapse wiring
+    python -m tests.benchmarks.effects [tile] [synapse]     64-32-10 and 784-128-10, by default in both wirings
     python -m tests.benchmarks.effects profile [synapse]    brian2's own account of where the time goes (64-32-10)
 
 New data come every two transits, so that waves never rest. With node noise every node sends at every step; it is shown
-alone, too: as many events as with all effects. The figure is the number of events that lines carry in a second of run time, C++ standalone, compile time apart.
+alone, too: as many events as with all effects. The figure is the number of events that lines carry in a second of run
+time, C++ standalone, compile time apart.
 """
 
 from __future__ import annotations
@@ -91,11 +92,11 @@ def rate(sizes: list[int], changes: dict[str, object], wiring: str, samples: int
     return events / min(times["run"] for _, times in runs), events / plan.steps
 
 
-def compare(console: Console) -> None:
+def compare(console: Console, wirings: tuple[str, ...] = ("tile", "synapse")) -> None:
     """The table of rates, and their ratios."""
     table = Table("network", "wiring", "effects", "events a step", "M events/s", "of ideal")
     for sizes, samples in (([64, 32, 10], 8000), ([784, 128, 10], 600)):
-        for wiring in ("tile", "synapse"):
+        for wiring in wirings:
             count = samples if wiring == "tile" else samples // 10
             name = "-".join(map(str, sizes))
             ideal, per_step = rate(sizes, {}, wiring, count)
@@ -142,7 +143,7 @@ def main(names: list[str]) -> None:
         if names and names[0] == "profile":
             profile(console, *(names[1:] or ["tile"]))
         else:
-            compare(console)
+            compare(console, *([tuple(names)] if names else []))
 
 
 if __name__ == "__main__":

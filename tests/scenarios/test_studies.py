@@ -108,8 +108,9 @@ def test_the_picture_shows_the_figures(technologies):
 
 
 def test_a_technology_that_does_not_settle_says_never():
+    never = float("nan")
     row = TechnologyResult("slow", (), "", samples=3, settled=0, gradient_cosine=0.5, gradient_error=1.0,
-                           settling_seconds=float("nan"), settling_transits=float("nan"), events_gradient=4.0)  # fmt: skip
+                           settling_seconds=never, settling_transits=never, events_gradient=4.0)  # fmt: skip
     table, _ = technologies_table([row])
     assert table[1][4] == "never"
 
@@ -147,7 +148,7 @@ def test_a_plain_scenario_is_no_study(tmp_path: Path):
     [
         (["precision.floor=1e-3"], "technologies and precision are both given; allowed: one of them"),
         (["data.targets=false"], "data.targets is false; allowed with section technologies: true"),
-        (["hardware.model=sfq"], "hardware is given beside technologies; allowed: technologies.models and"),
+        (["hardware.model=sfq"], "hardware is given beside technologies; allowed: technologies.models"),
         (["technologies.models=[3]"], "technologies.models[0] is 3; allowed: a text"),
     ],
 )
