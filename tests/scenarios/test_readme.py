@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -20,30 +21,30 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-def commands() -> list[str]:
-    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+def commands(block: str) -> list[str]:
+    lines = [line.split("#")[0].strip() for line in block.splitlines()]
     return [line for line in lines if line.startswith("backwave ")]
 
 
 def test_the_readme_has_code_and_commands():
-    assert len(commands()) >= 6
+    assert sum(len(commands(block)) for block in blocks("sh")) >= 10
     assert len(blocks("python")) >= 3
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", commands())
-def test_command(command, tmp_path, monkeypatch):
-    words = shlex.split(command)
-    done = subprocess.run(
-        [sys.executable, "-m", "emulator", *words[1:]],
-        cwd=tmp_path,
-        env={**__import__("os").environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == FAILS.get(command, 0), done.stderr[-2000:]
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("block", [block for block in blocks("sh") if commands(block)])
+def test_the_commands_of_a_block_work_in_their_order(block, tmp_path):
+    for command in commands(block):
+        done = subprocess.run(
+            [sys.executable, "-m", "emulator", *shlex.split(command)[1:]],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == FAILS.get(command, 0), (command, done.stderr[-2000:])
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
