@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from emulator import EngineError, Network, Worldsheet, compile_network, reference, settle
+from emulator import Bilateral, EngineError, Network, Worldsheet, compile_network, reference, settle
 from emulator.engine import effects_of, lay_out
 from emulator.measure.sensitivity import StaticErrors, first_order, static_errors
 from hwmodels import quantize
@@ -171,3 +171,11 @@ def test_errors_of_another_shape_are_refused():
         (StaticErrors(weights={"s1": np.zeros((8, 12))}), "static errors: weights of 's1' have shape (8, 12)"),
     ):
         refuses(words, lambda errors=errors: first_order(graph, exact, errors), EngineError)
+
+
+def test_a_law_without_node_updates_is_refused():
+    rng = np.random.default_rng(2)
+    network = mlp(rng)
+    graph = compile_network(network, law=Bilateral())
+    exact = reference(network, rng.normal(size=(2, 8)))
+    refuses("law bilateral has no node update", lambda: first_order(graph, exact, StaticErrors()), EngineError)
