@@ -62,7 +62,7 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray, rates: np.ndarray | No
         "u = v + on_x*x + on_mu*mu + own*a + other*a_mate\nP = power_scale*(u - a_there)*(u - a_there)",
         clock=clock,
         when="start",
-        order=_LAST + SLOTS,
+        order=_LAST + 1 + SLOTS,
         name="leave",
     )
     gather = Synapses(

@@ -28,6 +28,8 @@ from emulator.learning import Learning
 
 #: powers at the parameter ports, added up over each hold
 POWERS = ("absorbed", "available", "reflected")
+#: whether devices can be written: that of a weight above 0, and that of one below
+FREE = ("free_up", "free_down")
 #: columns of the rates: the schedule's factor, the share of each effort where a mini-batch ends (else 0), 1 for a
 #: sample
 RATE_COLUMNS = 3
@@ -112,6 +114,7 @@ def learning_objects(
         "\n".join(
             [f"{name} : 1 (shared, constant)" for name in constants]
             + [f"{name} : 1" for name in (*own, *port.neuron_variables, *port.sums, *POWERS)]
+            + [f"{name} : 1 (constant)" for name in FREE * port.devices]
             + ["is_dense : boolean (constant)", "costate_port : integer (constant)", "number : integer (constant)"]
         ),
         namespace=space,
@@ -136,7 +139,7 @@ def learning_objects(
 
     if port.gather:
         code = f"state = {received.state}\ncostate = {received.costate}\n{port.gather}"
-        xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["gather"], name="gather")
+        xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["gather"], name="collect")
     if port.neuron_update:
         code = f"{_SCALARS}bend = {received.bend}\n" + _gated(port.neuron_update, port.neuron_variables, "live")
         learners.run_regularly(code, clock=beat, when="start", order=_ORDER["neurons"], name="neurons")
@@ -156,6 +159,8 @@ def learning_objects(
     state |= {f"bias.{name}": learners.variables[name] for name in own}
     state |= {f"neuron.{name}": learners.variables[name] for name in port.neuron_variables}
     inputs = {f"port.{name}": learners.variables[name] for name in constants} | state
+    for kind, group in (("weight", xbar), ("bias", learners)):
+        inputs |= {f"{kind}.{name}": group.variables[name] for name in FREE * port.devices}
     outputs = {"w": xbar.variables["w"], "bias": nodes.variables["bias"], **state}
     outputs |= {f"power.{name}": read.variables[name] for name in POWERS}
     return LearningObjects([learners, read], inputs, outputs)
@@ -205,7 +210,8 @@ def synapse_equations(learning: Learning | None) -> str:
     if learning is None:
         return ""
     own = _own(learning)
-    lines = [f"{name} : 1" for name in own] + ["plastic : boolean (constant)", "neuron : integer (constant)"]
+    lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in FREE * learning.port.devices]
+    lines += ["plastic : boolean (constant)", "neuron : integer (constant)"]
     return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"
 
 

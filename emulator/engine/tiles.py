@@ -31,6 +31,7 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from emulator.engine.events import refer
 from emulator.engine.junction_plan import JunctionPlan
+from emulator.engine.layout import Floats
 from emulator.engine.learning import synapse_equations
 from emulator.engine.plan import STEP
 from emulator.engine.tile_layout import Tiles
@@ -176,6 +177,19 @@ def tile_objects(
     return TileObjects([rows, columns, xbar, inner, inverting], xbar, inputs)
 
 
+def _inverse(matrix: Floats) -> Floats:
+    """What the compiled program does; weights that grew beyond all numbers give no numbers, and no error."""
+    d = matrix.copy()
+    for k in range(len(d)):
+        pivot, d[k, k] = 1.0 / d[k, k], 1.0
+        d[k] *= pivot
+        part = d[:, k].copy()
+        part[k] = 0.0
+        d[:, k] -= part
+        d -= np.outer(part, d[k])
+    return d
+
+
 def _inverting(
     tiles: Tiles,
     rates: np.ndarray,
@@ -207,8 +221,7 @@ def _inverting(
             for w0, r0, height, c0, width, d0 in tiles.first:
                 weight = w[w0 : w0 + height * width].reshape(height, width)
                 matrix = np.diag(z2[c0 : c0 + width]) + weight.T @ (z1[r0 : r0 + height, np.newaxis] * weight)
-                known = np.isfinite(matrix).all()  # weights that grew beyond all numbers have no answer
-                d[d0 : d0 + width**2] = np.linalg.inv(matrix).ravel() if known else np.nan
+                d[d0 : d0 + width**2] = _inverse(matrix).ravel()
 
         return NetworkOperation(invert_all, clock=beat, when="start", order=order, name="invert")
     function = Function(

@@ -151,6 +151,7 @@ def train_once(
             hardware_seed=config.substrate.seed,
             hold=config.run.hold,
             hold_seconds=config.run.hold_seconds,
+            test_hold=training.test_hold,
             threshold=config.run.threshold,
             seed=config.run.seed,
             chunk=training.chunk,

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine import Layout, runtime
-from emulator.engine.learning import POWERS, RATE_COLUMNS, plastic_masks, state_names
+from emulator.engine.learning import FREE, POWERS, RATE_COLUMNS, plastic_masks, state_names
 from emulator.engine.plastic import plastic_plan, plastic_values
+from emulator.engine.programming import writable
 from emulator.engine.random import key
 from emulator.engine.simulate import choose_target
 from emulator.engine.standalone import program
@@ -181,7 +182,15 @@ class Substrate:
         seed = self.seed if number == 0 else int(key(self.seed, "stretch", str(number)))
         values = plastic_values(self.graph, self._plan, loaded=loaded, threshold=self.threshold, seed=seed)
         constants = self.learning.constants(self.hold, key(self.seed, "writes"))
-        return values | {f"port.{name}": value for name, value in constants.items()}
+        return values | {f"port.{name}": value for name, value in constants.items()} | self._free()
+
+    def _free(self) -> State:
+        """Whether the devices can be written, if the port asks; those of biases always can."""
+        if not self.learning.port.devices:
+            return {}
+        ones = np.ones(self.layout.neurons)
+        weights = dict(zip(FREE, writable(self.graph, self.layout), strict=True))
+        return {f"weight.{name}": free for name, free in weights.items()} | {f"bias.{name}": ones for name in FREE}
 
     def _idle(self) -> State:
         """Port state at the start."""
