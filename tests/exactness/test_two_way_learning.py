@@ -90,7 +90,7 @@ def test_checkpoints_resume_to_the_same_bits(tmp_path):
 @pytest.mark.slow
 def test_the_compiled_program_learns_what_the_interpreter_learns():
     """Unlocked, so that every step sees other weights, in two stretches and with evaluations in between."""
-    network = dag(np.random.default_rng(9), "mse")
+    network = mlp(np.random.default_rng(9), "mse")
     inputs, targets = data(np.random.default_rng(8), network)
     how = {
         "port": GaussNewton(5.0, 10.0), "schedule": "unlocked", "samples": 20, "chunk": 12, "seed": 1, "law": LAW,
