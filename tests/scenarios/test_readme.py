@@ -70,7 +70,7 @@ def test_code_of_the_hardware_guide():
 def test_the_hardware_guide_knows_every_field_and_preset():
     from hwmodels import HardwareModel, presets
 
-    for section in ("lines", "precision", "noise", "weights", "faults"):
+    for section in ("lines", "precision", "noise", "weights", "faults", "energy"):
         for name in HardwareModel.model_fields[section].annotation.model_fields:
             assert re.sub("_?(forward|backward)$", "", name) in GUIDE, f"{section}.{name}"
     for name in presets():
