@@ -53,6 +53,7 @@ def run(
       backwave run my.toml --target standalone --out results
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, verdict
+    from emulator.errors import ScenarioError
     from emulator.scenario import load_scenario, run_scenario
     from emulator.scenario.study_run import study_of
 
@@ -65,6 +66,8 @@ def run(
     if study_of(loaded) is not None:
         _study(loaded, out or Path("runs") / loaded.name, force, resume)
         return
+    if resume:
+        raise ScenarioError(f"scenario '{loaded.name}' is no study; allowed: --resume for studies and for training")
     with progress() as tell:
         report = run_scenario(loaded, out or Path("runs") / loaded.name, force=force, progress=tell)
     screen = console()
