@@ -147,8 +147,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        with self.path.open("rb"):  # the system's own words for a file that is not there
-            pass
+        self.path.stat()  # not opened: closing a file would release the locks of a writer in this process
         self._link = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
         try:
             self.meta: dict[str, str] = dict(self._link.execute("SELECT key, value FROM meta"))
