@@ -57,7 +57,7 @@ def sensitivities(
     for metric, values in metrics.items():
         good = np.isfinite(values)
         matrix = np.column_stack([np.ones(good.sum()), *(place[good] for place in known.values())])
-        if not known or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
+        if not known or len(matrix) == 0 or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
             continue
         slopes = np.linalg.lstsq(matrix, values[good], rcond=None)[0][1:]
         order = np.argsort(-np.abs(slopes), kind="stable")
