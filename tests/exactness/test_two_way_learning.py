@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, ParallelRL, SeriesRC, Upwind, Worldsheet, compile_network, settle
+from emulator.engine import Effects, lay_out_junctions, runtime
+from emulator.engine.junction_plan import JunctionPlan
+from emulator.engine.plastic import plastic_values
 from emulator.errors import EngineError
 from emulator.learning import GaussNewton, Inductive, Learning, RateSchedule, Resistive
 from emulator.train import train
@@ -126,3 +129,15 @@ def test_laws_that_do_not_learn_are_refused():
         EngineError,
     )
     assert train(network, inputs, targets, law=Worldsheet(0.8), samples=1, target="numpy").status == "finished"
+
+
+def test_a_layout_for_fixed_crossbars_does_not_learn():
+    network, learning = mlp(np.random.default_rng(3), "mse"), Learning(Resistive(0.1))
+    graph = compile_network(network, law=LAW)
+    plan = JunctionPlan(lay_out_junctions(graph, LAW), LAW, "mse", 5, 1, effects=Effects(), learning=learning)
+    values = plastic_values(graph, plan, loaded=True, threshold=0.0, seed=0) | {"rates": np.ones((1, 3))}
+    refuses(
+        "a plan that learns has no tiles; allowed: a layout made with learns=True",
+        lambda: runtime.run(plan, values, np.zeros((1, 9)), "numpy"),
+        EngineError,
+    )
