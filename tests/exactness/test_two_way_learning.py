@@ -70,7 +70,7 @@ def test_a_load_of_another_conductance_scales_the_loss():
     np.testing.assert_allclose(weights[0], weights[1], atol=1e-9)
     assert np.abs(weights[0] - network.parameters["s1"].weight).max() > 0.1
     wild = [train(network, x, y, port=Resistive(9.0), law=Bilateral(0.5, kappa=k), **how).warnings for k in (1.0, 2.0)]
-    bounds = [float(warning[0].rsplit(" ", 1)[1]) for warning in wild]
+    bounds = [float(warning[-1].rsplit(" ", 1)[1]) for warning in wild]
     assert bounds[0] == pytest.approx(2 * bounds[1], rel=1e-2)
 
 
