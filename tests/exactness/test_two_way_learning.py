@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, ParallelRL, SeriesRC, Upwind, Worldsheet, compile_network, settle
-from emulator.engine import Effects, lay_out_junctions, runtime
+from emulator.engine import Effects, lay_out_junctions
 from emulator.engine.junction_plan import JunctionPlan
-from emulator.engine.plastic import plastic_values
+from emulator.engine.tiles import tile_objects
 from emulator.errors import EngineError
 from emulator.learning import GaussNewton, Inductive, Learning, RateSchedule, Resistive
 from emulator.train import train
@@ -135,9 +135,8 @@ def test_a_layout_for_fixed_crossbars_does_not_learn():
     network, learning = mlp(np.random.default_rng(3), "mse"), Learning(Resistive(0.1))
     graph = compile_network(network, law=LAW)
     plan = JunctionPlan(lay_out_junctions(graph, LAW), LAW, "mse", 5, 1, effects=Effects(), learning=learning)
-    values = plastic_values(graph, plan, loaded=True, threshold=0.0, seed=0) | {"rates": np.ones((1, 3))}
     refuses(
         "a plan that learns has no tiles; allowed: a layout made with learns=True",
-        lambda: runtime.run(plan, values, np.zeros((1, 9)), "numpy"),
+        lambda: tile_objects(plan, np.ones((1, 3)), *[None] * 5, 0),
         EngineError,
     )
