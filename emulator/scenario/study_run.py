@@ -20,42 +20,16 @@ from emulator.scenario.config import HardwareConfig
 from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
+from emulator.scenario.atlas_run import atlas_study
+from emulator.scenario.claims_run import claims_study
 from emulator.scenario.outdir import FORMAT, RESULTS, staged
 from emulator.scenario.results import command, plain
-from emulator.scenario.study_tables import Rows, precision_table, technologies_table
+from emulator.scenario.study_base import Progress, Study, compiling, settings
+from emulator.scenario.study_tables import precision_table, technologies_table
 from emulator.settle import versions
 from emulator.study.precision import QUANTITIES, precision_study
 from emulator.study.technologies import compare_technologies
 from hwmodels import presets
-
-Progress = Callable[[str, float | None], None]
-
-
-@dataclass(frozen=True)
-class Study:
-    """What a study found.
-
-    Parameters
-    ----------
-    good : bool
-        Whether everything that ran settled.
-    verdict : str
-        The outcome in a sentence.
-    table : Rows
-        Its first row are the heads.
-    notes : list of (str, str)
-        What needs to be said beside the table.
-    data : dict
-        The figures, in plain tables.
-    figure : Figure
-    """
-
-    good: bool
-    verdict: str
-    table: Rows
-    notes: Rows
-    data: dict[str, Any]
-    figure: Figure
 
 
 @dataclass(frozen=True)
@@ -111,10 +85,19 @@ def run_study(
         except BackwaveError as error:
             raise type(error)(f"scenario '{scenario.name}': {error}") from error
         save(study.figure, staging / picture)
-        report = StudyReport(scenario, study, folder, (RESULTS, picture))
+        for name, more in study.files.items():
+            _write(staging / name, more)
+        report = StudyReport(scenario, study, folder, (RESULTS, picture, *study.files))
         text = json.dumps(plain(_results(report, kind)), indent=1, ensure_ascii=False, allow_nan=False)
         atomic_write(staging / RESULTS, lambda file: file.write(text.encode()))
     return report
+
+
+def _write(path: Path, content: Figure | str) -> None:
+    if isinstance(content, str):
+        path.write_text(content, encoding="utf-8")
+    else:
+        save(content, path)
 
 
 def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -> Study:
@@ -133,9 +116,9 @@ def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress
         batch.targets,
         models,
         labels=batch.labels,
-        compiling=_compiling(scenario),
+        compiling=compiling(scenario),
         progress=tell,
-        **_settings(scenario),
+        **settings(scenario),
     )
     ran = [result for result in results if result.complete]
     good = all(result.settled == result.samples for result in ran)
@@ -160,9 +143,9 @@ def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -
         bits=section.bits,
         noise=section.noise,
         floor=section.floor,
-        compiling=_compiling(scenario),
+        compiling=compiling(scenario),
         progress=partial(tell, "settling"),
-        **_settings(scenario),
+        **settings(scenario),
     )
     slopes = {
         quantity: {"per bit": 2 ** found.bits.slope(quantity, True), "in noise": found.noise.slope(quantity, False)}
@@ -178,18 +161,9 @@ def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -
 STUDIES: dict[str, Callable[[Scenario, Built, Batch, Progress], Study]] = {
     "technologies": _technologies,
     "precision": _precision,
+    "atlas": atlas_study,
+    "claims": claims_study,
 }
-
-
-def _compiling(scenario: Scenario) -> dict[str, Any]:
-    config = scenario.config
-    return {"law": config.law.build(), "wiring": config.substrate.wiring, "seed": config.substrate.seed}
-
-
-def _settings(scenario: Scenario) -> dict[str, Any]:
-    run = scenario.config.run
-    names = ("hold", "hold_seconds", "seed", "age", "target", "threshold", "tolerance")
-    return {name: getattr(run, name) for name in names}
 
 
 def _results(report: StudyReport, kind: str) -> dict[str, Any]:
