@@ -79,8 +79,8 @@ def times_figure(maps: Sequence[tuple[Map, list[Cell]]], within: float) -> Figur
             settled = [c for c in cells if c.settled and np.isfinite(c.predicted)]
             x, y = [max(c.measured, 1.0) for c in settled], [max(c.predicted, 1.0) for c in settled]
             ends += [*x, *y]
-            style = {"color": _COLOURS[number % len(_COLOURS)], "marker": _MARKS[number % len(_MARKS)]}
-            axes.plot(x, y, linestyle="none", markersize=4, alpha=0.7, label=labels.name, **style)
+            colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number % len(_MARKS)]
+            axes.plot(x, y, mark, color=colour, markersize=4, alpha=0.7, label=labels.name)
         line = np.array([min(ends), max(ends)])
         axes.plot(line, line, color=MARK, linewidth=0.9, label="equal")
         axes.fill_between(line, line * (1 - within), line * (1 + within), color=QUIET, alpha=0.2, linewidth=0,

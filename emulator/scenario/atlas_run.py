@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from emulator.compile import compile_network
-from emulator.engine.standalone import cache_directory
 from emulator.engine.plan import FORMAT
+from emulator.engine.standalone import cache_directory
 from emulator.errors import BackwaveError, ScenarioError
 from emulator.graph import ScatteringGraph
 from emulator.measure import Reference, reference

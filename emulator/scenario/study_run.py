@@ -16,12 +16,12 @@ from emulator.files import atomic_write
 from emulator.report.precision import precision_figure
 from emulator.report.style import save
 from emulator.report.technologies import technologies_figure
+from emulator.scenario.atlas_run import atlas_study
+from emulator.scenario.claims_run import claims_study
 from emulator.scenario.config import HardwareConfig
 from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
-from emulator.scenario.atlas_run import atlas_study
-from emulator.scenario.claims_run import claims_study
 from emulator.scenario.outdir import FORMAT, RESULTS, staged
 from emulator.scenario.results import command, plain
 from emulator.scenario.study_base import Progress, Study, compiling, settings

@@ -98,7 +98,8 @@ class Cell:
     def of_dict(cls, table: dict[str, Any]) -> Cell:
         """The inverse of `to_dict`."""
         empty = {"radius": math.nan, "predicted": math.inf, "measured": math.inf}
-        return cls(**{k: empty.get(k) if v is None else v for k, v in table.items()})
+        whole: dict[str, Any] = {k: empty.get(k) if v is None else v for k, v in table.items()}
+        return cls(**whole)
 
 
 @dataclass(frozen=True)

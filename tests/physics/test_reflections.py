@@ -52,7 +52,7 @@ def test_the_budget_is_all_of_the_reflected_power_by_junction(perceptron):
         budget = found.budget()
         assert sum(budget.values()) == pytest.approx(perceptron.reflected_power[part].sum() * STEP)
         assert found.budget(by_row=True)["x1"] == pytest.approx(sum(budget[f"x1[{k}]"] for k in range(4)))
-    assert list(found.budget(by_row=True)) == ["x0", "x1", "s2", "crossbar s1", "crossbar s2"]
+    assert list(found.budget(by_row=True)) == ["x0", "x1", "x2", "crossbar s1", "crossbar s2"]
     assert found.residual[-1].sum() < 1e-3 * found.residual.max()
 
 
@@ -73,7 +73,7 @@ def test_the_picture_shows_every_port_and_the_budget(perceptron):
     figure = reflection_figure(perceptron)
     image, bars = figure.axes[:2]
     labels = [label.get_text() for label in image.get_yticklabels()]
-    assert labels == ["x0", "crossbar s1", "x1", "crossbar s2", "s2"]
+    assert labels == ["x0", "crossbar s1", "x1", "crossbar s2", "x2"]
     assert image.images[0].get_array().shape[1] == 150
     assert sum(bar.get_width() for bar in bars.patches) == pytest.approx(100)
     budget = reflections(perceptron).budget(by_row=True)

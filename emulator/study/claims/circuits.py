@@ -123,9 +123,7 @@ def _coefficients(run: Callable[[float], tuple[SettleResult, int]], ratios: np.n
     return np.array(found)
 
 
-def _panel(
-    x_label: str, ratios: np.ndarray, measured: np.ndarray, closed: Callable[[np.ndarray], np.ndarray]
-) -> Panel:
+def _panel(x_label: str, ratios: np.ndarray, measured: np.ndarray, closed: Callable[[np.ndarray], np.ndarray]) -> Panel:
     fine = np.linspace(0, ratios[-1], 200)
     return Panel(
         x_label,
