@@ -24,6 +24,7 @@ from emulator.network import Activation, Add, Concat, Dense, Gradient, Input, Ne
 from emulator.settle import settle
 from emulator.train import train
 from emulator.training import TrainResult
+from emulator.tune import Trial, Tuning, tune
 
 __all__ = [
     "Activation",
@@ -57,6 +58,8 @@ __all__ = [
     "SeriesRC",
     "SettleResult",
     "TrainResult",
+    "Trial",
+    "Tuning",
     "Upwind",
     "Worldsheet",
     "compile_network",
@@ -64,4 +67,5 @@ __all__ = [
     "reference",
     "settle",
     "train",
+    "tune",
 ]
