@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from emulator.errors import EngineError
 
@@ -34,6 +35,15 @@ class Law(ABC):
     def warnings(self) -> tuple[str, ...]:
         """Sentences about settings that cannot settle, known before any simulation."""
         return ()
+
+    def changes(self) -> Mapping[str, Sequence[Any]]:
+        """Values to try where the law does not settle: by field of this dataclass, mildest first."""
+        return {}
+
+
+def halved(value: float, times: int) -> list[float]:
+    """`value` halved again and again, to three digits."""
+    return [float(f"{value / 2**k:.3g}") for k in range(1, times + 1)]
 
 
 class NodeLaw(Law):

@@ -93,7 +93,7 @@ def test_the_mildest_change_that_works_is_named():
 
 def test_without_a_working_change_it_says_so(monkeypatch):
     graph = graph_of(Worldsheet(0.4, 0.6, 2.0), 5, 5)
-    monkeypatch.setattr(diagnose, "_changes", lambda law: [("gamma", [0.59]), ("impedance", [1.9])])
+    monkeypatch.setattr(Worldsheet, "changes", lambda law: {"gamma": [0.59], "impedance": [1.9]})
     reason = why_not_settled(graph, reference(graph.network, INPUTS, TARGETS), hold=400)
     assert reason.endswith("; no change of gamma or impedance alone that was tried brings it below 0.99")
 
