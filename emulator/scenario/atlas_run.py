@@ -118,24 +118,33 @@ def _all_cells(tasks: list[_Task], journal: Journal, tell: Progress) -> list[Cel
             journal.add(_cell(task, graph, measured, future.result()))
 
     with ThreadPoolExecutor(1) as pool:
-        for number, task in enumerate(tasks):
-            if (task.map.name, task.column, task.row) in journal.cells:
-                continue
-            tell(f"{task.map.name}: cell {number + 1} of {len(tasks)}", number / len(tasks))
-            try:
-                graph, material = _prepared(task.scenario, materials)
-                tolerance = task.scenario.config.run.tolerance
-                how: dict[str, Any] = {"horizon": task.horizon, "tolerance": tolerance}
-                future = pool.submit(partial(forecast, graph, material.exact, **how))
-                measured = measure(
-                    graph, material.batch.inputs, material.batch.targets, target=task.scenario.config.run.target, **how
-                )
-            except BackwaveError as error:
-                raise type(error)(f"atlas map '{task.map.name}': {error}") from error
-            waiting.append((task, graph, measured, future))
-            keep(_LAG)
+        try:
+            for number, task in enumerate(tasks):
+                if (task.map.name, task.column, task.row) in journal.cells:
+                    continue
+                tell(f"{task.map.name}: cell {number + 1} of {len(tasks)}", number / len(tasks))
+                waiting.append(_begin(task, materials, pool))
+                keep(_LAG)
+        except KeyboardInterrupt:
+            keep(0)
+            raise
         keep(0)
     return [journal.cells[task.map.name, task.column, task.row] for task in tasks]
+
+
+def _begin(
+    task: _Task, materials: dict[str, _Material], pool: ThreadPoolExecutor
+) -> tuple[_Task, ScatteringGraph, float, Future[Forecast]]:
+    """Measure a cell while it is predicted."""
+    tolerance = task.scenario.config.run.tolerance
+    how: dict[str, Any] = {"horizon": task.horizon, "tolerance": tolerance}
+    try:
+        graph, material = _prepared(task.scenario, materials)
+        future = pool.submit(partial(forecast, graph, material.exact, **how))
+        batch, target = material.batch, task.scenario.config.run.target
+        return task, graph, measure(graph, batch.inputs, batch.targets, target=target, **how), future
+    except BackwaveError as error:
+        raise type(error)(f"atlas map '{task.map.name}': {error}") from error
 
 
 def _prepared(scenario: Scenario, materials: dict[str, _Material]) -> tuple[ScatteringGraph, _Material]:

@@ -22,9 +22,9 @@ from hwmodels import rng
 LAWS: dict[str, tuple[Law, int]] = {
     "matched": (Matched(), 120),
     "worldsheet": (Worldsheet(beta=0.6, gamma=0.1, impedance=0.3), 400),
-    "bilateral": (Bilateral(impedance=0.8, taper=4.0, far_end=SeriesRC()), 1500),
+    "bilateral": (Bilateral(impedance=0.8, taper=4.0, far_end=SeriesRC()), 900),
 }
-_RATE, _EPOCHS, _SAMPLES, _CHUNK = 0.02, 3, 12, 4
+_RATE, _EPOCHS, _SAMPLES, _CHUNK = 0.02, 2, 12, 4
 
 
 def relaxes_to_the_optimum(bench: Bench) -> Claim:
