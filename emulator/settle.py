@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -176,7 +177,13 @@ def hold_steps(graph: ScatteringGraph) -> int:
 
 def versions() -> dict[str, str]:
     """Versions of the packages that compute a result."""
-    return {name: metadata.version(name) for name in ("backwave", "brian2", "numpy", "scipy")}
+    return {name: _version(name) for name in ("backwave", "brian2", "numpy", "scipy")}
+
+
+@cache
+def _version(name: str) -> str:
+    """The version of a package, read once: looking it up takes longer than a short run."""
+    return metadata.version(name)
 
 
 def steps_of_hold(graph: ScatteringGraph, hold: float | None, hold_seconds: float | None) -> int:

@@ -32,14 +32,19 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Seed of the substrate and of the run; short for setting both.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the finished parts of a study that was interrupted.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write also into a folder with other files.")] = False,
 ) -> None:
     """Run a scenario, compare it with exact backpropagation, and write a report.
 
     The folder gets results.json, network.npz and pictures; it appears complete
     or not at all. A warning comes first if the first sample is predicted not to
-    settle, with a change that would help. The exit status is 0 if every sample
-    settled, 1 if not (the results are written all the same), 2 for errors.
+    settle, with a change that would help. A study of many runs (technologies,
+    precision, atlas) keeps its finished parts and, interrupted, goes on with
+    --resume. The exit status is 0 if every sample settled, 1 if not (the results
+    are written all the same), 2 for errors.
 
     \b
     Examples:
@@ -62,7 +67,7 @@ def run(
         changes += [f"substrate.seed={seed}", f"run.seed={seed}"]
     loaded = load_scenario(scenario, changes)
     if study_of(loaded) is not None:
-        _study(loaded, out or Path("runs") / loaded.name, force)
+        _study(loaded, out or Path("runs") / loaded.name, force, resume)
         return
     with progress() as tell:
         report = run_scenario(loaded, out or Path("runs") / loaded.name, force=force, progress=tell, warn=_warn)
@@ -78,13 +83,13 @@ def _warn(text: str) -> None:
     typer.echo(f"backwave: predicted not to settle: {text}", err=True)
 
 
-def _study(scenario: Scenario, out: Path, force: bool) -> None:
+def _study(scenario: Scenario, out: Path, force: bool, resume: bool) -> None:
     """Run a study of many runs, and print its table."""
     from emulator.commands.console import console, figures, progress, table, verdict
     from emulator.scenario.study_run import run_study
 
     with progress() as tell:
-        report = run_study(scenario, out, force=force, progress=tell)
+        report = run_study(scenario, out, force=force, resume=resume, progress=tell)
     screen, study = console(), report.study
     heads, *rows = study.table
     screen.print(verdict(study.good, study.verdict))

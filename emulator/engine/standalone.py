@@ -6,6 +6,7 @@ which command-line arguments and result files stand for what. It needs no Python
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -111,13 +112,23 @@ class Program:
 
 
 def program(plan: Plan) -> Program:
-    """The compiled program of a plan: from the cache, or built and put there."""
+    """The compiled program of a plan: from the cache, or built and put there; by one process, while others wait."""
     place = cache_directory() / "programs" / plan.key
     if (place / _MANIFEST).exists():
         os.utime(place)
         return Program(place, 0.0)
     begun = time.perf_counter()
     place.parent.mkdir(parents=True, exist_ok=True)
+    with (place.parent / f"{plan.key[:2]}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / _MANIFEST).exists():
+            _install(plan, place)
+    _forget_oldest(place.parent)
+    return Program(place, time.perf_counter() - begun)
+
+
+def _install(plan: Plan, place: Path) -> None:
+    """Build a program and put it into the cache."""
     scratch = Path(tempfile.mkdtemp(prefix="building-", dir=place.parent))
     try:
         _compile(plan, scratch)
@@ -128,8 +139,6 @@ def program(plan: Plan) -> Program:
                 raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    _forget_oldest(place.parent)
-    return Program(place, time.perf_counter() - begun)
 
 
 def _compile(plan: Plan, directory: Path) -> None:

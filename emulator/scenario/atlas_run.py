@@ -1,21 +1,17 @@
-"""Running a scenario that maps what settles: many cells, each kept as soon as it is done."""
+"""Running a scenario that maps what settles: many cells, kept column by column."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from itertools import groupby
 from typing import Any
 
 from emulator.compile import compile_network
-from emulator.engine.plan import FORMAT
-from emulator.engine.standalone import cache_directory
 from emulator.errors import BackwaveError, ScenarioError
 from emulator.graph import ScatteringGraph
 from emulator.measure import Reference, reference
@@ -26,11 +22,8 @@ from emulator.scenario.networks import Built
 from emulator.scenario.studies import AtlasConfig, AxisConfig, MapConfig
 from emulator.scenario.study_base import Progress, Study
 from emulator.scenario.study_tables import atlas_table
-from emulator.settle import versions
 from emulator.study.atlas import Cell, Forecast, Map, agreement, forecast, measure
-
-#: cells whose prediction may lag behind their measurement
-_LAG = 4
+from emulator.study.keeping import Keep
 
 
 @dataclass(frozen=True)
@@ -53,32 +46,23 @@ class _Material:
     exact: Reference
 
 
-def atlas_study(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -> Study:
-    """Measure and predict every cell of every map.
-
-    Cells are kept in the cache as they are done; after an interruption the same scenario goes on from there.
+def atlas_study(scenario: Scenario, built: Built, batch: Batch, tell: Progress, keep: Keep) -> Study:
+    """Measure and predict every cell of every map, column by column.
 
     Raises
     ------
     ScenarioError
         If a key or value of a map is wrong.
-    KeyboardInterrupt
-        That says how many cells are kept.
     """
     section = scenario.config.atlas
     if section is None:
         raise ScenarioError("atlas needs its section; allowed: a scenario with one")
     tasks = [task for one in section.maps for task in _tasks(scenario, section, one)]
-    journal = Journal(_journal_path(scenario))
-    try:
-        cells = _all_cells(tasks, journal, tell)
-    except KeyboardInterrupt:
-        kept = len(journal.cells)
-        raise KeyboardInterrupt(f"{kept} of {len(tasks)} cells are kept: the same command goes on there") from None
+    cells = _all_cells(tasks, tell, keep)
     maps = {one.name: (_axes(section, one), [c for c in cells if c.map == one.name]) for one in section.maps}
     total = agreement(cells, section.within)
     table, notes = atlas_table(list(maps.values()), section.within)
-    study = Study(
+    return Study(
         good=total.good,
         verdict=(
             f"{total.same_side} of {total.cells} cells on the predicted side of the boundary "
@@ -91,8 +75,6 @@ def atlas_study(scenario: Scenario, built: Built, batch: Batch, tell: Progress) 
         figure=maps_figure(list(maps.values()), section.within, scenario.config.title),
         files={"times.png": times_figure(list(maps.values()), section.within), "cells.csv": _csv(maps, cells)},
     )
-    journal.forget()
-    return study
 
 
 def _tasks(scenario: Scenario, section: AtlasConfig, one: MapConfig) -> Iterator[_Task]:
@@ -107,35 +89,37 @@ def _tasks(scenario: Scenario, section: AtlasConfig, one: MapConfig) -> Iterator
         raise ScenarioError(f"atlas map '{one.name}': {error}") from error
 
 
-def _all_cells(tasks: list[_Task], journal: Journal, tell: Progress) -> list[Cell]:
-    """Do what is not done yet: predictions in a thread beside the measurements."""
+def _all_cells(tasks: list[_Task], tell: Progress, keep: Keep) -> list[Cell]:
+    """All cells; each column of a map is a part that is kept."""
     materials: dict[str, _Material] = {}
-    waiting: list[tuple[_Task, ScatteringGraph, float, Future[Forecast]]] = []
-
-    def keep(most: int) -> None:
-        while len(waiting) > most:
-            task, graph, measured, future = waiting.pop(0)
-            journal.add(_cell(task, graph, measured, future.result()))
-
+    found: list[Cell] = []
     with ThreadPoolExecutor(1) as pool:
-        try:
-            for number, task in enumerate(tasks):
-                if (task.map.name, task.column, task.row) in journal.cells:
-                    continue
-                tell(f"{task.map.name}: cell {number + 1} of {len(tasks)}", number / len(tasks))
-                waiting.append(_begin(task, materials, pool))
-                keep(_LAG)
-        except KeyboardInterrupt:
-            keep(0)
-            raise
-        keep(0)
-    return [journal.cells[task.map.name, task.column, task.row] for task in tasks]
+        for (name, column), members in groupby(tasks, key=lambda task: (task.map.name, task.column)):
+            work = partial(_column, list(members), len(found), len(tasks), materials, pool, tell)
+            found += [Cell.of_dict(table) for table in keep(f"{name}, column {column}", work)["cells"]]
+    return found
+
+
+def _column(
+    tasks: list[_Task],
+    first: int,
+    total: int,
+    materials: dict[str, _Material],
+    pool: ThreadPoolExecutor,
+    tell: Progress,
+) -> dict[str, Any]:
+    """The cells of a column, the first of which is number `first` of all."""
+    begun = []
+    for number, task in enumerate(tasks, first):
+        tell(f"{task.map.name}: cell {number + 1} of {total}", number / total)
+        begun.append(_begin(task, materials, pool))
+    return {"cells": [_cell(*one).to_dict() for one in begun]}
 
 
 def _begin(
     task: _Task, materials: dict[str, _Material], pool: ThreadPoolExecutor
 ) -> tuple[_Task, ScatteringGraph, float, Future[Forecast]]:
-    """Measure a cell while it is predicted."""
+    """Measure a cell; a thread predicts it meanwhile, or a little later."""
     tolerance = task.scenario.config.run.tolerance
     how: dict[str, Any] = {"horizon": task.horizon, "tolerance": tolerance}
     try:
@@ -167,7 +151,8 @@ def _prepared(scenario: Scenario, materials: dict[str, _Material]) -> tuple[Scat
     return graph, found
 
 
-def _cell(task: _Task, graph: ScatteringGraph, measured: float, predicted: Forecast) -> Cell:
+def _cell(task: _Task, graph: ScatteringGraph, measured: float, future: Future[Forecast]) -> Cell:
+    predicted = future.result()
     return Cell(
         map=task.map.name,
         column=task.column,
@@ -179,44 +164,6 @@ def _cell(task: _Task, graph: ScatteringGraph, measured: float, predicted: Forec
         measured=measured,
         transit=graph.transit,
     )
-
-
-class Journal:
-    """Cells that are done, one per line of a file.
-
-    Parameters
-    ----------
-    path : Path
-        Read if it is there; a line that was cut off counts as not written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.cells: dict[tuple[str, int, int], Cell] = {}
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            try:
-                cell = Cell.of_dict(json.loads(line))
-            except (ValueError, TypeError):
-                continue
-            self.cells[cell.map, cell.column, cell.row] = cell
-
-    def add(self, cell: Cell) -> None:
-        """Keep a cell."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"\n{json.dumps(cell.to_dict())}\n")
-        self.cells[cell.map, cell.column, cell.row] = cell
-
-    def forget(self) -> None:
-        """Remove the file: the atlas is complete."""
-        self.path.unlink(missing_ok=True)
-
-
-def _journal_path(scenario: Scenario) -> Path:
-    """A file for this very configuration, software and engine."""
-    what = [scenario.config.model_dump(mode="json"), versions(), FORMAT]
-    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
-    return cache_directory() / "atlas" / f"{digest}.jsonl"
 
 
 def _axes(section: AtlasConfig, one: MapConfig) -> Map:

@@ -12,12 +12,13 @@ from emulator.scenario.networks import Built
 from emulator.scenario.study_base import Progress, Study
 from emulator.scenario.study_tables import Rows
 from emulator.study.claims import Bench, check_claims
+from emulator.study.keeping import Keep
 
 PICTURE, TEXT = "claims.png", "claims.md"
 
 
-def claims_study(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -> Study:
-    """Check every claim that the scenario asks for."""
+def claims_study(scenario: Scenario, built: Built, batch: Batch, tell: Progress, keep: Keep) -> Study:
+    """Check every claim that the scenario asks for; that takes seconds, and nothing is kept."""
     config = scenario.config
     section = config.claims
     if section is None or batch.targets is None:

@@ -17,10 +17,11 @@ from emulator import EngineError, ScenarioError, Worldsheet, compile_network, se
 from emulator.cli import app
 from emulator.report.atlas import maps_figure, times_figure
 from emulator.scenario import load_scenario
-from emulator.scenario.atlas_run import Journal, atlas_study
+from emulator.scenario.atlas_run import atlas_study
 from emulator.scenario.study_run import run_study
 from emulator.scenario.study_tables import atlas_table
 from emulator.study.atlas import Cell, Map, agreement, measure
+from emulator.study.keeping import compute
 from tests.refusals import refuses
 
 SMALL = """
@@ -45,8 +46,7 @@ set = { law = { name = "worldsheet" } }
 
 
 @pytest.fixture
-def small(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path / "cache"))
+def small(tmp_path) -> Path:
     path = tmp_path / "small.toml"
     path.write_text(SMALL)
     return path
@@ -58,10 +58,8 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     (folder / "small.toml").write_text(SMALL)
     told = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BACKWAVE_CACHE", str(folder / "cache"))
-        scenario = load_scenario(folder / "small.toml")
-        report = run_study(scenario, folder / "out", progress=lambda stage, done: told.append((stage, done)))
+    scenario = load_scenario(folder / "small.toml")
+    report = run_study(scenario, folder / "out", progress=lambda stage, done: told.append((stage, done)))
     return report, told
 
 
@@ -105,37 +103,24 @@ def test_after_an_interruption_only_the_rest_is_done(whole, small, tmp_path, mon
     words = ["run", str(small), "--out", str(tmp_path / "out")]
     first = CliRunner().invoke(app, words)
     assert first.exit_code == 130
-    assert "interrupted, 3 of 6 cells are kept: the same command goes on there" in first.output
+    assert "interrupted, finished parts are kept, and --resume goes on from them" in first.output
     assert not (tmp_path / "out").exists()
-    begun = list(done)
+    begun = done[:2]  # a column; the third cell is lost
     done.clear()
     monkeypatch.setattr(
         atlas_run, "measure", lambda graph, *g, **how: done.append(graph.law) or measure(graph, *g, **how)
     )
-    second = CliRunner().invoke(app, words)
+    second = CliRunner().invoke(app, [*words, "--resume"])
     assert second.exit_code in (0, 1), second.output
-    assert len(done) == 3
+    assert len(done) == 4
     assert not set(done) & set(begun)
     assert (tmp_path / "out" / "cells.csv").read_bytes() == (whole[0].out / "cells.csv").read_bytes()
-    assert not list((tmp_path / "cache" / "atlas").iterdir())
+    assert not (tmp_path / "out.parts.json").exists()
 
 
 def cell(**changes) -> Cell:
     known = Cell("m", 0, 0, 100, 0.9, 50.0, True, 50.0, 2.0)
     return replace(known, **changes)
-
-
-def test_a_line_that_was_cut_off_counts_as_not_written(tmp_path):
-    journal = Journal(tmp_path / "cells.jsonl")
-    never = cell(column=1, settled=False, measured=math.inf, predicted=math.inf, radius=1.1)
-    for one in (cell(), never):
-        journal.add(one)
-    with journal.path.open("a") as file:
-        file.write('\n{"map": "m", "colu')
-    again = Journal(journal.path)
-    assert again.cells == {("m", 0, 0): cell(), ("m", 1, 0): never}
-    again.add(cell(column=2))
-    assert len(Journal(journal.path).cells) == 3
 
 
 def test_agreement_lists_every_cell_that_disagrees():
@@ -227,7 +212,7 @@ def test_wrong_keys_of_a_map_and_missing_sections_are_refused(small, tmp_path):
     )
     plain = load_scenario("digits")
     refuses("atlas needs its section; allowed: a scenario with one",
-            lambda: atlas_study(plain, None, None, lambda stage, done: None), ScenarioError)  # fmt: skip
+            lambda: atlas_study(plain, None, None, lambda stage, done: None, compute), ScenarioError)  # fmt: skip
 
 
 def test_a_cell_survives_its_dictionary():

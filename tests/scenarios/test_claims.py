@@ -17,6 +17,7 @@ from emulator.scenario import load_scenario
 from emulator.scenario.claims_run import claims_study
 from emulator.scenario.study_run import run_study
 from emulator.study.claims import CLAIMS, Claim, Curve, Panel, circuits
+from emulator.study.keeping import compute
 from tests.refusals import refuses
 
 
@@ -74,4 +75,4 @@ def test_unknown_claims_and_missing_sections_are_refused(tmp_path):
     refuses("scenario 'claims': unknown claim 'clammp' (did you mean 'clamp'?)",
             lambda: run_study(load_scenario("claims", overrides), tmp_path / "out"), EngineError)  # fmt: skip
     refuses("claims needs its section and targets; allowed: a scenario with both",
-            lambda: claims_study(load_scenario("digits"), None, None, lambda stage, done: None), ScenarioError)  # fmt: skip
+            lambda: claims_study(load_scenario("digits"), None, None, lambda stage, done: None, compute), ScenarioError)  # fmt: skip
