@@ -69,5 +69,5 @@ def _coefficients(axes: Axes, found: Reflections, names: list[str], unit: TimeUn
     axes.tick_params(axis="y", length=0)
     axes.set_ylabel("ports (by junction, input to output)")
     axes.set_xlabel(f"time since the sample was presented ({unit.name})")
-    label = "reflection coefficient (of deviations from rest); grey: none arrives"
+    label = "reflection coefficient (of deviations from the end of the hold); grey: none arrives"
     axes.figure.colorbar(drawn, ax=axes, label=label, extend="both", location="bottom", aspect=50, shrink=0.8)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from emulator import EngineError, NodeLaw, compile_network, reference, settle
+from emulator import EngineError, Network, NodeLaw, Resistive, compile_network, reference, settle, train
 from emulator.engine.law_code import checked_law
 from emulator.laws import LAWS
 from emulator.measure.forecast import settling_steps
@@ -104,6 +104,18 @@ def test_a_resonator_that_is_not_damped_rings_and_says_so():
     result = settle(graph, inputs, targets, hold=200, target="numpy")
     assert not result.settled.any()
     assert result.reason is not None and "the spectral radius 1 is not below 1" in result.reason
+
+
+def test_it_learns_what_the_matched_law_learns():
+    rng = np.random.default_rng(5)
+    network = Network.mlp([rng.normal(size=(4, 3)) / 2, rng.normal(size=(2, 4)) / 2])
+    inputs, targets = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    how = {"port": Resistive(0.3), "epochs": 1, "target": "numpy"}
+    ours = train(network, inputs, targets, law=Resonator(damping=0.8, coupling=0.02), hold=250, **how).network
+    theirs = train(network, inputs, targets, **how).network
+    for name, parameters in theirs.parameters.items():
+        np.testing.assert_allclose(ours.parameters[name].weight, parameters.weight, atol=1e-9)
+        assert np.abs(parameters.weight - network.parameters[name].weight).max() > 0.01
 
 
 @pytest.mark.slow
