@@ -25,7 +25,7 @@ class _Commands(TyperGroup):
         except typer.Exit:
             raise
         except KeyboardInterrupt as stop:
-            typer.echo(f"backwave: interrupted, {stop or 'nothing was written'}", err=True)
+            typer.echo(f"backwave: interrupted, {str(stop) or 'nothing was written'}", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             words = _words(error)

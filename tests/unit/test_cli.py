@@ -190,7 +190,9 @@ def test_a_real_process_with_an_error() -> None:
     command = [sys.executable, "-m", "emulator", "run", "gone.toml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("backwave: error: there is no scenario file 'gone.toml'; bundled: digits, ")
+    assert done.stderr.startswith(
+        "backwave: error: there is no scenario file 'gone.toml'; bundled: atlas, claims, digits, "
+    )
     assert done.stderr.count("\n") == 1
 
 
