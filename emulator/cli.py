@@ -24,8 +24,8 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except typer.Exit:
             raise
-        except KeyboardInterrupt:
-            typer.echo("backwave: interrupted, nothing was written", err=True)
+        except KeyboardInterrupt as stop:
+            typer.echo(f"backwave: interrupted, {str(stop) or 'nothing was written'}", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             words = _words(error)

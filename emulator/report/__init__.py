@@ -2,7 +2,8 @@
 
 from emulator.report.pictures import draw_pictures
 from emulator.report.raster import event_raster
+from emulator.report.reflections import reflection_figure
 from emulator.report.settling import settling_curve, settling_histogram
 from emulator.report.worldsheet import worldsheet
 
-__all__ = ["draw_pictures", "event_raster", "settling_curve", "settling_histogram", "worldsheet"]
+__all__ = ["draw_pictures", "event_raster", "reflection_figure", "settling_curve", "settling_histogram", "worldsheet"]
