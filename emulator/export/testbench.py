@@ -19,8 +19,9 @@ FINE = 0.1
 TOLERANCE = 1e-3
 #: neurons that a measured deviation covers
 _MOST = 64
-#: with the default pivrel ngspice may meet too small a pivot; its gmin stepping may then end at a wrong point
-_TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 pivrel=0.1 gminsteps=0"
+#: with the default pivrel ngspice may meet too small a pivot; its gmin stepping may then end at a wrong point; gmin is
+#: also what a line at rest lacks of its impedance, which narrow two-way lines would show
+_TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 pivrel=0.1 gmin=1e-20 gminsteps=0"
 #: where capacitors set the time step, tight tolerances would make it needlessly small
 _FAST = ".options reltol=1e-5 abstol=1e-12 vntol=1e-9 itl1=500 pivrel=0.1 gminsteps=0 trtol=100"
 

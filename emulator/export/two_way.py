@@ -21,6 +21,7 @@ from emulator.export.options import Options
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, SeriesRC
 from emulator.measure.synapses import Floats
+from emulator.units import si
 
 #: what settled fastest of a hand grid: series RC at the far ends, impedances that rise four-fold towards the output
 RECOMMENDED = Bilateral(impedance=1.0, taper=4.0, far_end=SeriesRC(resistance=2.0, capacitance=3.0))
@@ -47,6 +48,11 @@ def with_two_way_lines(graph: ScatteringGraph) -> ScatteringGraph:
             "since the expected rest is that of clamped inputs"
         )
     return graph
+
+
+def load_factor(graph: ScatteringGraph) -> float:
+    """By how much the load of two-way lines multiplies the loss, and with it every costate."""
+    return graph.law.kappa if isinstance(graph.law, Bilateral) and graph.loss == "mse" else 1.0
 
 
 class TwoWayLines:
@@ -96,6 +102,23 @@ class TwoWayLines:
     def kinds(self) -> set[str]:
         """Cells that the lines are made of."""
         return {self._cell(k) for k in range(self._lines.count)}
+
+    @property
+    def ends(self) -> str:
+        """What ends a line to ground, in words; empty without a far end."""
+        if self.law.far_end is None:
+            return ""
+        return "R, stub" if self._options.termination == "stub" else "R, C"
+
+    def labels(self, number: int) -> tuple[list[str], list[str]]:
+        """Delays and impedance of every line to the rows, and from the columns, of crossbar `number`, in words."""
+        rows, step = self._rows(number), self._graph.step
+        found = []
+        for k in range(rows.start, int(self._first[number + 1])):
+            ahead, back = (si(int(steps[k]) * step, "s") for steps in (self._lines.forward, self._lines.backward))
+            delay = ahead if ahead == back else f"{ahead}, {back}"
+            found.append(f"{delay}, {si(float(self._lines.impedance[k]) * self._options.ohms, 'ohm')}")
+        return found[: rows.stop - rows.start], found[rows.stop - rows.start :]
 
     def to_rows(self, number: int, names: list[str], near: list[str], far: list[tuple[str, str]]) -> Iterator[str]:
         """Cards of the lines to the rows of coupling `number`; each far end is (low, high)."""
@@ -181,4 +204,3 @@ class TwoWayLines:
                     f"R{leaving}z {leaving}z 0 50",
                 ]
         return found
-
