@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -178,17 +177,14 @@ def test_measurements_print_final_values_and_settling_times(ngspice, tmp_path):
     assert found["dev_x2_settled"] == pytest.approx(last * graph.step, abs=0.2 * graph.step)
 
 
-@pytest.mark.slow
-def test_time_and_size_grow_linearly(tmp_path):
-    seconds, sizes, synapses = [], [], []
-    for width in (32, 128):
-        graph = chain((784, width, 10), low=1, high=1)
-        begun = time.perf_counter()
+def test_the_size_grows_linearly(tmp_path):
+    """Of the files; the time, too, is in ``python -m tests.benchmarks.export``."""
+    sizes, synapses = [], []
+    for width in (8, 32):
+        graph = chain((400, width, 10), low=1, high=1)
         done = spice(graph, tmp_path / str(width), *sample(graph))
-        seconds.append(time.perf_counter() - begun)
         sizes.append(sum((done.directory / name).stat().st_size for name in done.files))
-        synapses.append(794 * width)
-    assert seconds[1] < 10
+        synapses.append(410 * width)
     assert sizes[1] / sizes[0] < 1.1 * synapses[1] / synapses[0]
 
 
