@@ -6,6 +6,7 @@ python -m tests.benchmarks.export verify [bilateral]     and verify a row of siz
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ LIMIT = 300.0
 def row(sizes: tuple[int, ...], circuit: Circuit, check: bool) -> list[str]:
     """Figures of one network."""
     graph = chain(sizes, loss="softmax_cross_entropy", low=1, high=1)
-    synapses = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    synapses = sum(a * b for a, b in itertools.pairwise(sizes))
     with tempfile.TemporaryDirectory() as room:
         begun = time.perf_counter()
         done = spice(graph, Path(room) / "out", *sample(graph), options=Options(circuit))
