@@ -15,6 +15,7 @@ from emulator.errors import (
     FileFormatError,
     NetworkError,
     ScenarioError,
+    StudyError,
 )
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, Worldsheet
@@ -24,6 +25,7 @@ from emulator.network import Activation, Add, Concat, Dense, Gradient, Input, Ne
 from emulator.settle import settle
 from emulator.train import train
 from emulator.training import TrainResult
+from emulator.tune import Trial, Tuning, tune
 
 __all__ = [
     "Activation",
@@ -56,7 +58,10 @@ __all__ = [
     "ScenarioError",
     "SeriesRC",
     "SettleResult",
+    "StudyError",
     "TrainResult",
+    "Trial",
+    "Tuning",
     "Upwind",
     "Worldsheet",
     "compile_network",
@@ -64,4 +69,5 @@ __all__ = [
     "reference",
     "settle",
     "train",
+    "tune",
 ]
