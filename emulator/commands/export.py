@@ -70,15 +70,9 @@ def export(
         tell("writing", None)
         if kind == "spice":
             options = Options(
-                circuit,
-                synapse,
-                volts,
-                ohms,
-                mismatch,
-                seed,
-                termination,
-                Buildable.of(buildable or []),  # type: ignore[arg-type]
-            )
+                circuit, synapse, volts, ohms, mismatch, seed, termination,  # type: ignore[arg-type]
+                Buildable.of(buildable or []), dialect,  # type: ignore[arg-type]
+            )  # fmt: skip
             batch = ready.batch
             written = spice(
                 ready.graph, out, batch.inputs, batch.targets, options=options, sample=sample,
