@@ -1,4 +1,4 @@
-"""The library of cells: everything in an exported circuit that depends on the simulator's dialect (ngspice).
+"""The library of cells: everything in an exported circuit that depends on the simulator, written for ngspice.
 
 All cells work in volts. ``V`` below is volts per unit of state, ``R`` ohms per unit of state over costate. A state `x`
 is the voltage ``V x``; in the directional circuit a costate `lam` is the voltage ``V lam`` as well, in the bilateral

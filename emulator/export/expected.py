@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.errors import ExportError
-from emulator.export.two_way import load_factor
 from emulator.export.waves import matched_waves, two_way_waves
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference, reference
-from emulator.measure.rest import OperatingPoint, neuron_values, slopes
+from emulator.measure.rest import neuron_values, operating_point, slopes
 from emulator.measure.stability import Prediction, predict
 from emulator.measure.synapses import Floats
 from emulator.network import check_batch
@@ -119,8 +118,8 @@ def expect(
     pair, wanted = {name: np.stack([nothing[name], one[name]]) for name in one}, np.stack([undecided, desired])
     prediction = moving = None
     if two_way:
-        lam = lam * load_factor(graph)
-        prediction = predict(graph, OperatingPoint(x, s, lam), _DEPTH) if predicted else None
+        lam = operating_point(graph, exact).lam
+        prediction = predict(graph, exact, _DEPTH) if predicted else None
         hold = _patience(graph, prediction) if hold is None else hold
         moving = two_way_waves(graph, pair, wanted, hold) if waves else None
     elif waves:

@@ -10,7 +10,6 @@ output port is its state against ground, beside the load. One sparse system per 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +18,8 @@ from scipy.sparse.linalg import splu
 
 from emulator.engine.ends import Lines, two_way_lines
 from emulator.errors import ExportError
-from emulator.export.two_way import load_factor, with_two_way_lines
+from emulator.export.two_way import bilateral_law, low_pass, with_two_way_lines
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point, slopes
 from emulator.measure.synapses import crossbar
@@ -54,8 +52,6 @@ def network_scattering(graph: ScatteringGraph, point: Reference | OperatingPoint
     """
     graph = with_two_way_lines(graph)
     rest = checked_point(graph, point)
-    if isinstance(point, Reference):
-        rest = replace(rest, lam=rest.lam * load_factor(graph))
     hertz = np.atleast_1d(np.asarray(frequencies, dtype=np.float64))
     if not ((hertz >= 0) & (hertz <= 0.5 / graph.step * (1 + 1e-9))).all():
         raise ExportError(f"frequencies are {hertz.min():g} to {hertz.max():g}; allowed: 0 to {0.5 / graph.step:g} Hz")
@@ -74,54 +70,54 @@ class _System:
     """Unknowns: x, s, lam and mu of neurons, then at every line current in, current out and voltage at its far end."""
 
     def __init__(self, graph: ScatteringGraph, rest: OperatingPoint) -> None:
-        if not isinstance(graph.law, Bilateral):
-            raise ExportError(f"small signals on two-way lines got law {graph.law.name}; allowed: bilateral")
-        self.graph, self.law = graph, graph.law
-        self.lines: Lines = two_way_lines(graph, graph.law)
-        self.pole = min(graph.law.bandwidth, graph.hardware.lines.filter_coefficient(graph.step))
+        self.graph, self.law = graph, bilateral_law(graph)
+        self.lines: Lines = two_way_lines(graph, self.law)
+        self.pole = low_pass(graph)
         self.inputs = np.concatenate([graph.layer_neurons(name) for name in graph.network.inputs])
         self.outputs = graph.layer_neurons(graph.network.output)
         count, lines = graph.neurons, self.lines.count
         self.size = 4 * count + 3 * lines
+        self.x, self.s, self.lam, self.mu = (np.arange(count) + k * count for k in range(4))
+        self.into, self.out, self.far = (np.arange(lines) + 4 * count + k * lines for k in range(3))
         self._entries: tuple[list[int], list[int], list[float]] = ([], [], [])
-        number, line = np.arange(count), np.arange(lines)
-        x, s, lam, mu = number, number + count, number + 2 * count, number + 3 * count
-        self.into, self.out, self.far = (4 * count + k * lines + line for k in range(3))
-        slope, bend = slopes(graph, rest.s)
-        sources = np.isin(number, self.inputs)
-        inner = ~sources
-        self._put(x, x, 1.0)  # x of a source is driven
-        self._put(x[inner], s[inner], -slope[inner])
-        self._put(s, s, 1.0)
-        self._put(lam, lam, 1.0)
-        self._put(mu, mu, 1.0)
-        self._put(mu[inner], lam[inner], -slope[inner])
-        self._put(mu[inner], s[inner], -(bend * rest.lam)[inner])
+        near = sparse.lil_array((lines, self.size))  # the voltage at the near end of every line
+        self._neurons(rest, near)
+        self._crossbars(near)
+        self.near = sparse.csr_array(near)
+        self.fixed = sparse.csr_array((self._entries[2], self._entries[:2]), shape=(self.size, self.size))
+
+    def _neurons(self, rest: OperatingPoint, near: sparse.lil_array) -> None:
+        """Inputs in series and outputs in parallel, the activation between them; the load beside the outputs."""
+        slope, bend = slopes(self.graph, rest.s)
+        inner = np.flatnonzero(~np.isin(np.arange(len(slope)), self.inputs))  # the state of a source is driven
+        for unknown in (self.x, self.s, self.lam, self.mu):
+            self._put(unknown, unknown, 1.0)
+        self._put(self.x[inner], self.s[inner], -slope[inner])
+        self._put(self.mu[inner], self.lam[inner], -slope[inner])
+        self._put(self.mu[inner], self.s[inner], -(bend * rest.lam)[inner])
         out = self.outputs
         stiff = np.eye(len(out)) * self.law.kappa
-        if graph.loss == "softmax_cross_entropy":
+        if self.graph.loss == "softmax_cross_entropy":
             share = softmax(rest.x[out])
             stiff = np.diag(share) - np.outer(share, share)
-        self._put(np.repeat(lam[out], len(out)), np.tile(x[out], len(out)), -stiff.ravel())
-        tails, heads = self.lines.tail >= 0, self.lines.head >= 0
-        self._put(lam[self.lines.tail[tails]], self.into[tails], -1.0)
-        self._put(s[self.lines.head[heads]], self.far[heads], -1.0)
-        # rows of the lines' own equations: near voltage is that of a neuron or of a crossbar's column
-        self.near = sparse.lil_array((lines, self.size))
-        self.near[line[tails], x[self.lines.tail[tails]]] = 1.0
-        self._put(self.out[heads], self.out[heads], 1.0)  # out of a line flows the mu of its neuron
-        self._put(self.out[heads], mu[self.lines.head[heads]], -1.0)
-        for tile, coupling in enumerate(c for c in graph.couplings if c.layer is not None):
-            weight = crossbar(graph, coupling)
-            rows = line[(self.lines.tile == tile) & ~heads]
-            columns = line[(self.lines.tile == tile) & ~tails]
-            if weight is not None:
-                self.near[np.ix_(columns, self.far[rows])] = weight
-                self._put(self.out[rows], self.out[rows], 1.0)
-                self._put(np.repeat(self.out[rows], len(columns)), np.tile(self.into[columns], len(rows)),
-                          -weight.T.ravel())  # fmt: skip
-        self.near = sparse.csr_array(self.near)
-        self.fixed = sparse.csr_array((self._entries[2], self._entries[:2]), shape=(self.size, self.size))
+        self._put(np.repeat(self.lam[out], len(out)), np.tile(self.x[out], len(out)), -stiff.ravel())
+        tails, heads = np.flatnonzero(self.lines.tail >= 0), np.flatnonzero(self.lines.head >= 0)
+        near[tails, self.x[self.lines.tail[tails]]] = 1.0
+        self._put(self.lam[self.lines.tail[tails]], self.into[tails], -1.0)
+        self._put(self.s[self.lines.head[heads]], self.far[heads], -1.0)
+        self._put(self.out[heads], self.out[heads], 1.0)
+        self._put(self.out[heads], self.mu[self.lines.head[heads]], -1.0)
+
+    def _crossbars(self, near: sparse.lil_array) -> None:
+        """Voltages of columns from those of rows, currents out of rows from those into columns."""
+        for tile, coupling in enumerate(c for c in self.graph.couplings if c.layer is not None):
+            weight = np.asarray(crossbar(self.graph, coupling))
+            rows = np.flatnonzero((self.lines.tile == tile) & (self.lines.head < 0))
+            columns = np.flatnonzero((self.lines.tile == tile) & (self.lines.tail < 0))
+            near[np.ix_(columns, self.far[rows])] = weight
+            self._put(self.out[rows], self.out[rows], 1.0)
+            at = np.repeat(self.out[rows], len(columns))
+            self._put(at, np.tile(self.into[columns], len(rows)), -weight.T.ravel())
 
     def _put(self, row: np.ndarray, column: np.ndarray, value: float | np.ndarray) -> None:
         for stored, new in zip(self._entries, (row, column, np.broadcast_to(value, np.shape(row))), strict=True):
@@ -131,8 +127,8 @@ class _System:
         """Costates of the inputs and states of the outputs, for unit states of inputs and unit currents into outputs."""
         lines, size = self.lines, self.size
         z, count = lines.impedance, lines.count
-        low_pass = self.pole / (1 - (1 - self.pole) * q)
-        ahead, back = low_pass * q**lines.forward, low_pass * q**lines.backward
+        filtered = self.pole / (1 - (1 - self.pole) * q)
+        ahead, back = filtered * q**lines.forward, filtered * q**lines.backward
         series, shunt = self._terminations(q)
         # far: v2 + z (i2 + shunt v2) = ahead (v1 + (z - series) i1);   near: v1 - (series + z) i1 = back (v2 - z (...))
         row = np.arange(count)
@@ -146,11 +142,10 @@ class _System:
         second = near - scale(series + z) @ into - scale(back * (1 - z * shunt)) @ far + scale(back * z) @ out
         matrix = self.fixed.astype(np.complex128) + self._rows(self.into, first) + self._rows(self.far, second)
         right = np.zeros((size, len(self.inputs) + len(self.outputs)), dtype=np.complex128)
-        right[self.inputs, np.arange(len(self.inputs))] = 1.0
-        at = 2 * self.graph.neurons + self.outputs
-        right[at, len(self.inputs) + np.arange(len(self.outputs))] = -1.0
+        right[self.x[self.inputs], np.arange(len(self.inputs))] = 1.0
+        right[self.lam[self.outputs], len(self.inputs) + np.arange(len(self.outputs))] = -1.0
         solved = splu(sparse.csc_array(matrix)).solve(right)
-        found: Complex = solved[np.concatenate([2 * self.graph.neurons + self.inputs, self.outputs])]
+        found: Complex = solved[np.concatenate([self.lam[self.inputs], self.x[self.outputs]])]
         return found
 
     def _rows(self, at: np.ndarray, block: sparse.csr_array) -> sparse.csr_array:

@@ -50,9 +50,22 @@ def with_two_way_lines(graph: ScatteringGraph) -> ScatteringGraph:
     return graph
 
 
-def load_factor(graph: ScatteringGraph) -> float:
-    """By how much the load of two-way lines multiplies the loss, and with it every costate."""
-    return graph.law.kappa if isinstance(graph.law, Bilateral) and graph.loss == "mse" else 1.0
+def bilateral_law(graph: ScatteringGraph) -> Bilateral:
+    """The law of a graph of two-way lines.
+
+    Raises
+    ------
+    ExportError
+        If it has another law.
+    """
+    if not isinstance(graph.law, Bilateral):
+        raise ExportError(f"the bilateral circuit got law {graph.law.name}; allowed: bilateral")
+    return graph.law
+
+
+def low_pass(graph: ScatteringGraph) -> float:
+    """Coefficient per step of the low-pass at the end of every two-way line; 1 is none."""
+    return min(bilateral_law(graph).bandwidth, graph.hardware.lines.filter_coefficient(graph.step))
 
 
 class TwoWayLines:
@@ -66,17 +79,15 @@ class TwoWayLines:
     """
 
     def __init__(self, graph: ScatteringGraph, options: Options) -> None:
-        if not isinstance(graph.law, Bilateral):
-            raise ExportError(f"the bilateral circuit got law {graph.law.name}; allowed: bilateral")
-        self._graph, self._options, self.law = graph, options, graph.law
-        self._lines = two_way_lines(graph, graph.law)
+        self._graph, self._options, self.law = graph, options, bilateral_law(graph)
+        self._lines = two_way_lines(graph, self.law)
         sizes = [len(c.rows) + (0 if c.layer is None else len(c.columns)) for c in graph.couplings]
         self._first = np.concatenate([[0], np.cumsum(sizes)])
 
     @property
     def pole(self) -> float:
         """Coefficient per step of the low-pass at the end of every line; 1 is none."""
-        return min(self.law.bandwidth, self._graph.hardware.lines.filter_coefficient(self._graph.step))
+        return low_pass(self._graph)
 
     @property
     def impedances(self) -> list[Floats]:
