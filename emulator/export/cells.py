@@ -39,9 +39,10 @@ _TAIL = f"exp(-0.5*{_FAR}*{_FAR})*{_horner(_HART_P, _FAR)}/{_horner(_HART_Q, _FA
 _NORMAL = f"((u>0 ? 1 : 0)+(u>0 ? -1 : 1)*{_TAIL})"
 #: the slope at a kink is that below it, also where rounding leaves a trace of a pre-activation that is 0
 _KINK = "1e-9"
-_BENT = ("relu", "leaky_relu")
-#: volts of the gap at a kink, and by how much the pre-activation rises in it
-_GAP, _FLAT = 1000.0, 1e-9
+#: functions with a kink
+BENT = ("relu", "leaky_relu")
+#: volts by which the pre-activation rises in the gap at a kink
+_FLAT = 1e-9
 _LOGISTIC = "(0.5+0.5*tanh(0.5*u))"
 
 #: activation functions and their slopes as expressions of the pre-activation ``u``; ``a`` is the slope of a leaky one
@@ -116,27 +117,28 @@ def _activation(name: str, function: str, slope: float, options: Options) -> Ite
         yield from _cell(f"{name} s x lam mu", f"Bx x 0 {state}", costate)
         return
     ahead = f"Bx drive 0 {state}", "Vl drive x 0", f"Hl lam 0 Vl {ohms!r}"
-    if function in _BENT:
+    if function in BENT:
         yield from _cell(f"{name} s x lam mu", *ahead, *_bend(slope if function == "leaky_relu" else 0.0, options))
     else:
         yield from _cell(f"{name} s x lam mu", *ahead, costate, f"Gm s 0 mu 0 {1 / ohms!r}")
 
 
 def _bend(low: float, options: Options) -> Iterator[str]:
-    """``mu`` of a function with a kink; ``u`` is its pre-activation, with a gap of `_GAP` volts at the kink.
+    """``mu`` of a function with a kink; ``u`` is its pre-activation, with a gap of ``gap`` volts at the kink.
 
     With a costate above 0 a neuron may have no answer but at the kink, where it passes on whatever share of the costate
     balances its lines: in the gap the share rises from `low` to 1 while the pre-activation rests. With a costate below 0
-    it snaps from one side to the other: an iterate in the gap goes on to the side that it was about to reach.
+    it snaps from one side to the other: an iterate in the gap goes on to the side that it was about to reach. At rest no
+    neuron needs the gap, and a simulator finds the operating point better without one.
     """
-    volts, ohms, half = options.volts, options.ohms, _GAP / 2
+    volts, ohms = options.volts, options.ohms
 
     def sides(below: str, rising: str, to_below: str, to_above: str, above: str) -> str:
-        gap = f"(V(lam)>0 ? {rising} : (V(u)>{half!r} ? {to_below} : {to_above}))"
-        return f"(V(u)<0 ? {below} : (V(u)>{_GAP!r} ? {above} : {gap}))"
+        gap = f"(V(lam)>0 ? {rising} : (V(u)>{{gap/2}} ? {to_below} : {to_above}))"
+        return f"(V(u)>0 ? (V(u)>{{gap}} ? {above} : {gap}) : {below})"
 
-    share = sides(repr(low), f"{low!r}+{(1 - low) / _GAP!r}*V(u)", repr(low), "1", "1")
-    rest = sides("V(u)", f"{_FLAT / _GAP!r}*V(u)", "V(u)", f"V(u)-{_GAP!r}", f"V(u)-{_GAP!r}+{_FLAT!r}")
+    share = sides(repr(low), f"{low!r}+{{{1 - low!r}/gap}}*V(u)", repr(low), "1", "1")
+    rest = sides("V(u)", f"{{{_FLAT!r}/gap}}*V(u)", "V(u)", "V(u)-{gap}", f"V(u)-{{gap}}+{_FLAT!r}")
     yield f"Bm mu 0 V=V(lam)*{share}"
     yield f"Bs s sm V={float(_KINK) * volts!r}+{rest}"
     yield "Vm sm 0 0"

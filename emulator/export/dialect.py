@@ -41,7 +41,7 @@ def translate(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
         elif kind == "B":
             head, expression = re.split(r"(?<= [VI])=", line, maxsplit=1)
             text = conditionals(expression)
-            yield f"{head}={{{text}}}" if dialect == "xyce" else f"{head}={text}"
+            yield f"{head}={{{re.sub('[{}]', '', text)}}}" if dialect == "xyce" else f"{head}={text}"
         elif dialect == "xyce" and line.startswith(".save"):
             yield f".print {printed} format=raw{line.removeprefix('.save')}"
         elif dialect == "xyce" and line == ".op":
