@@ -65,9 +65,13 @@ def test_scikit_rf_reads_the_touchstone_file(tmp_path, shape):
 
 
 TWO_WAY = {
-    "recommended": {"high": 1, "loss": "softmax_cross_entropy"},
+    "recommended": {"high": 1},
     "low-passes": {"high": 2, "law": Bilateral(0.6, taper=3.0, bandwidth=0.7, far_end=SeriesRC(), kappa=1.3)},
-    "source ends": {"high": 1, "law": Bilateral(0.3, taper=2.0, far_end=SeriesRC(), source_end=ParallelRL())},
+    "source ends": {
+        "high": 1,
+        "loss": "softmax_cross_entropy",
+        "law": Bilateral(0.3, taper=2.0, far_end=SeriesRC(), source_end=ParallelRL()),
+    },
 }
 
 
@@ -78,8 +82,8 @@ def test_the_scattering_of_a_network_is_the_spectrum_of_brian2s_answer_to_a_smal
     inputs, targets = sample(graph)
     small = np.array([[0.0, 1e-5, 0.0]])
     pairs = [settle(graph, np.vstack([inputs, inputs + sign * small]), np.repeat(targets, 2, axis=0), traces=True,
-                    hold_seconds=400 * graph.step, target="numpy", diagnose=False) for sign in (1, -1)]  # fmt: skip
-    ports = [np.hstack([r.traces.lam[400:, :3], r.traces.x[400:, graph.layer_neurons("h1")]]) for r in pairs]
+                    hold_seconds=320 * graph.step, target="numpy", diagnose=False) for sign in (1, -1)]  # fmt: skip
+    ports = [np.hstack([r.traces.lam[320:, :3], r.traces.x[320:, graph.layer_neurons("h1")]]) for r in pairs]
     answer = np.diff((ports[0] - ports[1]) / 2e-5, axis=0, prepend=0 * ports[0][:1])
     point = reference(graph.network, inputs, targets)
     fractions = np.array([0.0, 0.03, 0.21])
