@@ -79,12 +79,13 @@ class _System:
         self.size = 4 * count + 3 * lines
         self.x, self.s, self.lam, self.mu = (np.arange(count) + k * count for k in range(4))
         self.into, self.out, self.far = (np.arange(lines) + 4 * count + k * lines for k in range(3))
-        self._entries: tuple[list[int], list[int], list[float]] = ([], [], [])
+        self._entries: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         near = sparse.lil_array((lines, self.size))  # the voltage at the near end of every line
         self._neurons(rest, near)
         self._crossbars(near)
         self.near = sparse.csr_array(near)
-        self.fixed = sparse.csr_array((self._entries[2], self._entries[:2]), shape=(self.size, self.size))
+        row, column, value = (np.concatenate(part) for part in zip(*self._entries, strict=True))
+        self.fixed = sparse.csr_array((value, (row, column)), shape=(self.size, self.size))
 
     def _neurons(self, rest: OperatingPoint, near: sparse.lil_array) -> None:
         """Inputs in series and outputs in parallel, the activation between them; the load beside the outputs."""
@@ -120,8 +121,7 @@ class _System:
             self._put(at, np.tile(self.into[columns], len(rows)), -weight.T.ravel())
 
     def _put(self, row: np.ndarray, column: np.ndarray, value: float | np.ndarray) -> None:
-        for stored, new in zip(self._entries, (row, column, np.broadcast_to(value, np.shape(row))), strict=True):
-            stored.extend(np.asarray(new).tolist())
+        self._entries.append((row, column, np.broadcast_to(value, row.shape)))
 
     def answer(self, q: complex) -> Complex:
         """Costates of the inputs and states of the outputs, for unit states of inputs and unit currents into outputs."""
