@@ -171,10 +171,14 @@ def test_warnings_name_what_is_out_of_range_left_out_or_too_large(tmp_path):
     )
 
 
-def test_a_circuit_that_is_too_large_is_warned_of(tmp_path, monkeypatch):
-    monkeypatch.setitem(MOST_SYNAPSES, "directional", 19)
-    (text,) = spice(chain(), tmp_path / "out", *sample(chain())).warnings
-    assert text.startswith("size: 20 synapses are more than ngspice can be expected to solve as a directional circuit")
+def test_a_circuit_that_is_too_large_is_warned_of_and_its_waves_are_not_followed(tmp_path, monkeypatch):
+    for circuit in ("directional", "bilateral"):
+        monkeypatch.setitem(MOST_SYNAPSES, circuit, 19)
+        done = spice(chain(high=1), tmp_path / circuit, *sample(chain()), options=Options(circuit))
+        words = f"size: 20 synapses are more than ngspice can be expected to solve as a {circuit} circuit (some 19)"
+        assert done.warnings == (words,)
+        waves = json.loads((done.directory / "expected.json").read_text())["waves"]
+        assert (waves is None) == (circuit == "bilateral")
 
 
 def test_negative_curvature_is_warned_of_and_not_refused(tmp_path):
