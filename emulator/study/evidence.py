@@ -83,10 +83,10 @@ class Evidence:
         """The confidence of the intervals that the study states."""
         return float(self.facts["study"]["study"]["confidence"])
 
-    def told(self, key: str) -> dict[str, Any]:
-        """What the study file says of an axis or knob, such as its ``label``, ``unit`` and ``scale``; may be empty."""
+    def told(self, key: str, knob: bool = False) -> dict[str, Any]:
+        """What the study file says of an axis, or of a knob: its ``label``, ``unit``, ``scale``; may be empty."""
         study = self.facts["study"]
-        tables = [*study.get("axes", ()), *(study.get("tolerance") or {}).get("knobs", ())]
+        tables = (study.get("tolerance") or {}).get("knobs", ()) if knob else study.get("axes", ())
         return next((dict(table) for table in tables if table["key"] == key), {})
 
     @property

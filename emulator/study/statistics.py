@@ -13,6 +13,8 @@ from emulator.study.design import Axis
 from emulator.study.store import Sensitivity
 
 Floats = NDArray[np.float64]
+#: slopes so small against the metric itself are rounding errors
+_ROUNDING = 1e-12
 
 
 def share_interval(met: int, total: int, confidence: float) -> tuple[float, float]:
@@ -60,6 +62,7 @@ def sensitivities(
         if not known or len(matrix) == 0 or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
             continue
         slopes = np.linalg.lstsq(matrix, values[good], rcond=None)[0][1:]
+        slopes[np.abs(slopes) <= _ROUNDING * np.abs(values[good]).max()] = 0.0
         order = np.argsort(-np.abs(slopes), kind="stable")
         keys = list(known)
         found += [Sensitivity(keys[place], metric, float(slopes[place]), rank) for rank, place in enumerate(order, 1)]

@@ -44,7 +44,8 @@ class BaseConfig(Section):
     scenario : str
         Name of a bundled scenario, or path of a TOML file (beside the study or in the current directory).
     overrides : dict
-        Keys of the scenario, or of its hardware (``hardware.noise.receiver``), that are other than there.
+        Keys of the scenario, or of its hardware (``hardware.noise.receiver``), that are other than there. A table that
+        says of what kind it is replaces the whole; with ``hardware.model``, no field of the scenario's own hardware stays.
     full_scale : {"network", "given"}
         Whether every quantiser gets the network's own range as full scale, or what the hardware says.
     """

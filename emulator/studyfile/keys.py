@@ -29,7 +29,7 @@ _TAKEN = {
 def scenario_key(key: str) -> str:
     """The key of the scenario behind a key of a study: fields of the hardware are below ``hardware.set``."""
     section, _, rest = key.partition(".")
-    if section == "hardware" and rest.partition(".")[0] not in _OWN:
+    if section == "hardware" and rest and rest.partition(".")[0] not in _OWN:
         return f"{_FIELDS}{rest}"
     return key
 
@@ -48,7 +48,7 @@ def base_of(config: StudyConfig, folder: Path) -> Scenario:
     kind = study_of(scenario)
     if kind is not None:
         raise ScenarioError(f"base.scenario {name!r} has a section {kind}; allowed: a scenario that is a single run")
-    changes = {scenario_key(key): value for key, value in _leaves(config.base.overrides)}
+    changes = {scenario_key(key): value for key, value in _leaves(_of_model(config.base.overrides))}
     if config.repeats.images is not None:
         changes["data.limit"] = config.repeats.images
     scenario = under("base.overrides", scenario, changes)
@@ -114,11 +114,20 @@ def offered(key: str, scenario: Scenario, hardware: HardwareModel) -> float | No
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def _of_model(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides that name another hardware model make the whole section: what the base changes is of its own model."""
+    hardware = overrides.get("hardware")
+    if not isinstance(hardware, Mapping) or "model" not in hardware:
+        return dict(overrides)
+    fields = {key: value for key, value in hardware.items() if key not in _OWN}
+    return {**overrides, "hardware": {"model": hardware["model"], "set": {**hardware.get("set", {}), **fields}}}
+
+
 def _leaves(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Dotted keys and values; a table that says of what kind it is counts as one value."""
     found: list[tuple[str, Any]] = []
     for key, value in table.items():
-        if isinstance(value, Mapping) and not {"kind", "source", "name"} & set(value):
+        if isinstance(value, Mapping) and not {"kind", "source", "name", "model"} & set(value):
             found += _leaves(value, f"{prefix}{key}.")
         else:
             found.append((f"{prefix}{key}", value))

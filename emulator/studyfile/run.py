@@ -6,7 +6,6 @@ import hashlib
 import os
 import platform
 import shlex
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,24 +13,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from emulator.compile import compile_network
 from emulator.errors import BackwaveError, StudyError
 from emulator.scenario.load import changed
 from emulator.scenario.results import plain
-from emulator.settle import steps_of_hold, versions
+from emulator.settle import versions
 from emulator.study.execute import Pool, cluster, local, shared_out
 from emulator.study.metrics import METRICS, meets
 from emulator.study.store import Store, Tolerance
 from emulator.study.tolerance import Knob, search_all
 from emulator.study.writer import Finished, Writer, canonical
 from emulator.studyfile.analysis import sensitivities_of, yields_of
+from emulator.studyfile.describe import describe
 from emulator.studyfile.load import StudyFile
-from emulator.studyfile.work import Material, Outcome, Task, Work, hold_for, now, run_tasks
+from emulator.studyfile.work import Material, Outcome, Task, Work, now, run_tasks
 from hwmodels import rng
 
 Progress = Callable[[str, float | None], None]
-#: seconds of the numpy target: a step, and a synapse and sample; and of compiling a program
-_STEP, _SYNAPSE, _COMPILE = 4e-4, 2e-7, 12.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ class _Run:
         self.study, self.tell = study, tell
         self.ran, self.emulated, self.seconds = 0, 0.0, 0.0
         self.material = Material.of(study.scenario)
-        self.network, target = _describe(study, self.material)
+        self.network, target = describe(study, self.material)
         scenario = changed(study.scenario, {"run.target": target})
         self.work = Work(
             scenario, self.material, tuple(study.config.metrics), study.config.base.full_scale == "network"
@@ -270,41 +267,6 @@ class _Run:
             finished=now(),
             seconds=0.0,
         )
-
-
-def _describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]:
-    """The network and its substrate in figures, and the brian2 target that suits so many points."""
-    config, network = study.scenario.config, material.network
-    graph = compile_network(
-        network,
-        hardware=config.hardware.build(study.scenario.folder),
-        law=config.law.build(),
-        wiring=config.substrate.wiring,
-        seed=config.substrate.seed,
-        rounding=config.substrate.rounding,
-    )
-    parameters = sum(part.size for pair in network.parameters.values() for part in pair)
-    samples = len(next(iter(material.exact.states.values())))
-    facts = {
-        "digest": network.digest,
-        "layers": {name: network.size(name) for name in network.layers},
-        "parameters": parameters,
-        "loss": network.loss,
-        "samples": samples,
-        "neurons": graph.neurons,
-        "lines": sum(bundle.count for bundle in graph.bundles if bundle.is_line),
-        "law": graph.law.name,
-        "wiring": graph.wiring,
-        "notes": list(graph.notes),
-    }
-    target = config.run.target
-    if target == "auto":
-        hold = hold_for(steps_of_hold(graph, config.run.hold, config.run.hold_seconds))
-        section = study.config.tolerance
-        trials = 0 if section is None else len(study.knobs) * section.chips * section.halvings
-        interpreted = samples * (hold * _STEP + parameters * _SYNAPSE) * (len(study.places) + trials)
-        target = "standalone" if interpreted > _COMPILE and shutil.which("g++") is not None else "numpy"
-    return facts, target
 
 
 def _finished(task: Task, outcome: Outcome) -> Finished:

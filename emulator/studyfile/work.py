@@ -17,13 +17,13 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from emulator.compile import compile_network
 from emulator.errors import BackwaveError
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Network
-from emulator.scenario.config import validate
+from emulator.scenario.config import HardwareConfig, validate
 from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario, changed
 from emulator.scenario.results import plain
@@ -31,7 +31,7 @@ from emulator.settle import settle, steps_of_hold
 from emulator.study.metrics import measure
 from emulator.study.ranges import Ranges, fitted, ranges
 from emulator.study.writer import canonical
-from hwmodels import HardwareError
+from hwmodels import HardwareError, HardwareModel
 
 TRAINED = "training_accuracy"
 #: holds are rounded up to one of so many per octave, so that chips with somewhat different lines share a program
@@ -120,8 +120,14 @@ class Outcome:
 
 def run_tasks(work: Work, tasks: tuple[Task, ...]) -> list[Outcome]:
     """Run points one after another, single-threaded."""
-    with _one_at_a_time, threadpool_limits(limits=1):
+    with _one_at_a_time, _libraries().limit(limits=1):
         return [run_task(work, task) for task in tasks]
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> ThreadpoolController:
+    """The numerical libraries of this process: with one thread their sums come out the same everywhere."""
+    return ThreadpoolController()
 
 
 def run_task(work: Work, task: Task) -> Outcome:
@@ -176,7 +182,7 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
     """Settle the samples on the point's substrate, and measure."""
     material = _material(work, scenario)
     config = scenario.config
-    hardware = config.hardware.build(scenario.folder)
+    hardware = _hardware(scenario.folder, canonical(config.hardware.model_dump(mode="json")))
     graph = compile_network(
         material.network,
         hardware=fitted(hardware, material.needed) if work.fit else hardware,
@@ -220,6 +226,12 @@ def _material(work: Work, scenario: Scenario) -> Material:
         return work.material
     parts = {"title": ours.title, **ours.model_dump(mode="json", include={"network", "data"})}
     return _other_material(scenario.folder, json.dumps(parts, sort_keys=True))
+
+
+@lru_cache(maxsize=8)
+def _hardware(folder: Path, section: str) -> HardwareModel:
+    """The hardware of a scenario: all chips that are drawn from it share it."""
+    return HardwareConfig.model_validate_json(section).build(folder)
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from emulator.report.study import figures
 from emulator.report.study.headline import SHARE, target_text
-from emulator.report.study.quantities import Quantity, knob, metric
+from emulator.report.study.quantities import Quantity, axis_quantity, metric
 from emulator.report.study.requirements import knob_of, place_text
 from emulator.report.study.tables import Cell, Rows, Table, count, number, table
 from emulator.study.evidence import Evidence
@@ -58,7 +58,7 @@ def yield_cards(evidence: Evidence) -> Iterator[Card]:
         return
     heads = ("met", "chips", "yield", "low", "high")
     for place, axis in enumerate(_axes(evidence)):
-        along, split = knob(evidence, axis.key), _split(evidence, axis)
+        along, split = axis_quantity(evidence, axis.key), _split(evidence, axis)
         drawn: list[tuple[str, Band]] = []
         rows: Rows = []
         for label, chosen in _groups(evidence, split):
@@ -110,7 +110,7 @@ def curve_cards(evidence: Evidence) -> Iterator[Card]:
     """Every metric along every axis."""
     heads = ("median", "low", "high", "points", "missing")
     for place, axis in enumerate(_axes(evidence)):
-        along, split = knob(evidence, axis.key), _split(evidence, axis)
+        along, split = axis_quantity(evidence, axis.key), _split(evidence, axis)
         for name, main in _metrics(evidence):
             what, values, bounds = metric(name), evidence.metrics[name], evidence.targets.get(name, {})
             bands = [(label, band(axis, values, chosen)) for label, chosen in _groups(evidence, split)]
@@ -135,7 +135,7 @@ def heat_cards(evidence: Evidence) -> Iterator[Card]:
     """The main metrics over every pair of axes."""
     axes = _axes(evidence)
     for (first, down), (second, across) in combinations(enumerate(axes), 2):
-        quantities = (knob(evidence, down.key), knob(evidence, across.key))
+        quantities = (axis_quantity(evidence, down.key), axis_quantity(evidence, across.key))
         for name in (name for name, main in _metrics(evidence) if main):
             what, grid = metric(name), cells(down, across, evidence.metrics[name])
             rows = [
@@ -211,11 +211,13 @@ def _groups(evidence: Evidence, split: Coordinate | None) -> list[tuple[str, NDA
     """Points that are drawn as one curve, and its name."""
     if split is None:
         return [("", np.ones(evidence.done, dtype=bool))]
-    return [(_place(split, knob(evidence, split.key), k).text, split.place == k) for k in range(len(split.labels))]
+    return [
+        (_place(split, axis_quantity(evidence, split.key), k).text, split.place == k) for k in range(len(split.labels))
+    ]
 
 
 def _heads(evidence: Evidence, split: Coordinate | None) -> tuple[str, ...]:
-    return () if split is None else (knob(evidence, split.key).label,)
+    return () if split is None else (axis_quantity(evidence, split.key).label,)
 
 
 def _named(split: Coordinate | None, label: str) -> tuple[str, ...]:
@@ -236,5 +238,5 @@ def _place(axis: Coordinate, along: Quantity, place: int) -> Cell:
 def _pooled(evidence: Evidence, axis: Coordinate, split: Coordinate | None) -> str:
     """What the points of a band differ in."""
     apart = [axis.key, *([split.key] if split is not None else [])]
-    others = [knob(evidence, other.key).label for other in _axes(evidence) if other.key not in apart]
+    others = [axis_quantity(evidence, other.key).label for other in _axes(evidence) if other.key not in apart]
     return f", over chips, runs and {', '.join(others)}" if others else ", over chips and runs"

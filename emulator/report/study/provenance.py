@@ -8,7 +8,7 @@ from typing import Any
 
 import tomli_w
 
-from emulator.report.study.quantities import knob, metric
+from emulator.report.study.quantities import axis_quantity, metric
 from emulator.report.study.tables import Cell, Table, count, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.summary import failures
@@ -45,7 +45,7 @@ def sensitivity_table(evidence: Evidence) -> Table:
         (
             metric(one.metric).label,
             count(one.rank),
-            Cell(knob(evidence, one.knob).label, None, "code"),
+            Cell(axis_quantity(evidence, one.knob).label, None, "code"),
             number(metric(one.metric), one.slope, share=abs(one.slope) / largest[one.metric] if one.slope else 0.0),
         )
         for one in sorted(
@@ -83,7 +83,7 @@ def as_toml(data: Mapping[str, Any]) -> str:
 
 def _where(evidence: Evidence, point: int) -> str:
     places = [
-        f"{knob(evidence, key).label} = {knob(evidence, key).text(column[point])}"
+        f"{axis_quantity(evidence, key).label} = {axis_quantity(evidence, key).text(column[point])}"
         for key, column in evidence.axes.items()
     ]
     return ", ".join([*places, f"chip {evidence.chip[point]}", f"run {evidence.noise[point]}"])

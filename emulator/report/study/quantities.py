@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from emulator.report.study.svg import literal
 from emulator.study.evidence import Evidence
@@ -95,15 +96,23 @@ def metric(name: str) -> Quantity:
     return Quantity(name, label, unit, log, METRICS[name].meaning if name in METRICS else "")
 
 
-def knob(evidence: Evidence, key: str, unit: str = "") -> Quantity:
-    """An axis or knob by its key, as its study calls it; without a name of its own, by the last parts of the key."""
+def axis_quantity(evidence: Evidence, key: str) -> Quantity:
+    """An axis by its key, as its study calls it."""
     told = evidence.told(key)
-    label, unit = str(told.get("label") or key), str(told.get("unit") or unit)
-    if label == key:
-        label = label.removeprefix("hardware.").removeprefix("set.")
-    return Quantity(key, shortened(literal(label)), shortened(literal(unit)))
+    return _named(key, told.get("label"), told.get("unit"))
+
+
+def knob(evidence: Evidence, key: str, unit: str) -> Quantity:
+    """A knob by its key, as its study calls it."""
+    return _named(key, evidence.told(key, knob=True).get("label"), unit)
 
 
 def shortened(text: str) -> str:
     """`text`, or its beginning if it is very long."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _named(key: str, label: Any, unit: Any) -> Quantity:
+    """A quantity with the label it was given, or the last parts of its key."""
+    text = str(label) if label and label != key else key.removeprefix("hardware.").removeprefix("set.")
+    return Quantity(key, shortened(literal(text)), shortened(literal(unit or "")))

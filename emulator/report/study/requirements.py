@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from emulator.report.study.quantities import Quantity, knob
+from emulator.report.study.quantities import Quantity, axis_quantity, knob
 from emulator.report.study.tables import Cell, Table, count, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.store import Tolerance
@@ -53,7 +53,7 @@ def breaking_text(evidence: Evidence, found: Tolerance) -> str:
 def place_text(evidence: Evidence, found: Tolerance) -> str:
     """The place on the other axes at which a knob was turned, with a colon, or nothing."""
     places = found.detail["where"]
-    return ", ".join(knob(evidence, key).text(value) for key, value in places.items()) + ": " if places else ""
+    return ", ".join(axis_quantity(evidence, key).text(value) for key, value in places.items()) + ": " if places else ""
 
 
 def requirements_table(evidence: Evidence) -> Table:
