@@ -108,7 +108,10 @@ def _run(names: Sequence[str], store: Path, overrides: Sequence[str], workers: i
     from emulator.study.evidence import read_evidence
     from emulator.studyfile.load import load_study
     from emulator.studyfile.run import run_study
+    from hwmodels import load
 
+    for name in names:
+        load(name).require_complete()
     values = ", ".join(json.dumps(name) for name in names)
     axes = f'axes=[{{key = "{_AXIS}", label = "technology", values = [{values}]}}]'
     loaded = load_study(_STUDY, [axes, *overrides])

@@ -62,10 +62,8 @@ def shift_interval(first: Floats, second: Floats) -> tuple[float, float]:
     if len(first) < 2 or len(second) < 2:
         return np.nan, np.nan
     draws = np.random.default_rng(0)
-    moved = [
-        np.median(draws.choice(second, len(second))) - np.median(draws.choice(first, len(first)))
-        for _ in range(_RESAMPLES)
-    ]
+    lower, upper = (np.median(draws.choice(side, (_RESAMPLES, len(side))), axis=1) for side in (first, second))
+    moved = upper - lower
     low, high = np.quantile(moved, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return float(low), float(high)
 

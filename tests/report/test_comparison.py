@@ -226,10 +226,11 @@ def test_the_command_prints_a_table_and_writes_a_file(quiet, noisy, tmp_path):
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
-        ("{quiet}", "sfq", "'sfq' is a technology and "),
+        ("sfq", "{quiet}", "'sfq' is a technology and '"),
+        ("idael", "sfq", "unknown technology 'idael' (did you mean 'ideal'?)"),
         ("sfq", "sfq", "compare was given 'sfq' twice"),
         ("{quiet}", "nothing.db", "'nothing.db': No such file"),
-        ("sfq", "rram-crossbar", "study 'compare': "),
+        ("sfq", "rram-crossbar", "hardware model 'rram-crossbar': not known and must be supplied: "),
     ],
 )
 def test_what_cannot_be_compared_is_refused(first, second, words, quiet):

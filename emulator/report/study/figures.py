@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -21,6 +22,8 @@ _SIZE = (4.5, 3.1)
 #: heat maps with at most this many cells show their numbers
 _NUMBERED = 36
 _LONGEST = 18
+#: letters in a line at an axis
+_LINE = 34
 #: an axis with at most this many places has a tick at each
 _MOST_TICKS = 8
 
@@ -51,7 +54,9 @@ def curve(axis: Coordinate, along: Quantity, what: Quantity, bands: Sequence[tup
             axes.set_xticks(axis.numbers)
         _scale(axes, "y", replace(what, log=_logged(what, lows)))
         if len(bands) > 1:
-            figure.legend(loc="outside lower center", ncols=4, columnspacing=1.2, handletextpad=0.5, title=apart)
+            figure.legend(
+                loc="outside lower center", ncols=4, columnspacing=1.2, handletextpad=0.5, title=_wrapped(apart)
+            )
     return figure
 
 
@@ -71,7 +76,7 @@ def heat(
         bar.ax.minorticks_off()
         if not logged:
             bar.ax.yaxis.set_major_locator(MaxNLocator(4))
-        bar.set_label(what.title)
+        bar.set_label(_wrapped(what.title))
         if values.size <= _NUMBERED and len(across.labels) <= 6:
             for (row, column), value in np.ndenumerate(values):
                 bright = np.isfinite(value) and norm(value) > 0.55
@@ -84,7 +89,7 @@ def heat(
             getattr(axes, f"set_{side}ticks")(
                 [k + 0.5 for k in shown], labels, **({"rotation": 35, "ha": "right"} if tilted else {})
             )
-            getattr(axes, f"set_{side}label")(quantity.label if axis.numbers is None else quantity.title)
+            getattr(axes, f"set_{side}label")(_wrapped(quantity.label if axis.numbers is None else quantity.title))
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
@@ -144,7 +149,7 @@ def _intervals(axes: Axes, labels: Sequence[str], middle: Floats, low: Floats, h
 def _nothing(figure: Figure, axes: Axes, along: Quantity, what: Quantity) -> Figure:
     """Axes that say that no value is known."""
     axes.text(0.5, 0.5, MISSING, transform=axes.transAxes, ha="center", va="center", color=QUIET)
-    axes.set(xlabel=along.title, ylabel=what.title, xticks=[], yticks=[])
+    axes.set(xlabel=_wrapped(along.title), ylabel=_wrapped(what.title), xticks=[], yticks=[])
     return figure
 
 
@@ -167,7 +172,7 @@ def _scale(axes: Axes, side: str, quantity: Quantity) -> None:
     else:
         own.set_major_locator(MaxNLocator(5))
     own.set_major_formatter(FuncFormatter(quantity.tick))
-    own.set_label_text(quantity.title)
+    own.set_label_text(_wrapped(quantity.title))
 
 
 def _logged(what: Quantity, values: Floats) -> bool:
@@ -184,6 +189,10 @@ def _place(axis: Coordinate, place: int, quantity: Quantity) -> str:
     if axis.numbers is None:
         return _short(axis.labels[place])
     return quantity.text(float(axis.numbers[place]), 3)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _LINE)
 
 
 def _short(text: str) -> str:
