@@ -53,6 +53,7 @@ def test_the_signed_rank_test_is_exact_with_ties_and_leaves_out_zeros():
     values = np.array([1.0, 1, 1, 1, -1, 0, 0])  # five ties: as many ways as a sign test has
     assert signed_rank(values) == pytest.approx(stats.binomtest(4, 5).pvalue)
     assert signed_rank(np.full(4, 2.5)) == pytest.approx(2 / 2**4)
+    assert signed_rank(np.array([3.0, 2, -1, 0.5, 0, 0, 0])) == signed_rank(np.array([3, 2, -1, 0.5])) == 0.375
 
 
 def test_many_differences_are_tested_by_the_normal_law():
