@@ -97,7 +97,7 @@ def tolerance_cards(evidence: Evidence) -> Iterator[Card]:
         needed = found.detail["share"]
         yield Card(
             f"tolerance-{place}",
-            f"{place_text(evidence, found)}yield against {quantity.label}".capitalize(),
+            _begun(f"{place_text(evidence, found)}yield against {quantity.label}"),
             f"Share of chips that meet every target where it was tried; band: {SHARE.text(confidence)} interval; dashed: "
             f"the {SHARE.text(needed)} that are asked for.",
             figures.curve(axis, quantity, SHARE, [("", _as_band(shares))], (needed,)),
@@ -123,7 +123,7 @@ def curve_cards(evidence: Evidence) -> Iterator[Card]:
             wanted = f" Dashed: {target_text(name, bounds)}." if bounds else ""
             yield Card(
                 f"curve-{place}-{_slug(name)}",
-                f"{what.label.capitalize()} against {along.label}",
+                _begun(f"{what.label} against {along.label}"),
                 f"Median and band of {SHARE.text(BAND)} of the points{_pooled(evidence, axis, split)}.{wanted}",
                 figures.curve(axis, along, what, bands, tuple(bounds.values()), "".join(_heads(evidence, split))),
                 table((*_heads(evidence, split), along.label, *heads), rows),
@@ -144,7 +144,7 @@ def heat_cards(evidence: Evidence) -> Iterator[Card]:
             ]
             yield Card(
                 f"heat-{first}-{second}-{_slug(name)}",
-                f"{what.label.capitalize()} over {quantities[0].label} and {quantities[1].label}",
+                _begun(f"{what.label} over {quantities[0].label} and {quantities[1].label}"),
                 "Median of the points in each cell; an empty cell has none.",
                 figures.heat(down, across, quantities, what, grid),
                 table((quantities[0].label, quantities[1].label, "median"), rows),
@@ -192,6 +192,11 @@ def _metrics(evidence: Evidence) -> list[tuple[str, bool]]:
     other = [name for name in evidence.metrics if name not in (*known, *rest)]
     shown = [*known, *rest][: max(3, len(known))]
     return [(name, name in shown) for name in (*known, *rest, *other)]
+
+
+def _begun(text: str) -> str:
+    """A title: `text` with its first letter large."""
+    return text[:1].upper() + text[1:]
 
 
 def _slug(name: str) -> str:

@@ -184,9 +184,7 @@ def _technologies(evidence: Evidence, found: Sequence[Case]) -> Table:
                 interval_text(share),
                 number(time, case.time.median),
                 number(energy, case.energy.median),
-                Cell(knob_of(evidence, first).label, None, "code")
-                if first is not None
-                else Cell("not known", None, "quiet"),
+                Cell(knob_of(evidence, first).label) if first is not None else Cell("not known", None, "quiet"),
                 f"{case.settled:,} of {case.points:,}",
             )
         )
