@@ -38,7 +38,7 @@ class Evidence:
     complete : bool
         Whether the study has ended.
     axes : dict of (n,)
-        Value of every point on every axis: float64 where all are numbers, else objects.
+        Value of every point on every axis, in the order of the study file: float64 where all are numbers, else objects.
     chip, noise : (n,) int64
         Which sampled chip, and which run on it.
     seeds : tuple of n dicts
@@ -128,13 +128,20 @@ def meets(metrics: Mapping[str, Floats], targets: Mapping[str, Mapping[str, floa
 def _evidence(source: str, store: Store) -> Evidence:
     points = store.points()
     columns = ("id", "ordinal", "chip", "noise", "status", "reason", "finished", "seconds")
+    facts = {name: store.fact(name) for name in _FACTS}
+    listed = [one["key"] for one in facts["study"].get("axes", ())]
+
+    def order(key: str) -> tuple[int, str]:
+        """Axes stand as in the study file."""
+        return listed.index(key) if key in listed else len(listed), key
+
     return Evidence(
         source=source,
         meta=store.meta,
-        facts={name: store.fact(name) for name in _FACTS},
+        facts=facts,
         planned=store.planned,
         complete=store.complete,
-        axes={key: column for key, column in points.items() if key not in columns},
+        axes={key: points[key] for key in sorted(points.keys() - set(columns), key=order)},
         chip=points["chip"],
         noise=points["noise"],
         seeds=tuple(record.seeds for record in store.records()),

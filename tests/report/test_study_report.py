@@ -88,7 +88,7 @@ def test_every_number_in_words_is_stored_or_follows_from_what_is(store, page):
 
 def test_figures_are_printed_as_the_number_behind_them(page):
     for text, value in page.figures:
-        first = next(iter(tokens(text.replace("\u00a0", " ").lstrip("≤≥ "))), None)
+        first = next(iter(tokens(text.replace("\u00a0", " ").lstrip("≤≥ +"))), None)
         assert first is not None, text
         assert first in printed([value]) | {f"{value:,.0f}".replace(",", "")}, (text, value)
 

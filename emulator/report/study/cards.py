@@ -133,10 +133,10 @@ def curve_cards(evidence: Evidence) -> Iterator[Card]:
 
 def heat_cards(evidence: Evidence) -> Iterator[Card]:
     """The main metrics over every pair of axes."""
-    axes = _axes(evidence)
+    axes, shown = _axes(evidence), [name for name, main in _metrics(evidence) if main]
     for (first, down), (second, across) in combinations(enumerate(axes), 2):
         quantities = (axis_quantity(evidence, down.key), axis_quantity(evidence, across.key))
-        for name in (name for name, main in _metrics(evidence) if main):
+        for name in shown:
             what, grid = metric(name), cells(down, across, evidence.metrics[name])
             rows = [
                 (_place(down, quantities[0], row), _place(across, quantities[1], column), number(what, float(value)))
@@ -148,7 +148,7 @@ def heat_cards(evidence: Evidence) -> Iterator[Card]:
                 "Median of the points in each cell; an empty cell has none.",
                 figures.heat(down, across, quantities, what, grid),
                 table((quantities[0].label, quantities[1].label, "median"), rows),
-                name in evidence.targets,
+                name == shown[0],
             )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from emulator.report.study.markdown import escaped, markdown_table
-from emulator.report.study.quantities import Quantity, metric
+from emulator.report.study.quantities import Quantity, change_of, metric, span_text
 from emulator.report.study.tables import Cell, Table, number, table
 from emulator.study.comparison import TARGETS, Comparison, Row
 from emulator.study.metrics import METRICS
@@ -21,7 +20,7 @@ def comparison_table(found: Comparison) -> Table:
     first, second = found.names
     rows = [_row(row, found.names) for row in found.rows]
     interval = f"{_SHARE.text(CONFIDENCE)} interval"
-    heads = ("metric", first, second, "difference", interval, "p", "p, corrected", f"{found.unit}s", "so")
+    heads = ("metric", first, second, "difference", interval, "p, corrected", f"{found.unit}s", "verdict")
     return table(heads, rows, method(found))
 
 
@@ -47,7 +46,7 @@ def comparison_summary(found: Comparison) -> str:
 
 def _row(row: Row, names: tuple[str, str]) -> tuple[Cell | str, ...]:
     quantity = Quantity(TARGETS, "targets met", "%") if row.metric == TARGETS else metric(row.metric)
-    apart = replace(quantity, unit="points") if quantity.unit == "%" else quantity
+    apart = change_of(quantity)
     known = not math.isnan(row.low)
     units = str(row.units[0]) if row.units[0] == row.units[1] else f"{row.units[0]} and {row.units[1]}"
     return (
@@ -55,8 +54,7 @@ def _row(row: Row, names: tuple[str, str]) -> tuple[Cell | str, ...]:
         number(quantity, row.first),
         number(quantity, row.second),
         number(apart, row.difference),
-        f"{apart.text(row.low)} to {apart.text(row.high)}" if known else Cell("too few", None, "quiet"),
-        _p(row.p),
+        span_text(apart, row.low, row.high) if known else Cell("too few", None, "quiet"),
         _p(row.corrected),
         units,
         _so(row, names),

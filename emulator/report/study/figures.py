@@ -22,6 +22,8 @@ _SIZE = (4.5, 3.1)
 #: heat maps with at most this many cells show their numbers
 _NUMBERED = 36
 _LONGEST = 18
+#: how far an axis of shares goes beyond 0 and 1
+_BEYOND = 0.03
 #: letters in a line at an axis
 _LINE = 34
 #: an axis with at most this many places has a tick at each
@@ -69,6 +71,8 @@ def heat(
         known = values[np.isfinite(values)]
         logged = what.log and len(known) > 0 and bool(np.all(known > 0)) and bool(known.max() > 3 * known.min())
         low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+        if low == high:  # one colour, and room for a scale
+            low, high = (0.9 * low, high) if low > 0 else (low, low + 0.1 * (abs(low) or 1.0))
         norm = (mpl.colors.LogNorm if logged else mpl.colors.Normalize)(low, high)
         mesh = axes.pcolormesh(np.ma.masked_invalid(values), cmap=HEAT, norm=norm, edgecolors=PAPER, linewidth=1)
         bar = figure.colorbar(mesh, ax=axes, pad=0.02, aspect=18, format=FuncFormatter(what.tick))
@@ -171,6 +175,9 @@ def _scale(axes: Axes, side: str, quantity: Quantity) -> None:
         own.set_minor_formatter(NullFormatter())
     else:
         own.set_major_locator(MaxNLocator(5))
+        if quantity.unit == "%":
+            low, high = getattr(axes, f"get_{side}lim")()
+            getattr(axes, f"set_{side}lim")(max(low, -_BEYOND), min(high, 1 + _BEYOND))
     own.set_major_formatter(FuncFormatter(quantity.tick))
     own.set_label_text(_wrapped(quantity.title))
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emulator.report.study.quantities import MISSING, Quantity, metric
+from emulator.report.study.quantities import MISSING, Quantity, metric, span_text
 from emulator.report.study.requirements import breaking, breaking_text, knob_of
 from emulator.report.study.tables import Cell, Table, number, table
 from emulator.study.evidence import Evidence
@@ -77,14 +77,14 @@ def range_text(found: Spread, quantity: Quantity) -> str:
     if not found.count:
         return "no point has it"
     lost = f"; missing for {found.missing:,}" if found.missing else ""
-    return f"{SHARE.text(BAND)} of points from {quantity.text(found.low)} to {quantity.text(found.high)}{lost}"
+    return f"{SHARE.text(BAND)} of points from {span_text(quantity, found.low, found.high)}{lost}"
 
 
 def interval_text(share: Share) -> str:
     """The interval of a share."""
     if math.isnan(share.fraction):
         return "no chip was measured"
-    return f"{SHARE.text(share.low)} to {SHARE.text(share.high)}"
+    return span_text(SHARE, share.low, share.high)
 
 
 def _answer(evidence: Evidence, share: Share) -> tuple[str, str]:

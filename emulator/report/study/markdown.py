@@ -52,6 +52,9 @@ def _lines(report: Report) -> Iterator[str]:
         if not tables and section.cards:
             continue
         yield from ("", f"## {escaped(section.title)}", "", escaped(section.intro))
+        if section.command:
+            fence = "`" * (3 + section.command.count("`"))
+            yield from ("", f"{fence}sh", literal(section.command), fence)
         for title, table in tables:
             yield from ("", *(() if title is None else (f"### {escaped(title)}", "")), markdown_table(table))
             if table.caption:

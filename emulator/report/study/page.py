@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -39,6 +39,8 @@ class Section:
     cards : list of Card
     texts : list of (name, text)
         Shown on request.
+    command : str
+        To be typed.
     """
 
     name: str
@@ -46,7 +48,8 @@ class Section:
     intro: str
     table: Table | None = None
     cards: Sequence[Card] = ()
-    texts: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    texts: Sequence[tuple[str, str]] = ()
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ def _sections(evidence: Evidence) -> Iterator[Section]:
         "What made these numbers, and the command that makes them again.",
         provenance_table(evidence),
         texts=[("Study file", as_toml(evidence.facts["study"])), ("Base scenario", as_toml(evidence.facts["base"]))],
+        command=evidence.meta.get("command", ""),
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import tomli_w
 
-from emulator.report.study.quantities import axis_quantity, metric
-from emulator.report.study.tables import Cell, Table, count, number, table
+from emulator.report.study.quantities import axis_quantity, change_of, metric
+from emulator.report.study.tables import Cell, Table, count, named, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.summary import failures
 
@@ -45,8 +45,12 @@ def sensitivity_table(evidence: Evidence) -> Table:
         (
             metric(one.metric).label,
             count(one.rank),
-            Cell(axis_quantity(evidence, one.knob).label, None, "code"),
-            number(metric(one.metric), one.slope, share=abs(one.slope) / largest[one.metric] if one.slope else 0.0),
+            named(axis_quantity(evidence, one.knob)),
+            number(
+                change_of(metric(one.metric)),
+                one.slope,
+                share=abs(one.slope) / largest[one.metric] if one.slope else 0.0,
+            ),
         )
         for one in sorted(
             evidence.sensitivities, key=lambda one: (one.metric not in evidence.targets, one.metric, one.rank)
@@ -60,7 +64,6 @@ def provenance_table(evidence: Evidence) -> Table:
     """The study, the machine and the versions."""
     rows: list[tuple[str, str]] = [
         ("study", evidence.meta.get("title", "")),
-        ("made again by", evidence.meta.get("command", "")),
         ("store", evidence.source),
         ("begun", evidence.meta.get("created", "")),
         ("digest of the study", evidence.meta.get("digest", "")),

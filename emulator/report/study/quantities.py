@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from emulator.report.study.svg import literal
@@ -94,6 +94,18 @@ def metric(name: str) -> Quantity:
     """The metric of that name; one that is not known here is shown as a plain number."""
     label, unit, log = _SHOWN.get(name, (shortened(literal(name)).replace("_", " "), "", False))
     return Quantity(name, label, unit, log, METRICS[name].meaning if name in METRICS else "")
+
+
+def change_of(quantity: Quantity) -> Quantity:
+    """A difference of two values of a quantity."""
+    return replace(quantity, unit="points") if quantity.unit == "%" else quantity
+
+
+def span_text(quantity: Quantity, low: float, high: float) -> str:
+    """Two values with what is between them; a unit that both have is written once."""
+    first, last = quantity.text(low), quantity.text(high)
+    number, space, unit = first.rpartition(SPACE)
+    return f"{number if space and last.endswith(space + unit) else first} to {last}"
 
 
 def axis_quantity(evidence: Evidence, key: str) -> Quantity:

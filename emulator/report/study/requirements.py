@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emulator.report.study.quantities import Quantity, axis_quantity, knob
-from emulator.report.study.tables import Cell, Table, count, number, table
+from emulator.report.study.tables import Cell, Table, count, named, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.store import Tolerance
 from emulator.study.tolerance import first_to_break, margin
@@ -63,7 +63,7 @@ def requirements_table(evidence: Evidence) -> Table:
     rows = [
         (
             *((place_text(evidence, one).removesuffix(": "),) if placed else ()),
-            Cell(knob_of(evidence, one).label, None, "code"),
+            named(knob_of(evidence, one)),
             _needed(evidence, one),
             _bracket(evidence, one),
             number(knob_of(evidence, one), one.offered),

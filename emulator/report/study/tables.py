@@ -66,6 +66,11 @@ def number(quantity: Quantity, value: Any, tone: str = "", share: float | None =
     return Cell(text, value, tone, share)
 
 
+def named(quantity: Quantity) -> Cell:
+    """What a quantity is called: words, or a key."""
+    return Cell(quantity.label, None, "" if " " in quantity.label else "code")
+
+
 def count(value: int, tone: str = "") -> Cell:
     """A whole number."""
     return Cell(f"{value:,}", value, tone)
