@@ -61,7 +61,7 @@ KNOB = '[tolerance]\n[[tolerance.knobs]]\nkey = "hardware.noise.receiver"\n'
         (
             "axes[0] hardware.noise.reciever: hardware.set.noise.reciever: unknown field; did you mean 'receiver'",
             "noise.gain_mismatch_backward",
-            "noise.gain",
+            "noise.reciever",
         ),
         (
             "axes[0] hardware.precision.forward.full_scale: full scales follow the network",
