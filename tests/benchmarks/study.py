@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -54,7 +55,7 @@ def study(folder: Path, chips: int) -> StudyFile:
 
 def metrics(store: Path) -> list[tuple]:
     """All metrics of a store."""
-    with sqlite3.connect(store) as link:
+    with closing(sqlite3.connect(store)) as link:
         return link.execute("SELECT point, name, value FROM metrics ORDER BY point, name").fetchall()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,8 @@ def rows(store: Path, table: str = "metrics") -> list[tuple[Any, ...]]:
         "yields": "*",
         "sensitivities": "*",
     }[table]
-    with sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True) as link:
-        found = sorted(link.execute(f"SELECT {wanted} FROM {table}").fetchall(), key=repr)
-    link.close()
-    return found
+    with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as link:
+        return sorted(link.execute(f"SELECT {wanted} FROM {table}").fetchall(), key=repr)
 
 
 TABLES = ("metrics", "points", "trials", "tolerances", "yields", "sensitivities")

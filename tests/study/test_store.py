@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -73,11 +74,9 @@ def test_an_existing_store_needs_resume_and_has_one_writer(path: Path) -> None:
 def test_files_of_other_kinds_are_refused_and_left_alone(tmp_path: Path) -> None:
     text, other, old = tmp_path / "text", tmp_path / "other", tmp_path / "old"
     text.write_text("not a database, but long enough to look like a file with something in it" * 20)
-    with sqlite3.connect(other) as link:
-        link.execute("CREATE TABLE t (a)")
+    _execute(other, "CREATE TABLE t (a)")
     new_store(old)
-    with sqlite3.connect(old) as link:
-        link.execute("UPDATE meta SET value = '0' WHERE key = 'schema'")
+    _execute(old, "UPDATE meta SET value = '0' WHERE key = 'schema'")
     before = text.read_bytes()
     for path, words in (
         (text, "' is no store of a study"),
@@ -114,3 +113,8 @@ def test_an_interrupted_beginning_is_no_store_yet(tmp_path: Path) -> None:
     refuses(f"'{path}' is no store of a study", lambda: Store(path), FileFormatError)
     with Writer(path, META, resume=True) as writer:
         assert writer.done() == set()
+
+
+def _execute(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as link, link:
+        link.execute(statement)
