@@ -181,4 +181,3 @@ class TwoWayLines:
                     f"R{leaving}z {leaving}z 0 50",
                 ]
         return found
-

@@ -193,6 +193,7 @@ class _Run:
             if task.id not in there:
                 tasks.append(task)
         total, done = len(study.places), len(there)
+        self.tell(f"point {done:,} of {total:,} (the first ones compile)", done / total)
         for task, outcome in self._run(pool, tasks[:limit]):
             place = place_of[task.id]
             writer.add_point(_finished(task, outcome), place.ordinal, place.axes)
