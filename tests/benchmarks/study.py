@@ -1,18 +1,23 @@
 """Speed of the study engine: 1000 chips of 64-32-10 with 16 images each.
 
     python -m tests.benchmarks.study             everything (about a minute and the compiler's time)
-    python -m tests.benchmarks.study speed       one section: speed, memory
+    python -m tests.benchmarks.study speed       one section: speed, memory, kill
 
 `speed` runs the same 1000 points with one worker and with two, after a first run that compiles, and compares their
 metrics bit by bit; its last figure is what a study takes beyond a loop that compiles the network for a chip, settles and
-measures. `memory` is the largest memory of the process that writes a store of 10,000 points.
+measures. `memory` is the largest memory of the process that writes a store of 10,000 points. `kill` kills the command
+with SIGKILL at random moments, again and again until the study is complete, and compares the store with that of a study
+that ran through: its metrics, and whether any point that was stored was run again.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import resource
+import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -122,7 +127,54 @@ def memory(screen: Console, folder: Path, chips: int = 10000) -> None:
     )
 
 
-SECTIONS = {"speed": speed, "memory": memory}
+def kill(screen: Console, folder: Path, chips: int = 300, studies: int = 3) -> None:
+    """Studies that are killed at random moments and resumed."""
+    made = study(folder, chips)
+    begun = time.perf_counter()
+    run_study(made, folder / "whole.sqlite")
+    least, most = 3.0, 3.0 + 0.5 * (time.perf_counter() - begun)
+    draws, whole = random.Random(0), metrics(folder / "whole.sqlite")
+    for number in range(studies):
+        store, kept, kills = folder / f"killed{number}.sqlite", dict[str, str](), 0
+        command = [
+            sys.executable,
+            "-m",
+            "emulator",
+            "study",
+            str(folder / "study.toml"),
+            "--store",
+            str(store),
+            "--resume",
+        ]
+        again = 0
+        while True:
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+                try:
+                    process.wait(draws.uniform(least, most))
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
+                    kills += 1
+            there = when(store)
+            again += sum(there.get(point) != moment for point, moment in kept.items())
+            kept = there
+            if process.returncode == 0:
+                break
+        screen.print(
+            f"study {number}: killed {kills} times; {len(kept)} of {chips} points, {again} lost or run again; "
+            f"metrics as in one go: {metrics(store) == whole}"
+        )
+
+
+def when(store: Path) -> dict[str, str]:
+    """When every point of a store was finished; empty while there is no store."""
+    try:
+        with closing(sqlite3.connect(store)) as link:
+            return dict(link.execute("SELECT id, finished FROM points"))
+    except sqlite3.OperationalError:
+        return {}
+
+
+SECTIONS = {"speed": speed, "memory": memory, "kill": kill}
 
 
 def main() -> None:
