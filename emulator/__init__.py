@@ -25,6 +25,7 @@ from emulator.network import Activation, Add, Concat, Dense, Gradient, Input, Ne
 from emulator.settle import settle
 from emulator.train import train
 from emulator.training import TrainResult
+from emulator.tune import Trial, Tuning, tune
 
 __all__ = [
     "Activation",
@@ -59,6 +60,8 @@ __all__ = [
     "SettleResult",
     "StudyError",
     "TrainResult",
+    "Trial",
+    "Tuning",
     "Upwind",
     "Worldsheet",
     "compile_network",
@@ -66,4 +69,5 @@ __all__ = [
     "reference",
     "settle",
     "train",
+    "tune",
 ]

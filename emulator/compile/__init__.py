@@ -104,4 +104,17 @@ def compile_network(
     )
 
 
+def with_law(graph: ScatteringGraph, law: Law) -> ScatteringGraph:
+    """The same network on the same substrate under another law."""
+    return compile_network(
+        graph.network,
+        hardware=graph.hardware,
+        law=law,
+        loss=graph.loss,
+        wiring="synapse" if graph.wiring == "synapse" else "tile",
+        seed=graph.seed,
+        rounding="nearest",
+    )
+
+
 _SHARED = {"nx", "network", "law", "loss", "wiring", "hardware", "step", "seed", "layer_sites"}

@@ -7,6 +7,7 @@ from emulator.engine.junction_run import JunctionRecording, WaveTraces, run_junc
 from emulator.engine.layout import Layout, biases, lay_out, weights
 from emulator.engine.plan import Plan
 from emulator.engine.simulate import TARGETS, Recording, simulate
+from emulator.engine.stack import lay_out_stack
 from emulator.engine.upwind_run import run_upwind
 from emulator.engine.values import values_of
 
@@ -23,6 +24,7 @@ __all__ = [
     "effects_of",
     "lay_out",
     "lay_out_junctions",
+    "lay_out_stack",
     "run_junctions",
     "run_upwind",
     "simulate",

@@ -22,6 +22,7 @@ from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.build import build
 from emulator.engine.fabric import Fabric
+from emulator.engine.headers import make_arguments
 from emulator.engine.heartbeat import PREFIX
 from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import STEP, Plan, Values
@@ -155,7 +156,9 @@ def _compile(plan: Plan, directory: Path) -> None:
             device.apply_run_args()
             fabric.set_delays()
             fabric.network.run(plan.steps * STEP * second)
-            prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{os.cpu_count() or 1}"]
+            # a program is built once: what depends on what need not be listed
+            jobs = [f"-j{os.cpu_count() or 1}", "DEPS="]
+            prefs.devices.cpp_standalone.extra_make_args_unix = jobs + make_arguments(cache_directory())
             device.build(directory=str(directory), compile=True, run=False, with_output=False)
             manifest = _manifest(fabric)
         except RuntimeError as error:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from emulator.compile import compile_network
+from emulator.compile import with_law
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, SeriesRC, Worldsheet
-from emulator.measure.linearise import MOST_NUMBERS, Linearisation, numbers
+from emulator.measure.forecast import follow, needed
+from emulator.measure.linearise import MOST_NUMBERS, numbers
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point
-from emulator.measure.scattering import JunctionLinearisation
 from emulator.measure.stability import Prediction, linearised, radius_of
-from emulator.measure.synapses import Floats, synapses
+from emulator.measure.synapses import synapses
 from hwmodels import HardwareModel
 
-#: steps for which a deviation is followed, and numbers touched on the way; beyond, the radius takes over
-_FEWEST, _MOST, _WORK = 200, 20_000, 2_000_000_000
 #: spectral radius that a remedy must reach to be worth naming
 _COMFORTABLE = 0.99
 #: hardware fields that the linearised step takes into account, or that do not act on waves
@@ -79,20 +76,20 @@ def why_not_settled(
 
 def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, tolerance: float) -> str:
     """What the linearised step says of a hold that outlasts the longest trip."""
-    linearisation = linearised(graph, point)
-    radius, method = radius_of(linearisation)
+    step = linearised(graph, point)
+    radius, method = radius_of(step)
     prediction = Prediction(radius, tolerance, method)
     if not prediction.settles:
         return f"{prediction.sentence}; {_remedies(graph, point)}"
-    needed = _needed(graph, linearisation, prediction)
-    if needed > hold:
+    steps = needed(follow(graph, step, tolerance=tolerance), prediction)
+    if steps > hold:
         return (
             f"the hold of {hold} steps is too short: near its rest the substrate settles, but slowly "
-            f"(spectral radius {radius:.4g}); about {needed} steps are predicted"
+            f"(spectral radius {radius:.4g}); about {steps:.0f} steps are predicted"
         )
     return (
         f"no reason found: the hold of {hold} steps outlasts the longest trip of {_longest_trip(graph, point)} steps, "
-        f"and near its rest the substrate settles (spectral radius {radius:.4g}), within {needed} steps as predicted"
+        f"and near its rest the substrate settles (spectral radius {radius:.4g}), within {steps:.0f} steps as predicted"
     )
 
 
@@ -125,7 +122,7 @@ def _remedies(graph: ScatteringGraph, point: OperatingPoint) -> str:
         settings.append(setting)
         for value in values:
             change: dict[str, Any] = {setting: value}
-            radius, _ = radius_of(linearised(_with_law(graph, replace(law, **change)), point))
+            radius, _ = radius_of(linearised(with_law(graph, replace(law, **change)), point))
             if radius < _COMFORTABLE:
                 shown = f"{value:g}" if isinstance(value, float) else value
                 found.append(f"{setting} = {shown} (spectral radius {radius:.3g})")
@@ -134,15 +131,6 @@ def _remedies(graph: ScatteringGraph, point: OperatingPoint) -> str:
         names = f"{', '.join(settings[:-1])} or {settings[-1]}"
         return f"no change of {names} alone that was tried brings it below {_COMFORTABLE}"
     return f"settles near rest: {' or '.join(found)}"
-
-
-def _with_law(graph: ScatteringGraph, law: Worldsheet | Bilateral) -> ScatteringGraph:
-    """The same graph under another law; two-way lines are given their impedances anew."""
-    if not law.two_way:
-        return replace(graph, law=law)
-    return compile_network(
-        graph.network, hardware=graph.hardware, law=law, wiring="tile", seed=graph.seed, rounding="nearest"
-    )
 
 
 def _changes(law: Worldsheet) -> Iterator[tuple[str, list[float]]]:
@@ -161,35 +149,3 @@ def _changes_two_way(law: Bilateral) -> Iterator[tuple[str, Sequence[float | Ser
 
 def _rounded(values: list[float]) -> list[float]:
     return [float(f"{value:.3g}") for value in values]
-
-
-def _needed(
-    graph: ScatteringGraph, linearisation: Linearisation | JunctionLinearisation, prediction: Prediction
-) -> int:
-    """Steps until a blank substrate's deviation from rest stays below the tolerance, were it linear.
-
-    It is followed until it has stayed below for as long as it took, or for as long as is affordable.
-    """
-    deviation, scale = -linearisation.rest, _scale(graph, linearisation)
-    most = max(_FEWEST, min(_MOST, _WORK // numbers(graph)))
-    above, left = 0, math.inf
-    for step in range(1, most + 1):
-        deviation = linearisation @ deviation
-        left = float((np.abs(np.concatenate(linearisation.newest(deviation))) / scale).max())
-        if left > prediction.tolerance:
-            above = step
-        elif step > 2 * above + graph.longest_round_trip:
-            break
-    if left <= prediction.tolerance:
-        return above + 1
-    return most + math.ceil(math.log(left / prediction.tolerance) / prediction.decay)
-
-
-def _scale(graph: ScatteringGraph, linearisation: Linearisation | JunctionLinearisation) -> Floats:
-    """Largest magnitude at rest in the row of every state and costate, (2N,); inf in rows that rest at 0."""
-    starts, sizes = [site.start for site in graph.sites], [site.size for site in graph.sites]
-    scales = []
-    for values in linearisation.resting:
-        row = np.maximum.reduceat(np.abs(values), starts)
-        scales.append(np.repeat(np.where(row > 0, row, np.inf), sizes))
-    return np.concatenate(scales)

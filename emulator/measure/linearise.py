@@ -19,10 +19,10 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import LinearOperator
 
 from emulator.graph import ScatteringGraph
 from emulator.measure.law_slopes import LawSlopes, law_slopes
+from emulator.measure.linear_step import LinearStep
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point, slopes
 from emulator.measure.synapses import Floats, synapses
@@ -32,7 +32,7 @@ from emulator.network.losses import softmax
 MOST_NUMBERS = 2_000_000
 
 
-class Linearisation(LinearOperator):
+class Linearisation(LinearStep):
     """The linearised engine step of N neurons, acting on vectors of M amplitudes.
 
     Such a vector holds, port by port (states of all neurons, then costates of their pre-activations), the
@@ -49,11 +49,6 @@ class Linearisation(LinearOperator):
     ----------
     first, depth : (2N,) int64
         Position of the newest amplitude of each port, and how many it keeps (0: `first` means nothing).
-    rest : (M,)
-        The vector of the undisturbed rest: every amplitude at its value there.
-    triangular : float or None
-        Where no state listens to a costate, the step is triangular in the order of the graph: its spectral
-        radius, that of the nodes alone.
 
     Raises
     ------
@@ -85,12 +80,8 @@ class Linearisation(LinearOperator):
         self._older = np.flatnonzero(~newest[: size - count])
         waves = np.concatenate([point.x, self._slope * point.lam])
         self.rest = np.concatenate([np.repeat(waves, self.depth), point.lam])
+        self.resting = point.x, point.lam
         self.triangular = _triangular(self._law)
-
-    @property
-    def resting(self) -> tuple[Floats, Floats]:
-        """State and costate (N,) at rest."""
-        return self.newest(self.rest)
 
     def newest(self, vector: Floats) -> tuple[Floats, Floats]:
         """State and costate (N,) in a vector (M,)."""

@@ -32,7 +32,7 @@ class OperatingPoint:
 
 
 def operating_point(graph: ScatteringGraph, reference: Reference, sample: int = 0) -> OperatingPoint:
-    """The rest of one sample of an exact reference.
+    """The rest of one sample of an exact reference: its costates times the conductance `kappa` of a resistive load.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def operating_point(graph: ScatteringGraph, reference: Reference, sample: int = 
     x, s, lam = neuron_values(graph, reference)
     if not 0 <= sample < len(x):
         raise EngineError(f"operating point: sample is {sample!r}; allowed: 0 to {len(x) - 1}")
-    return OperatingPoint(x[sample], s[sample], lam[sample], loaded=bool(reference.costates))
+    conductance = graph.law.parameters.get("kappa", 1.0) if graph.loss == "mse" else 1.0
+    return OperatingPoint(x[sample], s[sample], conductance * lam[sample], loaded=bool(reference.costates))
 
 
 def neuron_values(graph: ScatteringGraph, reference: Reference) -> tuple[Floats, Floats, Floats]:

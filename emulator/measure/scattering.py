@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, sparse
-from scipy.sparse.linalg import LinearOperator
 
 from emulator.engine import JunctionLayout, lay_out_junctions
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
+from emulator.measure.linear_step import LinearStep
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point, slopes
 from emulator.measure.synapses import Floats
@@ -103,7 +103,7 @@ def _solve(matrix: sparse.csr_array, right: sparse.csr_array) -> sparse.csr_arra
     return sparse.csr_array(inverse) @ right
 
 
-class JunctionLinearisation(LinearOperator):
+class JunctionLinearisation(LinearStep):
     """The linearised engine step of a substrate of two-way lines, with delays, low-passes and terminations.
 
     It acts on vectors of the waves held at the P taps, followed by those on their way, tap by tap, newest first.
@@ -111,13 +111,9 @@ class JunctionLinearisation(LinearOperator):
     Attributes
     ----------
     junctions : Junctions
-    rest : (M,)
-        The vector of the undisturbed rest.
-    triangular : None
-        The step of two-way lines never is.
     """
 
-    triangular: float | None = None
+    lead = 0
 
     def __init__(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> None:
         point = checked_point(graph, point)

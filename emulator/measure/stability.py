@@ -4,7 +4,8 @@ The deviation from rest is mapped by one linear operator a step (see `linearise`
 magnitude of the eigenvalues, the spectral radius, is below 1. Where the state does not listen to the costate
 the step is triangular in the order of the graph, and the radius is that of the nodes alone: long chains are
 far from normal, and no numerical eigenvalue would be right. Otherwise small operators are solved densely,
-larger ones by ARPACK, and where ARPACK does not converge, by following one random wave.
+larger ones by ARPACK, which sees several steps at a time: that sets apart the many eigenvalues of long lines
+that lie close together. Where ARPACK does not converge, a dense solution or one random wave decides.
 """
 
 from __future__ import annotations
@@ -14,19 +15,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
-from scipy.sparse.linalg import ArpackError, eigs
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
+from emulator.laws import Upwind
+from emulator.measure.linear_step import Floats, LinearStep
 from emulator.measure.linearise import Linearisation
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint
 from emulator.measure.scattering import JunctionLinearisation
+from emulator.measure.stack_step import StackLinearisation
 from hwmodels.seeds import rng
 
 #: up to this many rows, dense eigenvalues are fastest; up to the second number they are affordable
-_DENSE, _AFFORDABLE = 300, 2000
-_EIGENVALUES, _BASIS, _RESTARTS, _ACCURACY = 4, 60, 100, 1e-9  # the last: of eigenvalues
+_DENSE, _AFFORDABLE = 120, 2000
+_EIGENVALUES, _BASIS, _RESTARTS, _ACCURACY = 4, 40, 40, 1e-9  # the last: of eigenvalues
+#: steps at a time that ARPACK sees, one after the other until it converges
+_AT_A_TIME = (16, 64)
 #: longest window, in steps, over which a wave is followed, and how well its growth in two windows must agree
 _FOLLOWED, _AGREE = 1 << 14, 1e-4
 
@@ -77,9 +83,11 @@ class Prediction:
         )
 
 
-def linearised(graph: ScatteringGraph, point: Reference | OperatingPoint) -> Linearisation | JunctionLinearisation:
+def linearised(graph: ScatteringGraph, point: Reference | OperatingPoint) -> LinearStep:
     """The linearised engine step of a graph, whatever its law."""
-    return JunctionLinearisation(graph, point) if graph.law.two_way else Linearisation(graph, point)
+    if graph.law.two_way:
+        return JunctionLinearisation(graph, point)
+    return StackLinearisation(graph, point) if isinstance(graph.law, Upwind) else Linearisation(graph, point)
 
 
 def spectral_radius(graph: ScatteringGraph, point: Reference | OperatingPoint) -> float:
@@ -110,7 +118,7 @@ def predict(graph: ScatteringGraph, point: Reference | OperatingPoint, tolerance
     return Prediction(radius, tolerance, method)
 
 
-def radius_of(linearisation: Linearisation | JunctionLinearisation) -> tuple[float, str]:
+def radius_of(step: LinearStep) -> tuple[float, str]:
     """Spectral radius of a linearised step, and the method that found it.
 
     Raises
@@ -118,35 +126,49 @@ def radius_of(linearisation: Linearisation | JunctionLinearisation) -> tuple[flo
     EngineError
         If no method did.
     """
-    if linearisation.triangular is not None:
-        return linearisation.triangular, "triangular"
-    size = linearisation.shape[0]
+    if step.triangular is not None:
+        return step.triangular, "triangular"
+    size = step.shape[0]
     if size <= _DENSE:
-        return _dense(linearisation), "dense"
-    try:
-        start = rng(0, "stability", "arpack start").normal(size=size)
-        how = {"ncv": _BASIS, "maxiter": _RESTARTS, "tol": _ACCURACY, "v0": start}
-        found = eigs(linearisation, k=_EIGENVALUES, return_eigenvectors=False, **how)
-        return float(np.abs(found).max()), "arpack"
-    except ArpackError:
-        if size <= _AFFORDABLE:
-            return _dense(linearisation), "dense"
-        return _followed(linearisation), "power"
+        return _dense(step), "dense"
+    for count in _AT_A_TIME:
+        try:
+            return _sought(step, count), "arpack"
+        except ArpackError:
+            continue
+    if size <= _AFFORDABLE:
+        return _dense(step), "dense"
+    return _followed(step), "power"
 
 
-def _dense(linearisation: Linearisation | JunctionLinearisation) -> float:
-    matrix = linearisation @ np.eye(linearisation.shape[0])
+def _sought(step: LinearStep, count: int) -> float:
+    """By ARPACK, from the eigenvalues of `count` steps at a time."""
+
+    def several(vector: Floats) -> Floats:
+        for _ in range(count):
+            vector = step._matvec(vector)
+        return vector
+
+    start = rng(0, "stability", "arpack start").normal(size=step.shape[0])
+    how = {"ncv": _BASIS, "maxiter": _RESTARTS, "tol": _ACCURACY, "v0": start}
+    power = LinearOperator(step.shape, matvec=several, dtype=step.dtype)
+    found = eigs(power, k=_EIGENVALUES, return_eigenvectors=False, **how)
+    return float(np.abs(found).max() ** (1 / count))
+
+
+def _dense(step: LinearStep) -> float:
+    matrix = step @ np.eye(step.shape[0])
     return float(np.abs(linalg.eigvals(matrix)).max())
 
 
-def _followed(linearisation: Linearisation | JunctionLinearisation) -> float:
+def _followed(step: LinearStep) -> float:
     """Growth per step of a random wave, once two windows, each twice as long as the last, agree on it."""
-    wave = rng(0, "stability", "wave").normal(size=linearisation.shape[0])
+    wave = rng(0, "stability", "wave").normal(size=step.shape[0])
     before, rate, window = math.nan, math.nan, 64
     while window <= _FOLLOWED:
         grown = 0.0
         for _ in range(window):
-            wave = linearisation @ wave
+            wave = step @ wave
             size = float(np.linalg.norm(wave))
             if size == 0.0:
                 return 0.0
@@ -156,7 +178,7 @@ def _followed(linearisation: Linearisation | JunctionLinearisation) -> float:
         if abs(rate - before) <= _AGREE:
             return math.exp(rate)
     raise EngineError(
-        f"spectral radius of a step with {linearisation.shape[0]} amplitudes: ARPACK does not converge, and "
+        f"spectral radius of a step with {step.shape[0]} amplitudes: ARPACK does not converge, and "
         f"the growth of a wave still changes after {window} steps ({math.exp(before):.6g}, then "
         f"{math.exp(rate):.6g} a step); allowed: at most {_AFFORDABLE} amplitudes, which are solved densely"
     )

@@ -193,6 +193,7 @@ class _Run:
             if task.id not in there:
                 tasks.append(task)
         total, done = len(study.places), len(there)
+        self.tell(f"point {done:,} of {total:,} (the first ones compile)", done / total)
         for task, outcome in self._run(pool, tasks[:limit]):
             place = place_of[task.id]
             writer.add_point(_finished(task, outcome), place.ordinal, place.axes)
@@ -244,8 +245,10 @@ class _Run:
         return Task(name, {**changes, **seeds}, chip, noise)
 
     def _run(self, pool: Pool, tasks: list[Task]) -> Iterator[tuple[Task, Outcome]]:
+        """Outcomes as they come; the first chip of every place goes first, so that programs are compiled side by side."""
         if not tasks:
             return
+        tasks = sorted(tasks, key=lambda task: (task.chip, task.noise))
         if self._shared is None or self._shared[0] is not pool:
             self._shared = pool, pool.share(self.work)
         for task, outcome in shared_out(

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import emulator.measure.diagnose as diagnose
+import emulator.measure.forecast as forecast
 from emulator import Matched, Network, NodeLaw, Worldsheet, compile_network, reference, settle
 from emulator.errors import EngineError
 from emulator.measure.diagnose import why_not_settled
+from emulator.measure.forecast import follow, needed
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import Prediction
 from hwmodels.seeds import rng
@@ -125,8 +127,8 @@ def test_a_steady_slope_takes_over_where_a_wave_is_no_longer_followed(monkeypatc
     graph = graph_of(Worldsheet(0.1, 0.05, 0.3))
     exact = reference(graph.network, INPUTS, TARGETS)
     followed = why_not_settled(graph, exact, hold=2000, tolerance=1e-6)
-    monkeypatch.setattr(diagnose, "_FEWEST", 60)
-    monkeypatch.setattr(diagnose, "_WORK", 0)
+    monkeypatch.setattr(forecast, "FEWEST", 60)
+    monkeypatch.setattr(forecast, "_WORK", 0)
     extrapolated = why_not_settled(graph, exact, hold=2000, tolerance=1e-6)
     steps = [int(re.search(r"within (\d+) steps", reason)[1]) for reason in (followed, extrapolated)]
     assert steps[1] == pytest.approx(steps[0], rel=0.15)
@@ -136,7 +138,7 @@ class Beating:
     """Stands in for a linearised step: a wave of one neuron whose size comes back once."""
 
     def __init__(self, sizes: list[float]) -> None:
-        self.rest, self.sizes = np.ones(2), iter(sizes)
+        self.rest, self.sizes, self.lead = np.ones(2), iter(sizes), 0
         self.resting = self.newest(self.rest)
 
     def __matmul__(self, _: np.ndarray) -> np.ndarray:
@@ -150,8 +152,8 @@ def test_a_wave_that_comes_back_counts():
     graph = compile_network(Network.mlp([[[1.0]]]))
     assert graph.longest_round_trip == 2
     sizes = [1.0] * 10 + [1e-4] * 11 + [1e-2] + [0.0] * 100
-    assert diagnose._needed(graph, Beating(sizes), Prediction(0.9, 1e-3, "dense")) == 23
-    assert diagnose._needed(graph, Beating(sizes[:10]), Prediction(0.9, 1e-3, "dense")) == 11
+    assert needed(follow(graph, Beating(sizes)), Prediction(0.9, 1e-3, "dense")) == 23
+    assert needed(follow(graph, Beating(sizes[:10])), Prediction(0.9, 1e-3, "dense")) == 11
 
 
 def test_large_networks_skip_the_spectral_test(monkeypatch):

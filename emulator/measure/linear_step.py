@@ -1,0 +1,38 @@
+"""What every linearised engine step offers, whatever the law."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator
+
+Floats = NDArray[np.float64]
+
+
+class LinearStep(LinearOperator):
+    """One engine step for small deviations from a rest: a linear map of vectors of M amplitudes.
+
+    Attributes
+    ----------
+    rest : (M,)
+        The vector of the undisturbed rest; a blank substrate deviates from it by ``-rest``.
+    resting : (N,), (N,)
+        State and costate of every neuron at rest.
+    triangular : float or None
+        Where no state listens to a costate, the step is triangular in the order of the graph: its spectral
+        radius, that of the nodes alone.
+    lead : int
+        1 if the first application gives what the substrate shows in the step in which a sample begins, 0 if that
+        of the step after.
+    """
+
+    rest: Floats
+    resting: tuple[Floats, Floats]
+    triangular: float | None = None
+    lead: int = 1
+
+    @abstractmethod
+    def newest(self, vector: Floats) -> tuple[Floats, Floats]:
+        """State and costate (N,) in a vector (M,)."""

@@ -1,0 +1,45 @@
+"""Tuning the law of a scenario's substrate for its first samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from emulator.errors import ScenarioError
+from emulator.scenario.build import prepare
+from emulator.scenario.load import Scenario
+from emulator.tune import Tuning, tune
+
+
+def tune_scenario(
+    scenario: Scenario,
+    *,
+    only: Sequence[str] | None = None,
+    samples: int = 4,
+    evaluations: int = 1200,
+    seed: int = 0,
+    progress: Callable[[str, float | None], None] | None = None,
+) -> Tuning:
+    """Tune for the first samples of a scenario; see `emulator.tune`.
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario has no targets.
+    """
+    if progress is not None:
+        progress("preparing network and substrate", None)
+    prepared = prepare(scenario)
+    batch, run = prepared.batch.first(samples), scenario.config.run
+    if batch.targets is None:
+        raise ScenarioError(f"scenario '{scenario.name}': data.targets is false; allowed for tuning: true")
+    return tune(
+        prepared.graph,
+        batch.inputs,
+        batch.targets,
+        only=only,
+        tolerance=run.tolerance,
+        evaluations=evaluations,
+        seed=seed,
+        target=run.target,
+        progress=progress,
+    )

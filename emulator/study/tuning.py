@@ -1,0 +1,240 @@
+"""Which settings of a law settle a substrate soonest, as far as the linearised step can tell.
+
+The cost of a setting is the predicted settling time of the slowest of some samples, presented one after another (see
+`emulator.measure.forecast`). It has kinks and several valleys, so a population finds the valley (differential evolution;
+R. Storn and K. Price, J. Global Optimization 11, 1997) and a simplex its bottom (J. Nelder and R. Mead, 1965), both in
+the logarithms of the settings and within stated bounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import differential_evolution, minimize
+
+from emulator.compile import with_law
+from emulator.errors import EngineError, suggest
+from emulator.graph import ScatteringGraph
+from emulator.laws import Bilateral, Law, ParallelRL, SeriesRC, Upwind, Worldsheet
+from emulator.measure.forecast import affordable, follow, needed
+from emulator.measure.linear_step import LinearStep
+from emulator.measure.rest import OperatingPoint
+from emulator.measure.stability import Prediction, linearised, radius_of
+from hwmodels import rng
+
+Floats = NDArray[np.float64]
+
+#: members of the population per setting, and samples it is judged by
+_MEMBERS, _FEW = 8, 2
+#: share of the evaluations that the simplex gets, and its size
+_POLISH, _SIMPLEX = 0.3, 0.1
+#: how much longer than the best so far a setting is followed before it counts as slower
+_PATIENCE = 2.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A number of a law that may be chosen, between bounds above 0."""
+
+    key: str
+    low: float
+    high: float
+
+
+#: what can be tuned of each law; dotted keys are those of its terminations
+SETTINGS: dict[type[Law], tuple[Setting, ...]] = {
+    Bilateral: (
+        Setting("impedance", 0.01, 10.0),
+        Setting("taper", 0.25, 16.0),
+        Setting("bandwidth", 0.02, 1.0),
+        Setting("far_end.resistance", 0.2, 20.0),
+        Setting("far_end.capacitance", 0.2, 50.0),
+        Setting("source_end.resistance", 0.02, 5.0),
+        Setting("source_end.inductance", 0.2, 50.0),
+    ),
+    Worldsheet: (Setting("beta", 0.02, 1.5), Setting("gamma", 1e-4, 2.0), Setting("impedance", 0.01, 10.0)),
+    Upwind: (Setting("nu", 0.05, 1.0), Setting("impedance", 0.02, 20.0)),
+}
+_PARTS = {"far_end": SeriesRC, "source_end": ParallelRL}
+
+
+def settings_of(law: Law, only: Sequence[str] | None = None) -> tuple[Setting, ...]:
+    """The settings of a law that may be tuned: all, or those named (``far_end`` stands for both of its numbers).
+
+    Raises
+    ------
+    EngineError
+        If the law has none, or none of a name that is given.
+    """
+    known = SETTINGS.get(type(law))
+    if known is None:
+        allowed = ", ".join(sorted(kind.name for kind in SETTINGS))
+        raise EngineError(f"tuning of law {law.name}: it has nothing to tune; allowed: law {allowed}")
+    if only is None:
+        return known
+    names = dict.fromkeys([s.key.partition(".")[0] for s in known] + [s.key for s in known])
+    for name in only:
+        if name not in names:
+            raise EngineError(f"tuning of law {law.name}: no setting {suggest(name, list(names))}")
+    return tuple(s for s in known if s.key in only or s.key.partition(".")[0] in only)
+
+
+def with_settings(law: Law, values: Mapping[str, float]) -> Law:
+    """The law with other values under the keys of `Setting`; a termination that it lacks is added."""
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        name, _, part = key.partition(".")
+        if part:
+            held: Any = changes.get(name, getattr(law, name)) or _PARTS[name]()
+            changes[name] = replace(held, **{part: value})
+        else:
+            changes[name] = value
+    return cast(Law, replace(cast(Any, law), **changes))
+
+
+def values_of(law: Law) -> dict[str, float | str | None]:
+    """The present values under the keys of `SETTINGS`; None for those of a termination that the law lacks."""
+    found: dict[str, float | str | None] = {}
+    for setting in settings_of(law):
+        value: Any = law
+        for part in setting.key.split("."):
+            value = None if value is None else getattr(value, part)
+        found[setting.key] = value
+    return found
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the linearised step says about one law on some samples.
+
+    Parameters
+    ----------
+    steps : tuple of float
+        Settling time of each sample, inf where it does not settle.
+    radius : float
+        The largest spectral radius.
+    """
+
+    steps: tuple[float, ...]
+    radius: float
+
+    @property
+    def worst(self) -> float:
+        """Settling time of the slowest sample."""
+        return max(self.steps)
+
+
+class Forecast:
+    """The predicted settling time of one graph under laws that differ in their settings.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    points : sequence of OperatingPoint
+        Where the samples rest, in the order in which they are presented, the first to a blank substrate.
+    tolerance : float
+        Relative settling tolerance.
+    """
+
+    def __init__(self, graph: ScatteringGraph, points: Sequence[OperatingPoint], tolerance: float) -> None:
+        self.graph, self.points, self.tolerance = graph, points, tolerance
+        self._most = affordable(graph)
+        self._best = math.inf
+
+    def of(self, law: Law) -> Predicted:
+        """Settling times and radius under a law."""
+        before, times, radii = None, [], []
+        for step in self._steps(law, len(self.points)):
+            radius, method = radius_of(step)
+            found = follow(self.graph, step, tolerance=self.tolerance, before=before)
+            times.append(needed(found, Prediction(radius, self.tolerance, method)))
+            radii.append(radius)
+            before = step
+        return Predicted(tuple(times), max(radii))
+
+    def cost(self, law: Law, samples: int) -> float:
+        """Steps of the slowest of the first samples; where one is given up, more the farther it still is from rest."""
+        most = int(min(self._most, _PATIENCE * self._best + self.graph.longest_round_trip))
+        worst, before = 0.0, None
+        for step in self._steps(law, samples):
+            found = follow(self.graph, step, tolerance=self.tolerance, before=before, most=most)
+            if not math.isfinite(found.within):
+                return self._most * (1 + math.log(max(found.left / self.tolerance, 1.0)) / found.steps)
+            worst, before = max(worst, found.within), step
+        self._best = min(self._best, worst)
+        return worst
+
+    def _steps(self, law: Law, samples: int) -> Iterator[LinearStep]:
+        graph = with_law(self.graph, law)
+        for point in self.points[:samples]:
+            yield linearised(graph, point)
+
+
+def search(
+    forecast: Forecast,
+    settings: Sequence[Setting],
+    *,
+    evaluations: int,
+    seed: int,
+    progress: Callable[[float], None] | None = None,
+) -> Law:
+    """The best law that about so many forecasts find, that of the graph among them.
+
+    Parameters
+    ----------
+    forecast : Forecast
+    settings : sequence of Setting
+        What may be changed. It starts from the graph's law; what that lacks starts in the middle.
+    evaluations : int
+        The population spends them on few of the samples, the simplex on all.
+    seed : int
+        Of the population.
+    progress : callable, optional
+        Called with the share of the evaluations that are done.
+    """
+    law, done, samples = forecast.graph.law, 0, _FEW
+    bounds = np.log([[s.low, s.high] for s in settings])
+
+    def at(logs: Floats) -> Law:
+        inside = np.exp(np.clip(logs, *bounds.T))
+        return with_settings(law, {s.key: float(f"{v:.4g}") for s, v in zip(settings, inside, strict=True)})
+
+    def cost(logs: Floats) -> float:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(min(1.0, done / evaluations))
+        return forecast.cost(at(logs), samples)
+
+    members = _MEMBERS * len(bounds)
+    found = differential_evolution(
+        cost,
+        bounds,
+        x0=_start(law, settings, bounds),
+        maxiter=max(0, round(evaluations * (1 - _POLISH) / members) - 1),
+        popsize=_MEMBERS,
+        seed=rng(seed, "tune", "population"),
+        polish=False,
+        tol=0.0,
+    )
+    samples = len(forecast.points)
+    simplex = np.clip(found.x + np.vstack([0 * found.x, _SIMPLEX * np.eye(len(bounds))]), *bounds.T)
+    options = {"maxfev": max(1, evaluations - done), "initial_simplex": simplex, "xatol": 1e-4, "fatol": 1e-3}
+    polished = minimize(cost, found.x, method="Nelder-Mead", bounds=bounds, options=options)
+    return at(polished.x)
+
+
+def _start(law: Law, settings: Sequence[Setting], bounds: Floats) -> Floats:
+    """Logarithms of the present values inside the bounds; the middle for what the law lacks."""
+    present = values_of(law)
+    start = bounds.mean(axis=1)
+    for k, setting in enumerate(settings):
+        value = present[setting.key]
+        if isinstance(value, float) and value > 0:
+            start[k] = math.log(value)
+    return np.clip(start, *bounds.T)

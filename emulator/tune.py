@@ -1,0 +1,172 @@
+"""Choosing the settings of a law: by prediction, and confirmed by running the substrate before and after."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from numpy.typing import ArrayLike
+
+from emulator.compile import with_law
+from emulator.errors import EngineError
+from emulator.files import atomic_write
+from emulator.graph import ScatteringGraph
+from emulator.laws import Law
+from emulator.measure import SettleResult, reference
+from emulator.measure.rest import operating_point
+from emulator.network import check_batch
+from emulator.network.batch import Inputs
+from emulator.settle import settle
+from emulator.study.tuning import Forecast, Predicted, search, settings_of, values_of
+
+#: holds of the confirming runs in predicted settling times, at most so many steps; in longest round trips if none is
+_HOLD, _LONGEST, _HOPELESS = 1.5, 5000, 60
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One law: what was predicted of it and what was measured.
+
+    Parameters
+    ----------
+    law : Law
+    predicted : Predicted
+    measured : SettleResult
+        Of the same samples, one after another.
+    """
+
+    law: Law
+    predicted: Predicted
+    measured: SettleResult
+
+    @property
+    def steps(self) -> float:
+        """Measured settling time of the slowest sample in steps; inf where one did not settle."""
+        return float(self.measured.settling_steps.max()) if self.measured.settled.all() else math.inf
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A law before and after tuning.
+
+    Parameters
+    ----------
+    before, after : Trial
+    settings : dict of (value before, value after)
+        Every number that was tuned, by its key; None where the law lacked that part.
+    evaluations : int
+        Predictions that the search was given.
+    seconds : float
+        Time that the search took.
+    """
+
+    before: Trial
+    after: Trial
+    settings: dict[str, tuple[float | str | None, float | str | None]]
+    evaluations: int
+    seconds: float
+
+    @property
+    def better(self) -> bool:
+        """Whether the tuned law is predicted, and measured, to settle sooner than the first."""
+        sooner = self.after.predicted.worst < self.before.predicted.worst
+        return sooner and self.after.steps < self.before.steps and self.after.predicted.radius < 1
+
+    def to_toml(self) -> str:
+        """The tuned law as the section ``[law]`` of a scenario."""
+        return tomli_w.dumps({"law": law_section(self.after.law)})
+
+    def save(self, path: str | Path) -> None:
+        """Write the section ``[law]`` to a file (atomically)."""
+        atomic_write(path, lambda file: file.write(self.to_toml().encode()))
+
+
+def tune(
+    graph: ScatteringGraph,
+    inputs: Inputs,
+    targets: ArrayLike,
+    *,
+    only: Sequence[str] | None = None,
+    tolerance: float = 1e-3,
+    evaluations: int = 1200,
+    seed: int = 0,
+    target: str = "auto",
+    progress: Callable[[str, float | None], None] | None = None,
+) -> Tuning:
+    """Propose settings of a graph's law with which it settles sooner, and run it with both.
+
+    The settings minimise the predicted settling time of the slowest sample, within the bounds of
+    `emulator.study.tuning.SETTINGS`.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+        From `emulator.compile_network`, with the law to start from.
+    inputs : (B, n) array, or mapping of input name to (B, n)
+    targets : (B, n_out), or class labels (B,) for cross-entropy
+        A few samples, presented in this order, the first to a blank substrate.
+    only : sequence of str, optional
+        Settings that may change, such as ``impedance`` or ``far_end``; by default all that the law has.
+    tolerance : float
+        Relative settling tolerance.
+    evaluations : int
+        About how many predictions to spend.
+    seed : int
+        Of the search.
+    target : {"auto", "numpy", "cython", "standalone"}
+        brian2 target of the confirming runs.
+    progress : callable, optional
+        Called with what is being done and the fraction done, None where it is not known.
+
+    Raises
+    ------
+    NetworkError
+        If the data do not fit the network.
+    EngineError
+        If the law has no such settings, or another argument is outside its range.
+    """
+    if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1:
+        raise EngineError(f"evaluations is {evaluations!r}; allowed: whole numbers from 1")
+    if not 0 < tolerance < 1:
+        raise EngineError(f"tolerance is {tolerance!r}; allowed: above 0 and below 1")
+    settings = settings_of(graph.law, only)
+    data, wanted = check_batch(graph.network, inputs, targets)
+    tell = progress or (lambda stage, fraction: None)
+    exact = reference(graph.network, data, wanted)
+    count = len(exact.states[graph.network.output])
+    forecast = Forecast(graph, [operating_point(graph, exact, k) for k in range(count)], tolerance)
+    begun = time.perf_counter()
+    proposed = search(
+        forecast, settings, evaluations=evaluations, seed=seed, progress=lambda done: tell("searching", done)
+    )
+    seconds = time.perf_counter() - begun
+
+    def tried(law: Law) -> Trial:
+        predicted = forecast.of(law)
+        hold = _hold(graph, predicted) * graph.step
+        how: dict[str, Any] = {"tolerance": tolerance, "target": target, "diagnose": False}
+        return Trial(law, predicted, settle(with_law(graph, law), data, wanted, hold_seconds=hold, **how))
+
+    tell("running the substrate as it was, and as proposed", None)
+    before, after = values_of(graph.law), values_of(proposed)
+    changed = {setting.key: (before[setting.key], after[setting.key]) for setting in settings}
+    return Tuning(tried(graph.law), tried(proposed), changed, evaluations, seconds)
+
+
+def law_section(law: Law) -> dict[str, Any]:
+    """A law as the table of a scenario file, without the parts that it does not have."""
+    held = asdict(law)  # type: ignore[call-overload]
+    return {"name": law.name, **{key: value for key, value in held.items() if value is not None and key != "name"}}
+
+
+def _hold(graph: ScatteringGraph, predicted: Predicted) -> int:
+    """Steps to present each sample: enough to see it settle, or not."""
+    trip = graph.longest_round_trip
+    if not math.isfinite(predicted.worst):
+        return _HOPELESS * trip
+    return min(int(_HOLD * predicted.worst) + trip, _LONGEST)
