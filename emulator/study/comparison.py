@@ -210,6 +210,7 @@ def _row(name: str, values: Sequence[Floats], tables: Sequence[Points], unit: in
     columns = [
         {key: _mean(column[points]) for key, points in one.items()} for column, one in zip(values, tables, strict=True)
     ]
+    own = [_means(one, unit) for one in columns]
     if paired:
         known = [key for key in columns[0] if np.isfinite(columns[0][key]) and np.isfinite(columns[1][key])]
         columns = [{key: one[key] for key in known} for one in columns]
@@ -220,7 +221,8 @@ def _row(name: str, values: Sequence[Floats], tables: Sequence[Points], unit: in
     elif len(a) and len(b):
         shift, (low, high), p = _median(b) - _median(a), shift_interval(a, b), rank_sum(a, b)
     same = bool(len(a) and len(b)) and len(np.unique(b - a if paired else [*a, *b])) == 1 and shift == 0
-    return Row(name, _median(a), _median(b), shift, low, high, p, np.nan, (len(a), len(b)), same)
+    units = (len(own[0]), len(own[1]))
+    return Row(name, _median(own[0]), _median(own[1]), shift, low, high, p, np.nan, units, same)
 
 
 def _means(column: dict[Key, float], unit: int) -> Floats:

@@ -180,6 +180,17 @@ def test_missing_energy_stays_missing(quiet, noisy):
     )
 
 
+def test_a_metric_that_one_side_lacks_is_shown_but_not_compared(quiet, tmp_path):
+    def outcome(axes, chip, noise):
+        return {**digits_like(axes, chip, noise)[0], "energy": 2e-9 + 1e-10 * chip}, None
+
+    other = build_store(tmp_path / "e.db", {NOISE: [0.001, 0.01]}, outcome, chips=8)
+    row = by_metric(compare(side(quiet), side(other)))["energy"]
+    assert np.isnan([row.first, row.difference, row.p]).all()
+    assert row.second == pytest.approx(2.35e-9)
+    assert row.units == (0, 8)
+
+
 def test_other_targets_are_not_compared(quiet, tmp_path):
     other = build_store(tmp_path / "t.db", {NOISE: [0.001, 0.01]}, chips=8, targets={"accuracy": {"min": 0.5}})
     found = compare(side(quiet), side(other))

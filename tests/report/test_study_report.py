@@ -260,6 +260,11 @@ def test_a_study_that_still_runs_says_so(tmp_path):
     assert report.partial in study_summary(report)
 
 
+def test_a_study_that_still_searches_says_so(tmp_path):
+    report = report_of(read_evidence(build_store(tmp_path / "f.db", {}, chips=2, noise=1, done=2)))
+    assert report.partial.endswith("all points are in the store, but not yet what follows from them.")
+
+
 def test_a_store_without_points_has_a_report(tmp_path):
     report = report_of(read_evidence(build_store(tmp_path / "empty.db", {NOISE: [0.001, 0.01]}, done=0)))
     assert report.head.answer == "So far: nothing is measured yet"

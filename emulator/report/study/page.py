@@ -69,6 +69,8 @@ def report_of(evidence: Evidence) -> Report:
     partial = ""
     if not evidence.complete:
         partial = f"This study is not complete: {evidence.done:,} of {evidence.planned:,} points are in the store."
+        if evidence.done == evidence.planned:
+            partial = "This study is not complete: all points are in the store, but not yet what follows from them."
     return Report(
         evidence.meta.get("title") or "Study",
         str((study.get("study") or {}).get("description") or ""),

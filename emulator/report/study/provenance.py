@@ -71,9 +71,7 @@ def provenance_table(evidence: Evidence) -> Table:
             "points",
             f"{evidence.done:,} of {evidence.planned:,}" + ("" if evidence.complete else "; the study is not complete"),
         ),
-        *((f"network: {key}", _plain(value)) for key, value in evidence.facts["network"].items()),
-        *((f"version: {key}", _plain(value)) for key, value in evidence.facts["versions"].items()),
-        *((f"platform: {key}", _plain(value)) for key, value in evidence.facts["platform"].items()),
+        *((name, _plain(evidence.facts[name])) for name in ("network", "versions", "platform")),
         *((f"seeds: {key}", text) for key, text in _seeds(evidence).items()),
     ]
     return table(("what", "value"), [(head, Cell(text, None, "code")) for head, text in rows])
@@ -109,10 +107,14 @@ def _short(texts: list[str]) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items())
+        return ", ".join(f"{key} {_nested(entry)}" for key, entry in value.items() if entry not in ([], {}, ""))
     if isinstance(value, list):
         return ", ".join(_plain(entry) for entry in value)
     return "missing" if value is None else str(value)
+
+
+def _nested(value: Any) -> str:
+    return f"({_plain(value)})" if isinstance(value, Mapping | list) else _plain(value)
 
 
 def _without_null(value: Any) -> Any:
