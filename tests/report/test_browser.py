@@ -1,6 +1,7 @@
 """The report in a browser: it says nothing on the console, fits a phone, and shows its pictures without JavaScript.
 
-Needs Chromium (``apt-get install chromium``); with BACKWAVE_REQUIRE_BROWSER=1 a missing one is a failure.
+Needs Chromium (``apt-get install chromium``); with BACKWAVE_REQUIRE_BROWSER=1 a missing one is a failure. The page of a
+made-up study is opened, and the one whose path is in BACKWAVE_REPORT if it is set.
 """
 
 from __future__ import annotations
@@ -58,8 +59,10 @@ def browser() -> str:
     return found
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory) -> Path:
+@pytest.fixture(scope="module", params=["made up", *filter(None, [os.environ.get("BACKWAVE_REPORT")])])
+def page(request, tmp_path_factory) -> Path:
+    if request.param != "made up":
+        return Path(request.param)
     folder = tmp_path_factory.mktemp("browser")
     store = build_store(
         folder / "page.db",
@@ -82,7 +85,7 @@ def run(browser: str, folder: Path, address: Path, *options: str) -> subprocess.
 def test_it_says_nothing_on_the_console_and_shows_its_pictures(browser, page, tmp_path):
     done = run(browser, tmp_path, page, "--dump-dom")
     assert "CONSOLE" not in done.stderr
-    assert done.stdout.count("<svg") == page.read_text(encoding="utf-8").count("<svg") > 10
+    assert done.stdout.count("<svg") == page.read_text(encoding="utf-8").count("<svg") > 5
     assert "Can it do it?" in done.stdout
 
 
@@ -104,5 +107,5 @@ def test_without_scripts_everything_is_there_and_nothing_sticks_out(browser, pag
     assert found["cut"] == []
     assert found["scroll"] <= width
     assert found["letters"] == "16px"
-    assert len(found["sizes"]) > 10
+    assert len(found["sizes"]) >= 4
     assert all(250 < wide < width and tall > 100 for wide, tall in found["sizes"])
