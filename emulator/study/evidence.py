@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -89,10 +90,17 @@ class Evidence:
         tables = (study.get("tolerance") or {}).get("knobs", ()) if knob else study.get("axes", ())
         return next((dict(table) for table in tables if table["key"] == key), {})
 
-    @property
+    @cached_property
     def met(self) -> NDArray[np.bool_]:
         """Which points meet every target (n,); a metric that is missing meets none."""
         return meets(self.metrics, self.targets, self.done)
+
+    @cached_property
+    def sample(self) -> NDArray[np.int64]:
+        """Which chip at which place each point is (n,): runs of the same chip at the same place share a number."""
+        keys = zip(*self.axes.values(), self.chip, strict=True)
+        numbers: dict[str, int] = {}
+        return np.array([numbers.setdefault(repr(key), len(numbers)) for key in keys], dtype=np.int64)
 
 
 def read_evidence(path: str | os.PathLike[str]) -> Evidence:

@@ -65,8 +65,7 @@ def technology_axis(evidence: Evidence) -> Coordinate | None:
 
 def share(evidence: Evidence, chosen: NDArray[np.bool_]) -> Share:
     """Chips among the chosen points (n,) that meet every target in each of their runs."""
-    places = np.array([axis.place for axis in coordinates(evidence)] + [evidence.chip])[:, chosen]
-    _, chip = np.unique(places, axis=1, return_inverse=True)
+    _, chip = np.unique(evidence.sample[chosen], return_inverse=True)
     good = np.ones(int(chip.max(initial=-1)) + 1, dtype=bool)
     np.logical_and.at(good, chip, evidence.met[chosen])
     return share_of(int(good.sum()), len(good), evidence.confidence)

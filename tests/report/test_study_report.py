@@ -216,6 +216,7 @@ def test_the_curve_is_the_data(store):
 def test_sampled_axes_are_cut_into_ranges(tmp_path):
     values = list(np.random.default_rng(5).uniform(1e-3, 0.5, 40))
     report = report_of(read_evidence(build_store(tmp_path / "s.db", {NOISE: values}, chips=1, noise=1)))
+    assert " of 40 sampled chips " in report.head.sentence
     card = next(one for one in section(report, "curves").cards if one.name == "curve-0-accuracy")
     points = [int(row["points"]) for row in rows(card.numbers)]
     assert len(points) == 10
