@@ -83,12 +83,6 @@ def coordinates(evidence: Evidence) -> list[Coordinate]:
     return [_axis(key, column, evidence.told(key).get("scale") == "log") for key, column in evidence.axes.items()]
 
 
-def along_knob(key: str, values: Floats, log: bool) -> Coordinate:
-    """The coordinate of V ascending values that were tried, one point at each."""
-    labels = tuple(f"{value:.6g}" for value in values)
-    return Coordinate(key, labels, values, np.arange(len(values)), log and bool(values.min() > 0), False)
-
-
 def spread(values: Floats) -> Spread:
     """Median and band of the finite values."""
     known = values[np.isfinite(values)]

@@ -88,7 +88,7 @@ def test_every_number_in_words_is_stored_or_follows_from_what_is(store, page):
 
 def test_figures_are_printed_as_the_number_behind_them(page):
     for text, value in page.figures:
-        first = next(iter(tokens(text.replace("\u00a0", " ").lstrip("≤≥ +"))), None)
+        first = next(iter(tokens(text.replace("\u00a0", " ").lstrip("≤≥> +"))), None)
         assert first is not None, text
         assert first in printed([value]) | {f"{value:,.0f}".replace(",", "")}, (text, value)
 
@@ -153,6 +153,44 @@ def test_requirements_say_needed_offered_and_margin(report):
     assert found["faults.dropped_events"]["margin"] == "has none of it"
     assert (found["lines.jitter"]["needed"], found["lines.jitter"]["margin"]) == ("never holds", "missing")
     assert found["noise.receiver"]["true value between"] == f"{0.97 * 0.0213:.4g} and {1.03 * 0.0213:.4g}"
+
+
+def test_a_technology_that_fails_whatever_is_turned_fails_as_it_is(tmp_path):
+    model, found = "hardware.model", []
+    for name, values in (("bad", (None, None)), ("good", (0.05, 0.02))):
+        found += [
+            tolerance(f"{knob} {name}", value, 0.01, key=knob, where={model: name})
+            for knob, value in zip((NOISE, BITS), values, strict=True)
+        ]
+    path = build_store(
+        tmp_path / "b.db", {model: ["bad", "good"]}, lambda *_: ({"accuracy": 0.99}, None), tolerances=found
+    )
+    report = report_of(read_evidence(path))
+    assert [row["breaks first"] for row in rows(report.head.technologies)] == [
+        "fails as it is",
+        "precision.forward.bits",
+    ]
+    assert report.head.tiles[-1].note.startswith("good: ")
+    table = section(report, "requirements").table
+    assert [row["where"] for row in rows(table)] == ["bad", "bad", "good", "good"]
+    assert [row["knob"] for row in rows(table)][2:] == ["precision.forward.bits", "noise.receiver"]
+    figure = next(card for card in section(report, "requirements").cards if card.name == "tolerance-0").figure
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["bad", "good"]
+
+
+@pytest.mark.parametrize(
+    ("offered", "verdict", "first", "margin"),
+    [
+        (0.01, "found", "noise.receiver", "5 \N{MULTIPLICATION SIGN}"),
+        (0.0, "found", "nothing it has", "has none of it"),
+        (0.01, "holds throughout", "nothing it has", "> 5 \N{MULTIPLICATION SIGN}"),
+    ],
+)
+def test_only_what_the_hardware_has_and_what_broke_breaks_first(offered, verdict, first, margin, tmp_path):
+    path = build_store(tmp_path / "b.db", {}, tolerances=[tolerance(NOISE, 0.05, offered, verdict=verdict)])
+    report = report_of(read_evidence(path))
+    assert report.head.tiles[-1].cell.text == first
+    assert rows(section(report, "requirements").table)[0]["margin"] == margin
 
 
 def test_missing_is_missing_and_not_zero(report, page):
@@ -245,7 +283,7 @@ def test_a_technology_gets_a_row(tmp_path):
     assert table["frugal"]["yield"] == "75\u00a0%"
     assert table["fast"]["energy per sample"] == table["slow"]["settling time"] == "missing"
     assert table["frugal"]["breaks first"] == "noise.receiver"
-    assert table["slow"]["breaks first"] == "not known"
+    assert table["slow"]["breaks first"] == "not searched"
     tiles = {tile.label: (tile.cell.text, tile.note) for tile in head.tiles}
     assert tiles["Fastest"] == ("1\u00a0ns", "fast; median settling time")
     assert tiles["Least energy"][0] == "3\u00a0pJ"

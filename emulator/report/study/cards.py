@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -14,17 +14,15 @@ from numpy.typing import NDArray
 from emulator.report.study import figures
 from emulator.report.study.headline import SHARE, target_text
 from emulator.report.study.quantities import Quantity, axis_quantity, metric
-from emulator.report.study.requirements import knob_of, place_text
+from emulator.report.study.requirements import by_knob, knob_of, place_text
 from emulator.report.study.tables import Cell, Rows, Table, count, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.metrics import METRICS
-from emulator.study.summary import BAND, Band, Coordinate, along_knob, band, cells, coordinates, spread
+from emulator.study.summary import BAND, Band, Coordinate, band, cells, coordinates, spread
 from emulator.study.verdict import Share, share, share_of, technology_axis
 
 #: curves are split by the places of an axis of names if it has at most so many
 MOST_CURVES = 7
-#: searches that are shown at once
-MOST_TOLERANCES = 6
 _METRICS = ("accuracy", "gradient_cosine", "gradient_error", "settled_fraction", "settling_time", "energy")
 
 
@@ -74,35 +72,37 @@ def yield_cards(evidence: Evidence) -> Iterator[Card]:
             f"yield-{place}",
             f"Yield against {along.label}",
             f"Share of chips that meet every target; band: {confidence} interval.",
-            figures.curve(axis, along, SHARE, drawn, (), "".join(_heads(evidence, split))),
+            _along(evidence, axis, split, SHARE, drawn, ()),
             table((*_heads(evidence, split), along.label, *heads), rows),
         )
 
 
 def tolerance_cards(evidence: Evidence) -> Iterator[Card]:
     """How the share of chips that meet the targets falls along every knob that was searched."""
-    for place, found in enumerate(evidence.tolerances):
-        trials, quantity = found.detail["trials"], knob_of(evidence, found)
-        if len(trials) < 2:
-            continue
-        confidence = found.detail["confidence"]
-        shares = [share_of(trial["met"], trial["total"], confidence) for trial in trials]
-        values = np.array([float(trial["value"]) for trial in trials])
-        axis = along_knob(found.knob, values, found.detail["scale"] == "log")
-        rows = [
-            (number(quantity, float(value)), count(one.met), count(one.total),
-             *(number(SHARE, getattr(one, end)) for end in ("fraction", "low", "high")))
-            for value, one in zip(values, shares, strict=True)
-        ]  # fmt: skip
-        needed = found.detail["share"]
+    heads = ("met", "chips", "yield", "low", "high")
+    for place, searches in enumerate(by_knob(evidence)):
+        drawn: list[figures.Curve] = []
+        rows: Rows = []
+        apart = tuple(axis_quantity(evidence, key).label for key in searches[0].detail["where"])
+        quantity, needed = knob_of(evidence, searches[0]), sorted({found.detail["share"] for found in searches})
+        for found in searches:
+            label, trials = place_text(evidence, found), found.detail["trials"]
+            shares = [share_of(trial["met"], trial["total"], found.detail["confidence"]) for trial in trials]
+            values = np.array([float(trial["value"]) for trial in trials])
+            drawn.append(figures.Curve(label, values, _as_band(shares)))
+            rows += [
+                (*((label,) if apart else ()), number(quantity, float(value)), count(one.met), count(one.total),
+                 *(number(SHARE, getattr(one, end)) for end in ("fraction", "low", "high")))
+                for value, one in zip(values, shares, strict=True)
+            ]  # fmt: skip
+        log = all(found.detail["scale"] == "log" and found.detail["trials"] for found in searches)
         yield Card(
             f"tolerance-{place}",
-            _begun(f"{place_text(evidence, found)}yield against {quantity.label}"),
-            f"Share of chips that meet every target where it was tried; band: {SHARE.text(confidence)} interval; dashed: "
-            f"the {SHARE.text(needed)} that are asked for.",
-            figures.curve(axis, quantity, SHARE, [("", _as_band(shares))], (needed,)),
-            table((quantity.label, "met", "chips", "yield", "low", "high"), rows),
-            main=place < MOST_TOLERANCES,
+            f"Yield against {quantity.label}",
+            "Share of chips that meet every target where it was tried, with its interval; dashed: the "
+            f"{' and '.join(SHARE.text(one) for one in needed)} that are asked for.",
+            figures.curves(replace(quantity, log=log), SHARE, drawn, needed, ", ".join(apart)),
+            table((*((", ".join(apart),) if apart else ()), quantity.label, *heads), rows),
         )
 
 
@@ -125,7 +125,7 @@ def curve_cards(evidence: Evidence) -> Iterator[Card]:
                 f"curve-{place}-{_slug(name)}",
                 _begun(f"{what.label} against {along.label}"),
                 f"Median and band of {SHARE.text(BAND)} of the points{_pooled(evidence, axis, split)}.{wanted}",
-                figures.curve(axis, along, what, bands, tuple(bounds.values()), "".join(_heads(evidence, split))),
+                _along(evidence, axis, split, what, bands, tuple(bounds.values())),
                 table((*_heads(evidence, split), along.label, *heads), rows),
                 main,
             )
@@ -178,6 +178,22 @@ def settling_cards(evidence: Evidence) -> Iterator[Card]:
     figure = figures.bars([label for label, _ in found], median, low, high, what)
     caption = f"Median and band of {SHARE.text(BAND)} of the points, each the median of its samples.{lost}"
     yield Card("settling-times", "Settling times by technology", caption, figure, numbers)
+
+
+def _along(
+    evidence: Evidence,
+    axis: Coordinate,
+    split: Coordinate | None,
+    what: Quantity,
+    bands: Sequence[tuple[str, Band]],
+    target: Sequence[float],
+) -> Figure:
+    """A metric along an axis of numbers, or at the places of one of names."""
+    along = axis_quantity(evidence, axis.key)
+    if axis.numbers is None:
+        return figures.rows(axis, along, what, bands[0][1], target)
+    drawn = [figures.Curve(label, axis.numbers, band) for label, band in bands]
+    return figures.curves(replace(along, log=axis.log), what, drawn, target, "".join(_heads(evidence, split)))
 
 
 def _axes(evidence: Evidence) -> list[Coordinate]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -26,38 +27,43 @@ _LONGEST = 18
 _BEYOND = 0.03
 #: letters in a line at an axis
 _LINE = 34
-#: an axis with at most this many places has a tick at each
+#: an axis has a tick at each of its places if there is room for so many
 _MOST_TICKS = 8
 
 
-def curve(axis: Coordinate, along: Quantity, what: Quantity, bands: Sequence[tuple[str, Band]], target: Sequence[float],
-          apart: str = "") -> Figure:  # fmt: skip
+class Curve(NamedTuple):
+    """A curve with its band: K numbers along the axis, and the band there."""
+
+    name: str
+    x: Floats
+    band: Band
+
+
+def curves(along: Quantity, what: Quantity, drawn: Sequence[Curve], target: Sequence[float], apart: str = "") -> Figure:
     """A metric along an axis: medians with their bands, one curve per name of what they are `apart` in.
 
-    Bounds of the target are dashed; places that are names are rows.
+    Bounds of the target are dashed.
     """
-    if axis.numbers is None:
-        return _rows(axis, along, what, bands[0][1], target)
     with page_style():
         figure, axes = _new()
-        faint = 0.18 if len(bands) == 1 else 0.1
-        for (name, band), colour in zip(bands, _colours(len(bands)), strict=True):
+        faint = 0.18 if len(drawn) == 1 else 0.1
+        for (name, x, band), colour in zip(drawn, _colours(len(drawn)), strict=True):
             known = np.isfinite(band.median)
-            x = axis.numbers[known]
-            axes.fill_between(x, band.low[known], band.high[known], color=colour, alpha=faint, linewidth=0)
-            axes.plot(x, band.median[known], color=colour, linewidth=1.8, marker="o", markersize=4,
+            axes.fill_between(x[known], band.low[known], band.high[known], color=colour, alpha=faint, linewidth=0)
+            axes.plot(x[known], band.median[known], color=colour, linewidth=1.8, marker="o", markersize=4,
                       markeredgecolor=PAPER, label=_short(name))  # fmt: skip
         _bounds(axes.axhline, target)
-        lows = np.concatenate([band.low[np.isfinite(band.low)] for _, band in bands])
+        lows = np.concatenate([band.low[np.isfinite(band.low)] for _, _, band in drawn])
         if not len(lows):
             return _nothing(figure, axes, along, what)
-        _scale(axes, "x", replace(along, log=axis.log))
-        if not axis.log and not axis.binned and len(axis.numbers) <= _MOST_TICKS:
-            axes.set_xticks(axis.numbers)
+        _scale(axes, "x", along)
+        places = np.unique(np.concatenate([x for _, x, _ in drawn]))
+        if not along.log and len(places) > 1 and np.diff(places).min() >= np.ptp(places) / _MOST_TICKS:
+            axes.set_xticks(places)
         _scale(axes, "y", replace(what, log=_logged(what, lows)))
-        if len(bands) > 1:
+        if len(drawn) > 1:
             figure.legend(
-                loc="outside lower center", ncols=4, columnspacing=1.2, handletextpad=0.5, title=_wrapped(apart)
+                loc="outside lower center", ncols=3, columnspacing=1.2, handletextpad=0.5, title=_wrapped(apart)
             )
     return figure
 
@@ -129,7 +135,8 @@ def bars(labels: Sequence[str], values: Floats, low: Floats, high: Floats, what:
     return figure
 
 
-def _rows(axis: Coordinate, along: Quantity, what: Quantity, band: Band, target: Sequence[float]) -> Figure:
+def rows(axis: Coordinate, along: Quantity, what: Quantity, band: Band, target: Sequence[float]) -> Figure:
+    """A metric at the places of an axis, one row each: medians with their bands; bounds of the target are dashed."""
     with page_style():
         figure, axes = _new((4.5, 1.0 + 0.3 * max(len(axis.labels), 4)))
         _intervals(axes, [_place(axis, k, along) for k in range(len(axis.labels))], band.median, band.low, band.high)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.report.study.quantities import MISSING, Quantity, metric, span_text
-from emulator.report.study.requirements import breaking, breaking_text, knob_of
+from emulator.report.study.requirements import breaking, breaking_text
 from emulator.report.study.tables import Cell, Table, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.summary import BAND, Spread
@@ -152,15 +152,19 @@ def _best(found: Sequence[Case]) -> tuple[Tile, ...]:
     )
 
 
+#: what there is to say where no knob breaks first
+_WHY = {
+    "not searched": "no tolerance search is in the store",
+    "fails as it is": "the targets do not hold whatever is turned",
+    "nothing it has": "the hardware has none of what was turned worse; what it would bear is below",
+}
+
+
 def _breaking(evidence: Evidence) -> Tile:
-    first = breaking(evidence)
-    if first is not None:
-        return Tile("Breaks first", Cell(knob_of(evidence, first).label), breaking_text(evidence, first))
-    if evidence.tolerances:
-        return Tile(
-            "Breaks first", Cell("nothing", None, "quiet"), "no knob that was searched has a known, finite margin"
-        )
-    return Tile("Breaks first", Cell("not searched", None, "quiet"), "no tolerance search is in the store")
+    word, found = breaking(evidence)
+    if found is None:
+        return Tile("Breaks first", Cell(word, None, "quiet"), _WHY[word])
+    return Tile("Breaks first", Cell(word), breaking_text(evidence, found))
 
 
 def _confidence(share: Share) -> str:
@@ -172,7 +176,7 @@ def _technologies(evidence: Evidence, found: Sequence[Case]) -> Table:
     axis = technology_axis(evidence)
     rows = []
     for case in found:
-        first = breaking(evidence, {axis.key: case.name} if axis is not None else None)
+        breaks, first = breaking(evidence, {axis.key: case.name} if axis is not None else None)
         share = case.share
         whole, none = share.total > 0 and share.met == share.total, not share.met
         word = "nothing measured" if not share.total else "yes" if whole else "no" if none else "on some chips"
@@ -184,7 +188,7 @@ def _technologies(evidence: Evidence, found: Sequence[Case]) -> Table:
                 interval_text(share),
                 number(time, case.time.median),
                 number(energy, case.energy.median),
-                Cell(knob_of(evidence, first).label) if first is not None else Cell("not known", None, "quiet"),
+                Cell(breaks, None, "quiet" if first is None else ""),
                 f"{case.settled:,} of {case.points:,}",
             )
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from emulator.report.study.quantities import Quantity, axis_quantity, knob
 from emulator.report.study.tables import Cell, Table, count, named, number, table
@@ -21,39 +22,64 @@ def knob_of(evidence: Evidence, found: Tolerance) -> Quantity:
 
 
 def ranked(evidence: Evidence) -> list[Tolerance]:
-    """What was searched, what breaks first at the top: what never holds, then by margin, then what has none known."""
+    """What was searched, place by place.
+
+    Within a place what breaks first is at the top: what never holds, then by margin, then what did not break.
+    """
 
     def order(found: Tolerance) -> tuple[int, float]:
-        factor = margin(found)
-        if found.detail["verdict"] == _NEVER:
+        factor, verdict = margin(found), found.detail["verdict"]
+        if verdict == _NEVER:
             return 0, 0.0
-        return (2, 0.0) if factor is None else (1, factor)
+        return (2, 0.0) if factor is None else (1, factor) if verdict != _THROUGHOUT else (3, factor)
 
-    return sorted(evidence.tolerances, key=order)
+    return [found for place in _by_place(evidence.tolerances) for found in sorted(place, key=order)]
 
 
-def breaking(evidence: Evidence, where: Mapping[str, Any] | None = None) -> Tolerance | None:
-    """The knob that breaks first, at a place of the grid axes if it is given."""
+def by_knob(evidence: Evidence) -> list[list[Tolerance]]:
+    """What was searched, the places of each knob together."""
+    return _grouped(evidence.tolerances, lambda found: str(found.detail["key"]))
+
+
+class Breaking(NamedTuple):
+    """What breaks first: a knob, or in a word why there is none."""
+
+    word: str
+    found: Tolerance | None
+
+
+def breaking(evidence: Evidence, where: Mapping[str, Any] | None = None) -> Breaking:
+    """What breaks first of what the hardware has, at one place of the grid axes or at any.
+
+    Places where the targets do not hold whatever is turned fail as they are: there no knob is to blame.
+    """
     chosen = [
         found
         for found in evidence.tolerances
         if where is None or all(found.detail["where"].get(key) == value for key, value in where.items())
     ]
-    return first_to_break(chosen)
+    if not chosen:
+        return Breaking("not searched", None)
+    places = _by_place(chosen)
+    holding = [one for place in places if not _fails(place) for one in place if one.detail["verdict"] != _THROUGHOUT]
+    if all(map(_fails, places)):
+        return Breaking("fails as it is", None)
+    first = first_to_break(holding)
+    return Breaking("nothing it has", None) if first is None else Breaking(knob_of(evidence, first).label, first)
 
 
 def breaking_text(evidence: Evidence, found: Tolerance) -> str:
     """How the knob that breaks first stands."""
     quantity, place = knob_of(evidence, found), place_text(evidence, found)
+    place = f"{place}: " if place else ""
     if found.detail["verdict"] == _NEVER:
         return f"{place}the targets do not hold even at {quantity.text(found.detail['good'])}"
     return f"{place}needed {_needed(evidence, found).text}, offered {quantity.text(found.offered)}"
 
 
 def place_text(evidence: Evidence, found: Tolerance) -> str:
-    """The place on the other axes at which a knob was turned, with a colon, or nothing."""
-    places = found.detail["where"]
-    return ", ".join(axis_quantity(evidence, key).text(value) for key, value in places.items()) + ": " if places else ""
+    """The place on the grid axes at which a knob was turned; empty if there is only one."""
+    return ", ".join(axis_quantity(evidence, key).text(value) for key, value in found.detail["where"].items())
 
 
 def requirements_table(evidence: Evidence) -> Table:
@@ -62,7 +88,7 @@ def requirements_table(evidence: Evidence) -> Table:
     placed = any(one.detail["where"] for one in found)
     rows = [
         (
-            *((place_text(evidence, one).removesuffix(": "),) if placed else ()),
+            *((place_text(evidence, one),) if placed else ()),
             named(knob_of(evidence, one)),
             _needed(evidence, one),
             _bracket(evidence, one),
@@ -74,6 +100,21 @@ def requirements_table(evidence: Evidence) -> Table:
     ]
     heads = ("knob", "needed", "true value between", "offered", "margin", "values tried")
     return table((*(("where",) if placed else ()), *heads), rows, " ".join(_conditions(found)))
+
+
+def _by_place(found: Sequence[Tolerance]) -> list[list[Tolerance]]:
+    return _grouped(found, lambda one: json.dumps(one.detail["where"], sort_keys=True))
+
+
+def _grouped(found: Sequence[Tolerance], key: Callable[[Tolerance], str]) -> list[list[Tolerance]]:
+    groups: dict[str, list[Tolerance]] = {}
+    for one in found:
+        groups.setdefault(key(one), []).append(one)
+    return list(groups.values())
+
+
+def _fails(place: Sequence[Tolerance]) -> bool:
+    return all(found.detail["verdict"] == _NEVER for found in place)
 
 
 def _conditions(found: list[Tolerance]) -> Iterator[str]:
@@ -96,6 +137,8 @@ def _needed(evidence: Evidence, found: Tolerance) -> Cell:
 
 
 def _bracket(evidence: Evidence, found: Tolerance) -> Cell:
+    if found.value is None:
+        return Cell("none", None, "quiet")
     quantity = knob_of(evidence, found)
     good, bad = (found.detail[end] for end in ("good", "bad"))
     low = quantity.text(found.low) if found.low is not None else f"before {quantity.text(good)}"
@@ -107,9 +150,8 @@ def _margin(found: Tolerance) -> Cell:
     value = margin(found)
     if value is None or math.isnan(value):
         return number(Quantity("", ""), None)
+    if math.isinf(value):
+        return Cell("has none of it", None, "good")
     tone = "bad" if value < 1 else "fair" if value < 2 else "good"
-    return (
-        Cell("has none of it", None, tone)
-        if math.isinf(value)
-        else Cell(f"{value:.3g} \N{MULTIPLICATION SIGN}", value, tone)
-    )
+    more = "> " if found.detail["verdict"] == _THROUGHOUT else ""
+    return Cell(f"{more}{value:.3g} \N{MULTIPLICATION SIGN}", value, tone)
