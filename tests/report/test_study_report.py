@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from emulator import FileFormatError, StudyError
 from emulator.cli import app
 from emulator.report.study import read_evidence, report_of, study_page, study_summary, write_report
-from emulator.study.store import Sensitivity
+from emulator.study.store import Sensitivity, Store
 from tests.refusals import refuses
 from tests.report.audit import Page, allowed, printed, tokens
 from tests.report.rig import build_store, digits_like, tolerance
@@ -281,7 +281,7 @@ def test_a_technology_gets_a_row(tmp_path):
     table = {row["technology"]: row for row in rows(head.technologies)}
     assert [table[name]["can it?"] for name in ("slow", "fast", "frugal")] == ["no", "yes", "on some chips"]
     assert table["frugal"]["yield"] == "75\u00a0%"
-    assert table["fast"]["energy per sample"] == table["slow"]["settling time"] == "missing"
+    assert table["fast"]["energy"] == table["slow"]["settling time"] == "missing"
     assert table["frugal"]["breaks first"] == "noise.receiver"
     assert table["slow"]["breaks first"] == "not searched"
     tiles = {tile.label: (tile.cell.text, tile.note) for tile in head.tiles}
@@ -297,6 +297,20 @@ def test_a_study_that_still_runs_says_so(tmp_path):
     assert report.head.answer.startswith("So far: ")
     assert report.partial in study_page(report)
     assert report.partial in study_summary(report)
+
+
+def test_a_report_is_of_one_moment(tmp_path):
+    """Points that a running study adds while the report reads do not mix into it."""
+    path = build_store(tmp_path / "run.db", {NOISE: [0.001, 0.01]}, chips=2, noise=1, done=2)
+    with Store(path) as store:
+        store.freeze()
+        assert store.done == 2
+        with sqlite3.connect(path) as link:
+            link.execute("INSERT INTO points SELECT 'new', -1, axes, 7, noise, config, seeds, status, reason, finished, "
+                         "seconds FROM points WHERE ordinal = 0")  # fmt: skip
+        link.close()
+        assert len(store.points()["chip"]) == len(store.metrics()["accuracy"]) == 2
+    assert read_evidence(path).chip.tolist() == [7, 0, 1]
 
 
 def test_a_study_that_still_searches_says_so(tmp_path):

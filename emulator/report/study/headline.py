@@ -198,8 +198,8 @@ def _technologies(evidence: Evidence, found: Sequence[Case]) -> Table:
         "yield",
         f"{_confidence(found[0].share)} interval",
         "settling time",
-        "energy per sample",
+        "energy",
         "breaks first",
-        "settled points",
+        "settled",
     )
-    return table(heads, rows, "Times and energies are medians over the points that settled.")
+    return table(heads, rows, "Times, and energies per sample, are medians over the points that settled.")
