@@ -10,7 +10,7 @@ import pytest
 from emulator import StudyError, files
 from emulator.study.execute import InProcess, _Batches, cluster, local, shared_out
 from tests.refusals import refuses
-from tests.study.rig import raising, square
+from tests.study.chores import raising, square
 
 
 def squares(pool, items: list[int]) -> list[tuple[int, int]]:
