@@ -111,10 +111,13 @@ def _rows(report: StudyReport, reader: Store) -> Iterator[tuple[str, str]]:
     for found in tolerances:
         yield "tolerance", _tolerance(found)
     for where, group in itertools.groupby(tolerances, lambda one: one.detail["where"]):
-        breaking = first_to_break(list(group))
-        if breaking is not None:
+        found_here = list(group)
+        breaking = first_to_break(found_here)
+        at = "".join(f"{value}: " for value in where.values())
+        if all(one.value is None for one in found_here):
+            yield "breaks first", f"{at}misses the targets before any knob is turned"
+        elif breaking is not None:
             factor = margin(breaking)
-            at = "".join(f"{value}: " for value in where.values())
             far = "it never holds" if factor is None else f"what is offered may get worse by a factor {factor:.3g}"
             yield "breaks first", f"{at}{breaking.detail['key']} ({far})"
     reasons = [record.reason for record in reader.records() if record.reason]
@@ -131,7 +134,7 @@ def _tolerance(found: Tolerance) -> str:
         f"down to {_number(found.value, found.unit)}"
     )  # fmt: skip
     low, high = (None if one is None else _number(one, found.unit) for one in (found.low, found.high))
-    offered = "not known" if found.offered is None else _number(found.offered, found.unit)
+    offered = "none stated" if found.offered is None else _number(found.offered, found.unit)
     return (
         f"{found.knob}: {bound} for {share} (interval {low or 'none'} to {high or 'the end'}); the base has {offered}"
     )

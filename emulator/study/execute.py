@@ -107,8 +107,8 @@ class Cluster:
     batch_seconds: float = _BATCH_SECONDS
 
     def share(self, work: Any) -> Any:
-        """It is sent to every worker once."""
-        return self.client.scatter(work, broadcast=True, hash=False)
+        """It is sent to every worker once: as the result of a task, which is made anew when its worker dies."""
+        return self.client.submit(_itself, work, pure=False)
 
     def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
         """Let a worker call the function."""
@@ -241,6 +241,10 @@ def shared_out(
     finally:
         for future in running:
             future.cancel()
+
+
+def _itself(work: Any) -> Any:
+    return work
 
 
 def _submitted(pool: Pool, function: Callable[..., Any], work: Any, batch: tuple[Any, ...]) -> Future[Any]:

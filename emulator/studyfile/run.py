@@ -105,13 +105,11 @@ def run_study(
         run = _Run(study, tell)
     except BackwaveError as error:
         raise type(error)(f"study '{study.name}': {error}") from error
-    with Writer(path, run.meta(path), resume) as writer:
-        tell("starting workers", None)
-        with _pool(workers, scheduler) as pool:
-            run.points(writer, pool, limit)
-            complete = len(writer.done()) == len(study.places)
-            tolerances = run.tolerances(writer, pool) if complete and study.knobs else []
+    with _pool(workers, scheduler) as pool, Writer(path, run.meta(path), resume) as writer:
+        run.points(writer, pool, limit)
+        complete = len(writer.done()) == len(study.places)
         if complete:
+            tolerances = run.tolerances(writer, pool)
             with Store(path) as reader:
                 writer.conclude(tolerances, yields_of(study, reader), sensitivities_of(study, reader), now())
         done = len(writer.done())

@@ -1,9 +1,7 @@
-"""Small studies, and work for processes that needs no substrate."""
+"""Small studies, and stores that were never run."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -92,15 +90,3 @@ def new_store(path: Path, count: int = 3) -> None:
         for number in range(count):
             metrics = {"accuracy": 0.5 + number / 10, "energy": None}
             writer.add_point(finished(number, **metrics), number, {"run.threshold": number / 10, "law.name": "matched"})
-
-
-def square(work: int, items: tuple[int, ...]) -> list[int]:
-    """Work that is done, unless the item is below 0: then the process dies."""
-    if min(items) < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return [work * item * item for item in items]
-
-
-def raising(work: int, items: tuple[int, ...]) -> list[int]:
-    """Work that cannot be done."""
-    raise OSError(28, "No space left on device")

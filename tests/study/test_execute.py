@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from emulator import StudyError
+from emulator import StudyError, files
 from emulator.study.execute import InProcess, _Batches, cluster, local, shared_out
 from tests.refusals import refuses
-from tests.study.rig import raising, square
+from tests.study.chores import raising, square
 
 
 def squares(pool, items: list[int]) -> list[tuple[int, int]]:
@@ -54,8 +54,16 @@ def test_a_cluster_that_cannot_be_used_is_one_error(monkeypatch: pytest.MonkeyPa
     refuses("scheduler 'tcp://h:1' needs the package 'distributed'", lambda: connect("tcp://h:1"), StudyError)
 
 
-def test_joblib_and_dask_are_loaded_only_when_they_are_used() -> None:
-    code = "import sys, emulator.studyfile.run; print([m for m in ('distributed', 'dask') if m in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-    )
+def test_short_lived_files_go_into_memory_where_there_is_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(files, "_MEMORY", tmp_path)
+    monkeypatch.setattr(files, "_ROOM", 1)
+    assert files.memory_folder() == tmp_path
+    monkeypatch.setattr(files, "_ROOM", 1 << 60)
+    assert files.memory_folder() is None
+    monkeypatch.setattr(files, "_ROOM", 1)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert files.memory_folder() is None
+    monkeypatch.delenv("TMPDIR")
+    monkeypatch.setattr(files, "_MEMORY", tmp_path / "none")
+    assert files.memory_folder() is None
