@@ -15,6 +15,7 @@ from emulator.report.study import read_evidence
 from emulator.report.study.comparison import comparison_summary, comparison_table
 from emulator.study.comparison import TARGETS, Side, compare
 from emulator.study.significance import holm, median_interval, rank_sum, shift_interval, signed_rank
+from emulator.study.store import Store
 from tests.refusals import refuses
 from tests.report.rig import build_store, digits_like
 
@@ -226,6 +227,12 @@ def test_an_empty_study_is_refused(quiet, tmp_path):
     )
 
 
+def test_options_of_technologies_are_refused_with_stores(quiet, noisy):
+    done = CliRunner().invoke(app, ["compare", str(quiet), str(noisy), "--workers", "1"])
+    assert done.exit_code == 2
+    assert done.output.startswith("backwave: error: --store, --set and --workers are for two technologies")
+
+
 def test_the_command_prints_a_table_and_writes_a_file(quiet, noisy, tmp_path):
     out = tmp_path / "comparison.md"
     done = CliRunner().invoke(app, ["compare", str(quiet), str(noisy), "--out", str(out)])
@@ -233,6 +240,28 @@ def test_the_command_prints_a_table_and_writes_a_file(quiet, noisy, tmp_path):
     for words in ("gradient error", "quiet is better", "Wilcoxon"):
         assert words in done.output
     assert out.read_text(encoding="utf-8") == comparison_summary(compare(side(quiet), side(noisy)))
+
+
+def test_two_technologies_are_run_once_and_compared_chip_by_chip(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = [
+        "repeats.chips=2",
+        "repeats.images=2",
+        "base.overrides.network.iterations=20",
+        "base.overrides.run.target=numpy",
+    ]
+    words = ["compare", "sfq", "pcm-crossbar", "--workers", "1", *(w for text in few for w in ("--set", text))]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("sfq against pcm-crossbar: 0 of 8 metrics differ\n")  # two chips can show nothing
+    assert "compared chip by chip, with the same seeds" in done.output
+    store = tmp_path / "runs" / "sfq-pcm-crossbar.sqlite"
+    with Store(store) as first:
+        before = first.points()
+    assert before["hardware.model"].tolist() == ["sfq"] * 2 + ["pcm-crossbar"] * 2
+    assert CliRunner().invoke(app, words).output == done.output
+    with Store(store) as second:
+        assert second.points()["finished"].tolist() == before["finished"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,12 @@ def test_only_what_the_hardware_has_and_what_broke_breaks_first(offered, verdict
     assert rows(section(report, "requirements").table)[0]["margin"] == margin
 
 
+def test_what_the_hardware_does_not_state_is_no_number(tmp_path):
+    path = build_store(tmp_path / "n.db", {}, tolerances=[tolerance(BITS, 5.0, None, good=16.0, bad=2.0)])
+    row = rows(section(report_of(read_evidence(path)), "requirements").table)[0]
+    assert (row["offered"], row["margin"]) == ("none stated", "missing")
+
+
 def test_missing_is_missing_and_not_zero(report, page):
     energy = next(card for card in section(report, "curves").cards if card.name.endswith("0-energy"))
     assert {row["median"] for row in rows(energy.numbers)} == {"missing"}
@@ -384,6 +390,13 @@ def test_the_command_writes_both_files(small, tmp_path):
     assert done.output.startswith("Yes: 12 of 12 sampled chips")
     assert sorted(path.name for path in out.parent.iterdir()) == ["page.html", "page.md"]
     assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_help_has_examples(command):
+    done = CliRunner().invoke(app, [command, "--help"], prog_name="backwave")
+    assert done.exit_code == 0
+    assert f"backwave {command} " in done.output.split("Examples:")[1]
 
 
 def test_by_default_the_report_is_beside_the_store(small, tmp_path):

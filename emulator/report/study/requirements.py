@@ -74,7 +74,7 @@ def breaking_text(evidence: Evidence, found: Tolerance) -> str:
     place = f"{place}: " if place else ""
     if found.detail["verdict"] == _NEVER:
         return f"{place}the targets do not hold even at {quantity.text(found.detail['good'])}"
-    return f"{place}needed {_needed(evidence, found).text}, offered {quantity.text(found.offered)}"
+    return f"{place}needed {_needed(evidence, found).text}, offered {_offered_text(evidence, found)}"
 
 
 def place_text(evidence: Evidence, found: Tolerance) -> str:
@@ -92,7 +92,7 @@ def requirements_table(evidence: Evidence) -> Table:
             named(knob_of(evidence, one)),
             _needed(evidence, one),
             _bracket(evidence, one),
-            number(knob_of(evidence, one), one.offered),
+            _offered(evidence, one),
             _margin(one),
             count(one.evaluations),
         )
@@ -144,6 +144,14 @@ def _bracket(evidence: Evidence, found: Tolerance) -> Cell:
     low = quantity.text(found.low) if found.low is not None else f"before {quantity.text(good)}"
     high = quantity.text(found.high) if found.high is not None else f"beyond {quantity.text(bad)}"
     return Cell(f"{low} and {high}")
+
+
+def _offered(evidence: Evidence, found: Tolerance) -> Cell:
+    return Cell(_offered_text(evidence, found), found.offered, "quiet" if found.offered is None else "")
+
+
+def _offered_text(evidence: Evidence, found: Tolerance) -> str:
+    return "none stated" if found.offered is None else knob_of(evidence, found).text(found.offered)
 
 
 def _margin(found: Tolerance) -> Cell:
