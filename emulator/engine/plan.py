@@ -64,9 +64,9 @@ class Plan:
     def ring_depth(self) -> int:
         """Cells per port in the ring of amplitudes: one a step for as long as an event can wait, or somewhat longer.
 
-        It is a power of two, so that chips whose longest lines differ share a program.
+        It is a power of two and not small, so that chips whose longest lines differ share a program.
         """
-        return 1 << (self.layout.ring_depth + 2 * self.effects.jitter - 1).bit_length()
+        return max(16, 1 << (self.layout.ring_depth + 2 * self.effects.jitter - 1).bit_length())
 
     @property
     def direct(self) -> bool:

@@ -49,7 +49,7 @@ def readings(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["", "run", "inspect", "scenarios", "presets", "presets show", "fit"])
+@pytest.mark.parametrize("command", ["", "run", "study", "inspect", "scenarios", "presets", "presets show", "fit"])
 def test_help_has_examples(command: str) -> None:
     result = backwave(*command.split(), "--help")
     assert result.exit_code == 0 and "Examples:" in result.output
