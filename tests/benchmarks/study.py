@@ -4,8 +4,8 @@
     python -m tests.benchmarks.study speed       one section: speed, memory, kill
 
 `speed` runs the same 1000 points with one worker and with two, after a first run that compiles, and compares their
-metrics bit by bit; its last figure is what a study takes beyond a loop that compiles the network for a chip, settles and
-measures. `memory` is the largest memory of the process that writes a store of 10,000 points. `kill` kills the command
+metrics bit by bit; its last figure is what all else takes than compiling a chip, settling and measuring: the same study
+with those three left out. `memory` is the largest memory of the process that writes a store of 10,000 points. `kill` kills the command
 with SIGKILL at random moments, again and again until the study is complete, and compares the store with that of a study
 that ran through: its metrics, and whether any point that was stored was run again.
 """
@@ -21,15 +21,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 from rich.console import Console
 
 from emulator.studyfile import run as running
+from emulator.studyfile import work
 from emulator.studyfile.load import StudyFile, load_study
 from emulator.studyfile.run import run_study
-from emulator.studyfile.work import Material, Outcome, Task, Work, _settled
 
 STUDY = """
 metrics = ["accuracy", "gradient_cosine", "gradient_error", "settled_fraction", "settling_time", "energy", "events"]
@@ -64,63 +67,58 @@ def metrics(store: Path) -> list[tuple]:
         return link.execute("SELECT point, name, value FROM metrics ORDER BY point, name").fetchall()
 
 
-def bare(made: StudyFile, chips: int) -> tuple[float, float]:
-    """Seconds of a plain loop over the chips, and how much of that was brian2's."""
-    from emulator.scenario.load import changed
-
-    work = Work(made.scenario, Material.of(made.scenario), tuple(made.config.metrics), True)
-    scenarios = [changed(made.scenario, {"substrate.seed": chip}) for chip in range(chips)]
-    begun, emulated = time.perf_counter(), 0.0
-    for scenario in scenarios:
-        result, _ = _settled(work, scenario)
-        emulated += result.times["run"] + result.times["overhead"]
-    return time.perf_counter() - begun, emulated
+@contextmanager
+def stubbed(made: StudyFile) -> Iterator[None]:
+    """Points whose substrate is not run: everything else is done as always."""
+    metrics: dict[str, float | None] = dict.fromkeys(made.config.metrics, 0.5)
+    result = SimpleNamespace(times={}, settled=np.array([True]), reason=None)
+    real = work._settled
+    work._settled = lambda one, scenario: (result, metrics)
+    try:
+        yield
+    finally:
+        work._settled = real
 
 
 def speed(screen: Console, folder: Path, chips: int = 1000) -> None:
     """Time of the same study with one worker and with two."""
-    small, large = study(folder, 4), None
+    small = study(folder, 4)
     begun = time.perf_counter()
     run_study(small, folder / "first.sqlite", workers=1)
     screen.print(f"first 4 points, compiler included: {time.perf_counter() - begun:.1f} s")
     large = study(folder, chips)
-    taken = {}
+    taken, emulated = {}, 0.0
     for workers in (1, 2):
         begun = time.perf_counter()
         report = run_study(large, folder / f"w{workers}.sqlite", workers=workers)
         taken[workers] = time.perf_counter() - begun
+        emulated = emulated or report.emulated
         screen.print(
             f"{chips} points, {workers} worker(s): {taken[workers]:.1f} s, {chips / taken[workers]:.0f} points/s; "
             f"brian2 in all workers {report.emulated:.1f} s, points in all {report.seconds:.1f} s"
         )
     same = metrics(folder / "w1.sqlite") == metrics(folder / "w2.sqlite")
     screen.print(f"2 workers against 1: {taken[1] / taken[2]:.2f} x; metrics the same to the last bit: {same}")
-    loop, emulated = bare(large, chips)
     prepared = time.perf_counter()
     running._Run(large, lambda stage, fraction: None)
     prepared = time.perf_counter() - prepared
-    machinery = taken[1] - prepared - loop
+    with stubbed(large):
+        begun = time.perf_counter()
+        run_study(large, folder / "stubbed.sqlite", workers=1)
+        machinery = time.perf_counter() - begun - prepared
     screen.print(
-        f"a plain loop over the same chips: {loop:.1f} s, of which brian2 {emulated:.1f} s; preparing the base (training "
-        f"the network) {prepared:.1f} s; the study engine's own share {machinery:.2f} s, {machinery / emulated:.1%} of brian2"
+        f"the same without running any substrate: {machinery:.2f} s, {machinery / emulated:.1%} of brian2's time "
+        f"(preparing the base, such as training its network, {prepared:.1f} s)"
     )
 
 
 def memory(screen: Console, folder: Path, chips: int = 10000) -> None:
     """Memory of the process that keeps the plan and writes the store, the points themselves being made up."""
     made = study(folder, chips)
-    done = Outcome("settled", None, dict.fromkeys(made.config.metrics, 0.5), "{}" * 1000, "{}", "", 1e-3)
-
-    def answer(work: Work, tasks: tuple[Task, ...]) -> list[Outcome]:
-        return [done] * len(tasks)
-
-    running.run_tasks, real = answer, running.run_tasks
-    try:
+    with stubbed(made):
         begun = time.perf_counter()
         run_study(made, folder / "memory.sqlite", workers=1)
         seconds = time.perf_counter() - begun
-    finally:
-        running.run_tasks = real
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     screen.print(
         f"{chips} points in the store: {peak:.0f} MB at most, {1e3 * seconds / chips:.2f} ms a point without the runs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,32 @@ def test_short_lived_files_go_into_memory_where_there_is_room(monkeypatch: pytes
     monkeypatch.delenv("TMPDIR")
     monkeypatch.setattr(files, "_MEMORY", tmp_path / "none")
     assert files.memory_folder() is None
+
+
+def test_a_scheduler_without_workers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed", reason="install it with: pip install 'backwave[cluster]'")
+    closed: list[bool] = []
+
+    class Idle:
+        def __init__(self, address: str, **settings: object) -> None: ...
+
+        def ncores(self) -> dict[str, int]:
+            return {}
+
+        def close(self) -> None:
+            closed.append(True)
+
+    monkeypatch.setattr(distributed, "Client", Idle)
+    refuses("scheduler 'tcp://h:1' has no workers", lambda: cluster("tcp://h:1").__enter__(), StudyError)
+    assert closed
+
+
+def test_work_that_the_cluster_takes_back_is_one_error() -> None:
+    class Gone(InProcess):
+        def submit(self, function: object, work: object, items: tuple[object, ...]) -> Future[object]:
+            future: Future[object] = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    refuses("the scheduler took work back or is gone; every", lambda: squares(Gone(), [1]), StudyError)

@@ -235,3 +235,24 @@ def test_every_bundled_study_is_sound() -> None:
     for name in bundled_studies():
         study = load_study(name)
         assert study.places and study.targets and study.knobs
+
+
+def test_other_networks_and_trained_ones_are_measured(tmp_path: Path) -> None:
+    study = STUDY.split("[[axes]]")[0] + '[[axes]]\nkey = "network.seed"\nvalues = [0, 1]\n[repeats]\nimages = 2\n'
+    training = '[training]\nepochs = 1\n[training.data]\nsource = "random"\nsamples = 4\n'
+    study = study.replace('"energy"', '"training_accuracy"')
+    run_study(load_study(write(tmp_path, study, BASE + training)), tmp_path / "s.sqlite", workers=1)
+    with Store(tmp_path / "s.sqlite") as store:
+        records, metrics = list(store.records()), store.metrics()
+    assert [record.status for record in records] == ["settled"] * 2, records[0].reason
+    assert set(metrics["training_accuracy"]) <= {0, 0.5, 1} and metrics["gradient_cosine"] == pytest.approx(1)
+    assert [record.config["network"]["seed"] for record in records] == [0, 1]
+
+
+def test_a_point_that_takes_its_worker_down_is_recorded_as_failed(tmp_path: Path) -> None:
+    one = STUDY.split("[[axes]]")[0] + '[[axes]]\nkey = "run.threshold"\nvalues = [0.0]\n'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "shared_out", lambda p, f, w, items, s, given_up: ((i, given_up(i)) for i in items))
+        run_study(load_study(write(tmp_path, one)), tmp_path / "s.sqlite", workers=1)
+    ((*_, seeds, status, reason),) = rows(tmp_path / "s.sqlite", "points")
+    assert status == "failed" and reason.startswith("its worker process died every time") and '"hardware":0' in seeds
