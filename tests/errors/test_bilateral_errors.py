@@ -63,11 +63,11 @@ def test_synapse_wiring() -> None:
     )
 
 
-@pytest.mark.parametrize(("path", "value"), [("noise.receiver", 0.01), ("lines.jitter", 1e-10)])
+@pytest.mark.parametrize(("path", "value"), [("noise.gain_mismatch_forward", 0.01), ("lines.jitter", 1e-10)])
 def test_hardware_that_two_way_lines_do_not_know(path: str, value: float) -> None:
     graph = compile_network(NET, law=Bilateral(), hardware=load("ideal").replace({path: value}))
     refuses(
-        f"hardware {path} is {value!r}; allowed with law bilateral: the ideal value, and any delay, bandwidth",
+        f"hardware {path} is {value!r}; allowed with law bilateral: the ideal value; delay, bandwidth and impedance",
         lambda: settle(graph, np.ones((1, 3)), np.ones((1, 2)), target="numpy"),
         EngineError,
     )
