@@ -15,6 +15,7 @@ from emulator.errors import (
     FileFormatError,
     NetworkError,
     ScenarioError,
+    StudyError,
 )
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, Worldsheet
@@ -57,6 +58,7 @@ __all__ = [
     "ScenarioError",
     "SeriesRC",
     "SettleResult",
+    "StudyError",
     "TrainResult",
     "Trial",
     "Tuning",

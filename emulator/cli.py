@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emulator.commands import export, fit, inspect, presets, run, scenarios, train, tune
+from emulator.commands import export, fit, inspect, presets, run, scenarios, study, train, tune
 from emulator.errors import BackwaveError
 
 #: exit statuses
@@ -47,6 +47,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
+app.command("study")(study.study)
 app.command("inspect")(inspect.inspect)
 app.command("scenarios")(scenarios.scenarios)
 app.add_typer(presets.app, name="presets")

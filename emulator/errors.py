@@ -31,6 +31,10 @@ class ScenarioError(BackwaveError):
     """Raised when a scenario file describes an experiment that cannot be run."""
 
 
+class StudyError(BackwaveError):
+    """Raised when a study of many runs cannot go on: its store, its workers, or what it asks for."""
+
+
 class ExportError(BackwaveError):
     """Raised when a scattering graph cannot be exported, or an export fails its verification."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from emulator.engine import (
     TARGETS,
@@ -115,6 +116,7 @@ def settle(
     }
     layout: Layout
     recording: Recording
+    doubling: NDArray[np.float64] | float = 0.0
     how: dict[str, Any] = {"hold": steps, "target": target, "traces": traces, "report": progress}
     if isinstance(graph.law, Bilateral):
         layout, recording = run_junctions(graph, graph.law, feed, seed=seed, **how, **numbers)
@@ -124,6 +126,7 @@ def settle(
         layout = lay_out(graph)
         effects = effects_of(graph, layout, seed)
         plan = Plan(layout, graph.law, graph.loss, steps, samples, traces=traces, effects=effects)
+        doubling = effects.values.get("duplicate", 0.0)
         values = values_of(graph, layout, effects, seed=seed, age=age, **numbers)
         recording = simulate(plan, values, feed, target, progress)
     simulated = time.perf_counter()
@@ -146,7 +149,7 @@ def settle(
         residual=verdict.residual,
         events=recording.sent @ layout.lines_of_port.astype(np.int64),
         reflected_power=recording.power if recording.power is not None else np.zeros(0),
-        energy=energy_use(graph, layout, recording, steps),
+        energy=energy_use(graph, layout, recording, steps, doubling),
         reason=reason,
         tolerance=tolerance,
         threshold=threshold,
@@ -174,7 +177,13 @@ def hold_steps(graph: ScatteringGraph) -> int:
 
 def versions() -> dict[str, str]:
     """Versions of the packages that compute a result."""
-    return {name: metadata.version(name) for name in ("backwave", "brian2", "numpy", "scipy")}
+    return {name: _version(name) for name in ("backwave", "brian2", "numpy", "scipy")}
+
+
+@cache
+def _version(name: str) -> str:
+    """The version of a package, read once: looking it up takes longer than a short run."""
+    return metadata.version(name)
 
 
 def steps_of_hold(graph: ScatteringGraph, hold: float | None, hold_seconds: float | None) -> int:

@@ -52,6 +52,7 @@ def train(
     rounding: Literal["error", "nearest"] = "error",
     hold: float | None = None,
     hold_seconds: float | None = None,
+    test_hold: float | None = None,
     threshold: float = 0.0,
     seed: int = 0,
     hardware_seed: int = 0,
@@ -95,6 +96,9 @@ def train(
         As for `emulator.compile_network`.
     hold, hold_seconds, threshold, target
         As for `emulator.settle`; a settled training with the matched law holds just until the last wave has landed.
+    test_hold : float, optional
+        How long a test sample is presented before its answer is read, in transits, rounded up to whole holds; by
+        default as long as a settled sample would be.
     seed : int
         Root of every random draw, each under its own name.
     checkpoint_path : path, optional
@@ -128,6 +132,13 @@ def train(
         raise EngineError(f"seed is {seed!r}; allowed: whole numbers from 0")
     if not np.isfinite(threshold) or threshold < 0:
         raise EngineError(f"threshold is {threshold!r}; allowed: a finite number, at least 0")
+    if test_hold is not None and (
+        isinstance(test_hold, bool)
+        or not isinstance(test_hold, int | float)
+        or not np.isfinite(test_hold)
+        or test_hold <= 0
+    ):
+        raise EngineError(f"test_hold is {test_hold!r}; allowed: a finite number above 0")
     if target not in TARGETS:
         raise EngineError(f"unknown target {suggest(target, TARGETS)}")
     graph = compile_network(network, hardware=hardware, law=law, wiring=wiring, seed=hardware_seed, rounding=rounding)
@@ -140,7 +151,7 @@ def train(
     steps = _hold(graph, hold, hold_seconds)
     learning.port.check(learning.step(steps))
     stretch = default_chunk(graph, stream.epoch or total, batch) if chunk is None else -(-chunk // batch) * batch
-    holds_to_read = -(-_hold(graph, None, None) // steps)
+    holds_to_read = -(-_hold(graph, test_hold, None) // steps)
     stretch = -(-max(stretch, holds_to_read) // batch) * batch
     substrate = Substrate(graph, learning, steps, stretch, seed, threshold, target, holds_to_read)
     if target == "auto":
@@ -159,6 +170,7 @@ def train(
         "wiring": wiring,
         "rounding": rounding,
         "hold": str(steps),
+        "holds_to_read": str(holds_to_read),
         "threshold": repr(threshold),
         "seeds": f"{seed} {hardware_seed}",
         "chunk": str(stretch),
@@ -240,11 +252,21 @@ def _choose(substrate: Substrate, total: int | None, stream: Stream, tested: Flo
 
 
 def _check_range(substrate: Substrate, state: State) -> None:
-    """Refuse a network whose parameters are larger than the devices can hold."""
+    """Refuse a network whose parameters are larger than the devices can hold, or devices stuck nobody knows where."""
     port, largest = substrate.learning.port, substrate.largest(state)
     if isinstance(port, Device) and largest > port.w_max:
         raise EngineError(
             f"port device: the network's largest weight or bias is {largest:.4g}; allowed: up to w_max = {port.w_max:g}"
+        )
+    hardware = substrate.graph.hardware
+    if (
+        isinstance(port, Device)
+        and (port.weights.stuck_low or port.weights.stuck_high)
+        and port.weights != hardware.weights
+    ):
+        raise EngineError(
+            f"port device: its weights have stuck devices, those of hardware {hardware.name} are others; "
+            "allowed: the hardware's own weights"
         )
 
 

@@ -35,6 +35,8 @@ class DeviceArray:
     """Conductances after programming, stuck devices included [S]."""
     exponents: Array
     """Drift exponents nu; 0 without drift and for stuck devices."""
+    stuck: Array
+    """-1 where a device is stuck at `g_min`, 1 where at `g_max`, 0 where it can be written."""
 
     def conductances(self, time: float | None = None, noise: np.random.Generator | None = None) -> Array:
         """Conductances [S] at `time` [s] after programming (None: just programmed).
@@ -126,7 +128,8 @@ def program(law: Weights, weights: npt.ArrayLike, root_seed: int, name: str, w_m
     lot = rng(root_seed, name, "stuck").random(target.shape)
     low, high = lot < law.stuck_low, lot >= 1 - law.stuck_high
     programmed = np.where(low, law.g_min, np.where(high, _g_max(law), programmed))
-    return DeviceArray(law, w_max, target, programmed, np.where(low | high, 0.0, exponents))
+    stuck = high.astype(np.float64) - low
+    return DeviceArray(law, w_max, target, programmed, np.where(low | high, 0.0, exponents), stuck)
 
 
 def to_conductances(law: Weights, weights: npt.ArrayLike, w_max: float) -> Array:

@@ -61,7 +61,7 @@ class Faults(Section):
     open_line: Fault = Fault()
     """Lines that carry nothing."""
     dropped_event: Fault = Fault()
-    """Events that are lost."""
+    """Events that are lost; together with those that arrive twice at most all."""
     duplicated_event: Fault = Fault()
     """Events that arrive twice."""
     dead_node: Fault = Fault()
@@ -73,4 +73,11 @@ class Faults(Section):
             fault: Fault = getattr(self, name)
             if fault.places and not fault.rate:
                 raise HardwareError(f"{name}.rate", "is 0 although places are named, allowed: a probability above 0")
+        lost, doubled = self.dropped_event, self.duplicated_event
+        apart = {lost.direction, doubled.direction} == {"forward", "backward"}
+        if lost.rate + doubled.rate > 1 and not apart:
+            raise HardwareError(
+                "duplicated_event.rate",
+                f"is {doubled.rate:g} beside dropped_event.rate {lost.rate:g}, allowed: at most 1 together",
+            )
         return self

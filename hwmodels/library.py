@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hwmodels.model import HardwareModel
 _PRESETS = "presets"
 
 
+@cache
 def presets() -> tuple[str, ...]:
     """Names of all presets, in alphabetical order."""
     folder = resources.files("hwmodels") / _PRESETS
@@ -36,5 +38,11 @@ def load(name_or_path: str | Path) -> HardwareModel:
     if name not in presets():
         problem = f"is neither a preset nor a file ending in .toml; {alternatives(name, presets())}"
         raise HardwareError(name, problem)
+    return _preset(name)
+
+
+@cache
+def _preset(name: str) -> HardwareModel:
+    """A preset, read once."""
     with resources.as_file(resources.files("hwmodels") / _PRESETS / f"{name}.toml") as path:
         return HardwareModel.from_toml(path)

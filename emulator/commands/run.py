@@ -32,12 +32,16 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Seed of the substrate and of the run; short for setting both.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the finished parts of a study that was interrupted.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write also into a folder with other files.")] = False,
 ) -> None:
     """Run a scenario, compare it with exact backpropagation, and write a report.
 
     The folder gets results.json, network.npz and pictures; it appears complete
-    or not at all. The exit status is 0 if every sample settled, 1 if not (the
+    or not at all. A study of many runs (technologies, precision) keeps its
+    finished parts and, interrupted, goes on with --resume. The exit status is 0 if every sample settled, 1 if not (the
     results are written all the same), 2 for errors.
 
     \b
@@ -59,7 +63,7 @@ def run(
         changes += [f"substrate.seed={seed}", f"run.seed={seed}"]
     loaded = load_scenario(scenario, changes)
     if study_of(loaded) is not None:
-        _study(loaded, out or Path("runs") / loaded.name, force)
+        _study(loaded, out or Path("runs") / loaded.name, force, resume)
         return
     with progress() as tell:
         report = run_scenario(loaded, out or Path("runs") / loaded.name, force=force, progress=tell)
@@ -70,13 +74,13 @@ def run(
         raise typer.Exit(1)
 
 
-def _study(scenario: Scenario, out: Path, force: bool) -> None:
+def _study(scenario: Scenario, out: Path, force: bool, resume: bool) -> None:
     """Run a study of many runs, and print its table."""
     from emulator.commands.console import console, figures, progress, table, verdict
     from emulator.scenario.study_run import run_study
 
     with progress() as tell:
-        report = run_study(scenario, out, force=force, progress=tell)
+        report = run_study(scenario, out, force=force, resume=resume, progress=tell)
     screen, study = console(), report.study
     heads, *rows = study.table
     screen.print(verdict(study.good, study.verdict))

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 
 def scenarios() -> None:
-    """List the scenarios that come with Backwave.
+    """List the scenarios and the studies that come with Backwave.
 
     \b
     Examples:
       backwave scenarios
       backwave run digits
+      backwave study robustness
     """  # noqa: D301
     from emulator.commands.console import console, table
     from emulator.scenario import bundled, load_scenario
+    from emulator.studyfile.load import bundled_studies, load_study
 
     rows = []
     for name in bundled():
         config = load_scenario(name).config
         rows.append((name, f"{config.title}. {config.description}".rstrip()))
-    console().print(table(("name", "what it shows"), rows))
+    screen = console()
+    screen.print(table(("name", "what it shows"), rows))
+    studies = [(name, load_study(name).config.study) for name in bundled_studies()]
+    screen.print()
+    screen.print(
+        table(("study", "what it asks"), [(name, f"{one.title}. {one.description}".rstrip()) for name, one in studies])
+    )

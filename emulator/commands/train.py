@@ -25,7 +25,7 @@ def train(
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint of a training that was interrupted.")
+        bool, typer.Option("--resume", help="Go on from what an interrupted training or comparison left.")
     ] = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Where the checkpoint is kept while training.", show_default="beside --out")

@@ -13,7 +13,7 @@ from emulator.engine.stack import StackPlan
 def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> fabric.Fabric:
     """Create the brian2 objects of a plan; see `emulator.engine.fabric.build`."""
     if isinstance(plan, JunctionPlan):
-        return junctions.build_junctions(plan, feed)
+        return junctions.build_junctions(plan, feed, rates)
     if isinstance(plan, StackPlan):
         return upwind.build_upwind(plan, feed)
     return fabric.build(plan, feed, rates)

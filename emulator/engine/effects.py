@@ -7,7 +7,7 @@ Each effect sits where the physics puts it:
 | precision of waves, stuck ports     | the port that sends: the wave is quantised before it is sent              |
 | dead nodes                          | both ports of the neuron send 0                                           |
 | attenuation, gain, offset, noise    | the receiver of each line direction, at every event                       |
-| dropped and duplicated events       | likewise                                                                  |
+| dropped and duplicated events       | likewise: one draw per event, low numbers lose it, high ones double it    |
 | crosstalk, bandwidth, jitter        | the receiver: neighbouring lines leak in, a one-pole follows, events wait |
 | node noise, 1/f noise               | the node's forward proposal, at every update                              |
 | devices, precision of weights       | the weights, when they are programmed                                     |
@@ -90,8 +90,8 @@ class Effects:
     @property
     def line_keys(self) -> tuple[str, ...]:
         """Numbers shared by all receivers."""
-        keyed = {"sigma": "noise_key", "drop": "drop_key", "duplicate": "duplicate_key"}
-        return tuple(keyed[name] for name in self.line_variables if name in keyed)
+        keyed = {"sigma": "noise_key", "drop": "fate_key", "duplicate": "fate_key"}
+        return tuple(dict.fromkeys(keyed[name] for name in self.line_variables if name in keyed))
 
     @property
     def node_variables(self) -> tuple[str, ...]:
@@ -252,7 +252,7 @@ def _receiving(
                 named = np.zeros(taps, bool)
                 named[lines_at(graph, layout, fault, kind)] = True
                 where = where & named
-            values |= {name: np.where(where, fault.rate, 0.0), f"{name}_key": key(seed, f"{name} event")}
+            values |= {name: np.where(where, fault.rate, 0.0), "fate_key": key(seed, "fate of events")}
             variables.append(name)
     flags = {"drops": "drop" in values, "duplicates": "duplicate" in values}
     flags["counts"] = any(flags.values()) or "sigma" in values or graph.hardware.lines.jitter > 0

@@ -26,13 +26,15 @@ from brian2.core.variables import Variable
 
 from emulator.engine.events import OnEvent, refer, set_unique
 from emulator.engine.heartbeat import heartbeat_of
-from emulator.engine.learning import learning_objects
+from emulator.engine.learning import Received, learning_objects
 from emulator.engine.monitors import monitors_of
 from emulator.engine.nodes import nodes_of
 from emulator.engine.plan import STEP, Plan
 from emulator.engine.random import functions
 from emulator.engine.wiring import ADVANCE, constants, crossbars_of, lines_of, taps_of
 
+#: keeps the sums at both ports of a synapse up with its weight
+FOLLOW = "v_state += dw*state\nv_costate += dw*costate\n"
 SCHEDULE = ["start", "groups", "thresholds", "latch", "lines", "taps", "synapses", "resets", "end"]
 
 
@@ -81,7 +83,9 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     objects.append(heartbeat_of(plan.steps * STEP, hold))
     learning = None
     if plan.learning is not None and rates is not None:
-        learning = learning_objects(plan, plan.learning, rates, groups, clock, hold)
+        bend = "load*p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load"
+        received = Received("a_pre", "a_post", (ports, "u", "costate_port"), bend, FOLLOW)
+        learning = learning_objects(plan, plan.learning, rates, xbar, nodes, received, clock, hold)
         objects += learning.objects
         outputs |= learning.outputs
     network = Network(*objects)

@@ -16,6 +16,7 @@ import numpy as np
 
 from emulator.engine.ends import Lines, two_way_lines
 from emulator.engine.layout import Block, Floats, Ints, Layout
+from emulator.engine.tile_layout import Tiles, lay_out_tiles
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
 
@@ -46,6 +47,9 @@ class JunctionLayout(Layout):
         `Zs` and `G` of every neuron.
     scattering : (S,)
         Entries of the crossbars' scattering matrices.
+    tiles : Tiles or None
+        Crossbars whose weights move. Then `row`, `column`, `to_state`, `to_costate` and `blocks` are those of the
+        weights, and there is no scattering matrix.
     """
 
     lines: Lines
@@ -64,6 +68,7 @@ class JunctionLayout(Layout):
     series: Floats
     conductance: Floats
     scattering: Floats
+    tiles: Tiles | None = None
 
     @property
     def ports(self) -> int:
@@ -76,8 +81,8 @@ class JunctionLayout(Layout):
         return self.tap_port
 
 
-def lay_out_junctions(graph: ScatteringGraph, law: Bilateral) -> JunctionLayout:
-    """Flatten a graph of two-way lines."""
+def lay_out_junctions(graph: ScatteringGraph, law: Bilateral, learns: bool = False) -> JunctionLayout:
+    """Flatten a graph of two-way lines; if it `learns`, with the weights in the place of the scattering matrices."""
     lines = two_way_lines(graph, law)
     number, neurons = np.arange(lines.count), graph.neurons
     narrow = min(law.bandwidth, graph.hardware.lines.filter_coefficient(graph.step))
@@ -121,7 +126,13 @@ def lay_out_junctions(graph: ScatteringGraph, law: Bilateral) -> JunctionLayout:
             on_x[p[at]], to_out[p[at]] = part, 2 * sign[p[at]] / total_z[1][at]
             own[p[at]] = sign[p[at]] - 2 * part * sign[p[at]]
             other[p[at]] = -2 * part * sign[mate[p[at]]] * (mate[p[at]] != p[at])
-    to_port, from_tap, entries, blocks = _crossbars(graph, lines, share, total_z, impedance, sign, fars, sources)
+    tiles, column, to_costate = None, np.zeros(0, np.int32), np.zeros(0, np.int32)
+    if learns:
+        tiles = lay_out_tiles(graph, lines, share, total_z, impedance, fars, sources)
+        to_port, from_tap, entries, blocks = tiles.target + neurons, tiles.row, np.zeros(0), tiles.blocks
+        column, to_costate = tiles.column, tiles.source
+    else:
+        to_port, from_tap, entries, blocks = _crossbars(graph, lines, share, total_z, impedance, sign, fars, sources)
     longest = int(max(lines.forward.max(), lines.backward.max()))
     return JunctionLayout(
         neurons=neurons,
@@ -135,9 +146,9 @@ def lay_out_junctions(graph: ScatteringGraph, law: Bilateral) -> JunctionLayout:
         tap_port=np.concatenate([*partner, stubs]).astype(np.int32),
         tap_delay=np.concatenate([*delay, np.ones(len(stubs))]).astype(np.int32),
         row=from_tap,
-        column=np.zeros(0, np.int32),
-        to_state=to_port,
-        to_costate=np.zeros(0, np.int32),
+        column=column,
+        to_state=to_port.astype(np.int32),
+        to_costate=to_costate,
         blocks=blocks,
         lines_of_port=(np.arange(ports) < 2 * lines.count).astype(np.int32),
         longest=np.full(2 * neurons, longest, np.int32),
@@ -157,6 +168,7 @@ def lay_out_junctions(graph: ScatteringGraph, law: Bilateral) -> JunctionLayout:
         series=series,
         conductance=conductance,
         scattering=entries,
+        tiles=tiles,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from emulator.engine.effects import Effects
 from emulator.engine.junction_layout import JunctionLayout
-from emulator.engine.layout import biases
+from emulator.engine.layout import biases, weights
 from emulator.engine.plan import Plan
 from emulator.engine.solver import junction_code
 from emulator.engine.values import GRAIN, SMALLEST
@@ -44,7 +44,8 @@ class JunctionPlan(Plan):
         """A hash of everything that is compiled in."""
         layout = self.layout
         digest = hashlib.sha256(f"{super().key} {self.filtered}".encode())
-        for array in (layout.node, layout.at_neuron, layout.mate):
+        moving = () if layout.tiles is None else layout.tiles.structure
+        for array in (layout.node, layout.at_neuron, layout.mate, *moving):
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:32]
 
@@ -82,8 +83,9 @@ def junction_values(
         "own": layout.own,
         "other": layout.other,
         "power_scale": 1 / (2 * layout.impedance),
-        "w": layout.scattering,
+        "w": layout.scattering if layout.tiles is None else weights(graph, layout),
         "to_in": layout.to_in[layout.at_neuron],
         "to_out": layout.to_out[layout.at_neuron],
+        **({} if layout.tiles is None else layout.tiles.values),
         **effects.values,
     }

@@ -6,7 +6,8 @@
 | `ring`      | amplitudes in flight                                                                             |
 | `lines`     | one synapse per line direction; delivers the amplitude latched at emission                       |
 | `taps`      | where waves arrive: hold the last amplitude, behind a low-pass where there is one                |
-| `crossbars` | one synapse per entry of the scattering matrices: ``r = S i``, summed as waves change            |
+| `crossbars` | one synapse per entry of the scattering matrices: ``r = S i``, summed as waves change; for        |
+|             | crossbars that learn see `emulator.engine.tiles`                                                 |
 | `gather`    | one synapse per port of a neuron: what arrives, summed into `A` and `J` of the neuron            |
 | `nodes`     | one per neuron: the nonlinear junction, solved every step                                        |
 | `terminals` | the data: what sources and loads are set to when a sample begins                                 |
@@ -28,20 +29,24 @@ from emulator.engine.expressions import erf_function
 from emulator.engine.fabric import SCHEDULE, Fabric, ports_of
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.junction_plan import JunctionPlan
+from emulator.engine.learning import Received, learning_objects
 from emulator.engine.plan import STEP
 from emulator.engine.solver import ROUNDS
+from emulator.engine.tiles import MOVING, SLOTS, tile_objects
 from emulator.engine.wiring import constants, lines_of
+from emulator.learning import Learning
 
-#: order of the neurons' last block within a step; leaving waves and their power come after
+#: order of the neurons' last block within a step; crossbars that learn, leaving waves and their power come after
 _LAST = 4 * ROUNDS
 
 
-def build_junctions(plan: JunctionPlan, feed: np.ndarray) -> Fabric:
-    """Create the brian2 objects of a plan; `feed` is (samples, inputs + outputs)."""
+def build_junctions(plan: JunctionPlan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabric:
+    """Create the brian2 objects of a plan; see `emulator.engine.fabric.build`."""
     layout, dt = plan.layout, STEP * second
     clock = Clock(dt=dt, name="step_clock")
     hold = Clock(dt=plan.hold * dt, name="hold_clock")
     own = constants(("on_x", "on_mu", "own", "other", "power_scale"))
+    own += MOVING * (plan.learning is not None)
     own += "P : 1\nnode : integer (constant)\nmate : integer (constant)\npartner : integer (constant)\n"
     ports, ring, latching = ports_of(plan, clock, own)
     ports.node, ports.mate, ports.partner = layout.node, layout.mate, layout.partner
@@ -57,12 +62,9 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray) -> Fabric:
         "u = v + on_x*x + on_mu*mu + own*a + other*a_mate\nP = power_scale*(u - a_there)*(u - a_there)",
         clock=clock,
         when="start",
-        order=_LAST + 1,
+        order=_LAST + 1 + SLOTS,
         name="leave",
     )
-    crossbars = Synapses(taps, ports, "w : 1", on_pre="v_post += w*da_pre", on_event="arrive", clock=clock,
-                         name="crossbars")  # fmt: skip
-    _connect(crossbars, layout.row, layout.to_state)
     gather = Synapses(
         taps,
         nodes,
@@ -79,9 +81,15 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray) -> Fabric:
     set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
     terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * dt, name="feed")
     terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
-    monitors, outputs = _monitors(plan, ports, taps, nodes, clock, hold)
+    crossbars: list[Any]
+    if plan.learning is not None and rates is not None:
+        crossbars, inputs, outputs = _plastic(plan, plan.learning, rates, ports, taps, nodes, clock, hold)
+    else:
+        crossbars, inputs = _fixed(plan, ports, taps, clock)
+        monitors, outputs = _monitors(plan, ports, taps, nodes, clock, hold)
+        crossbars += monitors
     network = Network(
-        ports, ring, *latching, *node_objects, terminals, *receiving, *line_objects, crossbars, gather, *monitors,
+        ports, ring, *latching, *node_objects, terminals, *receiving, *line_objects, *crossbars, gather,
         heartbeat_of(plan.steps * STEP, hold),
     )  # fmt: skip
     network.schedule = SCHEDULE
@@ -94,11 +102,43 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray) -> Fabric:
         (nodes, ("bias", "load", "slope", "low", "series", "G", "kappa", "resistance", "resolution")),
         (lines, ("line_delay", *plan.effects.line_variables, *plan.effects.line_keys)),
         (taps, ("pole", "grain") if plan.filtered else ()),
-        (crossbars, ("w",)),
         (gather, ("to_in", "to_out")),
     ]
-    inputs = {name: owner.variables[name] for owner, names in owned for name in names}
+    inputs |= {name: owner.variables[name] for owner, names in owned for name in names}
     return Fabric(network, inputs, outputs, lines)
+
+
+def _fixed(
+    plan: JunctionPlan, ports: NeuronGroup, taps: NeuronGroup, clock: Clock
+) -> tuple[list[Any], dict[str, Variable]]:
+    """Crossbars whose scattering matrices stay as they are."""
+    crossbars = Synapses(taps, ports, "w : 1", on_pre="v_post += w*da_pre", on_event="arrive", clock=clock,
+                         name="crossbars")  # fmt: skip
+    _connect(crossbars, plan.layout.row, plan.layout.to_state)
+    return [crossbars], {"w": crossbars.variables["w"]}
+
+
+def _plastic(
+    plan: JunctionPlan,
+    learning: Learning,
+    rates: np.ndarray,
+    ports: NeuronGroup,
+    taps: NeuronGroup,
+    nodes: NeuronGroup,
+    clock: Clock,
+    hold: Clock,
+) -> tuple[list[Any], dict[str, Variable], dict[str, Variable]]:
+    """Crossbars that learn from the state and the costate at their two sides, and what is recorded of them."""
+    beat = hold if learning.schedule == "settled" else clock
+    made = tile_objects(plan, rates, ports, taps, nodes, clock, beat, _LAST + 1)
+    bend = "p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load*kappa"
+    received = Received("x_pre", "lam_post", (nodes, "mu", "_idx"), bend)
+    learned = learning_objects(plan, learning, rates, made.xbar, nodes, received, clock, hold)
+    refer(learned.objects[0], "kappa", nodes, "kappa", index="0")
+    answers = StateMonitor(nodes, "x", record=plan.layout.outputs, name="end_nodes", clock=hold, when="start", order=-9)
+    outputs = {"end.outputs": answers.variables["x"], "n_sent": ports.variables["n_sent"]}
+    objects = [*made.objects, *learned.objects, answers]
+    return objects, made.inputs | learned.inputs, outputs | learned.outputs
 
 
 def _connect(synapses: Synapses, i: np.ndarray, j: np.ndarray) -> None:
@@ -125,7 +165,8 @@ def _taps(plan: JunctionPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
 
 def _nodes(plan: JunctionPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
     """The neurons and, for a cross-entropy load, the log-sum-exp of the outputs."""
-    names = ("x", "lam", "s", "mu", "sum_in", "sum_out", "ext", "p", "ease", "worst", "seen_x", "seen_lam", "bias", "G")
+    names = ["x", "lam", "s", "mu", "sum_in", "sum_out", "ext", "p", "ease", "worst", "seen_x", "seen_lam", "bias", "G"]
+    names += ["D"] * (plan.learning is not None)
     equations = "".join(f"{name} : 1\n" for name in names)
     equations += constants(("load", "slope", "low", "series"), ("kappa", "resistance", "resolution"))
     moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"

@@ -5,10 +5,10 @@
 | `xbar`     | the weights' ports: effort from the two taps of each synapse                                           |
 | `learners` | one per neuron: its bias's port, what its synapses share, and the power that its parameters take up    |
 
-When a weight moves by `dw`, the sums that hold its share move with it (``dw`` times the amplitude held at either
-tap), so that learning leaves the waves exactly as if the new weight had been there when they arrived. All of it
-happens at the start of a step, before the next sample is presented: gather, neurons, biases, weights, then the powers
-are read and set to 0.
+When a weight moves, what follows from it moves with it (in one-way lines the sums that hold its share, in two-way lines
+the crossbar's whole answer), so that learning leaves the waves exactly as if the new weight had been there when they
+arrived. All of it happens at the start of a step, before the next sample is presented: gather, neurons, biases, weights,
+then the powers are read and set to 0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, NeuronGroup, StateMonitor, TimedArray, second
+from brian2 import Clock, NeuronGroup, StateMonitor, Synapses, TimedArray, second
 from brian2.core.variables import Variable
 
 from emulator.engine.events import refer
@@ -28,6 +28,8 @@ from emulator.learning import Learning
 
 #: powers at the parameter ports, added up over each hold
 POWERS = ("absorbed", "available", "reflected")
+#: whether devices can be written: that of a weight above 0, and that of one below
+FREE = ("free_up", "free_down")
 #: columns of the rates: the schedule's factor, the share of each effort where a mini-batch ends (else 0), 1 for a
 #: sample
 RATE_COLUMNS = 3
@@ -40,6 +42,29 @@ gate = live*int(share > 0)
 """
 
 
+@dataclass(frozen=True)
+class Received:
+    """What has arrived where a parameter is, as expressions, and what follows a weight that moves.
+
+    Parameters
+    ----------
+    state, costate : str
+        At the two sides of a synapse.
+    bias_costate : (group, variable, index)
+        The costate of a neuron's bias; `index` is a variable of the neuron's learner.
+    bend : str
+        Second derivative of the loss in a neuron's own state.
+    follow : str
+        Code that keeps sums up with a weight that moves by `dw`.
+    """
+
+    state: str
+    costate: str
+    bias_costate: tuple[Any, str, str]
+    bend: str
+    follow: str = ""
+
+
 @dataclass
 class LearningObjects:
     """brian2 objects that learn, and the variables through which numbers go in and come out."""
@@ -50,7 +75,14 @@ class LearningObjects:
 
 
 def learning_objects(
-    plan: Plan, learning: Learning, rates: np.ndarray, by_name: dict[str, Any], clock: Clock, hold: Clock
+    plan: Plan,
+    learning: Learning,
+    rates: np.ndarray,
+    xbar: Synapses,
+    nodes: NeuronGroup,
+    received: Received,
+    clock: Clock,
+    hold: Clock,
 ) -> LearningObjects:
     """Let the parameters of a substrate learn.
 
@@ -60,13 +92,14 @@ def learning_objects(
     learning : Learning
     rates : (samples, 3)
         See `RATE_COLUMNS`, one row per sample.
-    by_name : dict
-        `ports`, `nodes` and `xbar`.
+    xbar : Synapses
+        The weights.
+    nodes : NeuronGroup
+    received : Received
     clock, hold : Clock
         Steps and holds.
     """
     port, layout = learning.port, plan.layout
-    xbar, nodes, ports = by_name["xbar"], by_name["nodes"], by_name["ports"]
     count, beat = layout.neurons, hold if learning.schedule == "settled" else clock
     space = {
         "rates": TimedArray(rates, dt=plan.hold * STEP * second, name="rates"),
@@ -81,13 +114,14 @@ def learning_objects(
         "\n".join(
             [f"{name} : 1 (shared, constant)" for name in constants]
             + [f"{name} : 1" for name in (*own, *port.neuron_variables, *port.sums, *POWERS)]
+            + [f"{name} : 1 (constant)" for name in FREE * port.devices]
             + ["is_dense : boolean (constant)", "costate_port : integer (constant)", "number : integer (constant)"]
         ),
         namespace=space,
         clock=clock,
         name="learners",
     )
-    _refer_neuron(learners, nodes, ports, plan)
+    _refer_neuron(learners, nodes, received)
     dense, plastic = plastic_masks(layout)
     learners.is_dense, learners.number = dense, layout.synapses + np.arange(count)
 
@@ -104,14 +138,14 @@ def learning_objects(
         refer(xbar, f"{name}_row", learners, name, index="to_costate")
 
     if port.gather:
-        code = "state = a_pre\ncostate = a_post\n" + port.gather
-        xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["gather"], name="gather")
+        code = f"state = {received.state}\ncostate = {received.costate}\n{port.gather}"
+        xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["gather"], name="collect")
     if port.neuron_update:
-        bend = "load*p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load"
-        code = f"{_SCALARS}bend = {bend}\n" + _gated(port.neuron_update, port.neuron_variables, "live")
+        code = f"{_SCALARS}bend = {received.bend}\n" + _gated(port.neuron_update, port.neuron_variables, "live")
         learners.run_regularly(code, clock=beat, when="start", order=_ORDER["neurons"], name="neurons")
     learners.run_regularly(_bias_code(learning), clock=beat, when="start", order=_ORDER["biases"], name="learn_biases")
-    xbar.run_regularly(_weight_code(learning), clock=beat, when="start", order=_ORDER["weights"], name="learn_weights")
+    code = _weight_code(learning, received)
+    xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["weights"], name="learn_weights")
     read = StateMonitor(
         learners, POWERS, record=np.flatnonzero(dense),
         clock=hold, when="start", order=_ORDER["read"], name="port_powers",
@@ -125,6 +159,8 @@ def learning_objects(
     state |= {f"bias.{name}": learners.variables[name] for name in own}
     state |= {f"neuron.{name}": learners.variables[name] for name in port.neuron_variables}
     inputs = {f"port.{name}": learners.variables[name] for name in constants} | state
+    for kind, group in (("weight", xbar), ("bias", learners)):
+        inputs |= {f"{kind}.{name}": group.variables[name] for name in FREE * port.devices}
     outputs = {"w": xbar.variables["w"], "bias": nodes.variables["bias"], **state}
     outputs |= {f"power.{name}": read.variables[name] for name in POWERS}
     return LearningObjects([learners, read], inputs, outputs)
@@ -158,10 +194,11 @@ def state_names(learning: Learning) -> dict[str, str]:
     return names | {f"neuron.{name}": "neuron" for name in learning.port.neuron_variables}
 
 
-def _refer_neuron(learners: NeuronGroup, nodes: NeuronGroup, ports: NeuronGroup, plan: Plan) -> None:
+def _refer_neuron(learners: NeuronGroup, nodes: NeuronGroup, received: Received) -> None:
     """Let a learner see its neuron: the costate of its bias, its slope, the bend of the loss, and the bias itself."""
-    learners.costate_port = np.arange(plan.layout.neurons) + plan.layout.neurons
-    refer(learners, "costate", ports, "u", index="costate_port")
+    learners.costate_port = np.arange(len(learners)) + len(learners)
+    group, variable, index = received.bias_costate
+    refer(learners, "costate", group, variable, index=index)
     refer(learners, "offset", nodes, "bias")
     refer(learners, "slope", nodes, "D")
     refer(learners, "load", nodes, "load")
@@ -173,7 +210,8 @@ def synapse_equations(learning: Learning | None) -> str:
     if learning is None:
         return ""
     own = _own(learning)
-    lines = [f"{name} : 1" for name in own] + ["plastic : boolean (constant)", "neuron : integer (constant)"]
+    lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in FREE * learning.port.devices]
+    lines += ["plastic : boolean (constant)", "neuron : integer (constant)"]
     return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"
 
 
@@ -182,10 +220,11 @@ def _own(learning: Learning) -> list[str]:
     return [*learning.port.variables, *(["total"] if learning.batched else [])]
 
 
-def _weight_code(learning: Learning) -> str:
+def _weight_code(learning: Learning, received: Received) -> str:
     """A weight's port, and the sums that hold the weight's share."""
-    begin = "state = a_pre\ncostate = a_post\nis_weight = int(plastic)\neffort = -is_weight*state*costate\n"
-    end = "w = w + dw\nv_state += dw*state\nv_costate += dw*costate\n"
+    begin = f"state = {received.state}\ncostate = {received.costate}\n"
+    begin += "is_weight = int(plastic)\neffort = -is_weight*state*costate\n"
+    end = f"w = w + dw\n{received.follow}"
     return _SCALARS + begin + _port_code(learning, "is_weight") + end + _power_code("_column += ", "")
 
 

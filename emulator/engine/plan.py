@@ -61,8 +61,11 @@ class Plan:
 
     @property
     def ring_depth(self) -> int:
-        """Cells per port in the ring of amplitudes: one a step for as long as an event can wait."""
-        return self.layout.ring_depth + 2 * self.effects.jitter
+        """Cells per port in the ring of amplitudes: one a step for as long as an event can wait, or somewhat longer.
+
+        It is a power of two, so that chips whose longest lines differ share a program.
+        """
+        return 1 << (self.layout.ring_depth + 2 * self.effects.jitter - 1).bit_length()
 
     @property
     def direct(self) -> bool:

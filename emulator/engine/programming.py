@@ -36,3 +36,20 @@ def programmed(graph: ScatteringGraph, layout: Layout, age: float | None = None)
             stream = rng(graph.seed, "weight rounding", layer).random(parameters.weight.shape)
             held[layer] = hardware.precision.weights.apply(held[layer], stream)
     return spread(layout, held, 1.0), spread(layout, sigma, 0.0)
+
+
+def writable(graph: ScatteringGraph, layout: Layout) -> tuple[Floats, Floats]:
+    """Whether each synapse can be written (1 or 0) by a device for weights above 0, and by one for weights below.
+
+    A pair with a device stuck at `g_max` cannot be written at all, since no state of the other makes up for it.
+    """
+    up: dict[str, np.ndarray] = {}
+    down: dict[str, np.ndarray] = {}
+    law = graph.hardware.weights
+    for layer, parameters in graph.network.parameters.items():
+        up[layer] = down[layer] = np.ones_like(parameters.weight)
+        if not law.exact:
+            stuck = program(law, parameters.weight, graph.seed, f"devices of {layer}").stuck
+            free = (stuck == 0) & (stuck < 1).all(axis=0)
+            up[layer], down[layer] = free[0].astype(np.float64), free[-1].astype(np.float64)
+    return spread(layout, up, 1.0), spread(layout, down, 1.0)

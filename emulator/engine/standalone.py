@@ -6,6 +6,7 @@ which command-line arguments and result files stand for what. It needs no Python
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.build import build
 from emulator.engine.fabric import Fabric
+from emulator.engine.headers import make_arguments
 from emulator.engine.heartbeat import PREFIX
 from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import STEP, Plan, Values
@@ -110,13 +112,23 @@ class Program:
 
 
 def program(plan: Plan) -> Program:
-    """The compiled program of a plan: from the cache, or built and put there."""
+    """The compiled program of a plan: from the cache, or built and put there; by one process, while others wait."""
     place = cache_directory() / "programs" / plan.key
     if (place / _MANIFEST).exists():
         os.utime(place)
         return Program(place, 0.0)
     begun = time.perf_counter()
     place.parent.mkdir(parents=True, exist_ok=True)
+    with (place.parent / f"{plan.key[:2]}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / _MANIFEST).exists():
+            _install(plan, place)
+    _forget_oldest(place.parent)
+    return Program(place, time.perf_counter() - begun)
+
+
+def _install(plan: Plan, place: Path) -> None:
+    """Build a program and put it into the cache."""
     scratch = Path(tempfile.mkdtemp(prefix="building-", dir=place.parent))
     try:
         _compile(plan, scratch)
@@ -127,8 +139,6 @@ def program(plan: Plan) -> Program:
                 raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    _forget_oldest(place.parent)
-    return Program(place, time.perf_counter() - begun)
 
 
 def _compile(plan: Plan, directory: Path) -> None:
@@ -146,7 +156,9 @@ def _compile(plan: Plan, directory: Path) -> None:
             device.apply_run_args()
             fabric.set_delays()
             fabric.network.run(plan.steps * STEP * second)
-            prefs.devices.cpp_standalone.extra_make_args_unix = [f"-j{os.cpu_count() or 1}"]
+            # a program is built once: what depends on what need not be listed
+            jobs = [f"-j{os.cpu_count() or 1}", "DEPS="]
+            prefs.devices.cpp_standalone.extra_make_args_unix = jobs + make_arguments(cache_directory())
             device.build(directory=str(directory), compile=True, run=False, with_output=False)
             manifest = _manifest(fabric)
         except RuntimeError as error:

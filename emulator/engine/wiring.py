@@ -43,12 +43,14 @@ def receiving(effects: Effects, depth: int, tap: str, port: str, to: str = "") -
     uses the change, ``fresh - inbox``.
     """
     code = "raw = arriving\n" if effects.crosstalk else ""
+    if effects.drops or effects.duplicates:
+        code += f"fate = uniform(fate_key, {tap}, n_got)\n"
     if effects.duplicates:
-        code += f"again = int(uniform(duplicate_key, {tap}, n_got) < duplicate)\n"
+        code += "again = int(fate > 1 - duplicate)\n"
     amplitude = effects.received.format(tap=tap, again=f" + {SECOND!r}*again" if effects.duplicates else "")
     code += f"fresh = {amplitude}\n"
     if effects.drops:
-        code += f"lost = int(uniform(drop_key, {tap}, n_got) < drop)\nfresh = lost*inbox + (1 - lost)*fresh\n"
+        code += "lost = int(fate < drop)\nfresh = lost*inbox + (1 - lost)*fresh\n"
     code += to + "inbox = fresh\n"
     if effects.counts:
         code += "n_got = n_got + 1\n"

@@ -1,7 +1,7 @@
 """Scattering graphs as circuits for other tools, and the proof that they agree."""
 
-from emulator.export.options import Buildable, Options, TwoWayLines
+from emulator.export.options import Buildable, Options
 from emulator.export.spice_files import SpiceExport, spice
 from emulator.export.verification import Check, Verification, verify
 
-__all__ = ["Buildable", "Check", "Options", "SpiceExport", "TwoWayLines", "Verification", "spice", "verify"]
+__all__ = ["Buildable", "Check", "Options", "SpiceExport", "Verification", "spice", "verify"]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from emulator.export.options import Options
+from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
 
 #: the normal distribution function for u >= 0 is 1 - exp(-u^2/2) P(u)/Q(u), to 1e-15
@@ -58,12 +59,23 @@ def library(graph: ScatteringGraph, options: Options) -> Iterator[str]:
     for name, function, slope in activations(graph):
         yield from _activation(name, function, slope, options)
     yield from _synapse(graph, options)
-    yield from _line(options)
     if options.bilateral:
-        yield from _cell("source pad x lam", "Vl pad x 0", f"Hl lam 0 Vl {options.ohms!r}")
-    elif not options.in_series:
+        yield from _two_way(TwoWayLines(graph, options), graph.loss, options)
+        return
+    yield from _line(options)
+    if not options.in_series:
         yield from _cell("sum node", f"R node 0 {options.ohms!r}")
     yield from _load(graph.loss, options)
+
+
+def _two_way(lines: TwoWayLines, loss: str, options: Options) -> Iterator[str]:
+    """Lines, what joins them to crossbars, sources and load of the bilateral circuit."""
+    for head, cards in lines.cells():
+        yield from _cell(head, *cards)
+    if not options.in_series:
+        yield from _cell("gyrator a b", f"Ga a 0 b 0 {1 / options.ohms!r}", f"Gb 0 b a 0 {1 / options.ohms!r}")
+    yield from _cell("source pad x lam", "Vl pad x 0", f"Hl lam 0 Vl {options.ohms!r}")
+    yield from _load(loss, options, lines.law.kappa)
 
 
 def activations(graph: ScatteringGraph) -> list[tuple[str, str, float]]:
@@ -91,7 +103,7 @@ def _cell(ports: str, *cards: str) -> Iterator[str]:
 
 
 def _activation(name: str, function: str, slope: float, options: Options) -> Iterator[str]:
-    """``x = phi(s)`` and ``mu = phi'(s) lam``; in the bilateral circuit with the port that joins it to its tile."""
+    """``x = phi(s)`` and ``mu = phi'(s) lam``; in the bilateral circuit `mu` is the current into ``s``."""
     volts, ohms = options.volts, options.ohms
     argument = "V(s)" if volts == 1.0 else f"(V(s)/{volts!r})"
     value, derivative = (expression(text, argument, slope) for text in FUNCTIONS[function])
@@ -101,10 +113,7 @@ def _activation(name: str, function: str, slope: float, options: Options) -> Ite
         yield from _cell(f"{name} s x lam mu", f"Bx x 0 {state}", costate)
         return
     ahead = (f"Bx drive 0 {state}", "Vl drive x 0", f"Hl lam 0 Vl {ohms!r}", costate)
-    if not options.in_series:
-        yield from _cell(f"{name} column s x lam mu", *ahead, "Vs column mu 0", f"Hs s 0 Vs {ohms!r}")
-    else:
-        yield from _cell(f"{name} s x lam mu", *ahead, f"Gm s 0 mu 0 {1 / ohms!r}")
+    yield from _cell(f"{name} s x lam mu", *ahead, f"Gm s 0 mu 0 {1 / ohms!r}")
 
 
 def _synapse(graph: ScatteringGraph, options: Options) -> Iterator[str]:
@@ -131,31 +140,19 @@ def _lined(ports: str, forward: str, backward: str, options: Options) -> Iterato
 
 
 def _line(options: Options) -> Iterator[str]:
-    """A lossless line; ``rel=10`` keeps ngspice from adding a breakpoint for every bend of a waveform."""
-    if not options.bilateral:
-        ohms = options.ohms
-        yield from _cell("line near far td=1", f"T near 0 far 0 Z0={ohms!r} TD={{td}} rel=10", f"R far 0 {ohms!r}")
-        return
-    cards = []
-    if options.lines.termination in ("rl", "both"):
-        cards += ["Rs near end {rt}", "Ls near end {lt}"]
-        start = "end"
-    else:
-        start = "near"
-    cards.append(f"T {start} 0 far 0 Z0={{z0}} TD={{td}} rel=10")
-    if options.lines.termination in ("rc", "both"):
-        cards += ["Rt far t {rt}", "Ct t 0 {ct}"]
-    yield from _cell("line near far td=1 z0=1 rt=1 ct=1 lt=1", *cards)
+    """A matched line; ``rel=10`` keeps ngspice from adding a breakpoint for every bend of a waveform."""
+    ohms = options.ohms
+    yield from _cell("line near far td=1", f"T near 0 far 0 Z0={ohms!r} TD={{td}} rel=10", f"R far 0 {ohms!r}")
 
 
-def _load(loss: str, options: Options) -> Iterator[str]:
-    """``dLoss/dx`` into the costate of the output (or, as a current, out of it)."""
+def _load(loss: str, options: Options, kappa: float = 1.0) -> Iterator[str]:
+    """``dLoss/dx`` into the costate of the output (or, as a current, out of it); `kappa` multiplies a squared loss."""
     volts, ohms = options.volts, options.ohms
     series = options.in_series and not options.bilateral
     ports = "x y" if options.bilateral else "x y lam0 lam" if series else "x y lam"
     ends = "x 0" if options.bilateral else "lam lam0" if series else "0 lam"
     if loss == "mse":
-        yield from _cell(f"load {ports}", f"El {ends} x y 1" if series else f"Gl {ends} x y {1 / ohms!r}")
+        yield from _cell(f"load {ports}", f"El {ends} x y 1" if series else f"Gl {ends} x y {kappa / ohms!r}")
         return
     # no exponent is above 0 at the solution; a simulator's first guesses would overflow
     scaled = "" if volts == 1.0 else f"/{volts!r}"

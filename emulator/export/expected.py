@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.errors import ExportError
+from emulator.export.waves import matched_waves, two_way_waves
 from emulator.graph import ScatteringGraph
-from emulator.laws import Matched
+from emulator.laws import Bilateral
 from emulator.measure.reference import Reference, reference
 from emulator.measure.rest import neuron_values, slopes
 from emulator.measure.synapses import Floats
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
-from emulator.settle import settle
-from hwmodels import load
 
 #: signals of a neuron, and what they are
 SIGNALS = {"x": "state", "s": "pre-activation", "lam": "costate", "mu": "costate of the pre-activation"}
@@ -51,7 +50,8 @@ class Expected:
     hold : int
         Steps for which the sample is presented.
     waves : dict of signal to (hold, N), or None
-        ``x`` and ``lam`` at every step in brian2 under the matched law, the step in which the sample appears first.
+        ``x`` and ``lam`` at every step in brian2 under the matched or the bilateral law, the step in which the sample
+        appears first; None if not followed, or if two-way lines did not come to rest before.
     """
 
     sample: Sample
@@ -63,9 +63,15 @@ class Expected:
 
 
 def expect(
-    graph: ScatteringGraph, inputs: Inputs, targets: ArrayLike | None, sample: int, hold: int | None
+    graph: ScatteringGraph,
+    inputs: Inputs,
+    targets: ArrayLike | None,
+    sample: int,
+    hold: int | None,
+    *,
+    waves: bool = True,
 ) -> Expected:
-    """Work out what one sample of a batch settles to and, without a given hold, how it gets there.
+    """Work out what one sample of a batch settles to, and how it gets there.
 
     Parameters
     ----------
@@ -75,7 +81,9 @@ def expect(
     sample : int
         Which one of it.
     hold : int or None
-        Steps to present it for; None runs brian2 for as long as the last wave needs.
+        Steps to present it for on two-way lines; None is the matched law, for as long as its last wave needs.
+    waves : bool
+        Whether to follow the waves on two-way lines.
 
     Raises
     ------
@@ -95,21 +103,25 @@ def expect(
     undecided = np.full_like(desired, level)
     exact = reference(graph.network, one, desired[np.newaxis])
     x, s, lam = (values[0] for values in neuron_values(graph, exact))
+    lam = lam * _load_factor(graph, hold)
     rest = {"x": x, "s": s, "lam": lam, "mu": slopes(graph, s)[0] * lam}
-    waves = None
+    pair, wanted = {name: np.stack([nothing[name], one[name]]) for name in one}, np.stack([undecided, desired])
+    moving = None
     if hold is None:
-        plain = replace(graph, hardware=load("ideal"), law=Matched())
-        pair = {name: np.stack([nothing[name], one[name]]) for name in one}
-        run = settle(plain, pair, np.stack([undecided, desired]), target="numpy", traces=True, diagnose=False)
-        if run.traces is None or not run.settled.all():
-            raise ExportError(f"the matched run is {run.status}; allowed: a network whose waves stay finite")
-        hold = run.hold
-        waves = {"x": run.traces.x[hold:], "lam": run.traces.lam[hold:]}
+        moving = matched_waves(graph, pair, wanted)
+        hold = len(moving["x"])
+    elif waves:
+        moving = two_way_waves(graph, pair, wanted, hold)
     return Expected(
         Sample(np.concatenate(list(one.values())), desired),
         Sample(np.concatenate(list(nothing.values())), undecided),
         exact,
         rest,
         hold,
-        waves,
+        moving,
     )
+
+
+def _load_factor(graph: ScatteringGraph, hold: int | None) -> float:
+    """By how much the load of two-way lines multiplies the loss, and with it every costate."""
+    return graph.law.kappa if hold and isinstance(graph.law, Bilateral) and graph.loss == "mse" else 1.0

@@ -10,6 +10,7 @@ from emulator.export.cells import activations
 from emulator.export.mismatch import Spread
 from emulator.export.options import Options
 from emulator.export.tiles import blocks, card, tile
+from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
 from emulator.graph.coupling import Coupling
 from emulator.graph.names import shorten
@@ -73,6 +74,7 @@ def network(graph: ScatteringGraph, options: Options, spread: dict[str, Spread])
             yield f"*   {at_columns.stop - 1} of the crossbar {label}"
             yield from tile(name, options, coupling, graph.step, weight, spread.get(coupling.layer or ""), part)
             text.instances += card(f"X{name}", text.ports(coupling, rows, columns, *part), name)
+        text.to_neurons(number, coupling, columns)
     text.load()
     text.neurons()
     yield from text.instances
@@ -84,7 +86,7 @@ class _Text:
     def __init__(self, graph: ScatteringGraph, options: Options) -> None:
         self.graph, self.options, self.node = graph, options, Nodes(graph)
         self.states, self.costates = Series(), Series()
-        self.impedances = line_impedances(graph, options)
+        self.two_way = TwoWayLines(graph, options) if options.bilateral else None
         self.instances: list[str] = []
 
     def wire_up(self, number: int, coupling: Coupling, label: str) -> tuple[list[str], list[str]]:
@@ -94,25 +96,39 @@ class _Text:
         columns = [self.node("mu", n) for n in coupling.columns]
         if coupling.per_synapse:
             return rows, columns
-        rows = self._lines(f"f{number}_", rows, coupling.delay_forward, number)
-        if not self.options.bilateral:
-            columns = self._lines(f"b{number}_", columns, coupling.delay_backward, number)
-        return rows, columns
+        far = [f"f{number}_{k}" for k in range(len(rows))]
+        if self.two_way is None:
+            self._lines(rows, far, coupling.delay_forward)
+            back = [f"b{number}_{k}" for k in range(len(columns))]
+            self._lines(columns, back, coupling.delay_backward)
+            return far, back
+        ends = [("0", node) for node in far] if coupling.layer is not None else self._inputs(coupling)
+        self.instances += self.two_way.to_rows(number, far, rows, ends)
+        return far, [f"{'p' if self.options.in_series else 'c'}{number}_{k}" for k in range(len(columns))]
 
-    def _lines(self, prefix: str, near: list[str], delays: np.ndarray, number: int) -> list[str]:
-        far = [f"{prefix}{k}" for k in range(len(near))]
+    def _lines(self, near: list[str], far: list[str], delays: np.ndarray) -> None:
         for start, end, steps in zip(near, far, delays, strict=True):
-            delay = int(steps) * self.graph.step
-            text = f"X{end} {start} {end} line td={delay!r}"
-            if self.options.bilateral:
-                z0, lines = self.impedances[number] * self.options.ohms, self.options.lines
-                rc = f"rt={lines.resistance * z0!r} ct={lines.capacitance * delay / z0!r}"
-                text += f" z0={z0!r} {rc} lt={lines.capacitance * delay * z0!r}"
-            self.instances.append(text)
-        return far
+            self.instances.append(f"X{end} {start} {end} line td={int(steps) * self.graph.step!r}")
+
+    def _inputs(self, coupling: Coupling) -> list[tuple[str, str]]:
+        """Where two-way lines end at neurons: the inputs of a neuron are in series."""
+        return [self.states.link(self.node("s", n)) for n in coupling.columns]
+
+    def to_neurons(self, number: int, coupling: Coupling, columns: list[str]) -> None:
+        """Two-way lines from the columns of a crossbar to its neurons; gyrators give states as voltages again."""
+        if self.two_way is None:
+            return
+        near = [self.states.top(node) for node in columns]
+        if not self.options.in_series:
+            near = [f"p{number}_{k}" for k in range(len(columns))]
+            self.instances += [f"Xg{a} {a} {b} gyrator" for a, b in zip(columns, near, strict=True)]
+        names = [f"b{number}_{k}" for k in range(len(columns))]
+        self.instances += self.two_way.from_columns(number, names, near, self._inputs(coupling))
 
     def wires(self, number: int, coupling: Coupling, rows: list[str], columns: list[str]) -> None:
-        """Join rows to columns one to one, with synapses of weight 1."""
+        """Join rows to columns one to one, with synapses of weight 1; two-way lines end at the neurons themselves."""
+        if self.two_way is not None:
+            return
         for k in range(len(rows)):
             ports = " ".join(self.ports(coupling, rows, columns, [k], [k]))
             self.instances.append(f"Xw{number}_{k} {ports} synapse w=1.0")
@@ -122,9 +138,7 @@ class _Text:
     ) -> list[str]:
         """What a tile is joined to, in the order of its ports; for one synapse that of the cell's, too."""
         found = [rows[i] for i in at_rows]
-        if self.options.bilateral and not self.options.in_series:
-            return found + [self.node("c", coupling.columns[j]) for j in at_columns]
-        sums = [self.node("s", coupling.columns[j]) for j in at_columns]
+        sums = [columns[j] if self.options.bilateral else self.node("s", coupling.columns[j]) for j in at_columns]
         found += _both_ends(self.states, sums) if self.options.in_series else sums
         if self.options.bilateral:
             return found
@@ -176,26 +190,12 @@ class _Text:
             self.instances.append(f"X{lam} {lam} sum")
 
     def _neuron(self, at: str, bias: float, cell: str) -> None:
-        options, joint = self.options, ""
-        if options.in_series:
+        options = self.options
+        if options.in_series or options.bilateral:
             self.instances.append(f"Vs{at} s{at} {self.states.top(f's{at}')} {bias!r}")
-        elif options.bilateral:
-            joint = f"c{at} "
-            self.instances.append(f"Is{at} 0 c{at} {bias / options.ohms!r}")
         else:
             self.instances += [f"Xs{at} s{at} sum", f"Is{at} 0 s{at} {bias / options.ohms!r}"]
-        self.instances.append(f"Xx{at} {joint}s{at} x{at} lam{at} mu{at} {cell}")
-
-
-def line_impedances(graph: ScatteringGraph, options: Options) -> list[float]:
-    """Characteristic impedance of the lines of each coupling, in state over costate: it rises towards the output."""
-    steps = np.zeros(graph.neurons, np.int64)
-    found = []
-    for coupling in reversed(graph.couplings):
-        distance = int(steps[coupling.columns].max())
-        np.maximum.at(steps, coupling.rows, distance + 1)
-        found.append(options.lines.impedance / options.lines.taper**distance)
-    return found[::-1]
+        self.instances.append(f"Xx{at} s{at} x{at} lam{at} mu{at} {cell}")
 
 
 def safe_label(name: str) -> str:

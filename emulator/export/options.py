@@ -10,7 +10,7 @@ from emulator.errors import ExportError, suggest
 
 Circuit = Literal["directional", "bilateral"]
 Synapse = Literal["gyrator", "transformer"]
-Termination = Literal["rc", "rl", "both", "none"]
+Termination = Literal["stub", "lumped"]
 
 
 def positive(place: str, value: object) -> float:
@@ -30,43 +30,6 @@ def choice(place: str, value: str, allowed: tuple[str, ...]) -> None:
     """Raise `ExportError` unless `value` is one of `allowed`."""
     if value not in allowed:
         raise ExportError(f"unknown {place} {suggest(value, allowed)}")
-
-
-@dataclass(frozen=True)
-class TwoWayLines:
-    """Lines and terminations of the bilateral circuit.
-
-    The defaults settled fastest of a grid of constant ratios: a series RC to ground at the far end damps what bounces
-    between junctions and draws nothing at rest, and the impedance rises towards the output.
-
-    Parameters
-    ----------
-    impedance : float
-        Characteristic impedance of the lines that end at the output, in units of state over costate.
-    taper : float
-        Factor by which it falls for each row of neurons further from the output.
-    resistance, capacitance : float
-        Of the series RC at the far end, as multiples of the impedance ``Z0`` and of ``delay / Z0``; of the parallel
-        RL at the source end, `capacitance` is the multiple of ``delay * Z0`` that its inductance has.
-    termination : {"rc", "rl", "both", "none"}
-        RC at the far end, RL at the source end, both, or neither (rings).
-
-    Raises
-    ------
-    ExportError
-        For a number that is not above 0, or an unknown termination.
-    """
-
-    impedance: float = 1.0
-    taper: float = 4.0
-    resistance: float = 2.0
-    capacitance: float = 3.0
-    termination: Termination = "rc"
-
-    def __post_init__(self) -> None:
-        for name in ("impedance", "taper", "resistance", "capacitance"):
-            object.__setattr__(self, name, positive(f"lines.{name}", getattr(self, name)))
-        choice("termination", self.termination, get_args(Termination))
 
 
 @dataclass(frozen=True)
@@ -107,7 +70,7 @@ class Options:
     ----------
     circuit : {"directional", "bilateral"}
         States and costates on matched lines of their own (the matched law), or as voltage and current of two-way
-        lines.
+        lines (the bilateral law).
     synapse : {"gyrator", "transformer"}
         Two transconductors, or the coupled sources of an ideal transformer.
     volts : float
@@ -118,8 +81,9 @@ class Options:
         Write every weight with a spread that the testbench parameter ``mm`` switches on.
     seed : int
         Seed of the spread.
-    lines : TwoWayLines
-        Of the bilateral circuit.
+    termination : {"stub", "lumped"}
+        What stands in the terminations of two-way lines: stubs, which are capacitors and inductors as brian2's steps
+        know them, or the capacitors and inductors themselves.
     buildable : Buildable
         Limits to warn about.
 
@@ -135,12 +99,13 @@ class Options:
     ohms: float = 50.0
     mismatch: bool = False
     seed: int = 1
-    lines: TwoWayLines = field(default_factory=TwoWayLines)
+    termination: Termination = "stub"
     buildable: Buildable = field(default_factory=Buildable)
 
     def __post_init__(self) -> None:
         choice("circuit", self.circuit, get_args(Circuit))
         choice("synapse", self.synapse, get_args(Synapse))
+        choice("termination", self.termination, get_args(Termination))
         object.__setattr__(self, "volts", positive("volts", self.volts))
         object.__setattr__(self, "ohms", positive("ohms", self.ohms))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 1 <= self.seed < 2**31:

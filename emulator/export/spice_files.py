@@ -21,7 +21,8 @@ from emulator.export.mismatch import weight_spread
 from emulator.export.netlist import network, safe_label
 from emulator.export.options import Options, positive
 from emulator.export.testbench import Bench
-from emulator.export.warnings import warnings
+from emulator.export.two_way import with_two_way_lines
+from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
 from emulator.graph import ScatteringGraph
 from emulator.graph.names import printable
 from emulator.network.batch import Inputs
@@ -75,7 +76,8 @@ def spice(
     Parameters
     ----------
     graph : ScatteringGraph
-        Its network and line delays; the directional circuit answers waves by the matched law.
+        Its network and line delays. The directional circuit answers waves by the matched law; the bilateral one has
+        the two-way lines of the graph's bilateral law, or recommended ones if it has another law.
     directory : str or Path
         A folder, which appears complete or stays as it was.
     inputs, targets
@@ -108,14 +110,17 @@ def spice(
         If nothing can be written there.
     """
     options = options or Options()
+    if options.bilateral:
+        graph = with_two_way_lines(graph)
     steps = _steps(graph, options, hold)
+    followed = synapse_count(graph) <= MOST_SYNAPSES[options.circuit] and options.termination == "stub"
     with staged(Path(directory), force) as folder:
-        expected = expect(graph, inputs, targets, sample, steps)
+        expected = expect(graph, inputs, targets, sample, steps, waves=followed)
         if full_scale is not None:
             largest = float(np.abs(expected.rest["x"]).max()) or 1.0
             options = replace(options, volts=positive("full_scale", full_scale) / largest)
         spread = weight_spread(graph) if options.mismatch else {}
-        found = warnings(graph, options, expected.exact)
+        found = warnings(graph, options, expected)
         bench = Bench(graph, options, expected, _probed(graph, probes))
         texts = (
             (LIBRARY, "library of cells, for ngspice", library(graph, options)),
@@ -138,8 +143,6 @@ def _steps(graph: ScatteringGraph, options: Options, hold: float | None) -> int 
         if hold is not None:
             raise ExportError(f"hold is {hold!r}; allowed with the directional circuit: none, it runs to its last wave")
         return None
-    if graph.wiring == "synapse":
-        raise ExportError("the bilateral circuit got wiring 'synapse'; allowed: tile (a two-way line per neuron)")
     if hold is None:
         return _PATIENCE * graph.longest_round_trip
     return math.ceil(positive("hold", hold) * graph.transit)
@@ -167,18 +170,20 @@ def _heading(graph: ScatteringGraph, options: Options, found: tuple[str, ...]) -
     yield f"hardware {safe_label(graph.hardware.name)}, seed {graph.seed}, step {si(graph.step, 's')}"
     yield f"state: 1 is {volts!r} V; costate: 1 is {volts!r} V at its node"
     if options.bilateral:
-        lines = options.lines
         yield f"costate as the current of a line: 1 is {volts / ohms!r} A; {ohms!r} ohm is state over costate of 1"
-        yield (
-            f"lines: impedance {lines.impedance:g} at the output, {lines.taper:g} times less per row before it; "
-            f"termination {lines.termination}"
-        )
+        yield f"two-way lines: {_settings(graph)}; terminations {options.termination}"
     else:
         yield f"weights: 1 is a transconductance of {1 / ohms!r} S into {ohms!r} ohm"
     if options.mismatch:
         yield f"mismatch: switched by the parameter mm, seed {options.seed}"
     for text in found:
         yield f"warning: {text}"
+
+
+def _settings(graph: ScatteringGraph) -> str:
+    """A law's settings in words."""
+    names = {"impedance": getattr(graph.law, "impedance", 1.0), **graph.law.parameters}
+    return ", ".join(f"{name} {value:g}" for name, value in names.items())
 
 
 def _write(path: Path, title: str, heading: Iterable[str], lines: Iterable[str]) -> None:

@@ -68,7 +68,7 @@ class Bench:
     def transient(self) -> Iterator[str]:
         """The testbench of ``.tran``: the sample takes the place of an empty one after one step of rest."""
         start, rise = self.start, self.start + FINE * self.graph.step
-        yield from self._frame(_FAST if self.options.bilateral else _TIGHT)
+        yield from self._frame(_FAST if self.options.bilateral and self.options.termination == "lumped" else _TIGHT)
         yield from self._sources(lambda before, after: f"PWL(0 {before!r} {start!r} {before!r} {rise!r} {after!r})")
         fine = FINE * self.graph.step
         deviations = list(self._deviations())

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from emulator.export.netlist import line_impedances, safe_label
+from emulator.export.expected import Expected
+from emulator.export.netlist import safe_label
 from emulator.export.options import Options
+from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
 from emulator.measure.curvature import curvature_screen
-from emulator.measure.reference import Reference
+from emulator.measure.stability import predict
 from emulator.units import si
 from hwmodels import load
 
@@ -20,12 +22,12 @@ MOST_SYNAPSES = {"directional": 200_000, "bilateral": 20_000}
 _SHOWN = ("clock.", "lines.delay", "energy.", "weights.", "lines.impedance", "name", "differs", "sources")
 
 
-def warnings(graph: ScatteringGraph, options: Options, exact: Reference) -> tuple[str, ...]:
+def warnings(graph: ScatteringGraph, options: Options, expected: Expected) -> tuple[str, ...]:
     """Sentences about a circuit; none of them keeps it from being exported."""
     return tuple(
         [
             *_left_out(graph, options),
-            *_curvature(graph, options, exact),
+            *(_settling(graph, options, expected) if options.bilateral else ()),
             *_ranges(graph, options),
             *_size(graph, options),
         ]
@@ -43,22 +45,29 @@ def _left_out(graph: ScatteringGraph, options: Options) -> Iterator[str]:
     ]
     if differing:
         yield f"of the hardware, these are not in the circuit: {', '.join(differing)}"
-    if options.bilateral:
-        uneven = any(len(set(c.delay_backward.tolist()) | set(c.delay_forward.tolist())) > 1 for c in graph.couplings)
-        if uneven:
-            yield "two-way lines have one delay: that of the forward direction; the backward delays are not used"
 
 
-def _curvature(graph: ScatteringGraph, options: Options, exact: Reference) -> Iterator[str]:
-    if not options.bilateral:
-        return
-    for found in curvature_screen(graph, exact, line_impedances(graph, options)):
+def _settling(graph: ScatteringGraph, options: Options, expected: Expected) -> Iterator[str]:
+    lines = TwoWayLines(graph, options)
+    if "line_two_delays" in lines.kinds:
+        yield (
+            "lines: some have a low-pass or a delay of its own in each direction, as no single passive line has; they "
+            "are pairs of matched lines"
+        )
+    for found in curvature_screen(graph, expected.exact, lines.impedances):
         if found.trouble:
             yield (
                 f"curvature: at the lines to {safe_label(found.bundle)} the least eigenvalue of 1/Z plus the loss's "
-                f"curvature is {found.least:.3g}, not above 0: it may not settle, and ngspice may stop with 'timestep "
-                f"too small'; an impedance below {-1 / found.hessian:.3g} there passes"
+                f"curvature is {found.least:.3g}, not above 0: it may not settle; an impedance below "
+                f"{-1 / found.hessian:.3g} there passes"
             )
+    if synapse_count(graph) > MOST_SYNAPSES[options.circuit]:
+        return
+    prediction = predict(graph, expected.exact)
+    if not prediction.settles:
+        yield f"spectrum: {prediction.sentence}; lower impedances or other terminations may settle it"
+    if expected.waves is None and options.termination == "stub":
+        yield "waves: brian2 does not come to rest before the sample appears, so verify compares no waveforms"
 
 
 def _ranges(graph: ScatteringGraph, options: Options) -> Iterator[str]:
@@ -66,16 +75,13 @@ def _ranges(graph: ScatteringGraph, options: Options) -> Iterator[str]:
     weights = [np.abs(parameters.weight).ravel() for parameters in graph.network.parameters.values()]
     used = np.concatenate(weights) if weights else np.zeros(0)
     yield from _outside("conductance", "S", used[used > 0] / options.ohms, limits.conductance)
-    delays = [delay for c in graph.couplings for delay in (c.delay_forward, c.delay_backward)]
-    if options.bilateral:
-        delays = [c.delay_forward for c in graph.couplings]
-    yield from _outside("delay", "s", np.concatenate(delays) * step, limits.delay)
-    if options.bilateral and options.lines.termination in ("rc", "both"):
-        farads = [
-            options.lines.capacitance * c.delay_forward * step / (z * options.ohms)
-            for c, z in zip(graph.couplings, line_impedances(graph, options), strict=True)
-        ]
-        yield from _outside("capacitance", "F", np.concatenate(farads), limits.capacitance)
+    if not options.bilateral:
+        delays = [delay for c in graph.couplings for delay in (c.delay_forward, c.delay_backward)]
+        yield from _outside("delay", "s", np.concatenate(delays) * step, limits.delay)
+        return
+    lines = TwoWayLines(graph, options)
+    yield from _outside("delay", "s", lines.delays, limits.delay)
+    yield from _outside("capacitance", "F", lines.capacitances, limits.capacitance)
 
 
 def _outside(name: str, unit: str, values: np.ndarray, limits: tuple[float, float] | None) -> Iterator[str]:
@@ -88,9 +94,13 @@ def _outside(name: str, unit: str, values: np.ndarray, limits: tuple[float, floa
         yield f"{name}: {wrong.sum()} of {len(values)} values ({span}) lie outside {si(low, unit)} to {si(high, unit)}"
 
 
+def synapse_count(graph: ScatteringGraph) -> int:
+    """Number of synapses and wires of a graph."""
+    return sum(len(c.rows) * len(c.columns) if c.layer is not None else len(c.rows) for c in graph.couplings)
+
+
 def _size(graph: ScatteringGraph, options: Options) -> Iterator[str]:
-    synapses = sum(len(c.rows) * len(c.columns) if c.layer is not None else len(c.rows) for c in graph.couplings)
-    most = MOST_SYNAPSES[options.circuit]
+    synapses, most = synapse_count(graph), MOST_SYNAPSES[options.circuit]
     if synapses > most:
         yield (
             f"size: {synapses} synapses are more than ngspice can be expected to solve as a {options.circuit} circuit "

@@ -9,7 +9,7 @@ own. Once the debt is a whole write it is paid:
 - otherwise by programming the device anew to the weight it should have, with the programming error of the hardware.
 
 A differential pair holds a weight in the device of its sign and leaves the other at `g_min`; a single device spans
--w_max to w_max. With `levels`, a device comes to rest on the nearest level after every write.
+-w_max to w_max. Devices that are stuck take no write. With `levels`, a device comes to rest on the nearest level after every write.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class Device(ParameterPort):
     name: str = "device"
     variables = ("owed", "writes")
     random = True
+    devices = True
 
     def __post_init__(self) -> None:
         require_number(self, "rate", above=0.0)
@@ -150,7 +151,7 @@ class Device(ParameterPort):
             + "stride = grow*(1 + grow*asymmetry)*exp(-nonlinearity*distance)/pulses\n"
             + "x = clip(x + stride*(1 + write_noise*gauss(write_key, number, writes)), 0, 1)\n"
             + self._rest()
-            + f"can = abs(want)*int(writes < endurance)\n{after} = can*({self._written()}) + (1 - can)*{before}\n"
+            + f"can = abs(want)*int(writes < endurance)*{self._free('side')}\n{after} = can*({self._written()}) + (1 - can)*{before}\n"
             + "owed = owed - want*quantum\nwrites = writes + abs(want)\n"
         )
 
@@ -161,7 +162,7 @@ class Device(ParameterPort):
             + self._read("goal", "1")
             + f"x = clip(x + want*({self._spread()})*gauss(write_key, number, writes), 0, 1)\n"
             + self._rest()
-            + f"dw = want*({self._written()} - w)\n"
+            + f"dw = want*{self._free('goal')}*{self._free('w')}*({self._written()} - w)\n"
             + "owed = (1 - want)*owed\nwrites = writes + want"
         )
 
@@ -174,6 +175,12 @@ class Device(ParameterPort):
     def _side(self) -> str:
         """Factor for the sign of the device: a pair's negative device pulls the weight down as it grows."""
         return "*side" if self.weights.differential else ""
+
+    def _free(self, weight: str) -> str:
+        """Whether the device that holds a weight can be written."""
+        if not self.weights.differential:
+            return "free_up"
+        return f"(1 - int({weight} > 0)*(1 - free_up) - int({weight} < 0)*(1 - free_down))"
 
     def _written(self) -> str:
         """From the conductance to the weight."""

@@ -53,6 +53,9 @@ class ParameterPort(ABC):
     #: code run at every neuron after `gather`; it sees `slope`, the derivative of the activation, and `bend`, the
     #: diagonal of the loss's second derivative (0 except at outputs)
     neuron_update: str = ""
+    #: whether the code writes devices; it then sees `free_up` and `free_down`, 1 where the device that holds a weight
+    #: above 0, or below, can be written, and 0 where it is stuck
+    devices: bool = False
     #: whether the code draws ``gauss(key, number, counter)`` or ``uniform(...)``; `number` is the parameter's own
     random: bool = False
 

@@ -50,7 +50,8 @@ class Learning:
         """Everything that is compiled in, as text; numbers are not."""
         port = self.port
         code = [port.gather, port.neuron_update, port.conductance, port.update, self.schedule]
-        names = [port.variables, port.neuron_variables, port.sums, sorted(self.constants(1)), port.random, self.batched]
+        names = [port.variables, port.neuron_variables, port.sums, sorted(self.constants(1)), port.random]
+        names += [port.devices, self.batched]
         return repr([*code, *names])
 
     def step(self, hold: int) -> float:

@@ -36,20 +36,25 @@ class EnergyUse:
         return np.asarray(np.sum(list(self.parts.values()), axis=0))
 
 
-def energy_use(graph: ScatteringGraph, layout: Layout, recording: Recording, hold: int) -> EnergyUse:
+def energy_use(
+    graph: ScatteringGraph, layout: Layout, recording: Recording, hold: int, doubling: Floats | float = 0.0
+) -> EnergyUse:
     """Count events, synaptic operations and updates of every sample, and price them.
 
     A synaptic operation is one weight acting on one event; every node updates once per step; standing power runs for
-    the whole hold. With `wave_power`, the power that nodes reflect is added, at the nominal line impedance.
+    the whole hold. A line that doubles a share of its events (`doubling`, per tap) pays for the expected number of
+    arrivals. With `wave_power`, the power that nodes reflect is added, at the nominal line impedance.
     """
     energy, samples = graph.hardware.energy, len(recording.lam)
+    again = np.broadcast_to(doubling, layout.tap_port.shape)
+    per_event = layout.lines_of_port + np.bincount(layout.tap_port, weights=again, minlength=layout.ports)
     operations = np.bincount(layout.row, minlength=len(layout.tap_port))
     operations = operations + np.bincount(layout.column, minlength=len(layout.tap_port))
-    per_port = np.bincount(layout.tap_port, weights=operations, minlength=layout.ports)
+    per_port = np.bincount(layout.tap_port, weights=(1 + again) * operations, minlength=layout.ports)
     lines = sum(bundle.count for bundle in graph.bundles if bundle.is_line)
     estimates = [
         energy.estimate(
-            events=float(sent @ layout.lines_of_port),
+            events=float(sent @ per_event),
             synaptic_operations=float(sent @ per_port),
             updates=float(layout.neurons * hold),
             nodes=layout.neurons,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from emulator.errors import NetworkError, ScenarioError
 from emulator.learning import Resistive
 from emulator.measure.reference import reference
 from emulator.scenario.load import Scenario, changed
+from emulator.scenario.parts import Parts, run_digest
 from emulator.training import TrainResult
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
@@ -53,7 +56,10 @@ class Outcome:
 
 
 def compare(
-    scenario: Scenario, train: Callable[[Scenario], TrainResult], tell: Callable[[str, float | None], None]
+    scenario: Scenario,
+    train: Callable[[Scenario], TrainResult],
+    tell: Callable[[str, float | None], None],
+    parts: Parts,
 ) -> list[Outcome]:
     """Train every variant, and every baseline, as often as the scenario asks.
 
@@ -65,38 +71,47 @@ def compare(
         Trains one scenario.
     tell : callable
         Called with what is being done, and the fraction done.
+    parts : Parts
+        Trainings that are done already.
     """
     training = scenario.config.training
     if training is None or training.compare is None:
         raise ScenarioError(f"scenario '{scenario.name}' has no training.compare; allowed: a table with variants")
     compared = training.compare
-    total = (len(compared.variants) + len(compared.baselines)) * compared.repeats
-    found, done = [], 0
-    for name in compared.baselines:
-        accuracies = []
-        for repeat in range(compared.repeats):
-            tell(f"baseline {name}, {repeat + 1} of {compared.repeats}", done / total)
-            accuracies.append(_baseline(name, _repeated(scenario, repeat)))
-            done += 1
-        found.append(Outcome(name, None, tuple(accuracies), (), True))
-    for variant in compared.variants:
-        one = changed(scenario, variant.set)
+    kinds = [(name, None, True, scenario) for name in compared.baselines]
+    kinds += [(v.name, v.x, False, changed(scenario, v.set)) for v in compared.variants]
+    found = []
+    for number, (name, x, is_baseline, one) in enumerate(kinds):
         results = []
         for repeat in range(compared.repeats):
-            tell(f"{variant.name}, {repeat + 1} of {compared.repeats}", done / total)
-            results.append(train(_repeated(one, repeat)))
-            done += 1
-        found.append(
-            Outcome(
-                variant.name,
-                variant.x,
-                tuple(r.test_accuracy if r.status != "diverged" else float("nan") for r in results),
-                tuple(r.reason for r in results if r.reason is not None),
-                False,
-                sum(r.times["total"] for r in results),
+            what = f"baseline {name}" if is_baseline else name
+            tell(
+                f"{what}, {repeat + 1} of {compared.repeats}",
+                number / len(kinds) + repeat / compared.repeats / len(kinds),
             )
-        )
+            again = _repeated(one, repeat)
+            work = partial(_baseline, name, again) if is_baseline else partial(_trained, train, again)
+            results.append(parts(f"{what}, repeat {repeat}", work))
+        reasons = tuple(part["reason"] for part in results if part["reason"] is not None)
+        accuracies = tuple(part["accuracy"] for part in results)
+        found.append(Outcome(name, x, accuracies, reasons, is_baseline, sum(part["seconds"] for part in results)))
     return found
+
+
+def comparison_digest(scenario: Scenario) -> str:
+    """What the parts of a comparison depend on: the scenario, its network, and its data."""
+    config = scenario.config
+    network = config.network.build(scenario.folder).network
+    batches = [config.data.load(network, scenario.folder)]
+    batches += [] if config.training is None else [config.training.data.load(network, scenario.folder)]
+    data = [open_stream(network, batch.inputs, batch.targets).digest for batch in batches if batch.targets is not None]
+    return run_digest(scenario, network.digest, *data)
+
+
+def _trained(train: Callable[[Scenario], TrainResult], scenario: Scenario) -> dict[str, Any]:
+    result = train(scenario)
+    accuracy = result.test_accuracy if result.status != "diverged" else float("nan")
+    return {"accuracy": accuracy, "reason": result.reason, "seconds": result.times["total"]}
 
 
 def _repeated(scenario: Scenario, repeat: int) -> Scenario:
@@ -108,8 +123,13 @@ def _repeated(scenario: Scenario, repeat: int) -> Scenario:
     return changed(scenario, changes)
 
 
-def _baseline(name: str, scenario: Scenario) -> float:
+def _baseline(name: str, scenario: Scenario) -> dict[str, Any]:
     """Test accuracy of a baseline with the scenario's data, order and rate; NaN if it diverges."""
+    accuracy = _baseline_accuracy(name, scenario)
+    return {"accuracy": accuracy, "reason": None, "seconds": 0.0}
+
+
+def _baseline_accuracy(name: str, scenario: Scenario) -> float:
     config, training = scenario.config, scenario.config.training
     if training is None:
         raise ScenarioError(f"scenario '{scenario.name}' has no section training; allowed: one")

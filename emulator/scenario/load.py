@@ -63,7 +63,7 @@ def load_scenario(path_or_name: str | os.PathLike[str], overrides: Sequence[str]
     path = _find(source)
     data = _read(path)
     for text in overrides:
-        data = _merge(expand(data), *parse_override(text))
+        data = merged(expand(data), *parse_override(text))
     try:
         config = validate(data)
     except ScenarioError as error:
@@ -81,7 +81,7 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     """
     data = scenario.config.model_dump(exclude_unset=True)
     for key, value in changes.items():
-        data = _merge(data, key.split("."), value)
+        data = merged(data, key.split("."), value)
     try:
         return replace(scenario, config=validate(data))
     except ScenarioError as error:
@@ -129,13 +129,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise ScenarioError(f"scenario '{path}' is not a TOML file: {error}") from error
 
 
-def _merge(data: Mapping[str, Any], parts: Sequence[str], value: Any) -> dict[str, Any]:
+def merged(data: Mapping[str, Any], parts: Sequence[str], value: Any) -> dict[str, Any]:
     """`data` with one value replaced, and the tables on the way to it made where they are missing."""
     first, rest = parts[0], parts[1:]
     if not rest:
         return {**data, first: value}
     inner = data.get(first, {})
-    return {**data, first: _merge(inner if isinstance(inner, Mapping) else {}, rest, value)}
+    return {**data, first: merged(inner if isinstance(inner, Mapping) else {}, rest, value)}
 
 
 def _value(text: str) -> Any:

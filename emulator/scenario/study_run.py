@@ -21,11 +21,14 @@ from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
 from emulator.scenario.outdir import FORMAT, RESULTS, staged
+from emulator.scenario.parts import Parts, parts_path, run_digest
 from emulator.scenario.results import command, plain
 from emulator.scenario.study_tables import Rows, precision_table, technologies_table
 from emulator.settle import versions
+from emulator.study.keeping import Keep
 from emulator.study.precision import QUANTITIES, precision_study
 from emulator.study.technologies import compare_technologies
+from emulator.training.streams import open_stream
 from hwmodels import presets
 
 Progress = Callable[[str, float | None], None]
@@ -74,7 +77,12 @@ def study_of(scenario: Scenario) -> str | None:
 
 
 def run_study(
-    scenario: Scenario, out: str | Path, *, force: bool = False, progress: Progress | None = None
+    scenario: Scenario,
+    out: str | Path,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    progress: Progress | None = None,
 ) -> StudyReport:
     """Run a study and write ``results.json`` and its picture to `out`.
 
@@ -86,6 +94,8 @@ def run_study(
         A folder, which appears complete or stays as it was.
     force : bool
         Write also among files that are not the results of an earlier run.
+    resume : bool
+        Go on from the finished parts of a run that was interrupted, which are kept beside `out`.
     progress : callable, optional
         Called with what is being done, and the fraction done where it is known.
 
@@ -107,17 +117,22 @@ def run_study(
         try:
             built = scenario.config.network.build(scenario.folder)
             batch = scenario.config.data.load(built.network, scenario.folder)
-            study = STUDIES[kind](scenario, built, batch, tell)
+            digests = [built.network.digest]
+            if batch.targets is not None:
+                digests.append(open_stream(built.network, batch.inputs, batch.targets).digest)
+            parts = Parts(parts_path(folder), run_digest(scenario, *digests), resume)
+            study = STUDIES[kind](scenario, built, batch, tell, parts)
         except BackwaveError as error:
             raise type(error)(f"scenario '{scenario.name}': {error}") from error
         save(study.figure, staging / picture)
         report = StudyReport(scenario, study, folder, (RESULTS, picture))
         text = json.dumps(plain(_results(report, kind)), indent=1, ensure_ascii=False, allow_nan=False)
         atomic_write(staging / RESULTS, lambda file: file.write(text.encode()))
+    parts.remove()
     return report
 
 
-def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -> Study:
+def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress, keep: Keep) -> Study:
     config = scenario.config
     section = config.technologies
     if section is None or batch.targets is None:
@@ -135,6 +150,7 @@ def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress
         labels=batch.labels,
         compiling=_compiling(scenario),
         progress=tell,
+        keep=keep,
         **_settings(scenario),
     )
     ran = [result for result in results if result.complete]
@@ -147,7 +163,7 @@ def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress
     return Study(good, verdict, table, notes, data, technologies_figure(results, config.title))
 
 
-def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -> Study:
+def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress, keep: Keep) -> Study:
     config = scenario.config
     section = config.precision
     if section is None or batch.targets is None:
@@ -162,6 +178,7 @@ def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -
         floor=section.floor,
         compiling=_compiling(scenario),
         progress=partial(tell, "settling"),
+        keep=keep,
         **_settings(scenario),
     )
     slopes = {
@@ -175,7 +192,7 @@ def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress) -
 
 
 #: studies by the section that asks for them
-STUDIES: dict[str, Callable[[Scenario, Built, Batch, Progress], Study]] = {
+STUDIES: dict[str, Callable[[Scenario, Built, Batch, Progress, Keep], Study]] = {
     "technologies": _technologies,
     "precision": _precision,
 }

@@ -11,9 +11,10 @@ from typing import Any
 from emulator.errors import BackwaveError, ScenarioError
 from emulator.report.style import save
 from emulator.report.training import comparison_figure, training_figure
-from emulator.scenario.comparison import Outcome, compare
+from emulator.scenario.comparison import Outcome, compare, comparison_digest
 from emulator.scenario.load import Scenario, bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
+from emulator.scenario.parts import Parts, parts_path
 from emulator.scenario.train_results import write_training
 from emulator.scenario.training import TrainingConfig
 from emulator.train import train
@@ -73,7 +74,7 @@ def train_scenario(
     force : bool
         Write also among files that are not the results of an earlier run.
     resume : bool
-        Go on from the checkpoint of a training that was interrupted.
+        Go on from the checkpoint of a training that was interrupted, or from the finished trainings of a comparison.
     checkpoint : path, optional
         Where the checkpoint is kept while the training runs; by default beside `out`. In the end it goes into `out`.
     progress : callable, optional
@@ -90,7 +91,7 @@ def train_scenario(
     training, folder = training_of(scenario), Path(out)
     path = folder.with_name(f"{folder.name}.{CHECKPOINT}") if checkpoint is None else Path(checkpoint)
     if training.compare is not None:
-        return _comparison(scenario, folder, force, tell)
+        return _comparison(scenario, folder, force, resume, tell)
     with staged(folder, force) as staging:
         path.parent.mkdir(parents=True, exist_ok=True)
         result = train_once(scenario, path, resume, partial(_report, tell, "training"))
@@ -151,6 +152,7 @@ def train_once(
             hardware_seed=config.substrate.seed,
             hold=config.run.hold,
             hold_seconds=config.run.hold_seconds,
+            test_hold=training.test_hold,
             threshold=config.run.threshold,
             seed=config.run.seed,
             chunk=training.chunk,
@@ -163,13 +165,15 @@ def train_once(
         raise type(error)(f"scenario '{scenario.name}': {error}") from error
 
 
-def _comparison(scenario: Scenario, folder: Path, force: bool, tell: Progress) -> TrainingRunReport:
+def _comparison(scenario: Scenario, folder: Path, force: bool, resume: bool, tell: Progress) -> TrainingRunReport:
     with staged(folder, force) as staging:
-        outcomes = compare(scenario, lambda one: train_once(one, None, False, None), tell)
+        parts = Parts(parts_path(folder), comparison_digest(scenario), resume)
+        outcomes = compare(scenario, lambda one: train_once(one, None, False, None), tell, parts)
         save(comparison_figure(outcomes, scenario.config.title, _x_label(scenario)), staging / PICTURE)
         names = (RESULTS, PICTURE)
         report = TrainingRunReport(scenario, None, tuple(outcomes), folder, names)
         write_training(staging / RESULTS, report)
+    parts.remove()
     return report
 
 

@@ -159,6 +159,8 @@ class TrainingConfig(Section):
         Samples between evaluations; by default an epoch.
     patience : int, optional
         Evaluations without a lower test loss before it stops.
+    test_hold : float, optional
+        Transits for which a test sample is presented before its answer is read.
     chunk : int, optional
         Most samples between two checkpoints.
     compare : ComparisonConfig, optional
@@ -175,6 +177,7 @@ class TrainingConfig(Section):
     floor: Annotated[float, Field(ge=0, le=1)] = 0.0
     evaluate_every: Count | None = None
     patience: Count | None = None
+    test_hold: Annotated[float, Field(gt=0)] | None = None
     chunk: Count | None = None
     compare: ComparisonConfig | None = None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.settle import settle
+from emulator.study.keeping import Keep, compute
 from emulator.study.ranges import fitted, ranges
 from hwmodels import HardwareModel, load
 
@@ -93,6 +95,7 @@ def precision_study(
     floor: float = 1e-3,
     compiling: Mapping[str, Any] | None = None,
     progress: Callable[[float], None] | None = None,
+    keep: Keep = compute,
     **settings: Any,
 ) -> PrecisionStudy:
     """Settle a batch with waves of different word lengths and different receiver noise.
@@ -115,6 +118,8 @@ def precision_study(
         For `emulator.compile_network`: `law`, `wiring`, `seed`.
     progress : callable, optional
         Called with the fraction done.
+    keep : callable, optional
+        Gets a name and what computes its results, a plain table; may return what was computed before.
     **settings
         For `emulator.settle`, such as `seed` and `target`.
 
@@ -131,15 +136,19 @@ def precision_study(
     base = load(hardware) if isinstance(hardware, str) else hardware
     total, done = 2 * len(bits) + len(noise), 0
 
-    def errors(changes: dict[str, Any]) -> list[float]:
-        nonlocal done
+    def run(changes: dict[str, Any]) -> dict[str, Any]:
         model = fitted(base.replace(changes), needed)
         graph = compile_network(network, hardware=model, rounding="nearest", **(compiling or {}))
         result = settle(graph, inputs, targets, diagnose=False, **settings)
+        return {quantity: relative_error(result, exact, quantity) for quantity in QUANTITIES}
+
+    def errors(changes: dict[str, Any]) -> list[float]:
+        nonlocal done
+        found = keep(", ".join(f"{key} = {value}" for key, value in changes.items()), partial(run, changes))
         done += 1
         if progress is not None:
             progress(done / total)
-        return [relative_error(result, exact, quantity) for quantity in QUANTITIES]
+        return [found[quantity] for quantity in QUANTITIES]
 
     def curve(x: Sequence[float], changes: Callable[[Any], dict[str, Any]]) -> Curve:
         found = np.array([errors(changes(value)) for value in x])

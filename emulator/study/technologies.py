@@ -16,6 +16,7 @@ from emulator.measure.energy import EnergyUse
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.settle import settle
+from emulator.study.keeping import Keep, compute
 from emulator.study.precision import relative_error
 from emulator.study.ranges import fitted, ranges
 from hwmodels import HardwareModel
@@ -103,6 +104,16 @@ class TechnologyResult:
         """The same as plain tables."""
         return asdict(self)
 
+    @classmethod
+    def of_dict(cls, table: Mapping[str, Any]) -> TechnologyResult:
+        """The inverse of `to_dict`, also after JSON has turned tuples into lists."""
+        costs = {
+            name: None if table[name] is None else Cost(table[name]["joules"], tuple(table[name]["missing"]))
+            for name in ("inference", "gradient")
+        }
+        lists = {name: tuple(table[name]) for name in ("lacks", "notes")}
+        return cls(**{**table, **costs, **lists})
+
 
 def compare_technologies(
     network: Network,
@@ -113,6 +124,7 @@ def compare_technologies(
     labels: NDArray[np.int64] | None = None,
     compiling: Mapping[str, Any] | None = None,
     progress: Callable[[str, float], None] | None = None,
+    keep: Keep = compute,
     **settings: Any,
 ) -> list[TechnologyResult]:
     """Settle a batch on every model, with targets and without.
@@ -132,6 +144,8 @@ def compare_technologies(
         For `emulator.compile_network`: `law`, `wiring`, `seed`.
     progress : callable, optional
         Called with the name of the technology and the fraction done.
+    keep : callable, optional
+        Gets a name and what computes its results, a plain table; may return what was computed before.
     **settings
         For `emulator.settle`.
 
@@ -150,9 +164,13 @@ def compare_technologies(
             progress(name, number / len(models))
         if model.missing():
             found.append(TechnologyResult(name, model.missing(), model.differs))
-        else:
+            continue
+
+        def work(name: str = name, model: HardwareModel = model) -> dict[str, Any]:
             runs = _runs(network, inputs, targets, fitted(model, needed), dict(compiling or {}), settings)
-            found.append(_result(name, model, *runs, exact, labels))
+            return _result(name, model, *runs, exact, labels).to_dict()
+
+        found.append(TechnologyResult.of_dict(keep(name, work)))
     return found
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.engine import Layout, Plan, effects_of, lay_out, runtime, values_of
-from emulator.engine.learning import POWERS, RATE_COLUMNS, plastic_masks, state_names
+from emulator.engine import Layout, runtime
+from emulator.engine.learning import FREE, POWERS, RATE_COLUMNS, plastic_masks, state_names
+from emulator.engine.plastic import plastic_plan, plastic_values
+from emulator.engine.programming import writable
 from emulator.engine.random import key
 from emulator.engine.simulate import choose_target
 from emulator.engine.standalone import program
@@ -82,13 +84,9 @@ class Substrate:
     compile_seconds: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self.layout = lay_out(self.graph)
         self._names = state_names(self.learning)
-        self._effects = effects_of(self.graph, self.layout, self.seed)
-        self._plan = Plan(
-            self.layout, self.graph.law, self.graph.loss, self.hold, self.chunk,
-            probe=False, power=False, effects=self._effects, learning=self.learning,
-        )  # fmt: skip
+        self._plan = plastic_plan(self.graph, self.learning, self.hold, self.chunk, self.seed)
+        self.layout = self._plan.layout
 
     @property
     def width(self) -> int:
@@ -182,10 +180,17 @@ class Substrate:
     def _values(self, number: int, loaded: bool) -> dict[str, Floats | float]:
         """The numbers of a run; noise is drawn anew for every stretch."""
         seed = self.seed if number == 0 else int(key(self.seed, "stretch", str(number)))
-        effects = self._effects if number == 0 else effects_of(self.graph, self.layout, seed)
-        values = values_of(self.graph, self.layout, effects, loaded=loaded, threshold=self.threshold, seed=seed)
+        values = plastic_values(self.graph, self._plan, loaded=loaded, threshold=self.threshold, seed=seed)
         constants = self.learning.constants(self.hold, key(self.seed, "writes"))
-        return values | {f"port.{name}": value for name, value in constants.items()}
+        return values | {f"port.{name}": value for name, value in constants.items()} | self._free()
+
+    def _free(self) -> State:
+        """Whether the devices can be written, if the port asks; those of biases always can."""
+        if not self.learning.port.devices:
+            return {}
+        ones = np.ones(self.layout.neurons)
+        weights = dict(zip(FREE, writable(self.graph, self.layout), strict=True))
+        return {f"weight.{name}": free for name, free in weights.items()} | {f"bias.{name}": ones for name in FREE}
 
     def _idle(self) -> State:
         """Port state at the start."""

@@ -9,7 +9,6 @@ import pytest
 
 from emulator import Bilateral, CompileError, EngineError, Network, SeriesRC, Upwind, compile_network, settle
 from emulator.engine import lay_out_junctions
-from emulator.train import train
 from hwmodels import load
 from tests.refusals import refuses
 
@@ -78,14 +77,6 @@ def test_one_way_bundles() -> None:
     refuses(
         "a bundle has no line in one direction; allowed: graphs compiled for two-way lines",
         lambda: lay_out_junctions(graph, Bilateral()),
-        EngineError,
-    )
-
-
-def test_learning() -> None:
-    refuses(
-        "law bilateral has no node update; allowed: a node law, such as matched or worldsheet",
-        lambda: train(NET, np.ones((4, 3)), np.ones((4, 2)), law=Bilateral(), epochs=1, target="numpy"),
         EngineError,
     )
 

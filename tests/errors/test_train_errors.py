@@ -44,6 +44,7 @@ def learn(*args, **how):
         ("schedule unlocked: batch is above 1; allowed: 1", {"schedule": "unlocked", "batch": 2}),
         ("port is 0.1; allowed: an instance of a ParameterPort", {"port": 0.1}),
         ("hold and hold_seconds are both given; allowed: one of them", {"hold": 3, "hold_seconds": 1e-8}),
+        ("test_hold is 0; allowed: a finite number above 0", {"test_hold": 0}),
         ("threshold is -1; allowed: a finite number, at least 0", {"threshold": -1}),
         ("test is a list; allowed: (inputs, targets), or the path of an .npz", {"test": [1]}),
         ("port inductive: mass is 1; allowed: at least 10 (no negative momentum)", {"port": Inductive(0.1, 1.0)}),
@@ -166,6 +167,10 @@ def test_ports_and_schedules_check_their_numbers(words, make):
 def test_devices_that_cannot_hold_the_network():
     port = Device(0.1, Weights(g_max="20 uS"), w_max=0.01)
     engine("port device: the network's largest weight or bias is ", lambda: learn(port=port))
+    engine(
+        "port device: its weights have stuck devices, those of hardware ideal are others; allowed: the hardware's own",
+        lambda: learn(port=Device(0.1, Weights(g_max="20 uS", stuck_low=0.1), w_max=9.0)),
+    )
 
 
 class Own(ParameterPort):

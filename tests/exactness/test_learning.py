@@ -12,7 +12,7 @@ from emulator import Network, NetworkBuilder, Worldsheet, reference
 from emulator.engine.random import gauss, key
 from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.train import train
-from hwmodels import PolynomialSpread, PulsedUpdate, Weights, pulse
+from hwmodels import PolynomialSpread, PulsedUpdate, Weights, load, program, pulse
 from tests.substrate import delays
 
 SAMPLES = 200
@@ -268,16 +268,56 @@ def test_a_device_port_without_pulses_programs_with_the_error_of_the_hardware_mo
     check(network, port, step, seed=3)
 
 
+@pytest.mark.parametrize("update", [PulsedUpdate(pulses=60, write_noise=0.2), None])
+@pytest.mark.parametrize("differential", [True, False])
+def test_stuck_devices_are_not_moved(differential, update):
+    law = Weights(g_min="1 uS", g_max="20 uS", differential=differential, stuck_low=0.15, stuck_high=0.1, update=update)
+    hardware = load("ideal").replace(weights=law)
+    network = mlp(np.random.default_rng(7), "softmax_cross_entropy")
+    inputs, targets = data(np.random.default_rng(8), network)
+    port = Device(0.3, law, w_max=4.0, burst=2)
+    how = {"port": port, "seed": 3, "target": "numpy", "hardware": hardware, "hardware_seed": 5}
+    found = train(network, inputs, targets, samples=80, **how).network
+    kept = crossed = moved = 0
+    for name, p in network.parameters.items():
+        devices = program(law, p.weight, 5, f"devices of {name}")
+        held, after = devices.weights(), found.parameters[name].weight
+        stuck = devices.stuck != 0
+        frozen = stuck.all(axis=0) | (devices.stuck == 1).any(axis=0)
+        np.testing.assert_allclose(after[frozen], held[frozen], atol=1e-12)
+        if differential:  # the device of the other sign still holds what it can
+            for sign, side in ((1, 0), (-1, 1)):
+                low = stuck[side] & ~frozen
+                assert (sign * after[low] <= 1e-12).all()
+                crossed += int((after[low] != held[low]).sum())
+        kept, moved = kept + int(frozen.sum()), moved + int((after != held)[~frozen].sum())
+    assert kept > 5
+    assert moved > 20
+    assert crossed > 0 or not differential
+
+
+class CurvedDevice(Device):
+    """Devices asked for Gauss-Newton steps: everything that a port's code may use, in one program."""
+
+    sums, gather = GaussNewton.sums, GaussNewton.gather
+    neuron_variables, neuron_update = GaussNewton.neuron_variables, GaussNewton.neuron_update
+    conductance = "rate/(curvature/(seen + int(seen == 0)) + 0.5)"
+
+    def step_constants(self, h):
+        return {"keep": 1 - h / 30}
+
+
 @pytest.mark.slow
 def test_the_compiled_program_learns_what_the_interpreter_learns():
     network = dag(np.random.default_rng(9), "softmax_cross_entropy")
     inputs, targets = data(np.random.default_rng(8), network)
-    weights = Weights(g_max="20 uS", update=PulsedUpdate(pulses=200, write_noise=0.2, nonlinearity=0.5))
-    for port in (Device(0.1, weights, w_max=2.0), GaussNewton(0.5, 4.0)):
-        how = {"port": port, "samples": 100, "seed": 1, "chunk": 64, "test": (inputs, targets)}
-        runs = [train(network, inputs, targets, target=target, **how) for target in ("numpy", "standalone")]
-        for name, p in runs[0].network.parameters.items():
-            np.testing.assert_allclose(runs[1].network.parameters[name].weight, p.weight, atol=1e-10, rtol=0)
-            np.testing.assert_allclose(runs[1].network.parameters[name].bias, p.bias, atol=1e-10, rtol=0)
-        for name, column in runs[0].history.columns().items():
-            np.testing.assert_allclose(runs[1].history.columns()[name], column, atol=1e-10, rtol=1e-9, err_msg=name)
+    weights = Weights(g_max="20 uS", levels=500, update=PulsedUpdate(pulses=200, write_noise=0.2, nonlinearity=0.5))
+    port = CurvedDevice(0.1, weights, w_max=2.0)
+    how = {"port": port, "samples": 100, "seed": 1, "chunk": 64, "test": (inputs, targets)}
+    runs = [train(network, inputs, targets, target=target, **how) for target in ("numpy", "standalone")]
+    for name, p in runs[0].network.parameters.items():
+        np.testing.assert_allclose(runs[1].network.parameters[name].weight, p.weight, atol=1e-10, rtol=0)
+        np.testing.assert_allclose(runs[1].network.parameters[name].bias, p.bias, atol=1e-10, rtol=0)
+        assert np.abs(p.weight - network.parameters[name].weight).max() > 1e-2
+    for name, column in runs[0].history.columns().items():
+        np.testing.assert_allclose(runs[1].history.columns()[name], column, atol=1e-10, rtol=1e-9, err_msg=name)

@@ -73,6 +73,17 @@ def test_energy_is_counts_times_prices(wiring):
     rejects(check, priced(per_event=6e-12), priced(per_node_update=0.0))
 
 
+def test_a_doubled_event_is_paid_for_twice():
+    def paid(rate: float, direction: str) -> np.ndarray:
+        doubled = hardware(faults__duplicated_event={"rate": rate, "direction": direction}, energy__per_event=1e-12)
+        return run(doubled, "tile").energy.parts["per_event"] / 1e-12
+
+    plain = paid(0.0, "both")
+    np.testing.assert_allclose(paid(0.5, "both"), 1.5 * plain)
+    assert (paid(0.5, "forward") < 1.5 * plain).all()
+    assert (paid(0.5, "forward") > plain).all()
+
+
 def test_what_has_no_price_is_missing_and_there_is_no_total():
     result = run(hardware(energy__per_event=1e-12), "tile")
     assert result.energy.total is None

@@ -38,6 +38,10 @@ def test_places_are_accepted(place):
         ({"dead_node": {"places": "x1"}}, "dead_node.places: 'x1' is not allowed"),
         ({"dropped_event": {"places": ["x1"]}}, "dropped_event.rate: is 0 although places are named, allowed: a prob"),
         ({"duplicated_event": {"places": ["x1"]}}, "duplicated_event.rate: is 0 although places are named"),
+        (
+            {"dropped_event": {"rate": 0.7}, "duplicated_event": {"rate": 0.4, "direction": "forward"}},
+            "duplicated_event.rate: is 0.4 beside dropped_event.rate 0.7, allowed: at most 1 together",
+        ),
     ],
 )
 def test_wrong_faults_are_refused(fields, words):

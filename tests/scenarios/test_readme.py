@@ -13,12 +13,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "hwmodels" / "GUIDE.md").read_text()
 #: exit status of the commands that show a failure
 FAILS = {"backwave run digits --set run.hold=3 --out short": 1}
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def commands(block: str) -> list[str]:
@@ -57,6 +58,23 @@ def test_code(tmp_path, monkeypatch):
 
     result = settle(compile_network(scope["network"], law=scope["Leaky"]()), scope["images"], scope["labels"])
     assert result.status == "settled"
+
+
+def test_code_of_the_hardware_guide():
+    scope: dict[str, object] = {}
+    for block in blocks("python", GUIDE):
+        exec(compile(block, "GUIDE.md", "exec"), scope)
+    assert len(scope["result"].settled) == 20
+
+
+def test_the_hardware_guide_knows_every_field_and_preset():
+    from hwmodels import HardwareModel, presets
+
+    for section in ("lines", "precision", "noise", "weights", "faults", "energy"):
+        for name in HardwareModel.model_fields[section].annotation.model_fields:
+            assert re.sub("_?(forward|backward)$", "", name) in GUIDE, f"{section}.{name}"
+    for name in presets():
+        assert f"`{name}`" in GUIDE
 
 
 def test_the_links_lead_somewhere():

@@ -1,0 +1,141 @@
+"""``backwave study``: many runs of a scenario, into a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from emulator.study.store import Store, Tolerance
+    from emulator.studyfile.load import StudyFile
+    from emulator.studyfile.run import StudyReport
+
+_INTERRUPTED = 130
+#: rows of a table at most
+_MOST_ROWS = 20
+
+
+def study(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Name of a bundled study, or path of a TOML file.")],
+    store: Annotated[
+        Path | None, typer.Option("--store", "-o", help="The SQLite file.", show_default="runs/<study>.sqlite")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", help="Processes on this machine.", show_default="one per processor")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers run the points (tcp://host:port)."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a store that is there.")] = False,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Run at most N points now.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the study file; may be repeated."),
+    ] = None,
+) -> None:
+    """Run a study: a scenario again and again, with other values, chips and noise.
+
+    Every finished point goes into the store at once, so a study that was
+    interrupted or killed goes on with --resume. The exit status is 0 if every
+    point ran, 1 if some failed or did not settle, 2 for errors.
+
+    \b
+    Examples:
+      backwave study robustness
+      backwave study feasibility --workers 2 --store feasibility.sqlite
+      backwave study robustness --set repeats.chips=4 --limit 100
+      backwave study my.toml --resume
+      backwave study my.toml --scheduler tcp://127.0.0.1:8786
+    """  # noqa: D301
+    from emulator.commands.console import console, figures, progress, verdict
+    from emulator.study.store import Store
+    from emulator.studyfile.load import load_study
+    from emulator.studyfile.run import run_study
+
+    loaded = load_study(file, overrides or ())
+    path = store or Path("runs") / f"{loaded.name}.sqlite"
+    try:
+        with progress() as tell:
+            report = run_study(
+                loaded, path, workers=workers, scheduler=scheduler, resume=resume, limit=limit, progress=tell
+            )
+    except KeyboardInterrupt:
+        typer.echo(f"backwave: interrupted; every finished point is in '{path}', and --resume goes on", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    screen = console()
+    with Store(path) as reader:
+        states = [record.status for record in reader.records()]
+        screen.print(verdict(set(states) <= {"settled"} and report.complete, _verdict(report, states)))
+        screen.print(figures(_rows(loaded, report, reader)))
+    if set(states) - {"settled"}:
+        raise typer.Exit(1)
+
+
+def _verdict(report: StudyReport, states: list[str]) -> str:
+    counts = [(states.count(name), words) for name, words in (("unsettled", "did not settle"), ("failed", "failed"))]
+    troubles = [f"{count:,} {words}" for count, words in counts if count]
+    ended = "complete" if report.complete else "not complete, --resume goes on"
+    return f"{report.done:,} of {report.planned:,} points done ({ended}): " + (
+        ", ".join(troubles) if troubles else "all settled"
+    )
+
+
+def _rows(study: StudyFile, report: StudyReport, reader: Store) -> Iterator[tuple[str, str]]:
+    """What was found, row by row."""
+    import numpy as np
+
+    from emulator.study.metrics import METRICS
+    from emulator.study.tolerance import first_to_break
+
+    for name, column in reader.metrics().items():
+        known = column[np.isfinite(column)]
+        missing = f", missing in {len(column) - len(known):,}" if len(known) < len(column) else ""
+        unit = METRICS[name].unit
+        if len(known):
+            low, middle, high = (_number(value, unit) for value in np.quantile(known, [0, 0.5, 1]))
+            yield name, f"median {middle}, from {low} to {high}{missing}"
+        else:
+            yield name, "not known"
+    yields = reader.yields()
+    for one in yields[:_MOST_ROWS]:
+        where = ", ".join(f"{key} = {value}" for key, value in one.axes.items()) or "everywhere"
+        share = f"{one.met} of {one.total} chips meet the targets"
+        yield "yield", f"{where}: {share}, {one.low:.1%} to {one.high:.1%} with {one.confidence:.0%} confidence"
+    if len(yields) > _MOST_ROWS:
+        yield "", f"and {len(yields) - _MOST_ROWS} more places"
+    tolerances = reader.tolerances()
+    for found in tolerances:
+        yield "tolerance", _tolerance(found)
+    breaking = first_to_break(tolerances)
+    if breaking is not None and study.config.tolerance is not None and study.config.tolerance.per is None:
+        yield "breaks first", breaking.knob
+    reasons = [record.reason for record in reader.records() if record.reason]
+    for reason in list(dict.fromkeys(reasons))[:3]:
+        yield "reason", f"{reasons.count(reason):,} x {reason}"
+    yield "store", str(report.path)
+
+
+def _tolerance(found: Tolerance) -> str:
+    share, end = f"{found.detail['share']:.0%} of chips", found.detail["bad"]
+    if found.value is None:
+        return f"{found.knob}: not even {_number(found.detail['good'], found.unit)} holds for {share}"
+    bound = f"up to {_number(found.value, found.unit)}" if end > found.detail["good"] else (
+        f"down to {_number(found.value, found.unit)}"
+    )  # fmt: skip
+    low, high = (None if one is None else _number(one, found.unit) for one in (found.low, found.high))
+    offered = "not known" if found.offered is None else _number(found.offered, found.unit)
+    return (
+        f"{found.knob}: {bound} for {share} (interval {low or 'none'} to {high or 'the end'}); the base has {offered}"
+    )
+
+
+def _number(value: float, unit: str) -> str:
+    from emulator.units import si
+
+    if unit in ("", "events", "state x costate"):
+        return f"{value:.4g} {unit}".rstrip()
+    return si(value, unit)

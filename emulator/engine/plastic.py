@@ -1,0 +1,49 @@
+"""Substrates whose parameters move: the plan and the numbers, whatever the law."""
+
+from __future__ import annotations
+
+from emulator.engine.effects import effects_of
+from emulator.engine.junction_effects import junction_effects
+from emulator.engine.junction_layout import lay_out_junctions
+from emulator.engine.junction_plan import JunctionPlan, junction_values
+from emulator.engine.layout import Floats, lay_out
+from emulator.engine.plan import Plan
+from emulator.engine.values import values_of
+from emulator.errors import EngineError
+from emulator.graph import ScatteringGraph
+from emulator.laws import Bilateral, Upwind
+from emulator.learning import Learning
+
+
+def plastic_plan(graph: ScatteringGraph, learning: Learning, hold: int, samples: int, seed: int) -> Plan:
+    """A plan for samples that the parameters learn from; it records outputs and port powers only.
+
+    Raises
+    ------
+    EngineError
+        If the substrate of this law cannot learn.
+    """
+    law, loss = graph.law, graph.loss
+    quiet = {"probe": False, "power": False}
+    if isinstance(law, Bilateral):
+        layout = lay_out_junctions(graph, law, learns=True)
+        effects = junction_effects(graph, layout, seed)
+        return JunctionPlan(layout, law, loss, hold, samples, **quiet, effects=effects, learning=learning)
+    if isinstance(law, Upwind):
+        raise EngineError(
+            f"law {law.name} does not learn on the substrate; allowed: matched, worldsheet, bilateral, or a node law"
+        )
+    flat = lay_out(graph)
+    effects = effects_of(graph, flat, seed)
+    return Plan(flat, law, loss, hold, samples, **quiet, effects=effects, learning=learning)
+
+
+def plastic_values(
+    graph: ScatteringGraph, plan: Plan, *, loaded: bool, threshold: float, seed: int
+) -> dict[str, Floats | float]:
+    """Everything but the data, the rates and the port's numbers; `seed` is that of the effects' random draws."""
+    if isinstance(plan, JunctionPlan) and isinstance(graph.law, Bilateral):
+        effects = junction_effects(graph, plan.layout, seed)
+        return junction_values(graph, graph.law, plan.layout, effects, loaded=loaded, threshold=threshold)
+    effects = effects_of(graph, plan.layout, seed)
+    return values_of(graph, plan.layout, effects, loaded=loaded, threshold=threshold, seed=seed)

@@ -1,0 +1,183 @@
+"""The bilateral circuit's lines: those of the bilateral law, with their terminations, as components in ohms and seconds.
+
+A wave digital filter is a circuit of lines already. Its capacitor is an open stub, its inductor a shorted one, of half a
+step each way: with them the circuit's waves are brian2's, step by step. Capacitors and inductors in their place have the
+same rest and a transient a little apart. A line whose directions have delays of their own, or a low-pass, is a pair of
+matched lines behind the impedance (F. H. Branin, "Transient analysis of lossless transmission lines", Proc. IEEE 55,
+1967).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from emulator.compile import compile_network
+from emulator.engine.ends import two_way_lines
+from emulator.errors import ExportError
+from emulator.export.options import Options
+from emulator.graph import ScatteringGraph
+from emulator.laws import Bilateral, SeriesRC
+from emulator.measure.synapses import Floats
+
+#: what settled fastest of a hand grid: series RC at the far ends, impedances that rise four-fold towards the output
+RECOMMENDED = Bilateral(impedance=1.0, taper=4.0, far_end=SeriesRC(resistance=2.0, capacitance=3.0))
+
+
+def with_two_way_lines(graph: ScatteringGraph) -> ScatteringGraph:
+    """A graph of the bilateral law as it is; any other compiled anew for the recommended two-way lines.
+
+    Raises
+    ------
+    ExportError
+        In synapse wiring, or if the law has sources with a resistance, which would move the rest.
+    """
+    if graph.wiring == "synapse":
+        raise ExportError("the bilateral circuit got wiring 'synapse'; allowed: tile (a two-way line per neuron)")
+    if not isinstance(graph.law, Bilateral):
+        return compile_network(
+            graph.network, hardware=graph.hardware, law=RECOMMENDED, loss=graph.loss, seed=graph.seed,
+            rounding="nearest",
+        )  # fmt: skip
+    if graph.law.source_resistance > 0:
+        raise ExportError(
+            f"the bilateral circuit got law.source_resistance {graph.law.source_resistance!r}; allowed: 0, "
+            "since the expected rest is that of clamped inputs"
+        )
+    return graph
+
+
+class TwoWayLines:
+    """All two-way lines of a graph, and the cards that lay them.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+        Of the bilateral law.
+    options : Options
+    """
+
+    def __init__(self, graph: ScatteringGraph, options: Options) -> None:
+        if not isinstance(graph.law, Bilateral):
+            raise ExportError(f"the bilateral circuit got law {graph.law.name}; allowed: bilateral")
+        self._graph, self._options, self.law = graph, options, graph.law
+        self._lines = two_way_lines(graph, graph.law)
+        sizes = [len(c.rows) + (0 if c.layer is None else len(c.columns)) for c in graph.couplings]
+        self._first = np.concatenate([[0], np.cumsum(sizes)])
+
+    @property
+    def pole(self) -> float:
+        """Coefficient per step of the low-pass at the end of every line; 1 is none."""
+        return min(self.law.bandwidth, self._graph.hardware.lines.filter_coefficient(self._graph.step))
+
+    @property
+    def impedances(self) -> list[Floats]:
+        """Characteristic impedances of the lines to the rows of each coupling, in state over costate."""
+        return [self._lines.impedance[part] for part in map(self._rows, range(len(self._graph.couplings)))]
+
+    @cached_property
+    def delays(self) -> Floats:
+        """Of all lines and both directions, in seconds."""
+        steps = np.concatenate([self._lines.forward, self._lines.backward])
+        return np.asarray(steps * self._graph.step, dtype=np.float64)
+
+    @property
+    def capacitances(self) -> Floats:
+        """Of all terminations, in farads."""
+        end = self.law.far_end
+        if end is None:
+            return np.zeros(0)
+        ohms = self._lines.impedance * self._options.ohms
+        return np.asarray(end.capacitance * self._graph.transit_seconds / ohms, dtype=np.float64)
+
+    @property
+    def kinds(self) -> set[str]:
+        """Cells that the lines are made of."""
+        return {self._cell(k) for k in range(self._lines.count)}
+
+    def to_rows(self, number: int, names: list[str], near: list[str], far: list[tuple[str, str]]) -> Iterator[str]:
+        """Cards of the lines to the rows of coupling `number`; each far end is (low, high)."""
+        yield from self._cards(self._rows(number), names, near, far)
+
+    def from_columns(self, number: int, names: list[str], near: list[str], far: list[tuple[str, str]]) -> Iterator[str]:
+        """Cards of the lines from the columns of crossbar `number`."""
+        rows = self._rows(number)
+        yield from self._cards(slice(rows.stop, int(self._first[number + 1])), names, near, far)
+
+    def _rows(self, number: int) -> slice:
+        start = int(self._first[number])
+        return slice(start, start + len(self._graph.couplings[number].rows))
+
+    def _cards(self, part: slice, names: list[str], near: list[str], far: list[tuple[str, str]]) -> Iterator[str]:
+        step = self._graph.step
+        for k, name, start, (low, high) in zip(range(part.start, part.stop), names, near, far, strict=True):
+            ahead, back = int(self._lines.forward[k]) * step, int(self._lines.backward[k]) * step
+            cell, z0 = self._cell(k), float(self._lines.impedance[k]) * self._options.ohms
+            times = f"td={ahead!r}" if cell == "line" else f"tdf={ahead!r} tdb={back!r}"
+            yield " ".join([f"X{name} {start} {high} {low} {cell} {times} z0={z0!r}", *self._terminations(z0)])
+
+    def _cell(self, k: int) -> str:
+        same = self._lines.forward[k] == self._lines.backward[k]
+        return "line" if same and self.pole == 1.0 else "line_two_delays"
+
+    def _terminations(self, z0: float) -> Iterator[str]:
+        """Parameters of what ends a line: a reactance as the impedance of a stub, or in farads and henries."""
+        law, transit, stub = self.law, self._graph.transit, self._options.termination == "stub"
+        if law.far_end is not None:
+            yield f"rt={law.far_end.resistance * z0!r}"
+            multiple = law.far_end.capacitance * transit
+            yield f"zt={z0 / (2 * multiple)!r}" if stub else f"ct={multiple * self._graph.step / z0!r}"
+        if law.source_end is not None:
+            yield f"rs={law.source_end.resistance * z0!r}"
+            multiple = law.source_end.inductance * transit
+            yield f"zs={z0 * 2 * multiple!r}" if stub else f"ls={multiple * self._graph.step * z0!r}"
+
+    def cells(self) -> Iterator[tuple[str, list[str]]]:
+        """Head and cards of every cell that the lines need."""
+        given = {"rt": "far", "zt": "far", "rs": "source", "zs": "source", "ct": "far", "ls": "source"}
+        ends = {"far": self.law.far_end is not None, "source": self.law.source_end is not None}
+        stub = self._options.termination == "stub"
+        names = [n for n in ("rt", "zt" if stub else "ct", "rs", "zs" if stub else "ls") if ends[given[n]]]
+        parameters = " ".join(["z0=1", *(f"{name}=1" for name in names)])
+        start, source = ("end", self._source_end()) if ends["source"] else ("near", [])
+        far = self._far_end() if ends["far"] else []
+        for kind in sorted(self.kinds):
+            if kind == "line":
+                body = [f"T {start} 0 far low Z0={{z0}} TD={{td}} rel=10"]
+                yield f"line near far low td=1 {parameters}", [*source, *body, *far]
+            else:
+                yield f"line_two_delays near far low tdf=1 tdb=1 {parameters}", [*source, *self._branin(start), *far]
+
+    def _far_end(self) -> list[str]:
+        if self._options.termination == "lumped":
+            return ["Rt far t {rt}", "Ct t low {ct}"]
+        return ["Rt far t {rt}", f"Tt t low open low Z0={{zt}} TD={self._graph.step / 2!r} rel=10"]
+
+    def _source_end(self) -> list[str]:
+        if self._options.termination == "lumped":
+            return ["Rs near end {rs}", "Ls near end {ls}"]
+        return ["Rs near end {rs}", f"Ts near end short 0 Z0={{zs}} TD={self._graph.step / 2!r} rel=10", "Vs short 0 0"]
+
+    def _branin(self, start: str) -> list[str]:
+        """Each end is the impedance in series with twice the wave that arrives there; what leaves is the rest."""
+        found = []
+        for leaving, arriving, port, ground, delay in (("f", "b", start, "0", "tdf"), ("b", "f", "far", "low", "tdb")):
+            came = f"{arriving}y" if self.pole < 1 else f"{arriving}1"
+            found += [
+                f"R{leaving} {port} {leaving}i {{z0}}",
+                f"E{leaving}i {leaving}i {ground} {came} 0 2",
+                f"E{leaving}u {leaving}u 0 {port} {ground} 1",
+                f"E{leaving}0 {leaving}0 {leaving}u {came} 0 -1",
+                f"T{leaving} {leaving}0 0 {leaving}1 0 Z0=50 TD={{{delay}}} rel=10",
+                f"R{leaving}1 {leaving}1 0 50",
+            ]
+            if self.pole < 1:
+                found += [
+                    f"E{leaving}v {leaving}v 0 {leaving}1 0 {self.pole!r}",
+                    f"E{leaving}y {leaving}y {leaving}v {leaving}z 0 {1 - self.pole!r}",
+                    f"T{leaving}z {leaving}y 0 {leaving}z 0 Z0=50 TD={self._graph.step!r} rel=10",
+                    f"R{leaving}z {leaving}z 0 50",
+                ]
+        return found

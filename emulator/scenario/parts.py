@@ -1,0 +1,91 @@
+"""Finished parts of a long run, kept in a file so that an interrupted run goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import EngineError, FileFormatError
+from emulator.files import atomic_write
+from emulator.scenario.load import Scenario
+from emulator.settle import versions
+
+_FORMAT = "backwave-parts"
+
+
+class Parts:
+    """Results by name, in plain tables; each is computed once, and written as soon as it is there.
+
+    Parameters
+    ----------
+    path : Path or None
+        Where they are kept, as JSON that is replaced in one step; None: nowhere.
+    digest : str
+        What the results depend on.
+    resume : bool
+        Go on from the file if there is one.
+
+    Raises
+    ------
+    EngineError
+        If the file is there and is not to be used, or is of a run with other settings.
+    FileFormatError
+        If the file is something else, or damaged.
+    """
+
+    def __init__(self, path: Path | None, digest: str, resume: bool) -> None:
+        self._path, self._digest, self._done = path, digest, {}
+        if path is None or not path.exists():
+            return
+        if not resume:
+            raise EngineError(
+                f"parts '{path}' of a run that was interrupted exist already; allowed: resume (--resume) to go on "
+                "from them, or another folder"
+            )
+        self._done = _read(path, digest)
+
+    def __call__(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The result of this name: kept, or computed and kept."""
+        if name not in self._done:
+            self._done[name] = work()
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                text = json.dumps({"format": _FORMAT, "digest": self._digest, "parts": self._done}, indent=1)
+                atomic_write(self._path, lambda file: file.write(text.encode()))
+        return self._done[name]
+
+    def remove(self) -> None:
+        """Remove the file, once everything is written elsewhere."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def parts_path(out: Path) -> Path:
+    """Where the parts of a run into `out` are kept."""
+    return out.with_name(f"{out.name}.parts.json")
+
+
+def run_digest(scenario: Scenario, *more: str) -> str:
+    """A hash of a scenario, of the versions that compute it, and of `more`, such as digests of data."""
+    text = [scenario.config.model_dump_json(), json.dumps(versions(), sort_keys=True), *more]
+    return hashlib.sha256("\0".join(text).encode()).hexdigest()
+
+
+def _read(path: Path, digest: str) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        known = found["format"] == _FORMAT
+        parts, of = dict(found["parts"]), str(found["digest"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileFormatError(f"file '{path}' is not a file of parts, or is damaged: {error}") from error
+    if not known:
+        raise FileFormatError(f"file '{path}' is not a file of parts; allowed: what an interrupted run left")
+    if of != digest:
+        raise EngineError(
+            f"parts '{path}' are of a run with other settings; allowed: the scenario, data and versions that they "
+            "were made with, or another folder"
+        )
+    return parts

@@ -1,0 +1,78 @@
+"""How sure a share is, and which axis moves a metric most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+from emulator.study.design import Axis
+from emulator.study.store import Sensitivity
+
+Floats = NDArray[np.float64]
+#: slopes so small against the metric itself are rounding errors
+_ROUNDING = 1e-12
+
+
+def share_interval(met: int, total: int, confidence: float) -> tuple[float, float]:
+    """Two-sided interval of a share of which `met` of `total` independent trials were seen to have it.
+
+    It covers the true share at least as often as `confidence` says, whatever the share (C. J. Clopper and E. S.
+    Pearson, Biometrika 26, 404, 1934).
+    """
+    tail = (1 - confidence) / 2
+    return lower_bound(met, total, 1 - tail), upper_bound(met, total, 1 - tail)
+
+
+def lower_bound(met: int, total: int, confidence: float) -> float:
+    """The share is at least this, with this confidence."""
+    return 0.0 if met == 0 else float(beta.ppf(1 - confidence, met, total - met + 1))
+
+
+def upper_bound(met: int, total: int, confidence: float) -> float:
+    """The share is at most this, with this confidence."""
+    return 1.0 if met == total else float(beta.ppf(confidence, met + 1, total - met))
+
+
+def sensitivities(
+    axes: Sequence[Axis], columns: Mapping[str, NDArray[Any]], metrics: Mapping[str, Floats]
+) -> list[Sensitivity]:
+    """Slopes of every metric along all numeric axes, from one least-squares plane through all points.
+
+    An axis is measured from its lower to its upper end (0 to 1, in logarithms if its scale is logarithmic), so slopes
+    are in units of the metric and can be compared; axes that carry names, or one value, have none.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+    columns : mapping of key to (n,)
+        Values of the points on each axis.
+    metrics : mapping of name to (n,)
+        NaN where missing: such points do not count.
+    """
+    positions = {axis.key: _position(axis, columns[axis.key]) for axis in axes if axis.key in columns}
+    known = {key: place for key, place in positions.items() if place is not None}
+    found = []
+    for metric, values in metrics.items():
+        good = np.isfinite(values)
+        matrix = np.column_stack([np.ones(good.sum()), *(place[good] for place in known.values())])
+        if not known or len(matrix) == 0 or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
+            continue
+        slopes = np.linalg.lstsq(matrix, values[good], rcond=None)[0][1:]
+        slopes[np.abs(slopes) <= _ROUNDING * np.abs(values[good]).max()] = 0.0
+        order = np.argsort(-np.abs(slopes), kind="stable")
+        keys = list(known)
+        found += [Sensitivity(keys[place], metric, float(slopes[place]), rank) for rank, place in enumerate(order, 1)]
+    return found
+
+
+def _position(axis: Axis, column: NDArray[Any]) -> Floats | None:
+    """Positions on an axis from 0 to 1; None where it has no such thing."""
+    if column.dtype == object or len(column) == 0:
+        return None
+    values = np.log(column) if axis.scale == "log" and (column > 0).all() else column
+    span = float(np.ptp(values))
+    return (values - values.min()) / span if span > 0 else None

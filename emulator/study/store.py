@@ -1,0 +1,255 @@
+"""The store of a study: one SQLite file, written by one process, readable while the study runs.
+
+| table           | one row for                                                                                        |
+|-----------------|----------------------------------------------------------------------------------------------------|
+| `meta`          | a fact on the study as a whole: its file, base scenario, versions, platform                        |
+| `points`        | a finished point: where on the axes, chip and noise number, configuration, seeds, how it ended     |
+| `metrics`       | a metric of a point; NULL where it is not known                                                    |
+| `trials`        | a finished run of a tolerance search, and whether it met the targets                               |
+| `tolerances`    | a knob: how far it may go, and what the base hardware has                                          |
+| `yields`        | a combination of grid axes: how many chips met the targets                                         |
+| `sensitivities` | a knob and a metric: by how much the metric moves over the knob's range                            |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import FileFormatError
+
+#: version of the tables
+FORMAT = "1"
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE points (
+    id TEXT PRIMARY KEY, ordinal INTEGER, axes TEXT, chip INTEGER, noise INTEGER, config TEXT, seeds TEXT,
+    status TEXT CHECK (status IN ('settled', 'unsettled', 'failed')), reason TEXT NULL, finished TEXT, seconds REAL
+);
+CREATE TABLE metrics (point TEXT, name TEXT, value REAL NULL, PRIMARY KEY (point, name)) WITHOUT ROWID;
+CREATE TABLE trials (
+    id TEXT PRIMARY KEY, knob TEXT, value REAL, chip INTEGER, noise INTEGER, config TEXT, seeds TEXT, met INTEGER,
+    status TEXT CHECK (status IN ('settled', 'unsettled', 'failed')), reason TEXT NULL, finished TEXT, seconds REAL
+);
+CREATE TABLE tolerances (
+    knob TEXT PRIMARY KEY, unit TEXT, value REAL NULL, low REAL NULL, high REAL NULL, offered REAL NULL,
+    evaluations INTEGER, detail TEXT
+);
+CREATE TABLE yields (
+    axes TEXT PRIMARY KEY, met INTEGER, total INTEGER, fraction REAL, low REAL, high REAL, confidence REAL
+);
+CREATE TABLE sensitivities (knob TEXT, metric TEXT, slope REAL, rank INTEGER, PRIMARY KEY (knob, metric));
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished point.
+
+    Parameters
+    ----------
+    id : str
+        Hash of its configuration and seeds.
+    ordinal : int
+        Its place in the plan of the study, from 0.
+    axes : dict
+        Value on every axis, by the axis' key.
+    chip, noise : int
+        Which sampled chip and which run on it, from 0.
+    config : dict
+        Its whole configuration.
+    seeds : dict
+        Seed of every kind of draw.
+    status : {"settled", "unsettled", "failed"}
+    reason : str or None
+        Why it failed or did not settle.
+    finished : str
+        When, as an ISO date and time.
+    seconds : float
+        How long it took.
+    """
+
+    id: str
+    ordinal: int
+    axes: dict[str, Any]
+    chip: int
+    noise: int
+    config: dict[str, Any]
+    seeds: dict[str, int]
+    status: str
+    reason: str | None
+    finished: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a knob may go; see `emulator.study.tolerance`. None where it is not known."""
+
+    knob: str
+    unit: str
+    value: float | None
+    low: float | None
+    high: float | None
+    offered: float | None
+    evaluations: int
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Yield:
+    """How many of the chips at one place on the grid axes met every target, with the interval of their share."""
+
+    axes: dict[str, Any]
+    met: int
+    total: int
+    fraction: float
+    low: float
+    high: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """By how much a metric changes from the lower to the upper end of a knob; rank 1 moves it most."""
+
+    knob: str
+    metric: str
+    slope: float
+    rank: int
+
+
+class Store:
+    """A study's store, opened for reading only.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; a study may be writing to it.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no store of a study, or one of another version.
+    OSError
+        If there is no such file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.path.stat()  # not opened: closing a file would release the locks of a writer in this process
+        self._link = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            self.meta: dict[str, str] = dict(self._link.execute("SELECT key, value FROM meta"))
+        except sqlite3.DatabaseError as error:
+            self._link.close()
+            raise FileFormatError(f"'{self.path}' is no store of a study: {error}") from error
+        if self.meta.get("schema") != FORMAT:
+            self._link.close()
+            raise FileFormatError(
+                f"'{self.path}' is a store of version {self.meta.get('schema')!r}; allowed: {FORMAT!r}"
+            )
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._link.close()
+
+    def fact(self, key: str) -> Any:
+        """A fact that is kept as JSON: ``study``, ``base``, ``versions``, ``platform`` or ``network``."""
+        return json.loads(self.meta[key])
+
+    @property
+    def planned(self) -> int:
+        """Number of points of the whole study."""
+        return int(self.meta["planned"])
+
+    @property
+    def done(self) -> int:
+        """Number of points in the store."""
+        return int(self._link.execute("SELECT count(*) FROM points").fetchone()[0])
+
+    @property
+    def complete(self) -> bool:
+        """Whether the study has ended: every point is here, and what follows from all of them."""
+        return self._link.execute("SELECT 1 FROM meta WHERE key = 'completed'").fetchone() is not None
+
+    def records(self) -> Iterator[Record]:
+        """The finished points, in the order of the plan."""
+        for row in self._rows("points", "ordinal"):
+            yield Record(**{**row, **{name: json.loads(row[name]) for name in ("axes", "config", "seeds")}})
+
+    def points(self) -> dict[str, NDArray[Any]]:
+        """The finished points as columns of n entries, in the order of the plan.
+
+        Returns
+        -------
+        dict
+            ``id``, ``ordinal``, ``chip``, ``noise``, ``status``, ``reason`` (None if there is none), ``finished``,
+            ``seconds``, and one column per axis under its key: float64 where all values are numbers, else objects.
+        """
+        names = ("id", "ordinal", "chip", "noise", "status", "reason", "finished", "seconds", "axes")
+        found = self._link.execute(f"SELECT {', '.join(names)} FROM points ORDER BY ordinal").fetchall()
+        columns: dict[str, NDArray[Any]] = {}
+        for place, name in enumerate(names[:-1]):
+            kind = {"ordinal": np.int64, "chip": np.int64, "noise": np.int64, "seconds": np.float64}.get(name, object)
+            columns[name] = _column([row[place] for row in found], kind)
+        axes = [json.loads(row[-1]) for row in found]
+        for key in dict.fromkeys(key for one in axes for key in one):
+            values = [one.get(key) for one in axes]
+            numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+            columns[key] = _column(values, np.float64 if numbers else object)
+        return columns
+
+    def metrics(self) -> dict[str, NDArray[np.float64]]:
+        """Every metric as a column of n numbers in the order of `points`; NaN where it is missing."""
+        place = {one: k for k, (one,) in enumerate(self._link.execute("SELECT id FROM points ORDER BY ordinal"))}
+        columns: dict[str, NDArray[np.float64]] = {}
+        for point, name, value in self._link.execute("SELECT point, name, value FROM metrics"):
+            column = columns.setdefault(name, np.full(len(place), np.nan))
+            if value is not None and point in place:
+                column[place[point]] = value
+        return {name: columns[name] for name in sorted(columns)}
+
+    def tolerances(self) -> list[Tolerance]:
+        """What the tolerance search found, by knob."""
+        rows = self._rows("tolerances", "rowid")
+        return [Tolerance(**{**row, "detail": json.loads(row["detail"])}) for row in rows]
+
+    def yields(self) -> list[Yield]:
+        """The yield at every place on the grid axes."""
+        return [Yield(**{**row, "axes": json.loads(row["axes"])}) for row in self._rows("yields", "rowid")]
+
+    def sensitivities(self) -> list[Sensitivity]:
+        """The sensitivities, metric by metric and by rank."""
+        return [Sensitivity(**row) for row in self._rows("sensitivities", "metric, rank")]
+
+    def _rows(self, table: str, order: str) -> Iterator[dict[str, Any]]:
+        found = self._link.execute(f"SELECT * FROM {table} ORDER BY {order}")
+        names = [column[0] for column in found.description]
+        for row in found:
+            yield dict(zip(names, row, strict=True))
+
+
+def _column(values: list[Any], kind: Any) -> NDArray[Any]:
+    column = np.empty(len(values), dtype=kind)
+    for place, value in enumerate(values):
+        column[place] = value
+    return column

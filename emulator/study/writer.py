@@ -1,0 +1,196 @@
+"""Writing the store of a study: one process does, and every finished point is committed at once."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from emulator.errors import FileFormatError, StudyError
+from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield
+
+#: facts that must be the same when a study goes on
+_SAME = {"digest": "another study", "versions": "other versions", "planned": "another number of points"}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A row of `points` with its metrics, or one of `trials`; texts are ready to be stored."""
+
+    id: str
+    chip: int
+    noise: int
+    config: str
+    seeds: str
+    status: str
+    reason: str | None
+    finished: str
+    seconds: float
+    metrics: Mapping[str, float | None]
+
+
+class Writer:
+    """A store that is open for writing; no other process can write to it.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Without `resume` there must be none.
+    meta : mapping of str to str
+        Facts on the study; `digest`, `versions` and `planned` must agree with those of a store that is there.
+    resume : bool
+        Go on with a store that is there.
+
+    Raises
+    ------
+    StudyError
+        If there is a store and `resume` is not set, it is another study's, or another process writes to it.
+    FileFormatError
+        If the file is no store.
+    OSError
+        If it cannot be written.
+    """
+
+    def __init__(self, path: Path, meta: Mapping[str, str], resume: bool = False) -> None:
+        self.path = path
+        if path.exists() and not resume:
+            raise StudyError(f"store '{path}' is there already; allowed: --resume to go on with it, or another file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # closed last: closing a file releases all locks that this process has on it
+        self._held = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._held)
+            raise StudyError(f"store '{path}' is being written by another study; allowed: to wait for it") from None
+        self._link = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._open(meta)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._link.close()
+        os.close(self._held)
+
+    def done(self, table: str = "points") -> set[str]:
+        """Ids of what is in the store, of `points` or of `trials`."""
+        return {row[0] for row in self._link.execute(f"SELECT id FROM {table}")}
+
+    def add_point(self, point: Finished, ordinal: int, axes: Mapping[str, Any]) -> None:
+        """A finished point with its metrics, all or nothing."""
+        row = (point.id, ordinal, canonical(axes), *_tail(point))
+        with self._transaction():
+            self._link.execute(f"INSERT INTO points VALUES ({_marks(row)})", row)
+            self._link.executemany(
+                "INSERT INTO metrics VALUES (?, ?, ?)",
+                [(point.id, name, value) for name, value in sorted(point.metrics.items())],
+            )
+
+    def add_trial(self, point: Finished, knob: str, value: float, met: bool) -> None:
+        """A finished run of a tolerance search."""
+        chip, noise, config, seeds, *rest = _tail(point)
+        row = (point.id, knob, value, chip, noise, config, seeds, int(met), *rest)
+        with self._transaction():
+            self._link.execute(f"INSERT INTO trials VALUES ({_marks(row)})", row)
+
+    def trials(self) -> dict[str, bool]:
+        """Which trials are in the store, and whether they met the targets."""
+        return {name: bool(met) for name, met in self._link.execute("SELECT id, met FROM trials")}
+
+    def conclude(
+        self, tolerances: Iterable[Tolerance], yields: Iterable[Yield], sensitivities: Iterable[Sensitivity], at: str
+    ) -> None:
+        """What follows from all points, and that the study has ended."""
+        with self._transaction():
+            for table in ("tolerances", "yields", "sensitivities"):
+                self._link.execute(f"DELETE FROM {table}")
+            for one in tolerances:
+                row = (*astuple(one)[:-1], canonical(one.detail))
+                self._link.execute(f"INSERT INTO tolerances VALUES ({_marks(row)})", row)
+            for share in yields:
+                row = (canonical(share.axes), *astuple(share)[1:])
+                self._link.execute(f"INSERT INTO yields VALUES ({_marks(row)})", row)
+            for slope in sensitivities:
+                row = astuple(slope)
+                self._link.execute(f"INSERT INTO sensitivities VALUES ({_marks(row)})", row)
+            self._link.execute("INSERT OR REPLACE INTO meta VALUES ('completed', ?)", (at,))
+
+    def _open(self, meta: Mapping[str, str]) -> None:
+        """Make the tables, or check that they are this study's."""
+        try:
+            tables = {row[0] for row in self._link.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            self._link.execute("PRAGMA journal_mode = WAL")
+            self._link.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.DatabaseError as error:
+            raise _told(self.path, error) from error
+        if not tables:
+            with self._transaction():
+                for statement in filter(None, (text.strip() for text in SCHEMA.split(";"))):
+                    self._link.execute(statement)
+                rows = {"schema": FORMAT, **meta}
+                self._link.executemany("INSERT INTO meta VALUES (?, ?)", list(rows.items()))
+            return
+        if "meta" not in tables:
+            raise FileFormatError(f"'{self.path}' is no store of a study: it has tables {', '.join(sorted(tables))}")
+        found = dict(self._link.execute("SELECT key, value FROM meta"))
+        if found.get("schema") != FORMAT:
+            raise FileFormatError(f"'{self.path}' is a store of version {found.get('schema')!r}; allowed: {FORMAT!r}")
+        for key, what in _SAME.items():
+            if found.get(key) != meta[key]:
+                raise StudyError(
+                    f"store '{self.path}' is of {what}: its {key} is {found.get(key)}, here it is {meta[key]}; "
+                    "allowed: the study file, base scenario and installation that began it, or another store"
+                )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._link.execute("BEGIN IMMEDIATE")
+            yield
+            self._link.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if self._link.in_transaction:
+                self._link.execute("ROLLBACK")
+            raise _told(self.path, error) from error
+
+
+def canonical(value: Any) -> str:
+    """The same text for the same value: JSON with sorted keys and nothing that is not finite."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _tail(point: Finished) -> tuple[Any, ...]:
+    return (
+        point.chip, point.noise, point.config, point.seeds, point.status, point.reason, point.finished, point.seconds,
+    )  # fmt: skip
+
+
+def _marks(row: tuple[Any, ...]) -> str:
+    return ", ".join("?" * len(row))
+
+
+def _told(path: Path, error: sqlite3.DatabaseError) -> StudyError | FileFormatError:
+    """What went wrong with the file, and that what was in it still is."""
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+        return FileFormatError(f"'{path}' is no store of a study: {error}")
+    return StudyError(
+        f"store '{path}' cannot be written: {error}; every point that it has is kept, and --resume goes on from there"
+    )

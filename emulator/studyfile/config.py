@@ -1,0 +1,286 @@
+"""The sections of a study file: a base scenario, axes, repeats, metrics, targets, and tolerances to look for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from emulator.errors import ScenarioError, StudyError, suggest
+from emulator.scenario.section import Section, sentence
+from emulator.study.design import Method, Scale
+from emulator.study.metrics import METRICS
+
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+#: the ways to say which values an axis takes
+_RANGES = ("values", "linear", "log", "uniform", "loguniform")
+
+
+class AboutConfig(Section):
+    """What the study is about.
+
+    Parameters
+    ----------
+    title, description : str
+        Shown in lists and reports.
+    confidence : float
+        Of all intervals that are stated.
+    """
+
+    title: Text
+    description: str = ""
+    confidence: Share = 0.95
+
+
+class BaseConfig(Section):
+    """The scenario of which every point is a variant; ``base = "digits"`` is short for its name alone.
+
+    Parameters
+    ----------
+    scenario : str
+        Name of a bundled scenario, or path of a TOML file (beside the study or in the current directory).
+    overrides : dict
+        Keys of the scenario, or of its hardware (``hardware.noise.receiver``), that are other than there. A table that
+        says of what kind it is replaces the whole; with ``hardware.model``, no field of the scenario's own hardware stays.
+    full_scale : {"network", "given"}
+        Whether every quantiser gets the network's own range as full scale, or what the hardware says.
+    """
+
+    scenario: Text
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    full_scale: Literal["network", "given"] = "network"
+
+
+class Interval(Section):
+    """Two ends, between which samples are drawn."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Interval:
+        if not self.low < self.high:
+            raise ScenarioError(f"axes: low is {self.low!r} and high is {self.high!r}; allowed: low below high")
+        return self
+
+
+class Steps(Interval):
+    """Two ends, and so many values from one to the other."""
+
+    points: Annotated[int, Field(ge=2)]
+
+
+class AxisConfig(Section):
+    """An axis: a key of the scenario or its hardware, and exactly one of the five ways to say which values it takes.
+
+    Parameters
+    ----------
+    key : str
+        Such as ``hardware.noise.receiver`` or ``run.threshold``.
+    also : list of str
+        Further keys that get the same value.
+    label : str
+        What the axis is called in reports; by default its key.
+    values : list or str
+        The values themselves; ``"complete presets"`` is allowed for ``hardware.model``.
+    linear, log : table
+        Equal differences, or equal ratios, from `low` to `high`: so many `points`.
+    uniform, loguniform : table
+        Samples between `low` and `high`, drawn as ``sampling`` says.
+    scale : {"linear", "log"}
+        How listed values are drawn and compared.
+    whole : bool
+        Whether values of a range are rounded to whole numbers.
+    """
+
+    key: Text
+    also: list[Text] = Field(default_factory=list)
+    label: str = ""
+    values: Annotated[list[Any], Field(min_length=1)] | Literal["complete presets"] | None = None
+    linear: Steps | None = None
+    log: Steps | None = None
+    uniform: Interval | None = None
+    loguniform: Interval | None = None
+    scale: Scale = "linear"
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _one_range(self) -> AxisConfig:
+        given = [name for name in _RANGES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ScenarioError(
+                f"axes: {self.key!r} has {' and '.join(given) or 'no values'}; allowed: exactly one of {', '.join(_RANGES)}"
+            )
+        bounds = self.log or self.loguniform
+        if bounds is not None and bounds.low <= 0:
+            raise ScenarioError(f"axes: {self.key!r} has a low of {bounds.low!r}; allowed with {given[0]}: above 0")
+        if self.values == "complete presets" and self.key != "hardware.model":
+            raise ScenarioError(f"axes: {self.key!r} has values 'complete presets'; allowed with key hardware.model")
+        return self
+
+
+class SamplingConfig(Section):
+    """How sampled axes are drawn: independently, as a Latin hypercube, or as a Sobol sequence (a power of two)."""
+
+    method: Method = "grid"
+    points: Count = 64
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class RepeatsConfig(Section):
+    """How often every place is visited.
+
+    Parameters
+    ----------
+    chips : int
+        Chips that are sampled: frozen properties of the hardware.
+    noise : int
+        Runs on each chip: what is drawn anew in every run.
+    images : int, optional
+        Samples that are presented in each run; by default as many as the base scenario has.
+    """
+
+    chips: Count = 1
+    noise: Count = 1
+    images: Count | None = 16
+
+
+class TargetConfig(Section):
+    """What a metric must be: at least `min`, at most `max`."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class KnobConfig(Section):
+    """A key, from the value where all should be well to the one where it should not.
+
+    Parameters
+    ----------
+    key : str
+    also : list of str
+        Further keys that get the same value.
+    label : str
+        What it is called in reports; by default its key.
+    good, bad : float
+    scale : {"linear", "log"}
+    whole : bool
+        Whether only whole numbers are tried.
+    """
+
+    key: Text
+    also: list[Text] = Field(default_factory=list)
+    label: str = ""
+    good: float
+    bad: float
+    scale: Scale = "linear"
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _ends(self) -> KnobConfig:
+        if self.good == self.bad:
+            raise ScenarioError(f"tolerance.knobs: {self.key!r} has equal ends {self.good!r}; allowed: two values")
+        if self.scale == "log" and min(self.good, self.bad) <= 0:
+            raise ScenarioError(
+                f"tolerance.knobs: {self.key!r} has an end of {min(self.good, self.bad)!r}; allowed with scale log: above 0"
+            )
+        return self
+
+
+class ToleranceConfig(Section):
+    """How far knobs may go before fewer than a share of the chips meet the targets.
+
+    Parameters
+    ----------
+    share : float
+        Share of the chips that must meet all targets.
+    chips : int
+        Chips that are sampled at every value that is tried.
+    halvings : int
+        How often the range of a knob is halved.
+    per : str, optional
+        Key of an axis with listed values: each of them gets a search of its own.
+    knobs : list of KnobConfig
+    """
+
+    share: Share = 0.9
+    chips: Count = 40
+    halvings: Annotated[int, Field(ge=1, le=30)] = 6
+    per: Text | None = None
+    knobs: Annotated[list[KnobConfig], Field(min_length=1)]
+
+
+class StudyConfig(Section):
+    """Everything in a study file."""
+
+    study: AboutConfig
+    base: BaseConfig
+    axes: list[AxisConfig] = Field(default_factory=list)
+    sampling: SamplingConfig = SamplingConfig()
+    repeats: RepeatsConfig = RepeatsConfig()
+    metrics: Annotated[list[Text], Field(min_length=1)]
+    targets: dict[str, TargetConfig] = Field(default_factory=dict)
+    tolerance: ToleranceConfig | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudyConfig:
+        for name in self.metrics:
+            if name not in METRICS:
+                raise ScenarioError(f"metrics names {suggest(name, METRICS)}")
+        for name, target in self.targets.items():
+            _possible(name, target, self.metrics)
+        keys = [key for axis in self.axes for key in (axis.key, *axis.also)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ScenarioError(f"axes: {key!r} is on two axes; allowed: one")
+        if not self.axes and self.repeats.chips * self.repeats.noise == 1 and self.tolerance is None:
+            raise ScenarioError(
+                "axes is empty; allowed: at least one axis, several repeats, or a tolerance to look for"
+            )
+        if self.tolerance is not None:
+            if not self.targets:
+                raise ScenarioError("tolerance is given without targets; allowed: at least one target to hold")
+            listed = [axis.key for axis in self.axes if axis.values is not None]
+            if self.tolerance.per is not None and self.tolerance.per not in listed:
+                raise ScenarioError(f"tolerance.per is {suggest(self.tolerance.per, listed)} (axes with listed values)")
+        return self
+
+
+def validate(name: str, data: Mapping[str, Any]) -> StudyConfig:
+    """Check the tables of a study file.
+
+    Raises
+    ------
+    StudyError
+        One sentence that names the first wrong key, its value, and what is allowed.
+    """
+    base = data.get("base")
+    tables = {**data, "base": {"scenario": base}} if isinstance(base, str) else dict(data)
+    try:
+        return StudyConfig.model_validate(tables)
+    except ValidationError as error:
+        raise StudyError(f"study '{name}': {sentence(StudyConfig, error)}") from None
+    except ScenarioError as error:
+        raise StudyError(f"study '{name}': {error}") from error
+
+
+def _possible(name: str, target: TargetConfig, metrics: list[str]) -> None:
+    """Refuse a target that nothing can meet."""
+    if name not in METRICS:
+        raise ScenarioError(f"targets names {suggest(name, METRICS)}")
+    if name not in metrics:
+        raise ScenarioError(f"targets.{name} is no metric of this study; allowed: {', '.join(metrics)}")
+    if target.min is None and target.max is None:
+        raise ScenarioError(f"targets.{name} is empty; allowed: min, max, or both")
+    metric = METRICS[name]
+    low = metric.low if target.min is None else target.min
+    high = metric.high if target.max is None else target.max
+    if low > high or low > metric.high or high < metric.low:
+        raise ScenarioError(
+            f"targets.{name} cannot be met: from {low:g} to {high:g}; "
+            f"possible values: {metric.low:g} to {metric.high:g}"
+        )

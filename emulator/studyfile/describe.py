@@ -1,0 +1,49 @@
+"""The network of a study and its substrate in figures, and the brian2 target that suits so many runs."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from emulator.compile import compile_network
+from emulator.settle import steps_of_hold
+from emulator.studyfile.load import StudyFile
+from emulator.studyfile.work import Material, hold_for
+
+#: seconds of the numpy target: a step, and a synapse and sample; and of compiling a program
+_STEP, _SYNAPSE, _COMPILE = 4e-4, 2e-7, 12.0
+
+
+def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]:
+    """The network and its substrate in figures, and the brian2 target that suits so many points."""
+    config, network = study.scenario.config, material.network
+    graph = compile_network(
+        network,
+        hardware=config.hardware.build(study.scenario.folder),
+        law=config.law.build(),
+        wiring=config.substrate.wiring,
+        seed=config.substrate.seed,
+        rounding=config.substrate.rounding,
+    )
+    parameters = sum(part.size for pair in network.parameters.values() for part in pair)
+    samples = len(next(iter(material.exact.states.values())))
+    facts = {
+        "digest": network.digest,
+        "layers": {name: network.size(name) for name in network.layers},
+        "parameters": parameters,
+        "loss": network.loss,
+        "samples": samples,
+        "neurons": graph.neurons,
+        "lines": sum(bundle.count for bundle in graph.bundles if bundle.is_line),
+        "law": graph.law.name,
+        "wiring": graph.wiring,
+        "notes": list(graph.notes),
+    }
+    target = config.run.target
+    if target == "auto":
+        hold = hold_for(steps_of_hold(graph, config.run.hold, config.run.hold_seconds))
+        section = study.config.tolerance
+        trials = 0 if section is None else len(study.knobs) * section.chips * section.halvings
+        interpreted = samples * (hold * _STEP + parameters * _SYNAPSE) * (len(study.places) + trials)
+        target = "standalone" if interpreted > _COMPILE and shutil.which("g++") is not None else "numpy"
+    return facts, target

@@ -1,0 +1,134 @@
+"""The keys of a study: which key of the base scenario or of its hardware they are, what is there, and trying a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import BackwaveError, ScenarioError
+from emulator.scenario.load import Scenario, changed, load_scenario
+from emulator.scenario.study_run import study_of
+from emulator.studyfile.config import StudyConfig
+from hwmodels import HardwareError, HardwareModel
+
+#: what has a meaning of its own below `hardware`; everything else there is a field of the hardware model
+_OWN = ("model", "set")
+_FIELDS = "hardware.set."
+#: units of keys of a scenario that have one
+_UNITS = {"run.hold": "transits", "run.hold_seconds": "s", "run.age": "s"}
+#: keys that the study sets itself, and where
+_TAKEN = {
+    "substrate.seed": "repeats.chips",
+    "run.seed": "repeats.noise",
+    "data.limit": "repeats.images",
+    "run.target": "base.overrides",
+}
+
+
+def scenario_key(key: str) -> str:
+    """The key of the scenario behind a key of a study: fields of the hardware are below ``hardware.set``."""
+    section, _, rest = key.partition(".")
+    if section == "hardware" and rest and rest.partition(".")[0] not in _OWN:
+        return f"{_FIELDS}{rest}"
+    return key
+
+
+def base_of(config: StudyConfig, folder: Path) -> Scenario:
+    """The base scenario with its overrides, and as many samples as are presented in each run.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such scenario, it cannot be overridden so, or it does not have what the metrics need.
+    """
+    name = config.base.scenario
+    beside = folder / name
+    scenario = load_scenario(beside if beside.is_file() else name)
+    kind = study_of(scenario)
+    if kind is not None:
+        raise ScenarioError(f"base.scenario {name!r} has a section {kind}; allowed: a scenario that is a single run")
+    changes = {scenario_key(key): value for key, value in _leaves(_of_model(config.base.overrides))}
+    if config.repeats.images is not None:
+        changes["data.limit"] = config.repeats.images
+    scenario = under("base.overrides", scenario, changes)
+    for metric in ("gradient_cosine", "gradient_error"):
+        if metric in config.metrics and not scenario.config.data.targets:
+            raise ScenarioError(f"metrics names {metric!r} and data.targets is false; allowed with it: true")
+    if "training_accuracy" in config.metrics and scenario.config.training is None:
+        raise ScenarioError(
+            f"metrics names 'training_accuracy' and scenario {name!r} has no section training; allowed: one that has"
+        )
+    return scenario
+
+
+def under(place: str, scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+    """The scenario with changes; what is wrong with them names the place in the study file."""
+    try:
+        return changed(scenario, changes)
+    except ScenarioError as error:
+        raise ScenarioError(f"{place}: {error}") from error
+
+
+def settable(place: str, keys: tuple[str, ...], config: StudyConfig) -> None:
+    """Refuse keys that the study itself sets."""
+    for key in keys:
+        if key in _TAKEN:
+            raise ScenarioError(f"{place}: {key} is set by the study; allowed: {_TAKEN[key]}")
+        if key.endswith(".full_scale") and config.base.full_scale == "network":
+            raise ScenarioError(f"{place}: full scales follow the network; allowed with base.full_scale = 'given'")
+
+
+def stored(place: str, keys: tuple[str, ...], value: Any, base: Scenario) -> Any:
+    """A value as the store has it, after it has been tried on the base: a quantity of the hardware in SI units."""
+    tried = under(place, base, dict.fromkeys(keys, value))
+    try:
+        model = tried.config.hardware.read(tried.folder)
+    except BackwaveError as error:
+        raise ScenarioError(f"{place}: {error}") from error
+    if keys[0].startswith(_FIELDS):
+        read = model.value(keys[0].removeprefix(_FIELDS))
+        return read if isinstance(read, int | float | str) else value
+    return value
+
+
+def unit_of(key: str, hardware: HardwareModel) -> str:
+    """SI unit of what is under a key of the scenario; empty for a pure number."""
+    entry = hardware.flat().get(key.removeprefix(_FIELDS))
+    if entry is not None and entry.unit is not None:
+        return "" if entry.unit == "1" else entry.unit
+    return _UNITS.get(key, "")
+
+
+def offered(key: str, scenario: Scenario, hardware: HardwareModel) -> float | None:
+    """What the base has under a key of the scenario, if it is a number."""
+    value: Any = scenario.config
+    if key.startswith(_FIELDS):
+        try:
+            value = hardware.value(key.removeprefix(_FIELDS))
+        except HardwareError:
+            return None
+    else:
+        for part in key.split("."):
+            value = getattr(value, part, None)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _of_model(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides that name another hardware model make the whole section: what the base changes is of its own model."""
+    hardware = overrides.get("hardware")
+    if not isinstance(hardware, Mapping) or "model" not in hardware:
+        return dict(overrides)
+    fields = {key: value for key, value in hardware.items() if key not in _OWN}
+    return {**overrides, "hardware": {"model": hardware["model"], "set": {**hardware.get("set", {}), **fields}}}
+
+
+def _leaves(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Dotted keys and values; a table that says of what kind it is counts as one value."""
+    found: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        if isinstance(value, Mapping) and not {"kind", "source", "name", "model"} & set(value):
+            found += _leaves(value, f"{prefix}{key}.")
+        else:
+            found.append((f"{prefix}{key}", value))
+    return found

@@ -1,0 +1,116 @@
+"""Reading study files: bundled or one's own, with single keys overridden, and checked against their base scenario."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import ScenarioError, StudyError, suggest
+from emulator.scenario.load import Scenario, merged, parse_override
+from emulator.study.design import Place, places
+from emulator.study.metrics import Target
+from emulator.studyfile.config import StudyConfig, validate
+from emulator.studyfile.keys import base_of
+from emulator.studyfile.resolve import StudyAxis, StudyKnob, axes_of, knobs_of, targets_of
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A checked study.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file without its ending.
+    source : str
+        The path or name it was asked for by.
+    overrides : tuple of str
+        ``key=value`` texts that were applied.
+    config : StudyConfig
+    scenario : Scenario
+        The base.
+    axes : tuple of StudyAxis
+    knobs : tuple of StudyKnob
+    targets : tuple of Target
+    places : tuple of Place
+        All points, in order.
+    """
+
+    name: str
+    source: str
+    overrides: tuple[str, ...]
+    config: StudyConfig
+    scenario: Scenario
+    axes: tuple[StudyAxis, ...]
+    knobs: tuple[StudyKnob, ...]
+    targets: tuple[Target, ...]
+    places: tuple[Place, ...]
+
+
+def bundled_studies() -> dict[str, Path]:
+    """Studies that come with the project, by name."""
+    folder = Path(str(resources.files("scenarios"))) / "studies"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def load_study(path_or_name: str | os.PathLike[str], overrides: Sequence[str] = ()) -> StudyFile:
+    """Read and check a study.
+
+    Parameters
+    ----------
+    path_or_name : str or path-like
+        Path of a TOML file, or the name of a bundled study.
+    overrides : sequence of str
+        Each ``key=value`` with a dotted key of the study file, such as ``repeats.chips=4``.
+
+    Raises
+    ------
+    StudyError
+        If there is no such study, it is not TOML, or a key or value is wrong; the message names the key.
+    """
+    source = os.fspath(path_or_name)
+    path = _find(source)
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"study '{path}' is not a TOML file: {error}") from error
+    try:
+        for text in overrides:
+            data = merged(data, *parse_override(text))
+        config = validate(path.stem, data)
+        return _resolved(path, source, tuple(overrides), config)
+    except ScenarioError as error:
+        raise StudyError(f"study '{path.stem}': {error}") from error
+
+
+def _resolved(path: Path, source: str, overrides: tuple[str, ...], config: StudyConfig) -> StudyFile:
+    scenario = base_of(config, path.parent)
+    axes = axes_of(config, scenario)
+    knobs = knobs_of(config, scenario, axes)
+    sampling, repeats = config.sampling, config.repeats
+    planned = places(
+        [one.axis for one in axes],
+        method=sampling.method,
+        points=sampling.points,
+        seed=sampling.seed,
+        chips=repeats.chips,
+        noise=repeats.noise,
+    )
+    return StudyFile(path.stem, source, overrides, config, scenario, axes, knobs, targets_of(config), tuple(planned))
+
+
+def _find(source: str) -> Path:
+    """The file that a path or name stands for."""
+    path, known = Path(source).expanduser(), bundled_studies()
+    if path.is_file():
+        return path
+    if source in known:
+        return known[source]
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        raise StudyError(f"there is no study file '{source}'; bundled: {', '.join(known)}")
+    raise StudyError(f"unknown study {suggest(source, known)}, or the path of a .toml file")

@@ -1,0 +1,150 @@
+"""From the sections of a study file to axes, knobs and targets, every value tried on the base scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emulator.errors import ScenarioError, StudyError
+from emulator.scenario.load import Scenario
+from emulator.study.design import Axis, Scale
+from emulator.study.metrics import Target
+from emulator.study.tolerance import Knob, check
+from emulator.studyfile.config import AxisConfig, KnobConfig, StudyConfig
+from emulator.studyfile.keys import offered, scenario_key, settable, stored, under, unit_of
+from hwmodels import HardwareModel, load, presets
+
+
+@dataclass(frozen=True)
+class StudyAxis:
+    """An axis with what it changes.
+
+    Parameters
+    ----------
+    axis : Axis
+    keys : tuple of str
+        Dotted keys of the scenario that get its value.
+    label, unit : str
+    """
+
+    axis: Axis
+    keys: tuple[str, ...]
+    label: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class StudyKnob:
+    """A knob with what it changes.
+
+    Parameters
+    ----------
+    knob : Knob
+    keys : tuple of str
+        Dotted keys of the scenario that get its value.
+    changes : dict
+        What else is changed in the scenario while it is turned.
+    label : str
+    """
+
+    knob: Knob
+    keys: tuple[str, ...]
+    changes: dict[str, Any]
+    label: str
+
+
+def axes_of(config: StudyConfig, base: Scenario) -> tuple[StudyAxis, ...]:
+    """The axes of a study.
+
+    Raises
+    ------
+    ScenarioError
+        If a key or one of its values is not possible on the base.
+    """
+    hardware = base.config.hardware.build(base.folder)
+    return tuple(_axis(f"axes[{k}] {one.key}", one, base, hardware, config) for k, one in enumerate(config.axes))
+
+
+def knobs_of(config: StudyConfig, base: Scenario, axes: Sequence[StudyAxis]) -> tuple[StudyKnob, ...]:
+    """The knobs of the tolerance search, each once for every value of the axis that has searches of its own.
+
+    Raises
+    ------
+    ScenarioError
+        If a key or one of its ends is not possible, or so few chips can show nothing.
+    """
+    section = config.tolerance
+    if section is None:
+        return ()
+    try:
+        check(section.share, config.study.confidence, section.chips)
+    except StudyError as error:
+        raise ScenarioError(str(error)) from error
+    apart = next((one for one in axes if one.axis.key == section.per), None)
+    found = []
+    for value in (None,) if apart is None else apart.axis.values:
+        changes = {} if apart is None else dict.fromkeys(apart.keys, value)
+        where = {} if apart is None else {apart.axis.key: value}
+        scenario = under(f"tolerance.per {section.per}", base, changes)
+        hardware = scenario.config.hardware.build(scenario.folder)
+        for number, one in enumerate(section.knobs):
+            keys = tuple(scenario_key(key) for key in (one.key, *one.also))
+            place = f"tolerance.knobs[{number}] {one.key}"
+            settable(place, keys, config)
+            knob = _knob(one, keys[0], where, scenario, hardware)
+            for end in (0.0, 1.0):
+                stored(place, keys, knob.at(end), scenario)
+            found.append(StudyKnob(knob, keys, changes, one.label or one.key))
+    return tuple(found)
+
+
+def targets_of(config: StudyConfig) -> tuple[Target, ...]:
+    """The targets, open at the ends that are not given."""
+    ends = {name: (one.min, one.max) for name, one in config.targets.items()}
+    return tuple(
+        Target(name, -np.inf if low is None else low, np.inf if high is None else high)
+        for name, (low, high) in ends.items()
+    )
+
+
+def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareModel, study: StudyConfig) -> StudyAxis:
+    keys = tuple(scenario_key(key) for key in (config.key, *config.also))
+    settable(place, keys, study)
+    steps, ends = config.linear or config.log, config.uniform or config.loguniform
+    scale: Scale = "log" if config.log or config.loguniform else config.scale
+    values: list[Any]
+    if config.values == "complete presets":
+        values = [name for name in presets() if not load(name).missing()]
+    elif config.values is not None:
+        values = list(config.values)
+    elif steps is not None:
+        line = Axis(config.key, (), steps.low, steps.high, scale, config.whole)
+        values = list(dict.fromkeys(line.at(np.linspace(0, 1, steps.points))))
+    elif ends is not None:
+        drawn = Axis(config.key, (), ends.low, ends.high, scale, config.whole)
+        for value in drawn.at(np.array([0.0, 1.0])):
+            stored(place, keys, value, base)
+        return StudyAxis(drawn, keys, config.label or config.key, unit_of(keys[0], hardware))
+    found = tuple(stored(place, keys, value, base) for value in values)
+    twice = next((value for k, value in enumerate(found) if value in found[:k]), None)
+    if twice is not None:
+        raise ScenarioError(f"{place} has {twice!r} twice; allowed: every value once")
+    return StudyAxis(Axis(config.key, found, scale=scale), keys, config.label or config.key, unit_of(keys[0], hardware))
+
+
+def _knob(config: KnobConfig, key: str, where: dict[str, Any], scenario: Scenario, hardware: HardwareModel) -> Knob:
+    place = "".join(f" [{name}={value}]" for name, value in where.items())
+    return Knob(
+        name=f"{config.key}{place}",
+        key=config.key,
+        good=config.good,
+        bad=config.bad,
+        scale=config.scale,
+        whole=config.whole,
+        unit=unit_of(key, hardware),
+        offered=offered(key, scenario, hardware),
+        where=where,
+    )

@@ -1,0 +1,288 @@
+"""Running a study: its points, its tolerance searches, and what follows from them, all into one store."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import BackwaveError, StudyError
+from emulator.scenario.load import changed
+from emulator.scenario.results import plain
+from emulator.settle import versions
+from emulator.study.execute import Pool, cluster, local, shared_out
+from emulator.study.metrics import METRICS, meets
+from emulator.study.store import Store, Tolerance
+from emulator.study.tolerance import Knob, search_all
+from emulator.study.writer import Finished, Writer, canonical
+from emulator.studyfile.analysis import sensitivities_of, yields_of
+from emulator.studyfile.describe import describe
+from emulator.studyfile.load import StudyFile
+from emulator.studyfile.work import Material, Outcome, Task, Work, now, run_tasks
+from hwmodels import rng
+
+Progress = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """Where a study stands after a run.
+
+    Parameters
+    ----------
+    path : Path
+        The store.
+    planned, done, ran : int
+        Points of the study, points in the store, points of these that this run added.
+    complete : bool
+        Whether nothing is left to do.
+    emulated, seconds : float
+        Seconds that brian2 ran in all workers for the points of this run, and that these points took in all.
+    """
+
+    path: Path
+    planned: int
+    done: int
+    ran: int
+    complete: bool
+    emulated: float
+    seconds: float
+
+
+def run_study(
+    study: StudyFile,
+    store: str | Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    resume: bool = False,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> StudyReport:
+    """Run what is not in the store yet, and write every finished point there at once.
+
+    A study that is killed and resumed has the same store in the end as one that ran through, and so has one with any
+    number of workers, but for the times.
+
+    Parameters
+    ----------
+    study : StudyFile
+        From `load_study`.
+    store : str or Path
+        An SQLite file; see `emulator.study.store`.
+    workers : int, optional
+        Processes on this machine, by default one per processor.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers run the points instead.
+    resume : bool
+        Go on with a store that is there.
+    limit : int, optional
+        Run at most so many points now.
+    progress : callable, optional
+        Called with what is being done, and the fraction done.
+
+    Raises
+    ------
+    BackwaveError
+        If the study cannot be run as described, the store is another study's or cannot be written, or the cluster
+        cannot be reached. A point that fails is a result, not an error.
+    """
+    if workers is not None and workers < 1:
+        raise StudyError(f"workers is {workers}; allowed: at least 1")
+    if limit is not None and limit < 1:
+        raise StudyError(f"limit is {limit}; allowed: at least 1")
+    tell: Progress = progress or (lambda stage, fraction: None)
+    path = Path(store)
+    tell("preparing the base", None)
+    try:
+        run = _Run(study, tell)
+    except BackwaveError as error:
+        raise type(error)(f"study '{study.name}': {error}") from error
+    with Writer(path, run.meta(path), resume) as writer:
+        tell("starting workers", None)
+        with _pool(workers, scheduler) as pool:
+            run.points(writer, pool, limit)
+            complete = len(writer.done()) == len(study.places)
+            tolerances = run.tolerances(writer, pool) if complete and study.knobs else []
+        if complete:
+            with Store(path) as reader:
+                writer.conclude(tolerances, yields_of(study, reader), sensitivities_of(study, reader), now())
+        done = len(writer.done())
+    return StudyReport(path, len(study.places), done, run.ran, complete, run.emulated, run.seconds)
+
+
+def _pool(workers: int | None, scheduler: str | None) -> AbstractContextManager[Pool]:
+    if scheduler is None:
+        return local(workers)
+    if workers is not None:
+        raise StudyError(f"workers is {workers} beside scheduler {scheduler!r}; allowed: one of them")
+    return cluster(scheduler)
+
+
+class _Run:
+    """A study on its way."""
+
+    def __init__(self, study: StudyFile, tell: Progress) -> None:
+        self.study, self.tell = study, tell
+        self.ran, self.emulated, self.seconds = 0, 0.0, 0.0
+        self.material = Material.of(study.scenario)
+        self.network, target = describe(study, self.material)
+        scenario = changed(study.scenario, {"run.target": target})
+        self.work = Work(
+            scenario, self.material, tuple(study.config.metrics), study.config.base.full_scale == "network"
+        )
+        hardware = scenario.config.hardware.build(scenario.folder)
+        self.base = plain(
+            {
+                "scenario": scenario.config.model_dump(mode="json"),
+                "hardware": {path: entry.value for path, entry in hardware.flat().items()},
+                "network": self.material.network.digest,
+            }
+        )
+        self._base_digest = _hash(self.base)
+        self._shared: tuple[Pool, Any] | None = None
+
+    def meta(self, path: Path) -> dict[str, str]:
+        """Facts for the store."""
+        study = self.study
+        file = study.config.model_dump(mode="json", exclude_none=True)
+        for table, one in zip(file["axes"], study.axes, strict=True):
+            table |= {"label": one.label, "unit": one.unit, "scale": one.axis.scale}
+            if not one.axis.sampled:
+                table["values"] = list(one.axis.values)
+        told = {"study": file, "base": self.base}
+        overrides = [part for text in study.overrides for part in ("--set", text)]
+        return {
+            "study": canonical(plain(file)),
+            "base": canonical(self.base),
+            "digest": _hash(plain(told)),
+            "title": study.config.study.title,
+            "command": shlex.join(["backwave", "study", study.source, *overrides, "--store", str(path)]),
+            "created": now(),
+            "versions": canonical({**versions(), "scikit-learn": metadata.version("scikit-learn")}),
+            "platform": canonical(
+                {
+                    "python": platform.python_version(),
+                    "machine": platform.machine(),
+                    "system": platform.system(),
+                    "cores": os.cpu_count(),
+                }
+            ),
+            "network": canonical(plain(self.network)),
+            "metrics": canonical(
+                {name: {"unit": METRICS[name].unit, "better": METRICS[name].better} for name in study.config.metrics}
+            ),
+            "planned": str(len(study.places)),
+        }
+
+    def points(self, writer: Writer, pool: Pool, limit: int | None) -> None:
+        """Run the points that are not in the store."""
+        study, there = self.study, writer.done()
+        tasks, place_of = [], {}
+        for place in study.places:
+            changes = {key: place.axes[one.axis.key] for one in study.axes for key in one.keys}
+            task = self._task(["point", place.axes], changes, place.chip, place.noise)
+            place_of[task.id] = place
+            if task.id not in there:
+                tasks.append(task)
+        total, done = len(study.places), len(there)
+        for task, outcome in self._run(pool, tasks[:limit]):
+            place = place_of[task.id]
+            writer.add_point(_finished(task, outcome), place.ordinal, place.axes)
+            done += 1
+            self.ran += 1
+            self.tell(f"point {done:,} of {total:,}", done / total)
+
+    def tolerances(self, writer: Writer, pool: Pool) -> list[Tolerance]:
+        """Search the tolerance of every knob; trials that are in the store are not run again."""
+        study, section, known = self.study, self.study.config.tolerance, writer.trials()
+        if section is None:
+            return []
+        by_name = {one.knob.name: one for one in study.knobs}
+
+        def ask(wanted: list[tuple[Knob, float]]) -> list[tuple[int, int]]:
+            trials = {
+                task.id: (task, knob, value)
+                for knob, value in wanted
+                for chip in range(section.chips)
+                for task in [self._trial(by_name[knob.name].keys, by_name[knob.name].changes, knob, value, chip)]
+            }
+            missing = [task for task, _, _ in trials.values() if task.id not in known]
+            for task, outcome in self._run(pool, missing):
+                _, knob, value = trials[task.id]
+                known[task.id] = meets(study.targets, outcome.metrics)
+                writer.add_trial(_finished(task, outcome), knob.name, value, known[task.id])
+                self.tell(f"tolerance search: {len(known):,} runs", None)
+            met: dict[tuple[str, float], int] = {}
+            for name, (_, knob, value) in trials.items():
+                met[knob.name, value] = met.get((knob.name, value), 0) + known[name]
+            return [(met[knob.name, value], section.chips) for knob, value in wanted]
+
+        knobs = [one.knob for one in study.knobs]
+        return search_all(knobs, section.share, study.config.study.confidence, section.halvings, ask)
+
+    def _trial(self, keys: Sequence[str], changes: dict[str, Any], knob: Knob, value: float, chip: int) -> Task:
+        what = ["trial", knob.name, value, knob.where]
+        return self._task(what, {**changes, **dict.fromkeys(keys, value)}, chip, 0)
+
+    def _task(self, what: list[Any], changes: dict[str, Any], chip: int, noise: int) -> Task:
+        """A point with its seeds: the same for the same chip and run, wherever it stands."""
+        config = self.study.scenario.config
+        draws = rng(config.run.seed, "study", f"chip {chip}", f"run {noise}")
+        seeds = {
+            "substrate.seed": config.substrate.seed + chip,
+            "run.seed": config.run.seed if chip == noise == 0 else int(draws.integers(2**31)),
+        }
+        name = _hash([self._base_digest, what, chip, noise, seeds])
+        return Task(name, {**changes, **seeds}, chip, noise)
+
+    def _run(self, pool: Pool, tasks: list[Task]) -> Iterator[tuple[Task, Outcome]]:
+        if not tasks:
+            return
+        if self._shared is None or self._shared[0] is not pool:
+            self._shared = pool, pool.share(self.work)
+        for task, outcome in shared_out(
+            pool, run_tasks, self._shared[1], tasks, lambda one: one.seconds, self._given_up
+        ):
+            self.emulated += outcome.emulated
+            self.seconds += outcome.seconds
+            yield task, outcome
+
+    def _given_up(self, task: Task) -> Outcome:
+        """What is recorded of a point whose worker died every time."""
+        seeds = {"hardware": task.changes["substrate.seed"], "run": task.changes["run.seed"]}
+        return Outcome(
+            status="failed",
+            reason="its worker process died every time it was tried: perhaps it needs more memory than there is",
+            metrics=dict.fromkeys(self.work.metrics),
+            config=canonical(plain(task.changes)),
+            seeds=canonical(seeds),
+            finished=now(),
+            seconds=0.0,
+        )
+
+
+def _finished(task: Task, outcome: Outcome) -> Finished:
+    return Finished(
+        id=task.id,
+        chip=task.chip,
+        noise=task.noise,
+        config=outcome.config,
+        seeds=outcome.seeds,
+        status=outcome.status,
+        reason=outcome.reason,
+        finished=outcome.finished,
+        seconds=outcome.seconds,
+        metrics=outcome.metrics,
+    )
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:32]

@@ -1,0 +1,239 @@
+"""What a worker does: one point after another, each from its changes to the scenario to its metrics.
+
+A point depends on nothing but the base scenario, its changes and the material, so it comes out the same alone, in a
+study, and in whichever process it runs. What many points share is made once per process.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from emulator.compile import compile_network
+from emulator.errors import BackwaveError
+from emulator.measure import Reference, SettleResult, reference
+from emulator.network import Network
+from emulator.scenario.config import HardwareConfig, validate
+from emulator.scenario.datasets import Batch
+from emulator.scenario.load import Scenario, changed
+from emulator.scenario.results import plain
+from emulator.settle import settle, steps_of_hold
+from emulator.study.metrics import measure
+from emulator.study.ranges import Ranges, fitted, ranges
+from emulator.study.writer import canonical
+from hwmodels import HardwareError, HardwareModel
+
+TRAINED = "training_accuracy"
+#: holds are rounded up to one of so many per octave, so that chips with somewhat different lines share a program
+_HOLDS_PER_OCTAVE = 8
+
+#: brian2 keeps one current device per process, and a worker may have several threads
+_one_at_a_time = Lock()
+
+
+@dataclass(frozen=True)
+class Material:
+    """What all points with the same network and data share."""
+
+    network: Network
+    batch: Batch
+    exact: Reference
+    needed: Ranges
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> Material:
+        """The scenario's network and samples, and what they come to exactly."""
+        built = scenario.config.network.build(scenario.folder)
+        batch = scenario.config.data.load(built.network, scenario.folder)
+        exact = reference(built.network, batch.inputs, batch.targets)
+        return cls(built.network, batch, exact, ranges(built.network, exact))
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is the same for all points of a study.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The base, with the brian2 target that all points use.
+    material : Material
+        Of the base.
+    metrics : tuple of str
+    fit : bool
+        Whether full scales follow the network.
+    """
+
+    scenario: Scenario
+    material: Material
+    metrics: tuple[str, ...]
+    fit: bool
+
+
+@dataclass(frozen=True)
+class Task:
+    """A point to run: its id, what it changes in the base scenario, and which chip and run it is."""
+
+    id: str
+    changes: dict[str, Any]
+    chip: int
+    noise: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a point ended.
+
+    Parameters
+    ----------
+    status : {"settled", "unsettled", "failed"}
+    reason : str or None
+    metrics : dict
+        None where a metric is not known.
+    config, seeds : str
+        Its scenario and its seeds as JSON.
+    finished : str
+        When, as an ISO date and time.
+    seconds, emulated : float
+        How long it took, and how much of that brian2 ran.
+    """
+
+    status: str
+    reason: str | None
+    metrics: dict[str, float | None]
+    config: str
+    seeds: str
+    finished: str
+    seconds: float
+    emulated: float = 0.0
+
+
+def run_tasks(work: Work, tasks: tuple[Task, ...]) -> list[Outcome]:
+    """Run points one after another, single-threaded."""
+    with _one_at_a_time, _libraries().limit(limits=1):
+        return [run_task(work, task) for task in tasks]
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> ThreadpoolController:
+    """The numerical libraries of this process: with one thread their sums come out the same everywhere."""
+    return ThreadpoolController()
+
+
+def run_task(work: Work, task: Task) -> Outcome:
+    """Run one point; that it cannot be built or does not settle is an outcome.
+
+    Raises
+    ------
+    OSError, MemoryError
+        If the machine is the reason.
+    """
+    begun = time.perf_counter()
+    config, emulated, metrics = canonical(plain(task.changes)), 0.0, dict[str, float | None]()
+    status, reason = "settled", None
+    try:
+        scenario = changed(work.scenario, task.changes)
+        config = canonical(plain(scenario.config.model_dump(mode="json")))
+        if set(work.metrics) != {TRAINED}:
+            result, metrics = _settled(work, scenario)
+            emulated = sum(result.times[name] for name in ("build", "run", "overhead") if name in result.times)
+            if not result.settled.all():
+                status, reason = "unsettled", result.reason
+        if TRAINED in work.metrics:
+            metrics[TRAINED], diverged = _trained(scenario)
+            if diverged is not None:
+                status, reason = "unsettled", diverged
+    except (BackwaveError, HardwareError, ArithmeticError, np.linalg.LinAlgError) as error:
+        status, reason = "failed", f"{error}" or type(error).__name__
+    return Outcome(
+        status=status,
+        reason=reason,
+        metrics={name: metrics.get(name) for name in work.metrics},
+        config=config,
+        seeds=canonical({"hardware": task.changes["substrate.seed"], "run": task.changes["run.seed"]}),
+        finished=now(),
+        seconds=time.perf_counter() - begun,
+        emulated=emulated,
+    )
+
+
+def now() -> str:
+    """The present moment as an ISO date and time in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def hold_for(steps: int) -> int:
+    """A hold rounded up to a coarser scale, by at most an eighth."""
+    grain = max(1, 2 ** (steps - 1).bit_length() // (2 * _HOLDS_PER_OCTAVE))
+    return math.ceil(steps / grain) * grain
+
+
+def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, float | None]]:
+    """Settle the samples on the point's substrate, and measure."""
+    material = _material(work, scenario)
+    config = scenario.config
+    hardware = _hardware(scenario.folder, canonical(config.hardware.model_dump(mode="json")))
+    graph = compile_network(
+        material.network,
+        hardware=fitted(hardware, material.needed) if work.fit else hardware,
+        law=config.law.build(),
+        wiring=config.substrate.wiring,
+        seed=config.substrate.seed,
+        rounding=config.substrate.rounding,
+    )
+    run = config.run
+    steps = steps_of_hold(graph, run.hold, run.hold_seconds)
+    if run.hold is None and run.hold_seconds is None:
+        steps = hold_for(steps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = settle(
+            graph,
+            material.batch.inputs,
+            material.batch.targets,
+            hold_seconds=steps * graph.step,
+            seed=run.seed,
+            age=run.age,
+            target=run.target,
+            threshold=run.threshold,
+            tolerance=run.tolerance,
+        )
+        return result, measure(result, material.exact, material.batch.labels)
+
+
+def _trained(scenario: Scenario) -> tuple[float | None, str | None]:
+    """Test accuracy after the scenario's training, and why it diverged if it did."""
+    from emulator.scenario.train_run import train_once
+
+    result = train_once(scenario, None, False, None)
+    accuracy = result.test_accuracy
+    return (None if math.isnan(accuracy) else accuracy), result.reason if result.status == "diverged" else None
+
+
+def _material(work: Work, scenario: Scenario) -> Material:
+    """The base's, unless the point has another network or other data: then it is made, once per process."""
+    ours, base = scenario.config, work.scenario.config
+    if ours.network == base.network and ours.data == base.data:
+        return work.material
+    parts = {"title": ours.title, **ours.model_dump(mode="json", include={"network", "data"})}
+    return _other_material(scenario.folder, json.dumps(parts, sort_keys=True))
+
+
+@lru_cache(maxsize=8)
+def _hardware(folder: Path, section: str) -> HardwareModel:
+    """The hardware of a scenario: all chips that are drawn from it share it."""
+    return HardwareConfig.model_validate_json(section).build(folder)
+
+
+@lru_cache(maxsize=8)
+def _other_material(folder: Path, parts: str) -> Material:
+    return Material.of(Scenario("", "", folder, (), validate(json.loads(parts))))

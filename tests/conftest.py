@@ -1,0 +1,20 @@
+"""What all tests share: a heap that is not searched again and again, and long tests begun first."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+import emulator  # noqa: F401
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """brian2 collects garbage before every run: let it pass over what was imported, which stays."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
