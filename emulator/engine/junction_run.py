@@ -74,15 +74,16 @@ def run_junctions(
     plan = JunctionPlan(layout, law, graph.loss, hold, len(feed), traces=traces, effects=effects)
     values = junction_values(graph, law, layout, effects, loaded=loaded, threshold=threshold, resolution=resolution)
     outputs, times, target = execute(plan, values, feed, target, report)
-    recording = _collect(plan, biases(graph), outputs, times, target)
+    recording = collect_junctions(plan, biases(graph), outputs, times, target)
     if not loaded:
         _forget_costates(recording)
     return layout, recording
 
 
-def _collect(
+def collect_junctions(
     plan: JunctionPlan, bias: Floats, outputs: dict[str, np.ndarray], times: dict[str, float], target: str
 ) -> JunctionRecording:
+    """What the outputs of a run by name (see `emulator.engine.junctions`) say; `bias` is that of every neuron."""
     layout, steps = plan.layout, plan.hold * plan.samples
     end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in ("sent", "v", "a", "x", "lam", "s", "mu")}
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
