@@ -19,7 +19,9 @@ def test_these_scenarios_are_bundled() -> None:
     assert {"digits", "residual", "unstable"} <= set(bundled())
 
 
-@pytest.mark.parametrize("name", ["digits", "residual", "unstable", "technologies", "precision", "claims"])
+@pytest.mark.parametrize(
+    "name", ["digits", "residual", "two-way", "unstable", "technologies", "precision", "claims"]
+)
 def test_every_line_is_explained(name: str) -> None:
     """A comment stands behind every key, or above it; only tables of their own speak for themselves."""
     lines = bundled()[name].read_text(encoding="utf-8").splitlines()
@@ -54,6 +56,13 @@ def test_residual_settles_although_its_nodes_scatter(tmp_path: Path) -> None:
     assert report.result.reflected_power.max() > 0
     assert report.errors["gradient"] < 1e-3
     assert any(element.kind == "adder" for element in report.result.graph.elements)
+
+
+def test_two_way_lines_settle_within_the_hold(tmp_path: Path) -> None:
+    few = ["data.limit=2", "run.pictures=0", 'run.target="numpy"']
+    report = run_scenario(load_scenario("two-way", few), tmp_path / "out")
+    assert report.settled and report.errors["costate"] < 1e-2
+    assert 300 < report.result.settling_steps.max() < 600
 
 
 def test_unstable_says_why_and_pretends_nothing(tmp_path: Path) -> None:
