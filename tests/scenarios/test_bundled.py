@@ -19,9 +19,7 @@ def test_these_scenarios_are_bundled() -> None:
     assert {"digits", "residual", "unstable"} <= set(bundled())
 
 
-@pytest.mark.parametrize(
-    "name", ["digits", "residual", "two-way", "unstable", "technologies", "precision", "claims"]
-)
+@pytest.mark.parametrize("name", ["digits", "residual", "two-way", "unstable", "technologies", "precision", "claims"])
 def test_every_line_is_explained(name: str) -> None:
     """A comment stands behind every key, or above it; only tables of their own speak for themselves."""
     lines = bundled()[name].read_text(encoding="utf-8").splitlines()
