@@ -8,7 +8,6 @@ that takes its worker down again and again is given up.
 from __future__ import annotations
 
 import itertools
-import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
@@ -119,7 +118,9 @@ class Cluster:
 @contextmanager
 def local(workers: int | None = None) -> Iterator[Pool]:
     """Processes on this machine, by default one per processor; with one worker, this process itself."""
-    count = workers or len(os.sched_getaffinity(0))
+    from joblib import cpu_count
+
+    count = workers or cpu_count()
     if count == 1:
         yield InProcess()
         return
