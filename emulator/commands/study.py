@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 #: rows of a table at most
-_MOST_ROWS = 20
+_MOST_ROWS = 8
 
 
 def study(
