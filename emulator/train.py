@@ -14,7 +14,7 @@ from emulator.compile import compile_network
 from emulator.engine import TARGETS
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
-from emulator.laws import Law
+from emulator.laws import Bilateral, Law
 from emulator.learning import Device, Learning, ParameterPort, RateSchedule, Resistive
 from emulator.network import Network
 from emulator.network.batch import Inputs
@@ -275,7 +275,8 @@ def _warnings(substrate: Substrate, stream: Stream) -> tuple[str, ...]:
     graph, learning = substrate.graph, substrate.learning
     found = list(graph.law.warnings())
     if learning.schedule == "settled" and isinstance(stream, ArrayStream):
-        bend = curvature(graph.network, stream.rows(0, 64))
+        scale = graph.law.kappa if isinstance(graph.law, Bilateral) and graph.loss == "mse" else 1.0
+        bend = scale * curvature(graph.network, stream.rows(0, 64))
         sentence = learning.port.warning(bend, 1.0) if bend > 0 else None
         found += [sentence] if sentence is not None else []
     weights = graph.hardware.precision.weights

@@ -78,7 +78,7 @@ def compare(
     if training is None or training.compare is None:
         raise ScenarioError(f"scenario '{scenario.name}' has no training.compare; allowed: a table with variants")
     compared = training.compare
-    kinds = [(name, None, True, scenario) for name in compared.baselines]
+    kinds: list[tuple[str, float | None, bool, Scenario]] = [(b, None, True, scenario) for b in compared.baselines]
     kinds += [(v.name, v.x, False, changed(scenario, v.set)) for v in compared.variants]
     found = []
     for number, (name, x, is_baseline, one) in enumerate(kinds):

@@ -3,11 +3,16 @@
 Run with ``python -m tests.benchmarks.training [SIZES ...]``, for example ``64-32-10 784-128-10``. Compile time is
 apart. The run without learning adds up the costates of its inputs and records every wave at the end of every hold; the
 one that learns does neither.
+
+With ``--memory`` it prints the largest resident memory of trainings of 64-32-10 by the number of samples, each in a
+process of its own, that of the compiled program apart.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import resource
 import sys
 from itertools import pairwise
 
@@ -17,6 +22,7 @@ from emulator import Network, compile_network
 from emulator.engine import Plan, effects_of, lay_out, values_of
 from emulator.engine.standalone import program
 from emulator.learning import GaussNewton, Inductive, Learning, ParameterPort, Resistive
+from emulator.train import train
 from emulator.training.substrate import Substrate
 
 PORTS: tuple[ParameterPort, ...] = (Resistive(0.05), Inductive(0.05, 200.0), GaussNewton(0.1))
@@ -54,7 +60,25 @@ def measure(sizes: list[int], samples: int, repeats: int = 3) -> None:
         )
 
 
+def memory(samples: int) -> None:
+    """Print the largest resident memory, MB, of one training on samples from an iterator."""
+    rng = np.random.default_rng(2)
+    stream = ((rng.uniform(size=64), int(rng.integers(10))) for _ in range(samples))
+    train(network_of([64, 32, 10]), stream, port=Resistive(0.01), chunk=1000, target="standalone")
+    own, program_ = (
+        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    print(f"{samples:>10,} samples: {own:.0f} MB, and {program_:.0f} MB in the compiled program", flush=True)
+
+
 if __name__ == "__main__":
+    if "--memory" in sys.argv:
+        memory(1000)  # compiles; the compiler is a child too
+        for count in (2_000, 20_000, 200_000):
+            process = multiprocessing.get_context("spawn").Process(target=memory, args=(count,))
+            process.start()
+            process.join()
+        raise SystemExit
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for text in sys.argv[1:] or ["64-32-10", "784-128-10"]:
         dims = [int(part) for part in text.split("-")]
