@@ -11,10 +11,17 @@ import pytest
 from emulator import ExportError
 from emulator.export import Options, spice, verify
 from emulator.export.ngspice import run_ngspice
+from emulator.export.warnings import MOST_SYNAPSES
 from tests.export.rig import chain, ngspice, sample
 from tests.refusals import refuses
 
 __all__ = ["ngspice"]
+
+
+@pytest.fixture(autouse=True)
+def text_only(monkeypatch):
+    """As for a large circuit: no waves are followed, which nothing here looks at."""
+    monkeypatch.setitem(MOST_SYNAPSES, "bilateral", 1)
 
 
 @pytest.mark.parametrize("circuit", ["directional", "bilateral"])

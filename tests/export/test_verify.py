@@ -41,7 +41,7 @@ def edit(path, pattern, text):
     path.write_text(after)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_directional_waves_equal_brian2s(ngspice, tmp_path, seed):
     graph, inputs, targets = random_case(seed, ["tile", "synapse"][seed % 2])
     synapse = ["gyrator", "transformer"][seed // 2 % 2]
