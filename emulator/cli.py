@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emulator.commands import export, fit, inspect, presets, run, scenarios, study, train, tune
+from emulator.commands import compare, export, fit, inspect, presets, report, run, scenarios, study, train, tune
 from emulator.errors import BackwaveError
 
 #: exit statuses
@@ -24,8 +24,8 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except typer.Exit:
             raise
-        except KeyboardInterrupt:
-            typer.echo("backwave: interrupted, nothing was written", err=True)
+        except KeyboardInterrupt as stop:
+            typer.echo(f"backwave: interrupted, {str(stop) or 'nothing was written'}", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             words = _words(error)
@@ -48,6 +48,8 @@ app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.command("study")(study.study)
+app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("inspect")(inspect.inspect)
 app.command("scenarios")(scenarios.scenarios)
 app.add_typer(presets.app, name="presets")

@@ -119,7 +119,7 @@ def settle(
     doubling: NDArray[np.float64] | float = 0.0
     how: dict[str, Any] = {"hold": steps, "target": target, "traces": traces, "report": progress}
     if isinstance(graph.law, Bilateral):
-        layout, recording = run_junctions(graph, graph.law, feed, **how, **numbers)
+        layout, recording = run_junctions(graph, graph.law, feed, seed=seed, **how, **numbers)
     elif isinstance(graph.law, Upwind):
         layout, recording = run_upwind(graph, graph.law, feed, **how, **numbers)
     else:

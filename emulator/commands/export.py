@@ -15,15 +15,25 @@ def export(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's name or TOML file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; it must be new or empty.")],
     kind: Annotated[
-        str, typer.Option("--format", help="spice, graphml, json, sax, verilog-a or touchstone.")
+        str, typer.Option("--format", help="spice, graphml, json, sax, verilog-a, touchstone or touchstone-network.")
     ] = "spice",
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
     ] = None,
-    sample: Annotated[int, typer.Option(help="spice: which sample the testbenches present.")] = 0,
+    sample: Annotated[int, typer.Option(help="Which sample: spice presents it, touchstone-network rests at it.")] = 0,
     circuit: Annotated[str, typer.Option(help="spice: directional or bilateral.")] = "directional",
     synapse: Annotated[str, typer.Option(help="spice: gyrator or transformer.")] = "gyrator",
+    termination: Annotated[
+        str, typer.Option(help="spice, bilateral: stub (brian2's waves) or lumped (capacitors, inductors).")
+    ] = "stub",
+    hold: Annotated[
+        float | None, typer.Option(help="spice, bilateral: mean line delays that the transient lasts.")
+    ] = None,
+    buildable: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=LOW:HIGH", help="spice: warn outside a range, such as 'conductance=1 uS:1 mS'."),
+    ] = None,
     volts: Annotated[float, typer.Option(help="spice: volts of a state of 1.")] = 1.0,
     full_scale: Annotated[
         float | None, typer.Option(help="spice: volts of the largest state, in place of --volts.")
@@ -31,7 +41,11 @@ def export(
     ohms: Annotated[float, typer.Option(help="Ohms of a state over costate of 1; touchstone: of the ports.")] = 50.0,
     mismatch: Annotated[bool, typer.Option("--mismatch", help="spice: weights with the hardware's spread.")] = False,
     seed: Annotated[int, typer.Option(help="spice: seed of the spread.")] = 1,
-    layer: Annotated[str | None, typer.Option(help="touchstone: the dense layer.")] = None,
+    dialect: Annotated[str, typer.Option(help="spice: ngspice, or ltspice or xyce (untested).")] = "ngspice",
+    layer: Annotated[str | None, typer.Option(help="touchstone and picture: the dense layer.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="spice: draw the circuit around one crossbar to this file.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
 ) -> None:
     """Write the substrate of a scenario as a circuit, with testbenches and the values they must show.
@@ -43,7 +57,8 @@ def export(
       backwave export digits --format touchstone --layer s1 --out tile
     """  # noqa: D301
     from emulator.commands.console import console, progress
-    from emulator.export import Options, spice
+    from emulator.export import Buildable, Options, schematic, spice
+    from emulator.export.expected import expect
     from emulator.export.formats import export_file
     from emulator.scenario import load_scenario
     from emulator.scenario.build import prepare
@@ -54,15 +69,23 @@ def export(
         ready = prepare(load_scenario(scenario, overrides or []))
         tell("writing", None)
         if kind == "spice":
-            options = Options(circuit, synapse, volts, ohms, mismatch, seed)  # type: ignore[arg-type]
+            options = Options(
+                circuit, synapse, volts, ohms, mismatch, seed, termination,  # type: ignore[arg-type]
+                Buildable.of(buildable or []), dialect,  # type: ignore[arg-type]
+            )  # fmt: skip
             batch = ready.batch
             written = spice(
                 ready.graph, out, batch.inputs, batch.targets, options=options, sample=sample,
-                full_scale=full_scale, force=force,
+                full_scale=full_scale, hold=hold, force=force,
             )  # fmt: skip
             files, warnings = written.files, written.warnings
+            if picture is not None:
+                schematic(ready.graph, picture, layer=layer, options=options)
         else:
-            files = export_file(ready.graph, out, kind, layer=layer, ohms=ohms, force=force)
+            point = None
+            if kind == "touchstone-network":
+                point = expect(ready.graph, ready.batch.inputs, ready.batch.targets, sample, waves=False).exact
+            files = export_file(ready.graph, out, kind, layer=layer, ohms=ohms, point=point, force=force)
     screen = console()
     for text in warnings:
         screen.print(f"warning: {text}")

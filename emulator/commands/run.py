@@ -40,9 +40,11 @@ def run(
     """Run a scenario, compare it with exact backpropagation, and write a report.
 
     The folder gets results.json, network.npz and pictures; it appears complete
-    or not at all. A study of many runs (technologies, precision) keeps its
-    finished parts and, interrupted, goes on with --resume. The exit status is 0 if every sample settled, 1 if not (the
-    results are written all the same), 2 for errors.
+    or not at all. A warning comes first if the first sample is predicted not to
+    settle, with a change that would help. A study of many runs (technologies,
+    precision, atlas) keeps its finished parts and, interrupted, goes on with
+    --resume. The exit status is 0 if every sample settled, 1 if not (the results
+    are written all the same), 2 for errors.
 
     \b
     Examples:
@@ -50,6 +52,8 @@ def run(
       backwave run digits --set data.limit=20 --set run.threshold=1e-3
       backwave run digits --set hardware.set.lines.delay_forward="2 ns"
       backwave run residual --set law=matched --seed 7
+      backwave run atlas --set atlas.grid=5
+      backwave run claims
       backwave run my.toml --target standalone --out results
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, verdict
@@ -69,12 +73,17 @@ def run(
     if resume:
         raise ScenarioError(f"scenario '{loaded.name}' is no study; allowed: --resume for studies and for training")
     with progress() as tell:
-        report = run_scenario(loaded, out or Path("runs") / loaded.name, force=force, progress=tell)
+        report = run_scenario(loaded, out or Path("runs") / loaded.name, force=force, progress=tell, warn=_warn)
     screen = console()
     screen.print(verdict(report.settled, _verdict(report)))
     screen.print(figures(_rows(report)))
     if not report.settled:
         raise typer.Exit(1)
+
+
+def _warn(text: str) -> None:
+    """Say at once, above the progress, what the prediction has against the run."""
+    typer.echo(f"backwave: predicted not to settle: {text}", err=True)
 
 
 def _study(scenario: Scenario, out: Path, force: bool, resume: bool) -> None:

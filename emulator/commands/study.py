@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +11,11 @@ import typer
 
 if TYPE_CHECKING:
     from emulator.study.store import Store, Tolerance
-    from emulator.studyfile.load import StudyFile
     from emulator.studyfile.run import StudyReport
 
 _INTERRUPTED = 130
 #: rows of a table at most
-_MOST_ROWS = 20
+_MOST_ROWS = 8
 
 
 def study(
@@ -70,7 +70,7 @@ def study(
     with Store(path) as reader:
         states = [record.status for record in reader.records()]
         screen.print(verdict(set(states) <= {"settled"} and report.complete, _verdict(report, states)))
-        screen.print(figures(_rows(loaded, report, reader)))
+        screen.print(figures(_rows(report, reader)))
     if set(states) - {"settled"}:
         raise typer.Exit(1)
 
@@ -84,12 +84,12 @@ def _verdict(report: StudyReport, states: list[str]) -> str:
     )
 
 
-def _rows(study: StudyFile, report: StudyReport, reader: Store) -> Iterator[tuple[str, str]]:
+def _rows(report: StudyReport, reader: Store) -> Iterator[tuple[str, str]]:
     """What was found, row by row."""
     import numpy as np
 
     from emulator.study.metrics import METRICS
-    from emulator.study.tolerance import first_to_break
+    from emulator.study.tolerance import first_to_break, margin
 
     for name, column in reader.metrics().items():
         known = column[np.isfinite(column)]
@@ -110,9 +110,16 @@ def _rows(study: StudyFile, report: StudyReport, reader: Store) -> Iterator[tupl
     tolerances = reader.tolerances()
     for found in tolerances:
         yield "tolerance", _tolerance(found)
-    breaking = first_to_break(tolerances)
-    if breaking is not None and study.config.tolerance is not None and study.config.tolerance.per is None:
-        yield "breaks first", breaking.knob
+    for where, group in itertools.groupby(tolerances, lambda one: one.detail["where"]):
+        found_here = list(group)
+        breaking = first_to_break(found_here)
+        at = "".join(f"{value}: " for value in where.values())
+        if all(one.value is None for one in found_here):
+            yield "breaks first", f"{at}misses the targets before any knob is turned"
+        elif breaking is not None:
+            factor = margin(breaking)
+            far = "it never holds" if factor is None else f"what is offered may get worse by a factor {factor:.3g}"
+            yield "breaks first", f"{at}{breaking.detail['key']} ({far})"
     reasons = [record.reason for record in reader.records() if record.reason]
     for reason in list(dict.fromkeys(reasons))[:3]:
         yield "reason", f"{reasons.count(reason):,} x {reason}"
@@ -127,7 +134,7 @@ def _tolerance(found: Tolerance) -> str:
         f"down to {_number(found.value, found.unit)}"
     )  # fmt: skip
     low, high = (None if one is None else _number(one, found.unit) for one in (found.low, found.high))
-    offered = "not known" if found.offered is None else _number(found.offered, found.unit)
+    offered = "none stated" if found.offered is None else _number(found.offered, found.unit)
     return (
         f"{found.knob}: {bound} for {share} (interval {low or 'none'} to {high or 'the end'}); the base has {offered}"
     )

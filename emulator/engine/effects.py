@@ -153,9 +153,9 @@ def _sending(graph: ScatteringGraph, layout: Layout, seed: int) -> tuple[str, tu
     wave = "u"
     if any(q.bits is not None for q in quantisers):
         variables += ["lsb", "top"]
-        values["lsb"] = np.repeat([_lsb(q) for q in quantisers], count)
+        values["lsb"] = np.repeat([lsb(q) for q in quantisers], count)
         values["top"] = np.repeat([q.full_scale for q in quantisers], count)
-        forward, backward = (_rounded(q) for q in quantisers)
+        forward, backward = (rounded(q) for q in quantisers)
         wave = forward if forward == backward else f"int(i < {count})*({forward}) + int(i >= {count})*({backward})"
     dithered = any(q.bits is not None and q.rounding == "stochastic" for q in quantisers)
     if dithered:
@@ -168,11 +168,12 @@ def _sending(graph: ScatteringGraph, layout: Layout, seed: int) -> tuple[str, tu
     return wave, tuple(variables), dithered, values
 
 
-def _lsb(quantiser: Quantizer) -> float:
+def lsb(quantiser: Quantizer) -> float:
+    """Distance of two levels; 1 where nothing is rounded."""
     return 1.0 if quantiser.bits is None else quantiser.full_scale / (2 ** (quantiser.bits - 1) - 1)
 
 
-def _rounded(quantiser: Quantizer) -> str:
+def rounded(quantiser: Quantizer) -> str:
     """The quantiser as code: the levels and modes of `hwmodels.quantize`."""
     if quantiser.bits is None:
         return "u"

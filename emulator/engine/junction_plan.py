@@ -8,18 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
+from emulator.engine.effects import Effects
 from emulator.engine.junction_layout import JunctionLayout
 from emulator.engine.layout import biases, weights
 from emulator.engine.plan import Plan
 from emulator.engine.solver import junction_code
 from emulator.engine.values import GRAIN, SMALLEST
-from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
-from hwmodels import HardwareModel
-
-#: hardware fields that two-way lines know, or that do not act on waves
-_KNOWN = ("clock.", "energy.", "lines.delay", "lines.impedance", "lines.bandwidth")
 
 
 @dataclass(frozen=True)
@@ -58,25 +54,13 @@ def junction_values(
     graph: ScatteringGraph,
     law: Bilateral,
     layout: JunctionLayout,
+    effects: Effects,
     *,
     loaded: bool,
     threshold: float = 0.0,
     resolution: float = 0.0,
 ) -> dict[str, np.ndarray | float]:
-    """Everything but the data; see `emulator.engine.values.values_of`.
-
-    Raises
-    ------
-    EngineError
-        If the hardware model has an effect on waves or weights that two-way lines do not know.
-    """
-    ideal = HardwareModel().flat()
-    for path, entry in graph.hardware.flat().items():
-        if not path.startswith(_KNOWN) and (path not in ideal or entry.value != ideal[path].value):
-            raise EngineError(
-                f"hardware {path} is {entry.value!r}; allowed with law {law.name}: the ideal value, "
-                "and any delay, bandwidth and impedance of lines"
-            )
+    """Everything but the data; see `emulator.engine.values.values_of`."""
     load = np.zeros(layout.neurons)
     load[layout.outputs] = loaded
     kinked = np.array([name == "leaky_relu" for name in layout.function])
@@ -103,4 +87,5 @@ def junction_values(
         "to_in": layout.to_in[layout.at_neuron],
         "to_out": layout.to_out[layout.at_neuron],
         **({} if layout.tiles is None else layout.tiles.values),
+        **effects.values,
     }

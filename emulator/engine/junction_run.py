@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine import runtime
-from emulator.engine.effects import Effects
+from emulator.engine.junction_effects import junction_effects
 from emulator.engine.junction_layout import JunctionLayout, lay_out_junctions
 from emulator.engine.junction_plan import JunctionPlan, junction_values
 from emulator.engine.layout import biases
@@ -65,26 +65,29 @@ def run_junctions(
     resolution: float = 0.0,
     target: str = "auto",
     traces: bool = False,
+    seed: int = 0,
     report: runtime.Report | None = None,
 ) -> tuple[JunctionLayout, JunctionRecording]:
     """Present `feed` (samples, inputs + outputs), `hold` steps each."""
     layout = lay_out_junctions(graph, law)
-    plan = JunctionPlan(layout, law, graph.loss, hold, len(feed), traces=traces, effects=Effects())
-    values = junction_values(graph, law, layout, loaded=loaded, threshold=threshold, resolution=resolution)
+    effects = junction_effects(graph, layout, seed)
+    plan = JunctionPlan(layout, law, graph.loss, hold, len(feed), traces=traces, effects=effects)
+    values = junction_values(graph, law, layout, effects, loaded=loaded, threshold=threshold, resolution=resolution)
     outputs, times, target = execute(plan, values, feed, target, report)
-    recording = _collect(plan, biases(graph), outputs, times, target)
+    recording = collect_junctions(plan, biases(graph), outputs, times, target)
     if not loaded:
         _forget_costates(recording)
     return layout, recording
 
 
-def _collect(
+def collect_junctions(
     plan: JunctionPlan, bias: Floats, outputs: dict[str, np.ndarray], times: dict[str, float], target: str
 ) -> JunctionRecording:
+    """What the outputs of a run by name (see `emulator.engine.junctions`) say; `bias` is that of every neuron."""
     layout, steps = plan.layout, plan.hold * plan.samples
-    end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in ("u", "v", "a", "x", "lam", "s", "mu")}
+    end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in ("sent", "v", "a", "x", "lam", "s", "mu")}
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
-    state_residual, costate_residual = _line_residuals(layout, end["u"], end["a"])
+    state_residual, costate_residual = _line_residuals(layout, end["sent"], end["a"])
     moved = emitted = waves = None
     if plan.probe:
         columns = {name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}

@@ -98,8 +98,9 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray, rates: np.ndarray | No
         outputs["worst_load"] = load.variables["worst"]
     owned: list[tuple[Any, tuple[str, ...]]] = [
         (ports, ("q", "on_x", "on_mu", "own", "other", "power_scale")),
+        (ports, (*plan.effects.port_variables, *plan.effects.port_keys)),
         (nodes, ("bias", "load", "slope", "low", "series", "G", "kappa", "resistance", "resolution")),
-        (lines, ("line_delay",)),
+        (lines, ("line_delay", *plan.effects.line_variables, *plan.effects.line_keys)),
         (taps, ("pole", "grain") if plan.filtered else ()),
         (gather, ("to_in", "to_out")),
     ]
@@ -218,7 +219,7 @@ def _monitors(
     monitors: list[Any] = []
 
     def watch(prefix: str, **when: Any) -> None:
-        for group, names in ((ports, ["u", "v", "n_sent"]), (taps, ["a"]), (nodes, ["x", "lam", "s", "mu"])):
+        for group, names in ((ports, ["sent", "v", "n_sent"]), (taps, ["a"]), (nodes, ["x", "lam", "s", "mu"])):
             if prefix == "trace" and group is ports:
                 names = ["u"]
             monitor = StateMonitor(group, names, record=True, name=f"{prefix}_{group.name}", **when)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from emulator.engine.effects import IDEAL, Effects
 from emulator.engine.expressions import activation_codes, node_update
+from emulator.engine.law_code import checked_law
 from emulator.engine.layout import Layout
-from emulator.laws import Law, node_law
+from emulator.laws import Law, NodeLaw, node_law
 from emulator.learning import Learning
 
 #: one engine step in brian2's time: a power of two, so that every clock and delay is exact in floating point
@@ -63,9 +64,9 @@ class Plan:
     def ring_depth(self) -> int:
         """Cells per port in the ring of amplitudes: one a step for as long as an event can wait, or somewhat longer.
 
-        It is a power of two, so that chips whose longest lines differ share a program.
+        It is a power of two and not small, so that chips whose longest lines differ share a program.
         """
-        return 1 << (self.layout.ring_depth + 2 * self.effects.jitter - 1).bit_length()
+        return max(16, 1 << (self.layout.ring_depth + 2 * self.effects.jitter - 1).bit_length())
 
     @property
     def direct(self) -> bool:
@@ -96,14 +97,20 @@ class Plan:
     @cached_property
     def update(self) -> list[str]:
         """The node's update code."""
-        return node_update(node_law(self.law), self.used, self.loss, self.power, self.effects.noise_poles)
+        return node_update(checked_law(node_law(self.law)), self.used, self.loss, self.power, self.effects.noise_poles)
+
+    @property
+    def memory(self) -> tuple[str, ...]:
+        """Variables that a node law keeps besides state and costate."""
+        return tuple(self.law.memory) if isinstance(self.law, NodeLaw) else ()
 
     @cached_property
     def key(self) -> str:
         """A hash of everything that is compiled in: the same key can be served by the same program."""
         digest = hashlib.sha256()
         layout = self.layout
-        text = [brian2.__version__, FORMAT, *self.update, *self.used, *sorted(self.law.parameters), self.effects.code]
+        names = [*sorted(self.law.parameters), "memory", *sorted(self.memory)]
+        text = [brian2.__version__, FORMAT, *self.update, *self.used, *names, self.effects.code]
         text += [] if self.learning is None else [self.learning.code]
         sizes = [
             layout.neurons,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from emulator.engine.effects import Effects, effects_of
+from emulator.engine.effects import effects_of
+from emulator.engine.junction_effects import junction_effects
 from emulator.engine.junction_layout import lay_out_junctions
 from emulator.engine.junction_plan import JunctionPlan, junction_values
 from emulator.engine.layout import Floats, lay_out
@@ -26,7 +27,8 @@ def plastic_plan(graph: ScatteringGraph, learning: Learning, hold: int, samples:
     quiet = {"probe": False, "power": False}
     if isinstance(law, Bilateral):
         layout = lay_out_junctions(graph, law, learns=True)
-        return JunctionPlan(layout, law, loss, hold, samples, **quiet, effects=Effects(), learning=learning)
+        effects = junction_effects(graph, layout, seed)
+        return JunctionPlan(layout, law, loss, hold, samples, **quiet, effects=effects, learning=learning)
     if isinstance(law, Upwind):
         raise EngineError(
             f"law {law.name} does not learn on the substrate; allowed: matched, worldsheet, bilateral, or a node law"
@@ -41,6 +43,7 @@ def plastic_values(
 ) -> dict[str, Floats | float]:
     """Everything but the data, the rates and the port's numbers; `seed` is that of the effects' random draws."""
     if isinstance(plan, JunctionPlan) and isinstance(graph.law, Bilateral):
-        return junction_values(graph, graph.law, plan.layout, loaded=loaded, threshold=threshold)
+        effects = junction_effects(graph, plan.layout, seed)
+        return junction_values(graph, graph.law, plan.layout, effects, loaded=loaded, threshold=threshold)
     effects = effects_of(graph, plan.layout, seed)
     return values_of(graph, plan.layout, effects, loaded=loaded, threshold=threshold, seed=seed)

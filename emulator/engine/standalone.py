@@ -28,6 +28,7 @@ from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import STEP, Plan, Values
 from emulator.engine.runtime import Report, quiet_brian
 from emulator.errors import EngineError
+from emulator.files import memory_folder
 
 _MANIFEST = "manifest.json"
 #: programs kept in the cache; the least recently used go first
@@ -63,7 +64,8 @@ class Program:
         """Run with these numbers; see `emulator.engine.runtime.run`."""
         manifest = json.loads((self.directory / _MANIFEST).read_text())
         begun = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="backwave-run-") as scratch:
+        folder = None if "trace.u" in manifest["outputs"] else memory_folder()  # traces may be large
+        with tempfile.TemporaryDirectory(prefix="backwave-run-", dir=folder) as scratch:
             results = Path(scratch) / "results"
             results.mkdir()
             arguments = ["--results_dir", f"{results}/"]

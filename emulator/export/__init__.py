@@ -1,7 +1,29 @@
 """Scattering graphs as circuits for other tools, and the proof that they agree."""
 
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
 from emulator.export.options import Buildable, Options
 from emulator.export.spice_files import SpiceExport, spice
 from emulator.export.verification import Check, Verification, verify
+from emulator.graph import ScatteringGraph
 
-__all__ = ["Buildable", "Check", "Options", "SpiceExport", "Verification", "spice", "verify"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Buildable", "Check", "Options", "SpiceExport", "Verification", "schematic", "spice", "verify"]
+
+
+def schematic(
+    graph: ScatteringGraph,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    layer: str | None = None,
+    options: Options | None = None,
+) -> Axes:
+    """Draw the circuit around one crossbar with matplotlib; see `emulator.export.picture.schematic`."""
+    from emulator.export.picture import schematic as draw
+
+    return draw(graph, path, layer=layer, options=options)

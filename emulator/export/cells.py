@@ -1,4 +1,4 @@
-"""The library of cells: everything in an exported circuit that depends on the simulator's dialect (ngspice).
+"""The library of cells: everything in an exported circuit that depends on the simulator, written for ngspice.
 
 All cells work in volts. ``V`` below is volts per unit of state, ``R`` ohms per unit of state over costate. A state `x`
 is the voltage ``V x``; in the directional circuit a costate `lam` is the voltage ``V lam`` as well, in the bilateral
@@ -39,6 +39,10 @@ _TAIL = f"exp(-0.5*{_FAR}*{_FAR})*{_horner(_HART_P, _FAR)}/{_horner(_HART_Q, _FA
 _NORMAL = f"((u>0 ? 1 : 0)+(u>0 ? -1 : 1)*{_TAIL})"
 #: the slope at a kink is that below it, also where rounding leaves a trace of a pre-activation that is 0
 _KINK = "1e-9"
+#: functions with a kink
+BENT = ("relu", "leaky_relu")
+#: volts by which the pre-activation rises in the gap at a kink
+_FLAT = 1e-9
 _LOGISTIC = "(0.5+0.5*tanh(0.5*u))"
 
 #: activation functions and their slopes as expressions of the pre-activation ``u``; ``a`` is the slope of a leaky one
@@ -112,8 +116,33 @@ def _activation(name: str, function: str, slope: float, options: Options) -> Ite
     if not options.bilateral:
         yield from _cell(f"{name} s x lam mu", f"Bx x 0 {state}", costate)
         return
-    ahead = (f"Bx drive 0 {state}", "Vl drive x 0", f"Hl lam 0 Vl {ohms!r}", costate)
-    yield from _cell(f"{name} s x lam mu", *ahead, f"Gm s 0 mu 0 {1 / ohms!r}")
+    ahead = f"Bx drive 0 {state}", "Vl drive x 0", f"Hl lam 0 Vl {ohms!r}"
+    if function in BENT:
+        yield from _cell(f"{name} s x lam mu", *ahead, *_bend(slope if function == "leaky_relu" else 0.0, options))
+    else:
+        yield from _cell(f"{name} s x lam mu", *ahead, costate, f"Gm s 0 mu 0 {1 / ohms!r}")
+
+
+def _bend(low: float, options: Options) -> Iterator[str]:
+    """``mu`` of a function with a kink; ``u`` is its pre-activation, with a gap of ``gap`` volts at the kink.
+
+    With a costate above 0 a neuron may have no answer but at the kink, where it passes on whatever share of the costate
+    balances its lines: in the gap the share rises from `low` to 1 while the pre-activation rests. With a costate below 0
+    it snaps from one side to the other: an iterate in the gap goes on to the side that it was about to reach. At rest no
+    neuron needs the gap, and a simulator finds the operating point better without one.
+    """
+    volts, ohms = options.volts, options.ohms
+
+    def sides(below: str, rising: str, to_below: str, to_above: str, above: str) -> str:
+        gap = f"(V(lam)>0 ? {rising} : (V(u)>{{gap/2}} ? {to_below} : {to_above}))"
+        return f"(V(u)>0 ? (V(u)>{{gap}} ? {above} : {gap}) : {below})"
+
+    share = sides(repr(low), f"{low!r}+{{{1 - low!r}/gap}}*V(u)", repr(low), "1", "1")
+    rest = sides("V(u)", f"{{{_FLAT!r}/gap}}*V(u)", "V(u)", "V(u)-{gap}", f"V(u)-{{gap}}+{_FLAT!r}")
+    yield f"Bm mu 0 V=V(lam)*{share}"
+    yield f"Bs s sm V={float(_KINK) * volts!r}+{rest}"
+    yield "Vm sm 0 0"
+    yield f"Bu 0 u I=V(mu)/{ohms!r}-I(Vm)"
 
 
 def _synapse(graph: ScatteringGraph, options: Options) -> Iterator[str]:

@@ -10,15 +10,19 @@ from numpy.typing import ArrayLike
 from emulator.errors import ExportError
 from emulator.export.waves import matched_waves, two_way_waves
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral
 from emulator.measure.reference import Reference, reference
-from emulator.measure.rest import neuron_values, slopes
+from emulator.measure.rest import neuron_values, operating_point, slopes
+from emulator.measure.stability import Prediction, predict
 from emulator.measure.synapses import Floats
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
 
 #: signals of a neuron, and what they are
 SIGNALS = {"x": "state", "s": "pre-activation", "lam": "costate", "mu": "costate of the pre-activation"}
+
+#: factor by which deviations from rest are to fall in a transient, and how long that may take, in longest round trips
+_DEPTH = 1e-4
+_LEAST, _MOST, _UNKNOWN = 10, 60, 20
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class Expected:
     waves : dict of signal to (hold, N), or None
         ``x`` and ``lam`` at every step in brian2 under the matched or the bilateral law, the step in which the sample
         appears first; None if not followed, or if two-way lines did not come to rest before.
+    start_s : (N,)
+        Pre-activations from which the transient starts.
+    prediction : Prediction or None
+        Of small deviations on two-way lines.
     """
 
     sample: Sample
@@ -60,6 +68,8 @@ class Expected:
     rest: dict[str, Floats]
     hold: int
     waves: dict[str, Floats] | None
+    start_s: Floats
+    prediction: Prediction | None = None
 
 
 def expect(
@@ -67,8 +77,10 @@ def expect(
     inputs: Inputs,
     targets: ArrayLike | None,
     sample: int,
-    hold: int | None,
     *,
+    two_way: bool = False,
+    hold: int | None = None,
+    predicted: bool = True,
     waves: bool = True,
 ) -> Expected:
     """Work out what one sample of a batch settles to, and how it gets there.
@@ -80,10 +92,13 @@ def expect(
         A batch, as for `emulator.settle`; targets are needed.
     sample : int
         Which one of it.
-    hold : int or None
-        Steps to present it for on two-way lines; None is the matched law, for as long as its last wave needs.
-    waves : bool
-        Whether to follow the waves on two-way lines.
+    two_way : bool
+        On the two-way lines of the graph's bilateral law, or else under the matched law.
+    hold : int, optional
+        Steps to present it for on two-way lines. By default twice the time in which small deviations are predicted to
+        fall by 1e-4, at least 10 and at most 60 longest round trips; 20 without a prediction.
+    predicted, waves : bool
+        Whether to predict the settling on two-way lines, and to follow their waves.
 
     Raises
     ------
@@ -103,25 +118,30 @@ def expect(
     undecided = np.full_like(desired, level)
     exact = reference(graph.network, one, desired[np.newaxis])
     x, s, lam = (values[0] for values in neuron_values(graph, exact))
-    lam = lam * _load_factor(graph, hold)
-    rest = {"x": x, "s": s, "lam": lam, "mu": slopes(graph, s)[0] * lam}
     pair, wanted = {name: np.stack([nothing[name], one[name]]) for name in one}, np.stack([undecided, desired])
-    moving = None
-    if hold is None:
+    prediction = moving = None
+    if two_way:
+        lam = operating_point(graph, exact).lam
+        prediction = predict(graph, exact, _DEPTH) if predicted else None
+        hold = _patience(graph, prediction) if hold is None else hold
+        moving = two_way_waves(graph, pair, wanted, hold) if waves else None
+    elif waves:
         moving = matched_waves(graph, pair, wanted)
         hold = len(moving["x"])
-    elif waves:
-        moving = two_way_waves(graph, pair, wanted, hold)
     return Expected(
         Sample(np.concatenate(list(one.values())), desired),
         Sample(np.concatenate(list(nothing.values())), undecided),
         exact,
-        rest,
-        hold,
+        {"x": x, "s": s, "lam": lam, "mu": slopes(graph, s)[0] * lam},
+        hold or 0,
         moving,
+        neuron_values(graph, reference(graph.network, nothing))[1][0],
+        prediction,
     )
 
 
-def _load_factor(graph: ScatteringGraph, hold: int | None) -> float:
-    """By how much the load of two-way lines multiplies the loss, and with it every costate."""
-    return graph.law.kappa if hold and isinstance(graph.law, Bilateral) and graph.loss == "mse" else 1.0
+def _patience(graph: ScatteringGraph, prediction: Prediction | None) -> int:
+    trip = graph.longest_round_trip
+    if prediction is None:
+        return _UNKNOWN * trip
+    return int(min(max(2 * prediction.steps, _LEAST * trip), _MOST * trip))

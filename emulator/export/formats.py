@@ -9,9 +9,10 @@ from pathlib import Path
 from emulator.errors import ExportError, suggest
 from emulator.export.folder import FORMAT, MAP, staged
 from emulator.export.sax import sax_text
-from emulator.export.touchstone import touchstone
+from emulator.export.touchstone import network_touchstone, touchstone
 from emulator.export.veriloga import verilog_a
 from emulator.graph import ScatteringGraph
+from emulator.measure.reference import Reference
 
 
 def _text(make: Callable[[ScatteringGraph], str]) -> Callable[[ScatteringGraph, Path], object]:
@@ -25,6 +26,8 @@ FORMATS: dict[str, tuple[str, Callable[[ScatteringGraph, Path], object]]] = {
     "sax": ("netlist.json", _text(sax_text)),
     "verilog-a": ("cells.va", _text(verilog_a)),
 }
+#: Touchstone: a crossbar, and the network around a rest
+SCATTERING = {"touchstone": "tile.ts", "touchstone-network": "network.ts"}
 
 
 def export_file(
@@ -34,23 +37,45 @@ def export_file(
     *,
     layer: str | None = None,
     ohms: float = 50.0,
+    point: Reference | None = None,
     force: bool = False,
 ) -> tuple[str, ...]:
-    """Write one of `FORMATS`, or ``touchstone`` of one layer's crossbar; the names of the files.
+    """Write one of `FORMATS` or of `SCATTERING`; the names of the files.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    directory : str or Path
+        A folder, which appears complete or stays as it was.
+    kind : str
+        ``touchstone`` is one layer's crossbar, ``touchstone-network`` the whole network around a rest.
+    layer : str, optional
+        Of ``touchstone``.
+    ohms : float
+        Of Touchstone ports.
+    point : Reference, optional
+        The rest of ``touchstone-network``: its first sample.
+    force : bool
+        Replace an earlier export.
 
     Raises
     ------
     ExportError
-        If the format is unknown, the graph cannot be written in it, or the folder holds anything.
+        If the format is unknown, the graph cannot be written in it, a rest is missing, or the folder holds anything.
     OSError
         If nothing can be written there.
     """
-    if kind not in FORMATS and kind != "touchstone":
-        raise ExportError(f"unknown format {suggest(kind, ['spice', *FORMATS, 'touchstone'])}")
+    if kind not in FORMATS and kind not in SCATTERING:
+        raise ExportError(f"unknown format {suggest(kind, ['spice', *FORMATS, *SCATTERING])}")
     with staged(Path(directory), force) as folder:
         if kind == "touchstone":
-            name = "tile.ts"
+            name = SCATTERING[kind]
             (folder / name).write_text(touchstone(graph, layer, ohms), encoding="ascii")
+        elif kind in SCATTERING:
+            if point is None:
+                raise ExportError(f"{kind}: a rest is missing; allowed: the reference of a sample, with its target")
+            name = SCATTERING[kind]
+            (folder / name).write_text(network_touchstone(graph, point, ohms), encoding="ascii")
         else:
             name, write = FORMATS[kind]
             write(graph, folder / name)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from emulator.errors import ExportError, suggest
+from emulator.export.dialect import Dialect
+from hwmodels.errors import HardwareError
+from hwmodels.units import parse
 
 Circuit = Literal["directional", "bilateral"]
 Synapse = Literal["gyrator", "transformer"]
@@ -61,6 +65,28 @@ class Buildable:
             if limits is not None and not (len(limits) == 2 and 0 <= limits[0] <= limits[1]):
                 raise ExportError(f"buildable {name} is {limits!r}; allowed: (low, high) with 0 <= low <= high")
 
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Buildable:
+        """From texts such as ``conductance=1 uS:1 mS``.
+
+        Raises
+        ------
+        ExportError
+            If a text is none, or names an unknown component.
+        """
+        units = {"conductance": "S", "capacitance": "F", "delay": "s"}
+        found: dict[str, tuple[float, float]] = {}
+        for text in texts:
+            name, _, span = text.partition("=")
+            low, _, high = span.partition(":")
+            if name not in units:
+                raise ExportError(f"buildable: no component {suggest(name, units)}")
+            try:
+                found[name] = parse(low, units[name]), parse(high, units[name])
+            except HardwareError as error:
+                raise ExportError(f"buildable '{text}': {error}") from error
+        return cls(**found)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -86,6 +112,8 @@ class Options:
         know them, or the capacitors and inductors themselves.
     buildable : Buildable
         Limits to warn about.
+    dialect : {"ngspice", "ltspice", "xyce"}
+        Whose text to write; only ngspice runs in `verify`, and only its export can have a mismatch.
 
     Raises
     ------
@@ -101,8 +129,12 @@ class Options:
     seed: int = 1
     termination: Termination = "stub"
     buildable: Buildable = field(default_factory=Buildable)
+    dialect: Dialect = "ngspice"
 
     def __post_init__(self) -> None:
+        choice("dialect", self.dialect, get_args(Dialect))
+        if self.mismatch and self.dialect != "ngspice":
+            raise ExportError(f"mismatch in dialect {self.dialect!r}; allowed: ngspice, whose random numbers it draws")
         choice("circuit", self.circuit, get_args(Circuit))
         choice("synapse", self.synapse, get_args(Synapse))
         choice("termination", self.termination, get_args(Termination))

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from emulator.errors import ExportError, suggest
 from emulator.export.cells import library
+from emulator.export.dialect import remark, translate
 from emulator.export.expected import SIGNALS, expect
 from emulator.export.folder import FORMAT, MAP, staged
 from emulator.export.mismatch import weight_spread
@@ -32,8 +33,6 @@ LIBRARY, NETLIST, OP, TRAN, EXPECTED = "lib.inc", "net.cir", "tb_op.cir", "tb_tr
 VERSION = 1
 #: neurons above which only the output is probed
 _MOST_PROBED = 2000
-#: longest round trips for which the transient of the bilateral circuit runs
-_PATIENCE = 20
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,8 @@ def spice(
     probes : sequence of str, optional
         Layers whose neurons are saved; all, or only the output of a large network, by default.
     hold : float, optional
-        Transits of the bilateral circuit's ``.tran``; by default 20 of the longest round trips. The directional one
-        runs until its last wave has landed.
+        Transits of the bilateral circuit's ``.tran``; by default as long as it is predicted to need (see
+        `emulator.export.expected.expect`). The directional one runs until its last wave has landed.
     force : bool
         Replace an earlier export.
 
@@ -113,9 +112,12 @@ def spice(
     if options.bilateral:
         graph = with_two_way_lines(graph)
     steps = _steps(graph, options, hold)
-    followed = synapse_count(graph) <= MOST_SYNAPSES[options.circuit] and options.termination == "stub"
+    small = synapse_count(graph) <= MOST_SYNAPSES[options.circuit]
     with staged(Path(directory), force) as folder:
-        expected = expect(graph, inputs, targets, sample, steps, waves=followed)
+        expected = expect(
+            graph, inputs, targets, sample, two_way=options.bilateral, hold=steps, predicted=small,
+            waves=not options.bilateral or (small and options.termination == "stub"),
+        )  # fmt: skip
         if full_scale is not None:
             largest = float(np.abs(expected.rest["x"]).max()) or 1.0
             options = replace(options, volts=positive("full_scale", full_scale) / largest)
@@ -123,14 +125,14 @@ def spice(
         found = warnings(graph, options, expected)
         bench = Bench(graph, options, expected, _probed(graph, probes))
         texts = (
-            (LIBRARY, "library of cells, for ngspice", library(graph, options)),
+            (LIBRARY, "library of cells", library(graph, options)),
             (NETLIST, "network", network(graph, options, spread)),
             (OP, "testbench: operating point, which is forward pass and backpropagation", bench.operating_point()),
             (TRAN, "testbench: transient", bench.transient()),
         )
         heading = list(_heading(graph, options, found))
         for name, title, lines in texts:
-            _write(folder / name, title, heading, lines)
+            _write(folder / name, title, heading, translate(lines, options.dialect))
         files = (*(name for name, _, _ in texts), MAP, EXPECTED)
         (folder / EXPECTED).write_text(json.dumps(_values(bench), allow_nan=False) + "\n", encoding="ascii")
         described = json.dumps(_map(bench, files, found), indent=1, allow_nan=False)
@@ -143,9 +145,7 @@ def _steps(graph: ScatteringGraph, options: Options, hold: float | None) -> int 
         if hold is not None:
             raise ExportError(f"hold is {hold!r}; allowed with the directional circuit: none, it runs to its last wave")
         return None
-    if hold is None:
-        return _PATIENCE * graph.longest_round_trip
-    return math.ceil(positive("hold", hold) * graph.transit)
+    return None if hold is None else math.ceil(positive("hold", hold) * graph.transit)
 
 
 def _probed(graph: ScatteringGraph, probes: Sequence[str] | None) -> tuple[int, ...]:
@@ -165,6 +165,7 @@ def _probed(graph: ScatteringGraph, probes: Sequence[str] | None) -> tuple[int, 
 def _heading(graph: ScatteringGraph, options: Options, found: tuple[str, ...]) -> Iterator[str]:
     volts, ohms = options.volts, options.ohms
     yield f"written by backwave {metadata.version('backwave')}; node names and expected values are in {MAP}, {EXPECTED}"
+    yield f"dialect {remark(options.dialect)}"
     yield f"network {graph.network.digest}"
     yield f"circuit {options.circuit}, synapses {options.synapse}, wiring {graph.wiring}, loss {graph.loss}"
     yield f"hardware {safe_label(graph.hardware.name)}, seed {graph.seed}, step {si(graph.step, 's')}"
@@ -240,6 +241,7 @@ def _map(bench: Bench, files: Sequence[str], found: tuple[str, ...]) -> dict[str
         "files": list(files),
         "kind": "spice",
         "network": graph.network.digest,
+        "dialect": options.dialect,
         "circuit": options.circuit,
         "synapse": options.synapse,
         "wiring": graph.wiring,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emulator.export.cells import BENT
 from emulator.export.expected import SIGNALS, Expected
 from emulator.export.netlist import Nodes
 from emulator.export.options import Options
@@ -19,10 +20,14 @@ FINE = 0.1
 TOLERANCE = 1e-3
 #: neurons that a measured deviation covers
 _MOST = 64
-#: with the default pivrel ngspice may meet too small a pivot; its gmin stepping may then end at a wrong point
-_TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 pivrel=0.1 gminsteps=0"
+#: with the default pivrel ngspice may meet too small a pivot; its gmin stepping may then end at a wrong point; gmin is
+#: also what a line at rest lacks of its impedance, which narrow two-way lines would show
+_TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 pivrel=0.1 gmin=1e-20 gminsteps=0"
 #: where capacitors set the time step, tight tolerances would make it needlessly small
 _FAST = ".options reltol=1e-5 abstol=1e-12 vntol=1e-9 itl1=500 pivrel=0.1 gminsteps=0 trtol=100"
+
+#: volts of the gap at kinks (see `emulator.export.cells`) in a transient, and as good as none
+_GAP, _NONE = 1000.0, 1e-30
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Bench:
     def operating_point(self) -> Iterator[str]:
         """The testbench of ``.op``."""
         yield from self._frame(_TIGHT)
+        yield from self._gap(_NONE)
         yield from self._sources(lambda _, after: f"DC {after!r}")
         yield ".op"
         yield from card(".save", [f"v({node})" for *_, nodes in self.probes() for node in nodes])
@@ -69,6 +75,7 @@ class Bench:
         """The testbench of ``.tran``: the sample takes the place of an empty one after one step of rest."""
         start, rise = self.start, self.start + FINE * self.graph.step
         yield from self._frame(_FAST if self.options.bilateral and self.options.termination == "lumped" else _TIGHT)
+        yield from self._gap(_GAP)
         yield from self._sources(lambda before, after: f"PWL(0 {before!r} {start!r} {before!r} {rise!r} {after!r})")
         fine = FINE * self.graph.step
         deviations = list(self._deviations())
@@ -93,6 +100,17 @@ class Bench:
             yield "* 1 draws every weight with its spread, 0 does not"
             yield ".param mm=0"
             yield f".option seed={self.options.seed}"
+
+    def _gap(self, volts: float) -> Iterator[str]:
+        """The gap of two-way neurons with a kink and, where there is one, on which side of it each starts."""
+        if not self.options.bilateral or not any(site.function in BENT for site in self.graph.sites):
+            return
+        yield f".param gap={volts!r}"
+        for row, site in enumerate(self.graph.sites):
+            if site.function in BENT and volts > _NONE:
+                start = self.expected.start_s[site.start : site.stop] * self.options.volts
+                for k, s in enumerate((start + volts * (start > 0)).tolist()):
+                    yield f".nodeset v(xx{row}_{k}.u)={s!r}"
 
     def _sources(self, drive: Callable[[float, float], str]) -> Iterator[str]:
         """Voltage sources of inputs and targets; `drive` turns values before and after into a source."""

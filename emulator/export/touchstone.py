@@ -1,4 +1,4 @@
-"""The scattering matrix of a crossbar tile, and Touchstone files of it.
+"""The scattering matrix of a crossbar tile, and Touchstone files of it and of a whole network around a rest.
 
 A tile of ideal transformers joins its right ports to its left ones by ``right voltage = W left voltage``,
 ``left current = W^T right current``. In power waves, voltage over the root of the port's impedance, its scattering
@@ -7,14 +7,17 @@ matrix is orthogonal and symmetric: lossless and reciprocal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.errors import ExportError, suggest
 from emulator.export.options import positive
+from emulator.export.small_signal import Complex, band, network_scattering
 from emulator.graph import ScatteringGraph
+from emulator.measure.reference import Reference
+from emulator.measure.rest import OperatingPoint
 from emulator.measure.synapses import Floats
 
 _PER_LINE = 4
@@ -77,25 +80,52 @@ def touchstone(graph: ScatteringGraph, layer: str | None = None, ohms: float = 5
     if layer not in known:
         raise ExportError(f"touchstone: no crossbar {suggest(layer, known)}")
     scattering = tile_scattering(known[layer].weight, positive("ohms", ohms), ohms)
-    return "\n".join(_lines(scattering, ohms, graph.network.digest, 0.5 / graph.transit_seconds)) + "\n"
+    title = f"crossbar tile of ideal transformers, network {graph.network.digest}"
+    both = np.stack([scattering, scattering]).astype(np.complex128)
+    return "\n".join(_lines(title, [0.0, 0.5 / graph.transit_seconds], both, ohms)) + "\n"
 
 
-def _lines(scattering: Floats, ohms: float, digest: str, highest: float) -> Iterator[str]:
-    ports = len(scattering)
-    yield f"! crossbar tile of ideal transformers, network {digest}"
+def network_touchstone(
+    graph: ScatteringGraph, point: Reference | OperatingPoint, ohms: float = 50.0, points: int = 51
+) -> str:
+    """Touchstone 2.0 text of a network on two-way lines around a rest: ports are its inputs, then its outputs.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    point : Reference or OperatingPoint
+    ohms : float
+        Of every port, and of a state over costate of 1.
+    points : int
+        Frequencies, from 0 to half of one over the mean line delay.
+
+    Raises
+    ------
+    ExportError
+        If the network cannot be laid on two-way lines.
+    """
+    frequencies = band(graph, points)
+    found = network_scattering(graph, point, frequencies)
+    title = f"network {graph.network.digest} on two-way lines, small signals around a rest"
+    return "\n".join(_lines(title, frequencies, found, positive("ohms", ohms))) + "\n"
+
+
+def _lines(title: str, frequencies: Sequence[float], scattering: Complex, ohms: float) -> Iterator[str]:
+    ports = scattering.shape[1]
+    yield f"! {title}"
     yield "[Version] 2.0"
     yield f"# Hz S RI R {ohms!r}"
     yield f"[Number of Ports] {ports}"
     if ports == 2:
         yield "[Two-Port Data Order] 12_21"
-    yield "[Number of Frequencies] 2"
+    yield f"[Number of Frequencies] {len(frequencies)}"
     yield "[Reference]"
     yield " ".join([repr(ohms)] * ports)
     yield "[Network Data]"
-    for frequency in (0.0, highest):
+    for frequency, matrix in zip(frequencies, scattering.tolist(), strict=True):
         start = repr(frequency)
-        for row in scattering.tolist():
+        for row in matrix:
             for k in range(0, ports, _PER_LINE):
-                yield " ".join([start, *(f"{value!r} 0.0" for value in row[k : k + _PER_LINE])]).strip()
+                yield " ".join([start, *(f"{v.real!r} {v.imag!r}" for v in row[k : k + _PER_LINE])]).strip()
                 start = ""
     yield "[End]"

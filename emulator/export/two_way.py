@@ -21,6 +21,7 @@ from emulator.export.options import Options
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, SeriesRC
 from emulator.measure.synapses import Floats
+from emulator.units import si
 
 #: what settled fastest of a hand grid: series RC at the far ends, impedances that rise four-fold towards the output
 RECOMMENDED = Bilateral(impedance=1.0, taper=4.0, far_end=SeriesRC(resistance=2.0, capacitance=3.0))
@@ -49,6 +50,24 @@ def with_two_way_lines(graph: ScatteringGraph) -> ScatteringGraph:
     return graph
 
 
+def bilateral_law(graph: ScatteringGraph) -> Bilateral:
+    """The law of a graph of two-way lines.
+
+    Raises
+    ------
+    ExportError
+        If it has another law.
+    """
+    if not isinstance(graph.law, Bilateral):
+        raise ExportError(f"the bilateral circuit got law {graph.law.name}; allowed: bilateral")
+    return graph.law
+
+
+def low_pass(graph: ScatteringGraph) -> float:
+    """Coefficient per step of the low-pass at the end of every two-way line; 1 is none."""
+    return min(bilateral_law(graph).bandwidth, graph.hardware.lines.filter_coefficient(graph.step))
+
+
 class TwoWayLines:
     """All two-way lines of a graph, and the cards that lay them.
 
@@ -60,17 +79,15 @@ class TwoWayLines:
     """
 
     def __init__(self, graph: ScatteringGraph, options: Options) -> None:
-        if not isinstance(graph.law, Bilateral):
-            raise ExportError(f"the bilateral circuit got law {graph.law.name}; allowed: bilateral")
-        self._graph, self._options, self.law = graph, options, graph.law
-        self._lines = two_way_lines(graph, graph.law)
+        self._graph, self._options, self.law = graph, options, bilateral_law(graph)
+        self._lines = two_way_lines(graph, self.law)
         sizes = [len(c.rows) + (0 if c.layer is None else len(c.columns)) for c in graph.couplings]
         self._first = np.concatenate([[0], np.cumsum(sizes)])
 
     @property
     def pole(self) -> float:
         """Coefficient per step of the low-pass at the end of every line; 1 is none."""
-        return min(self.law.bandwidth, self._graph.hardware.lines.filter_coefficient(self._graph.step))
+        return low_pass(self._graph)
 
     @property
     def impedances(self) -> list[Floats]:
@@ -96,6 +113,23 @@ class TwoWayLines:
     def kinds(self) -> set[str]:
         """Cells that the lines are made of."""
         return {self._cell(k) for k in range(self._lines.count)}
+
+    @property
+    def ends(self) -> str:
+        """What ends a line to ground, in words; empty without a far end."""
+        if self.law.far_end is None:
+            return ""
+        return "R, stub" if self._options.termination == "stub" else "R, C"
+
+    def labels(self, number: int) -> tuple[list[str], list[str]]:
+        """Delays and impedance of every line to the rows, and from the columns, of crossbar `number`, in words."""
+        rows, step = self._rows(number), self._graph.step
+        found = []
+        for k in range(rows.start, int(self._first[number + 1])):
+            ahead, back = (si(int(steps[k]) * step, "s") for steps in (self._lines.forward, self._lines.backward))
+            delay = ahead if ahead == back else f"{ahead}, {back}"
+            found.append(f"{delay}, {si(float(self._lines.impedance[k]) * self._options.ohms, 'ohm')}")
+        return found[: rows.stop - rows.start], found[rows.stop - rows.start :]
 
     def to_rows(self, number: int, names: list[str], near: list[str], far: list[tuple[str, str]]) -> Iterator[str]:
         """Cards of the lines to the rows of coupling `number`; each far end is (low, high)."""

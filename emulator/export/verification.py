@@ -88,12 +88,16 @@ def verify(directory: str | Path, *, limit: float = 300.0) -> Verification:
     FileFormatError
         If the folder is not such an export.
     ExportError
-        If ngspice is missing, takes too long, fails, or does not save what it was asked for.
+        If the export is for another simulator, or ngspice is missing, takes too long, fails, or does not save what it was asked for.
     """
     folder, limit = Path(directory), positive("limit", limit)
     described, expected = _read(folder, MAP, FORMAT), _read(folder, EXPECTED, "backwave-expected")
     if described.get("kind") != "spice":
         raise FileFormatError(f"export '{folder}' is of kind {described.get('kind')!r}; allowed: spice")
+    if described.get("dialect", "ngspice") != "ngspice":
+        raise ExportError(
+            f"export '{folder}' is in dialect {described['dialect']!r}; allowed: ngspice, which runs here"
+        )
     find_ngspice()
     try:
         rest = {name: np.array(values, dtype=np.float64) for name, values in expected["rest"].items()}

@@ -12,7 +12,6 @@ from emulator.export.options import Options
 from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
 from emulator.measure.curvature import curvature_screen
-from emulator.measure.stability import predict
 from emulator.units import si
 from hwmodels import load
 
@@ -54,18 +53,20 @@ def _settling(graph: ScatteringGraph, options: Options, expected: Expected) -> I
             "lines: some have a low-pass or a delay of its own in each direction, as no single passive line has; they "
             "are pairs of matched lines"
         )
-    for found in curvature_screen(graph, expected.exact, lines.impedances):
-        if found.trouble:
+    for screened in curvature_screen(graph, expected.exact, lines.impedances):
+        if screened.trouble:
             yield (
-                f"curvature: at the lines to {safe_label(found.bundle)} the least eigenvalue of 1/Z plus the loss's "
-                f"curvature is {found.least:.3g}, not above 0: it may not settle; an impedance below "
-                f"{-1 / found.hessian:.3g} there passes"
+                f"curvature: at the lines to {safe_label(screened.bundle)} the least eigenvalue of 1/Z plus the loss's "
+                f"curvature is {screened.least:.3g}, not above 0: it may not settle; an impedance below "
+                f"{-1 / screened.hessian:.3g} there passes"
             )
-    if synapse_count(graph) > MOST_SYNAPSES[options.circuit]:
+    found = expected.prediction
+    if found is None:
         return
-    prediction = predict(graph, expected.exact)
-    if not prediction.settles:
-        yield f"spectrum: {prediction.sentence}; lower impedances or other terminations may settle it"
+    if not found.settles:
+        yield f"spectrum: {found.sentence}; lower impedances or other terminations may settle it"
+    elif found.steps > expected.hold:
+        yield f"spectrum: {found.sentence}, whereas the transient lasts {expected.hold}"
     if expected.waves is None and options.termination == "stub":
         yield "waves: brian2 does not come to rest before the sample appears, so verify compares no waveforms"
 

@@ -51,7 +51,7 @@ def two_way_waves(graph: ScatteringGraph, inputs: Pair, targets: Floats, hold: i
         order = [0] * least + [1]
         run = settle(
             plain, {name: values[order] for name, values in inputs.items()}, targets[order],
-            hold_seconds=hold * graph.step, target="numpy", traces=True, diagnose=False,
+            hold_seconds=hold * graph.step, traces=True, diagnose=False,
         )  # fmt: skip
         if run.traces is None or not (np.isfinite(run.traces.x).all() and np.isfinite(run.traces.lam).all()):
             return None

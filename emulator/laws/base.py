@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from emulator.errors import EngineError
 
@@ -35,9 +36,18 @@ class Law(ABC):
         """Sentences about settings that cannot settle, known before any simulation."""
         return ()
 
+    def changes(self) -> Mapping[str, Sequence[Any]]:
+        """Values to try where the law does not settle: by field of this dataclass, mildest first."""
+        return {}
+
+
+def halved(value: float, times: int) -> list[float]:
+    """`value` halved again and again, to three digits."""
+    return [float(f"{value / 2**k:.3g}") for k in range(1, times + 1)]
+
 
 class NodeLaw(Law):
-    """How a node updates its state and costate from what has arrived.
+    r"""How a node updates its state and costate from what has arrived.
 
     A law is two lines of update code in brian2's expression language, evaluated for every neuron once a step, first
     the state, then the costate (which sees the new state). They may use
@@ -52,8 +62,29 @@ class NodeLaw(Law):
     `Z`      characteristic impedance of the node
     ======== =====================================================================================
 
-    and the names in `parameters`; temporaries of their own are allowed. Sources are clamped whatever the law. To add
-    one, subclass this and pass an instance to `emulator.compile_network`.
+    the names in `parameters`, and those in `memory`, which either update may assign; temporaries of their own are
+    allowed. A law must rest at ``x = F``, ``lam = B``: then its rest is backpropagation, whatever else it does.
+    Sources are clamped whatever the law. To add one, subclass this and pass an instance to
+    `emulator.compile_network`; entered in `emulator.laws.LAWS` (a dataclass then), scenarios know it by name.
+
+    Examples
+    --------
+    A neuron of two coupled LC resonators, whose inductors carry `v` and `w`. It rings where `damping` is small:
+
+    >>> @dataclass(frozen=True)
+    ... class Resonator(NodeLaw):
+    ...     stiffness: float = 0.3  # dt^2/(L C)
+    ...     damping: float = 0.6  # R dt/L
+    ...     coupling: float = 0.05  # of the two resonators, by their mutual inductance
+    ...     impedance: float = 1.0
+    ...     name = "resonator"
+    ...     memory = {"v": "0", "w": "0"}
+    ...     state_update = "v += stiffness*(F - x) + coupling*Z*(lam - B) - damping*v\nx += v"
+    ...     costate_update = "w += stiffness*(B - lam) - coupling/Z*(x - F) - damping*w\nlam += w"
+    ...
+    ...     @property
+    ...     def parameters(self):
+    ...         return {"stiffness": self.stiffness, "damping": self.damping, "coupling": self.coupling}
     """
 
     @property
@@ -65,6 +96,14 @@ class NodeLaw(Law):
     @abstractmethod
     def costate_update(self) -> str:
         """Code that assigns `lam`."""
+
+    @property
+    def memory(self) -> Mapping[str, str]:
+        """Variables of its own that every neuron keeps from step to step, 0 at first, and what each is at rest.
+
+        That is an expression of `x`, `lam`, `Z` and the parameters; the prediction needs it.
+        """
+        return {}
 
 
 def node_law(law: Law) -> NodeLaw:

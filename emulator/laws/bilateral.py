@@ -24,12 +24,12 @@ Proc. IEEE 74 (1986); for the waves, C. Pehle and J.-J. Slotine (arXiv:2602.1046
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 from emulator.errors import CompileError, suggest
-from emulator.laws.base import Law
+from emulator.laws.base import Law, halved
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,16 @@ class Bilateral(Law):
                 "ring for ever; lower bandwidth or add a far_end",
             )
         return ()
+
+    def changes(self) -> Mapping[str, Sequence[Any]]:
+        """Less bandwidth, less impedance, an impedance that rises towards the output, a termination."""
+        steeper = () if isinstance(self.taper, str) else [t for t in (2.0, 4.0, 8.0) if t > self.taper]
+        return {
+            "bandwidth": halved(self.bandwidth, 4),
+            "impedance": halved(self.impedance, 6),
+            "taper": steeper,
+            "far_end": [SeriesRC()] if self.far_end is None else (),
+        }
 
 
 def _replace(law: Bilateral, name: str, kind: type) -> None:

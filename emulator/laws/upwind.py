@@ -14,10 +14,11 @@ the wave equations of C. Pehle and J.-J. Slotine (arXiv:2602.10461), upwind-diff
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from emulator.laws.base import Law
+from emulator.laws.base import Law, halved
 from emulator.laws.bilateral import check_setting
 
 
@@ -55,3 +56,10 @@ class Upwind(Law):
     def parameters(self) -> Mapping[str, float]:
         """`nu` and `kappa`."""
         return {"nu": self.nu, "kappa": self.kappa}
+
+    def changes(self) -> Mapping[str, Sequence[Any]]:
+        """A smaller Courant number, another impedance."""
+        return {
+            "nu": [nu for nu in (0.9, 0.8, 0.7, 0.6, 0.5, 0.3) if nu < self.nu],
+            "impedance": [*halved(self.impedance, 3), *(float(f"{self.impedance * 2**k:.3g}") for k in (1, 2, 3))],
+        }

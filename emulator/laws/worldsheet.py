@@ -14,11 +14,12 @@ Slotine (arXiv:2602.10461); `THEORY.md` beside this file derives it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from emulator.errors import CompileError
-from emulator.laws.base import NodeLaw
+from emulator.laws.base import NodeLaw, halved
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,14 @@ class Worldsheet(NodeLaw):
             )
         return ()
 
+    def changes(self) -> Mapping[str, Sequence[Any]]:
+        """Less coupling, more dissipation, less impedance."""
+        return {
+            "gamma": halved(self.gamma, 6) if self.gamma > 0 else (),
+            "beta": [beta for beta in (0.1, 0.2, 0.3, 0.5, 0.7, 1.0) if beta > self.beta],
+            "impedance": halved(self.impedance, 6),
+        }
+
 
 @dataclass(frozen=True)
 class Matched(Worldsheet):
@@ -96,6 +105,10 @@ class Matched(Worldsheet):
     beta: float = 1.0
     gamma: float = 0.0
     name: str = "matched"
+
+    def changes(self) -> Mapping[str, Sequence[Any]]:
+        """None: it settles."""
+        return {}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from emulator.compile import with_law
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral, SeriesRC, Worldsheet
 from emulator.measure.forecast import follow, needed
 from emulator.measure.linearise import MOST_NUMBERS, numbers
 from emulator.measure.reference import Reference
+from emulator.measure.remedies import remedies
 from emulator.measure.rest import OperatingPoint, checked_point
 from emulator.measure.stability import Prediction, linearised, radius_of
 from emulator.measure.synapses import synapses
@@ -22,8 +19,18 @@ from hwmodels import HardwareModel
 
 #: spectral radius that a remedy must reach to be worth naming
 _COMFORTABLE = 0.99
+#: numbers of a step up to which it is linearised before every run
+_FORESEEN = 100_000
 #: hardware fields that the linearised step takes into account, or that do not act on waves
 _KNOWN = ("clock.", "energy.", "lines.delay")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of a hold: a sentence without a full stop, and whether it says why samples will not settle."""
+
+    sentence: str
+    is_reason: bool
 
 
 def why_not_settled(
@@ -44,52 +51,86 @@ def why_not_settled(
     Returns
     -------
     str
-        A sentence without a full stop. Remedies it names were verified by computing the radius with them.
+        A sentence without a full stop. Remedies it names were verified by the prediction with them.
 
     Raises
     ------
     EngineError
         If the point does not suit the graph.
     """
+    return expected(graph, point, hold=hold, tolerance=tolerance).sentence
+
+
+def forewarning(
+    graph: ScatteringGraph, point: Reference | OperatingPoint, *, hold: int, tolerance: float = 1e-3
+) -> str | None:
+    """Say before a run why a sample will not settle, and what would help; None where it will, or nothing is known.
+
+    Parameters and errors are as for `why_not_settled`; it never takes long, and is silent on networks for which it would.
+    """
+    if graph.law.settles_on_arrival and hold > graph.longest_round_trip:
+        return None
+    found = expected(graph, point, hold=hold, tolerance=tolerance, most=_FORESEEN)
+    return found.sentence if found.is_reason else None
+
+
+def expected(
+    graph: ScatteringGraph,
+    point: Reference | OperatingPoint,
+    *,
+    hold: int,
+    tolerance: float = 1e-3,
+    most: int | None = None,
+) -> Finding:
+    """What the tests from cheap to expensive say of a hold; as for `why_not_settled`.
+
+    With `most`, the spectral test is skipped for steps that hold more numbers.
+    """
     point = checked_point(graph, point)
     trip = _longest_trip(graph, point)
     if hold <= trip:
         way = "round trip" if point.loaded else "way of a state"
-        return (
+        return Finding(
             f"the hold of {hold} steps does not outlast the longest {way} of {trip} steps; "
-            f"it needs at least {trip + 1} steps"
+            f"it needs at least {trip + 1} steps",
+            True,
         )
     warnings = graph.law.warnings()
     if warnings:
-        return "; ".join(warnings)
-    size = numbers(graph)
-    if size > MOST_NUMBERS:
-        return (
+        return Finding("; ".join(warnings), True)
+    size, most = numbers(graph), MOST_NUMBERS if most is None else most
+    if size > most:
+        return Finding(
             "no reason found by the cheap tests; the spectral test was skipped: it would take about "
-            f"{size} numbers, more than {MOST_NUMBERS}"
+            f"{size} numbers, more than {most}",
+            False,
         )
     try:
-        return _near_rest(graph, point, hold, tolerance) + _left_out(graph)
+        found = _near_rest(graph, point, hold, tolerance)
     except EngineError as error:
-        return f"no reason found by the cheap tests; the spectral test was not possible: {error}"
+        return Finding(f"no reason found by the cheap tests; the spectral test was not possible: {error}", False)
+    return replace(found, sentence=found.sentence + _left_out(graph))
 
 
-def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, tolerance: float) -> str:
+def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, tolerance: float) -> Finding:
     """What the linearised step says of a hold that outlasts the longest trip."""
     step = linearised(graph, point)
     radius, method = radius_of(step)
     prediction = Prediction(radius, tolerance, method)
     if not prediction.settles:
-        return f"{prediction.sentence}; {_remedies(graph, point)}"
+        return Finding(f"{prediction.sentence}; {_stabler(graph, point)}", True)
     steps = needed(follow(graph, step, tolerance=tolerance), prediction)
     if steps > hold:
-        return (
+        return Finding(
             f"the hold of {hold} steps is too short: near its rest the substrate settles, but slowly "
             f"(spectral radius {radius:.4g}); about {steps:.0f} steps are predicted"
+            f"{_faster(graph, point, hold, tolerance)}",
+            True,
         )
-    return (
+    return Finding(
         f"no reason found: the hold of {hold} steps outlasts the longest trip of {_longest_trip(graph, point)} steps, "
-        f"and near its rest the substrate settles (spectral radius {radius:.4g}), within {steps:.0f} steps as predicted"
+        f"and near its rest the substrate settles (spectral radius {radius:.4g}), within {steps:.0f} steps as predicted",
+        False,
     )
 
 
@@ -112,40 +153,30 @@ def _left_out(graph: ScatteringGraph) -> str:
     return f" (of an ideal substrate: {', '.join(effects)} left out)" if effects else ""
 
 
-def _remedies(graph: ScatteringGraph, point: OperatingPoint) -> str:
-    """The mildest change of each setting of the law, alone, that brings the spectral radius well below 1."""
-    law = graph.law
-    if not isinstance(law, Worldsheet | Bilateral):
-        return f"law {law.name} has no setting that could be tried"
-    found, settings = [], []
-    for setting, values in _changes(law) if isinstance(law, Worldsheet) else _changes_two_way(law):
-        settings.append(setting)
-        for value in values:
-            change: dict[str, Any] = {setting: value}
-            radius, _ = radius_of(linearised(with_law(graph, replace(law, **change)), point))
-            if radius < _COMFORTABLE:
-                shown = f"{value:g}" if isinstance(value, float) else value
-                found.append(f"{setting} = {shown} (spectral radius {radius:.3g})")
-                break
+def _stabler(graph: ScatteringGraph, point: OperatingPoint) -> str:
+    """Changes that bring the spectral radius well below 1."""
+
+    def check(other: ScatteringGraph) -> str | None:
+        radius, _ = radius_of(linearised(other, point))
+        return f"spectral radius {radius:.3g}" if radius < _COMFORTABLE else None
+
+    found, tried = remedies(graph, point, check)
+    if not tried:
+        return f"law {graph.law.name} has no setting that could be tried"
     if not found:
-        names = f"{', '.join(settings[:-1])} or {settings[-1]}"
+        names = f"{', '.join(tried[:-1])} or {tried[-1]}" if len(tried) > 1 else tried[0]
         return f"no change of {names} alone that was tried brings it below {_COMFORTABLE}"
     return f"settles near rest: {' or '.join(found)}"
 
 
-def _changes(law: Worldsheet) -> Iterator[tuple[str, list[float]]]:
-    """Values to try for each setting, mildest first: less coupling, more dissipation, less impedance."""
-    yield "gamma", _rounded([law.gamma / 2**k for k in range(1, 7)])
-    yield "beta", [beta for beta in (0.1, 0.2, 0.3, 0.5, 0.7, 1.0) if beta > law.beta]
-    yield "impedance", _rounded([law.impedance / 2**k for k in range(1, 7)])
+def _faster(graph: ScatteringGraph, point: OperatingPoint, hold: int, tolerance: float) -> str:
+    """Changes with which the hold is long enough, as a clause; nothing where none of those tried helps."""
 
+    def check(other: ScatteringGraph) -> str | None:
+        step = linearised(other, point)
+        radius, method = radius_of(step)
+        steps = needed(follow(other, step, tolerance=tolerance, most=hold), Prediction(radius, tolerance, method))
+        return f"about {steps:.0f} steps" if steps <= hold else None
 
-def _changes_two_way(law: Bilateral) -> Iterator[tuple[str, Sequence[float | SeriesRC]]]:
-    """The same for two-way lines: less bandwidth, less impedance, a termination."""
-    yield "bandwidth", _rounded([law.bandwidth / 2**k for k in range(1, 5)])
-    yield "impedance", _rounded([law.impedance / 2**k for k in range(1, 7)])
-    yield "far_end", [SeriesRC()] if law.far_end is None else []
-
-
-def _rounded(values: list[float]) -> list[float]:
-    return [float(f"{value:.3g}") for value in values]
+    found, _ = remedies(graph, point, check)
+    return f"; fast enough: {' or '.join(found)}" if found else ""

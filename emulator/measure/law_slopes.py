@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy  # type: ignore[import-untyped]
-from brian2.parsing.statements import parse_statement
 from brian2.parsing.sympytools import str_to_sympy
 from sympy.core.function import AppliedUndef  # type: ignore[import-untyped]
 from sympy.logic.boolalg import Boolean  # type: ignore[import-untyped]
 
+from emulator.engine.law_code import checked_law, statements
 from emulator.errors import EngineError
 from emulator.laws import Law, NodeLaw, node_law
 from emulator.measure.synapses import Floats
@@ -31,18 +31,33 @@ Values = dict[str, Floats | float]
 
 @dataclass(frozen=True)
 class LawSlopes:
-    """Partial derivatives at rest, by operand (`x`, `lam`, `F`, `B`), one (N,) array each.
+    """Partial derivatives at rest of what each update assigns, by variable and operand, one (N,) array each.
+
+    Operands are `x`, `lam`, `F`, `B` and what the law keeps in memory.
 
     Parameters
     ----------
-    state : dict
-        Of the new state in the old `x`, `lam`, in `F`, and in the `B` of the old state.
-    costate : dict
-        Of the new costate in the *new* `x`, the old `lam`, in `F`, and in the `B` of the new state.
+    first : dict of dict
+        Of the state update: in the old values, in `F`, and in the `B` of the old state.
+    second : dict of dict
+        Of the costate update: in the values that the first has left, in `F`, and in the `B` of the new state.
+    memory : dict
+        What the law keeps, (N,) each, at rest.
     """
 
-    state: dict[str, Floats]
-    costate: dict[str, Floats]
+    first: dict[str, dict[str, Floats]]
+    second: dict[str, dict[str, Floats]]
+    memory: dict[str, Floats]
+
+    @property
+    def state(self) -> dict[str, Floats]:
+        """Derivatives of the new state."""
+        return self.first["x"]
+
+    @property
+    def costate(self) -> dict[str, Floats]:
+        """Derivatives of the new costate; its operand `x` is the new state."""
+        return self.second["lam"]
 
 
 def law_slopes(law: Law, x: Floats, lam: Floats) -> LawSlopes:
@@ -54,53 +69,60 @@ def law_slopes(law: Law, x: Floats, lam: Floats) -> LawSlopes:
         If the code cannot be read, names something a law does not see, never assigns its variable, has no
         known derivative, or does not rest at ``x = F``, ``lam = B``.
     """
-    given = node_law(law)
+    given = checked_law(node_law(law))
     values: Values = {"x": x, "lam": lam, "F": x, "B": lam, "Z": law.impedance, **law.parameters}
+    memory = {name: _evaluate(_rest(given, name, values), values) for name in given.memory}
+    values |= memory
     return LawSlopes(
-        _differentiate(given, "state_update", "x", values), _differentiate(given, "costate_update", "lam", values)
+        _differentiate(given, "state_update", ("x", *memory), values),
+        _differentiate(given, "costate_update", ("lam", *memory), values),
+        memory,
     )
 
 
-def _differentiate(law: NodeLaw, update: str, target: str, values: Values) -> dict[str, Floats]:
-    place = f"law {law.name}: {update}"
-    new = _updated(place, getattr(law, update), target)
-    calls = sorted(call.func.__name__.rstrip("_") for call in new.atoms(AppliedUndef))
-    if calls:
-        raise EngineError(f"{place} calls {calls[0]!r}; allowed: {_FUNCTIONS}")
-    unknown = sorted({symbol.name for symbol in new.free_symbols} - set(values))
+def _rest(law: NodeLaw, name: str, values: Values) -> sympy.Expr:
+    """What a variable in memory is at rest."""
+    place = f"law {law.name}: memory {name}"
+    expression = _updated(place, f"rest = {law.memory[name]}")["rest"]
+    unknown = sorted({symbol.name for symbol in expression.free_symbols} - set(values))
     if unknown:
-        raise EngineError(f"{place} names {unknown[0]!r}; allowed: {', '.join(values)}")
-    moved = np.abs(_evaluate(new, values) - values[target])
-    if not (moved <= _REST * np.maximum(np.abs(values[target]), 1.0)).all():
-        neuron = int(moved.argmax())
-        raise EngineError(
-            f"{place} moves neuron {neuron} by {moved[neuron]:.3g} at x = F, lam = B; allowed: a law that rests there"
-        )
-    found = {}
-    for operand in OPERANDS:
-        slope = new.diff(sympy.Symbol(operand, real=True)).replace(sympy.DiracDelta, _no_jump)
-        if slope.has(sympy.Derivative):
-            raise EngineError(f"{place} has no known derivative in {operand}; allowed: {_FUNCTIONS}")
-        found[operand] = _evaluate(slope, values)
+        raise EngineError(f"{place} rests at what names {unknown[0]!r}; allowed: {', '.join(values)}")
+    return expression
+
+
+def _differentiate(law: NodeLaw, update: str, targets: tuple[str, ...], values: Values) -> dict[str, dict[str, Floats]]:
+    place = f"law {law.name}: {update}"
+    found: dict[str, dict[str, Floats]] = {}
+    for target, new in _updated(place, getattr(law, update)).items():
+        if target not in targets:
+            continue
+        calls = sorted(call.func.__name__.rstrip("_") for call in new.atoms(AppliedUndef))
+        if calls:
+            raise EngineError(f"{place} calls {calls[0]!r}; allowed: {_FUNCTIONS}")
+        moved = np.abs(_evaluate(new, values) - values[target])
+        if not (moved <= _REST * np.maximum(np.abs(values[target]), 1.0)).all():
+            neuron = int(moved.argmax())
+            raise EngineError(
+                f"{place} moves {target} of neuron {neuron} by {moved[neuron]:.3g} at x = F, lam = B; "
+                "allowed: a law that rests there"
+            )
+        found[target] = {}
+        for operand in (*OPERANDS, *law.memory):
+            slope = new.diff(sympy.Symbol(operand, real=True)).replace(sympy.DiracDelta, _no_jump)
+            if slope.has(sympy.Derivative):
+                raise EngineError(f"{place} has no known derivative in {operand}; allowed: {_FUNCTIONS}")
+            found[target][operand] = _evaluate(slope, values)
     return found
 
 
-def _updated(place: str, code: str, target: str) -> sympy.Expr:
-    """What the code assigns to `target`, as one expression of what it started from."""
+def _updated(place: str, code: str) -> dict[str, sympy.Expr]:
+    """What the code assigns, as expressions of what it started from."""
     assigned: dict[sympy.Symbol, sympy.Expr] = {}
-    for line in code.splitlines():
-        if not line.partition("#")[0].strip():
-            continue
-        try:
-            name, operation, text, _ = parse_statement(line.strip())
-            read = str_to_sympy(text if operation == "=" else f"{name} {operation[:-1]} ({text})")
-        except (ValueError, SyntaxError) as error:
-            raise EngineError(f"{place} has the line {line.strip()!r}; allowed: assignments such as 'x = F'") from error
+    for name, operation, text in statements(place, code):
+        read = str_to_sympy(text if operation == "=" else f"{name} {operation[:-1]} ({text})")
         known = sympy.sympify(read).replace(_is_int, _int).replace(_is_clip, _clip)
         assigned[sympy.Symbol(name, real=True)] = known.xreplace(assigned)
-    if sympy.Symbol(target, real=True) not in assigned:
-        raise EngineError(f"{place} does not assign {target}; allowed: code that does")
-    return assigned[sympy.Symbol(target, real=True)]
+    return {symbol.name: expression for symbol, expression in assigned.items()}
 
 
 def _is_int(expression: sympy.Basic) -> bool:

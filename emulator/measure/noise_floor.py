@@ -12,7 +12,9 @@ import numpy as np
 from emulator.engine import Layout, Recording, biases, weights
 from emulator.engine.layout import Block
 from emulator.graph import ScatteringGraph
+from emulator.measure.rest import OperatingPoint
 from emulator.measure.result import Floats
+from emulator.measure.wave_noise import wave_noise
 from emulator.network.activations import activation_function
 
 #: standard deviations that noise is allowed before it counts as motion
@@ -27,6 +29,10 @@ def noise_floor(graph: ScatteringGraph, layout: Layout, recording: Recording) ->
         return np.zeros(shape), np.zeros(shape)
     count = layout.neurons
     s = recording.v[:, count:] + biases(graph)
+    if graph.law.two_way:
+        held = zip(recording.u[:, :count], s, recording.lam, strict=True)
+        found = [wave_noise(graph, OperatingPoint(*values), receiver) for values in held]
+        return np.array([state for state, _ in found]), np.array([costate for _, costate in found])
     slope, bend = np.ones(shape), np.zeros(shape)
     for site in graph.sites:
         part = slice(site.start, site.stop)

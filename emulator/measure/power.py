@@ -8,7 +8,7 @@ times costate times step, and a step changes it by
 
 as long as every crossbar and neuron gives back what it takes. What a place takes beyond that is its excess: an
 activation that is not homogeneous takes ``s mu - x lam``, of either sign; noise, rounding and a send-on-change
-threshold show at the line that carries them.
+threshold show at the line that carries them. What each port and junction reflects: `emulator.measure.reflections`.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def power_balance(result: SettleResult) -> PowerBalance:
         load=taken.sum(axis=1),
         dissipated=dissipated,
         neurons=into_neurons + given + biased - taken,
-        crossbars=np.stack([into[:, ports].sum(axis=1) for ports in _tiles(layout)], axis=1)
+        crossbars=np.stack([into[:, ports].sum(axis=1) for ports in crossbar_ports(layout)], axis=1)
         if layout.blocks
         else np.zeros((len(into), 0)),
         lines=lost,
@@ -164,7 +164,7 @@ def _sum(values: Floats, place: NDArray[np.int32], chosen: NDArray[np.bool_], co
     return found.T
 
 
-def _tiles(layout: JunctionLayout) -> list[NDArray[np.int32]]:
+def crossbar_ports(layout: JunctionLayout) -> list[NDArray[np.int32]]:
     """Ports of every crossbar."""
     starts = [block.first for block in layout.blocks] + [len(layout.to_state)]
     return [np.unique(layout.to_state[a:b]) for a, b in itertools.pairwise(starts)]
@@ -174,7 +174,7 @@ def _places(graph: ScatteringGraph, layout: JunctionLayout) -> dict[str, tuple[s
     neurons = tuple(f"{site.name}[{k}]" for site in graph.sites for k in range(site.size))
     crossbars = tuple(str(block.layer) for block in layout.blocks)
     names = np.empty(layout.ports, dtype=object)
-    for ports, crossbar in zip(_tiles(layout), crossbars, strict=True):
+    for ports, crossbar in zip(crossbar_ports(layout), crossbars, strict=True):
         for port in ports:
             names[port] = f"line into crossbar {crossbar}, port {port}"
     for port in np.flatnonzero(layout.at_neuron):

@@ -138,18 +138,21 @@ class JunctionLinearisation(LinearStep):
         held = vector[: self.junctions.layout.ports]
         return self.junctions.state @ held, self.junctions.costate @ held
 
-    def _matvec(self, vector: Floats) -> Floats:
-        vector = vector.ravel()
+    def carried(self, vectors: Floats) -> Floats:
+        """The vectors, the columns of (M, ...), after a step."""
         layout = self.junctions.layout
-        held = vector[: layout.ports]
+        held = vectors[: layout.ports]
         sent = (self.junctions.scatter @ held)[layout.partner]
         came = sent.copy()
-        came[self._waits] = vector[self._last]
-        after = np.empty_like(vector)
-        after[self._older] = vector[self._older - 1]
+        came[self._waits] = vectors[self._last]
+        after = np.empty_like(vectors)
+        after[self._older] = vectors[self._older - 1]
         after[self._first[self._waits]] = sent[self._waits]
-        after[: layout.ports] = held + layout.pole * (came - held)
+        after[: layout.ports] = held + (layout.pole * (came - held).T).T
         return after
+
+    def _matvec(self, vector: Floats) -> Floats:
+        return self.carried(vector.ravel())
 
 
 def rest_waves(graph: ScatteringGraph, layout: JunctionLayout, point: OperatingPoint) -> tuple[Floats, Floats]:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from emulator.measure import SettleResult
 from emulator.report.raster import event_raster
+from emulator.report.reflections import reflection_figure
 from emulator.report.settling import settling_curve, settling_histogram
 from emulator.report.style import save
 from emulator.report.worldsheet import worldsheet
@@ -23,6 +24,8 @@ RECORDINGS: dict[str, Picture] = {
     "worldsheet.png": worldsheet,
     "events.png": event_raster,
 }
+#: the same, where two-way lines carried the waves
+TWO_WAY: dict[str, Picture] = {"reflections.png": reflection_figure}
 
 
 def draw_pictures(result: SettleResult, traced: SettleResult | None, folder: Path) -> tuple[str, ...]:
@@ -43,7 +46,8 @@ def draw_pictures(result: SettleResult, traced: SettleResult | None, folder: Pat
     """
     figures = {name: picture(result) for name, picture in OVERVIEWS.items()}
     if traced is not None:
-        figures |= {name: picture(traced) for name, picture in RECORDINGS.items()}
+        recorded = RECORDINGS if traced.waves is None else RECORDINGS | TWO_WAY
+        figures |= {name: picture(traced) for name, picture in recorded.items()}
     for name, figure in figures.items():
         save(figure, folder / name)
     return tuple(figures)

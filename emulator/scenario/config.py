@@ -15,7 +15,7 @@ from emulator.scenario.datasets import AnyData
 from emulator.scenario.files import find_file
 from emulator.scenario.networks import AnyNetwork
 from emulator.scenario.section import Section, sentence
-from emulator.scenario.studies import PrecisionConfig, TechnologiesConfig
+from emulator.scenario.studies import AtlasConfig, ClaimsConfig, PrecisionConfig, TechnologiesConfig
 from emulator.scenario.training import TrainingConfig
 from hwmodels import HardwareError, HardwareModel
 from hwmodels import load as load_hardware
@@ -168,14 +168,16 @@ class Config(Section):
     training: TrainingConfig | None = None
     technologies: TechnologiesConfig | None = None
     precision: PrecisionConfig | None = None
+    atlas: AtlasConfig | None = None
+    claims: ClaimsConfig | None = None
 
     @model_validator(mode="after")
     def _one_study(self) -> Config:
-        if self.technologies is not None and self.precision is not None:
-            raise ScenarioError("technologies and precision are both given; allowed: one of them")
-        for name in ("technologies", "precision"):
-            if getattr(self, name) is not None and not self.data.targets:
-                raise ScenarioError(f"data.targets is false; allowed with section {name}: true")
+        given = [name for name in ("technologies", "precision", "atlas", "claims") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ScenarioError(f"{' and '.join(given)} are both given; allowed: one of them")
+        if given and not self.data.targets:
+            raise ScenarioError(f"data.targets is false; allowed with section {given[0]}: true")
         if self.technologies is not None and "hardware" in self.model_fields_set:
             raise ScenarioError(
                 "hardware is given beside technologies; allowed: technologies.models and technologies.set"

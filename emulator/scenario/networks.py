@@ -231,6 +231,43 @@ class RandomResidual(NetworkSource):
         return rng(self.seed, "random-residual", name).normal(0.0, columns**-0.5, (rows, columns))
 
 
+class RandomStack(NetworkSource):
+    """Nothing but random residual blocks ``x + (2/blocks) V phi(W x + b)``, for the upwind law.
+
+    The entries of W are N(0, scale^2/width), those of V N(0, 1/width), biases N(0, 0.04); the loss is mse.
+
+    Parameters
+    ----------
+    blocks, width : int
+        Number of blocks, and neurons in each.
+    activation : str
+        Activation inside the blocks.
+    scale : float
+        Size of the weights W.
+    seed : int
+        Seeds the draws, each layer under its own name.
+    """
+
+    source: Literal["random-stack"]
+    blocks: Width = 6
+    width: Width = 16
+    activation: Literal["identity", "tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu"] = "tanh"
+    scale: Annotated[float, Field(gt=0)] = 0.5
+    seed: Seed = 0
+
+    def build(self, folder: Path) -> Built:
+        """Draw the weights."""
+        builder, width = NetworkBuilder(), self.width
+        top = builder.input("x0", width)
+        for k in range(1, self.blocks + 1):
+            draws = rng(self.seed, "random-stack", f"block{k}")
+            first = draws.normal(0.0, self.scale * width**-0.5, (width, width))
+            bias = draws.normal(0.0, 0.2, width)
+            second = draws.normal(0.0, 2 / self.blocks * width**-0.5, (width, width))
+            top = builder.residual(top, first, bias, second, None, activation=self.activation, name=f"block{k}")
+        return Built(builder.build(output=top))
+
+
 class FileNetwork(NetworkSource):
     """A network written by `emulator.Network.save`.
 
@@ -249,5 +286,5 @@ class FileNetwork(NetworkSource):
 
 
 AnyNetwork = Annotated[
-    DigitsMlp | DigitsResidual | RandomMlp | RandomResidual | FileNetwork, Field(discriminator="source")
+    DigitsMlp | DigitsResidual | RandomMlp | RandomResidual | RandomStack | FileNetwork, Field(discriminator="source")
 ]

@@ -42,6 +42,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "title": config.title,
         "command": command(report.scenario),
         "result": {k: v for k, v in figures.items() if k not in ("seeds", "versions", "times")},
+        "forewarning": report.forewarning,
         "errors_against_backpropagation": report.errors,
         "predictions": None if report.scores is None else report.scores.to_dict(),
         "configuration": config.model_dump(mode="json"),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from emulator.measure import Reference, SettleResult, reference
+from emulator.measure.diagnose import forewarning
 from emulator.report import draw_pictures
 from emulator.scenario.build import Prepared, prepare
 from emulator.scenario.datasets import Batch
@@ -19,7 +20,7 @@ from emulator.scenario.load import Scenario
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.results import write_results
 from emulator.scenario.scores import Scores, scores
-from emulator.settle import settle
+from emulator.settle import settle, steps_of_hold
 
 #: called with what is being done, and the fraction done where it is known
 Progress = Callable[[str, float | None], None]
@@ -44,6 +45,8 @@ class RunReport:
         Predictions compared, if the network classifies.
     errors : dict
         Deviation from the exact reference, as by `SettleResult.errors`.
+    forewarning : str or None
+        Why the first sample was predicted not to settle, and what would help.
     times : dict
         Wall seconds by what was done.
     out : Path
@@ -57,6 +60,7 @@ class RunReport:
     exact: Reference
     scores: Scores | None
     errors: dict[str, float]
+    forewarning: str | None
     times: dict[str, float]
     out: Path
     files: tuple[str, ...]
@@ -68,7 +72,12 @@ class RunReport:
 
 
 def run_scenario(
-    scenario: Scenario, out: str | Path, *, force: bool = False, progress: Progress | None = None
+    scenario: Scenario,
+    out: str | Path,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> RunReport:
     """Build, compile, settle, compare and draw; write ``results.json``, pictures and ``network.npz`` to `out`.
 
@@ -82,6 +91,8 @@ def run_scenario(
         Write also among files that are not the results of an earlier run.
     progress : callable, optional
         Called with what is being done, and the fraction done where it is known.
+    warn : callable, optional
+        Called before the run if the first sample is predicted not to settle, with the reason and what would help.
 
     Raises
     ------
@@ -96,6 +107,10 @@ def run_scenario(
     with staged(folder, force) as staging:
         clock.start("preparing network and substrate")
         ready = prepare(scenario)
+        clock.start("predicting")
+        foreseen = _forewarning(ready)
+        if foreseen is not None and warn is not None:
+            warn(foreseen)
         clock.start("settling")
         run = scenario.config.run
         result = _settle(
@@ -117,7 +132,7 @@ def run_scenario(
         ready.graph.network.save(staging / NETWORK)
         clock.stop()
         report = RunReport(
-            scenario, result, exact, compared, errors, clock.times, folder, (RESULTS, NETWORK, *pictures)
+            scenario, result, exact, compared, errors, foreseen, clock.times, folder, (RESULTS, NETWORK, *pictures)
         )
         write_results(staging / RESULTS, report, ready)
     return report
@@ -141,6 +156,14 @@ class _Clock:
         if self._stage:
             self.times[self._stage] = time.perf_counter() - self._begun
         self._stage = ""
+
+
+def _forewarning(ready: Prepared) -> str | None:
+    """What the prediction for the first sample has to say against the run."""
+    run, first = ready.scenario.config.run, ready.batch.first(1)
+    hold = steps_of_hold(ready.graph, run.hold, run.hold_seconds)
+    rest = reference(ready.graph.network, first.inputs, first.targets)
+    return forewarning(ready.graph, rest, hold=hold, tolerance=run.tolerance)
 
 
 def _settle(ready: Prepared, batch: Batch, **settings: Any) -> SettleResult:

@@ -16,6 +16,8 @@ from emulator.files import atomic_write
 from emulator.report.precision import precision_figure
 from emulator.report.style import save
 from emulator.report.technologies import technologies_figure
+from emulator.scenario.atlas_run import atlas_study
+from emulator.scenario.claims_run import claims_study
 from emulator.scenario.config import HardwareConfig
 from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
@@ -23,42 +25,14 @@ from emulator.scenario.networks import Built
 from emulator.scenario.outdir import FORMAT, RESULTS, staged
 from emulator.scenario.parts import Parts, parts_path, run_digest
 from emulator.scenario.results import command, plain
-from emulator.scenario.study_tables import Rows, precision_table, technologies_table
+from emulator.scenario.study_base import Progress, Study, compiling, settings
+from emulator.scenario.study_tables import precision_table, technologies_table
 from emulator.settle import versions
 from emulator.study.keeping import Keep
 from emulator.study.precision import QUANTITIES, precision_study
 from emulator.study.technologies import compare_technologies
 from emulator.training.streams import open_stream
 from hwmodels import presets
-
-Progress = Callable[[str, float | None], None]
-
-
-@dataclass(frozen=True)
-class Study:
-    """What a study found.
-
-    Parameters
-    ----------
-    good : bool
-        Whether everything that ran settled.
-    verdict : str
-        The outcome in a sentence.
-    table : Rows
-        Its first row are the heads.
-    notes : list of (str, str)
-        What needs to be said beside the table.
-    data : dict
-        The figures, in plain tables.
-    figure : Figure
-    """
-
-    good: bool
-    verdict: str
-    table: Rows
-    notes: Rows
-    data: dict[str, Any]
-    figure: Figure
 
 
 @dataclass(frozen=True)
@@ -124,12 +98,26 @@ def run_study(
             study = STUDIES[kind](scenario, built, batch, tell, parts)
         except BackwaveError as error:
             raise type(error)(f"scenario '{scenario.name}': {error}") from error
+        except KeyboardInterrupt:
+            kept = parts_path(folder).exists()
+            raise KeyboardInterrupt(
+                *(["finished parts are kept, and --resume goes on from them"] if kept else ())
+            ) from None
         save(study.figure, staging / picture)
-        report = StudyReport(scenario, study, folder, (RESULTS, picture))
+        for name, more in study.files.items():
+            _write(staging / name, more)
+        report = StudyReport(scenario, study, folder, (RESULTS, picture, *study.files))
         text = json.dumps(plain(_results(report, kind)), indent=1, ensure_ascii=False, allow_nan=False)
         atomic_write(staging / RESULTS, lambda file: file.write(text.encode()))
     parts.remove()
     return report
+
+
+def _write(path: Path, content: Figure | str) -> None:
+    if isinstance(content, str):
+        path.write_text(content, encoding="utf-8")
+    else:
+        save(content, path)
 
 
 def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress, keep: Keep) -> Study:
@@ -148,10 +136,10 @@ def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress
         batch.targets,
         models,
         labels=batch.labels,
-        compiling=_compiling(scenario),
+        compiling=compiling(scenario),
         progress=tell,
         keep=keep,
-        **_settings(scenario),
+        **settings(scenario),
     )
     ran = [result for result in results if result.complete]
     good = all(result.settled == result.samples for result in ran)
@@ -176,10 +164,10 @@ def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress, k
         bits=section.bits,
         noise=section.noise,
         floor=section.floor,
-        compiling=_compiling(scenario),
+        compiling=compiling(scenario),
         progress=partial(tell, "settling"),
         keep=keep,
-        **_settings(scenario),
+        **settings(scenario),
     )
     slopes = {
         quantity: {"per bit": 2 ** found.bits.slope(quantity, True), "in noise": found.noise.slope(quantity, False)}
@@ -195,18 +183,9 @@ def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress, k
 STUDIES: dict[str, Callable[[Scenario, Built, Batch, Progress, Keep], Study]] = {
     "technologies": _technologies,
     "precision": _precision,
+    "atlas": atlas_study,
+    "claims": claims_study,
 }
-
-
-def _compiling(scenario: Scenario) -> dict[str, Any]:
-    config = scenario.config
-    return {"law": config.law.build(), "wiring": config.substrate.wiring, "seed": config.substrate.seed}
-
-
-def _settings(scenario: Scenario) -> dict[str, Any]:
-    run = scenario.config.run
-    names = ("hold", "hold_seconds", "seed", "age", "target", "threshold", "tolerance")
-    return {name: getattr(run, name) for name in names}
 
 
 def _results(report: StudyReport, kind: str) -> dict[str, Any]:

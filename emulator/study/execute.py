@@ -8,7 +8,6 @@ that takes its worker down again and again is given up.
 from __future__ import annotations
 
 import itertools
-import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
@@ -76,6 +75,7 @@ class Local:
     ahead: int = 2
     batch_seconds: float = _BATCH_SECONDS
     lost: tuple[type[BaseException], ...] = (BrokenExecutor,)
+    _executor: Any = None
 
     def share(self, work: Any) -> Any:
         """It is sent with every batch."""
@@ -83,14 +83,16 @@ class Local:
 
     def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
         """Let a process call the function."""
-        future: Future[Any] = self.executor().submit(function, work, items)
-        return future
-
-    def executor(self) -> Any:
-        """The processes, new ones if the old have died."""
         from joblib.externals.loky import get_reusable_executor
 
-        return get_reusable_executor(max_workers=self.workers, timeout=60)
+        self._executor = get_reusable_executor(max_workers=self.workers, timeout=60)  # new ones if the old have died
+        future: Future[Any] = self._executor.submit(function, work, items)
+        return future
+
+    def close(self) -> None:
+        """End the processes, whatever they are at."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, kill_workers=True)
 
 
 @dataclass
@@ -104,8 +106,8 @@ class Cluster:
     batch_seconds: float = _BATCH_SECONDS
 
     def share(self, work: Any) -> Any:
-        """It is sent to every worker once."""
-        return self.client.scatter(work, broadcast=True, hash=False)
+        """It is sent to every worker once: as the result of a task, which is made anew when its worker dies."""
+        return self.client.submit(_itself, work, pure=False)
 
     def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
         """Let a worker call the function."""
@@ -116,7 +118,9 @@ class Cluster:
 @contextmanager
 def local(workers: int | None = None) -> Iterator[Pool]:
     """Processes on this machine, by default one per processor; with one worker, this process itself."""
-    count = workers or len(os.sched_getaffinity(0))
+    from joblib import cpu_count
+
+    count = workers or cpu_count()
     if count == 1:
         yield InProcess()
         return
@@ -124,7 +128,7 @@ def local(workers: int | None = None) -> Iterator[Pool]:
     try:
         yield pool
     finally:
-        pool.executor().shutdown(wait=False, kill_workers=True)
+        pool.close()
 
 
 @contextmanager
@@ -238,6 +242,10 @@ def shared_out(
     finally:
         for future in running:
             future.cancel()
+
+
+def _itself(work: Any) -> Any:
+    return work
 
 
 def _submitted(pool: Pool, function: Callable[..., Any], work: Any, batch: tuple[Any, ...]) -> Future[Any]:

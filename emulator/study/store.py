@@ -172,6 +172,10 @@ class Store:
         """Let go of the file."""
         self._link.close()
 
+    def freeze(self) -> None:
+        """Show the store as it is now from here on, whatever a running study adds."""
+        self._link.execute("BEGIN")
+
     def fact(self, key: str) -> Any:
         """A fact that is kept as JSON: ``study``, ``base``, ``versions``, ``platform`` or ``network``."""
         return json.loads(self.meta[key])

@@ -16,6 +16,8 @@ Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
+#: stands for every preset that lacks nothing
+COMPLETE = "complete presets"
 #: the ways to say which values an axis takes
 _RANGES = ("values", "linear", "log", "uniform", "loguniform")
 
@@ -100,7 +102,7 @@ class AxisConfig(Section):
     key: Text
     also: list[Text] = Field(default_factory=list)
     label: str = ""
-    values: Annotated[list[Any], Field(min_length=1)] | Literal["complete presets"] | None = None
+    values: list[Any] | str | None = None
     linear: Steps | None = None
     log: Steps | None = None
     uniform: Interval | None = None
@@ -118,8 +120,12 @@ class AxisConfig(Section):
         bounds = self.log or self.loguniform
         if bounds is not None and bounds.low <= 0:
             raise ScenarioError(f"axes: {self.key!r} has a low of {bounds.low!r}; allowed with {given[0]}: above 0")
-        if self.values == "complete presets" and self.key != "hardware.model":
-            raise ScenarioError(f"axes: {self.key!r} has values 'complete presets'; allowed with key hardware.model")
+        if self.values == []:
+            raise ScenarioError(f"axes: {self.key!r} has an empty list of values; allowed: at least one")
+        if isinstance(self.values, str) and (self.values, self.key) != (COMPLETE, "hardware.model"):
+            raise ScenarioError(
+                f"axes: {self.key!r} has values {self.values!r}; allowed: a list, or {COMPLETE!r} with key hardware.model"
+            )
         return self
 
 

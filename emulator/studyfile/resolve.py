@@ -13,7 +13,7 @@ from emulator.scenario.load import Scenario
 from emulator.study.design import Axis, Scale
 from emulator.study.metrics import Target
 from emulator.study.tolerance import Knob, check
-from emulator.studyfile.config import AxisConfig, KnobConfig, StudyConfig
+from emulator.studyfile.config import COMPLETE, AxisConfig, KnobConfig, StudyConfig
 from emulator.studyfile.keys import offered, scenario_key, settable, stored, under, unit_of
 from hwmodels import HardwareModel, load, presets
 
@@ -116,7 +116,7 @@ def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareMode
     steps, ends = config.linear or config.log, config.uniform or config.loguniform
     scale: Scale = "log" if config.log or config.loguniform else config.scale
     values: list[Any]
-    if config.values == "complete presets":
+    if config.values == COMPLETE:
         values = [name for name in presets() if not load(name).missing()]
     elif config.values is not None:
         values = list(config.values)

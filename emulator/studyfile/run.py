@@ -105,13 +105,11 @@ def run_study(
         run = _Run(study, tell)
     except BackwaveError as error:
         raise type(error)(f"study '{study.name}': {error}") from error
-    with Writer(path, run.meta(path), resume) as writer:
-        tell("starting workers", None)
-        with _pool(workers, scheduler) as pool:
-            run.points(writer, pool, limit)
-            complete = len(writer.done()) == len(study.places)
-            tolerances = run.tolerances(writer, pool) if complete and study.knobs else []
+    with _pool(workers, scheduler) as pool, Writer(path, run.meta(path), resume) as writer:
+        run.points(writer, pool, limit)
+        complete = len(writer.done()) == len(study.places)
         if complete:
+            tolerances = run.tolerances(writer, pool)
             with Store(path) as reader:
                 writer.conclude(tolerances, yields_of(study, reader), sensitivities_of(study, reader), now())
         done = len(writer.done())
@@ -193,6 +191,7 @@ class _Run:
             if task.id not in there:
                 tasks.append(task)
         total, done = len(study.places), len(there)
+        self.tell(f"point {done:,} of {total:,} (the first ones compile)", done / total)
         for task, outcome in self._run(pool, tasks[:limit]):
             place = place_of[task.id]
             writer.add_point(_finished(task, outcome), place.ordinal, place.axes)
@@ -244,8 +243,10 @@ class _Run:
         return Task(name, {**changes, **seeds}, chip, noise)
 
     def _run(self, pool: Pool, tasks: list[Task]) -> Iterator[tuple[Task, Outcome]]:
+        """Outcomes as they come; the first chip of every place goes first, so that programs are compiled side by side."""
         if not tasks:
             return
+        tasks = sorted(tasks, key=lambda task: (task.chip, task.noise))
         if self._shared is None or self._shared[0] is not pool:
             self._shared = pool, pool.share(self.work)
         for task, outcome in shared_out(

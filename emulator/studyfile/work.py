@@ -228,7 +228,7 @@ def _material(work: Work, scenario: Scenario) -> Material:
     return _other_material(scenario.folder, json.dumps(parts, sort_keys=True))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=256)
 def _hardware(folder: Path, section: str) -> HardwareModel:
     """The hardware of a scenario: all chips that are drawn from it share it."""
     return HardwareConfig.model_validate_json(section).build(folder)

@@ -17,6 +17,8 @@ from emulator.export.expected import expect
 from emulator.export.netlist import network
 from emulator.export.ngspice import run_ngspice
 from emulator.export.testbench import Bench
+from emulator.export.two_way import with_two_way_lines
+from emulator.laws import Law
 from tests.graphs import random_batch, random_network
 from tests.substrate import delays
 
@@ -47,16 +49,20 @@ def chain(
     wiring: str = "tile",
     low: int = 1,
     high: int = 3,
+    activation: str = "tanh",
+    law: Law | None = None,
+    hardware: dict[str, object] | None = None,
 ) -> ScatteringGraph:
-    """A tanh chain with fixed weights and unequal delays."""
+    """A chain with fixed weights and unequal delays."""
     rng = np.random.default_rng(7)
     b = NetworkBuilder()
     h = b.input(names[0] if names else "x", sizes[0])
     for k, (n, m) in enumerate(itertools.pairwise(sizes)):
         weight, bias = rng.normal(0, n**-0.5, (m, n)).round(3), rng.normal(0, 0.1, m).round(3)
-        h = b.dense(h, weight, bias, name=names[k + 1] if names else f"h{k}", activation="tanh")
+        h = b.dense(h, weight, bias, name=names[k + 1] if names else f"h{k}", activation=activation)
     net = b.build(output=h, loss=loss)
-    return compile_network(net, hardware=delays(low, high), seed=1, wiring=wiring)  # type: ignore[arg-type]
+    model = delays(low, high).replace(hardware or {})
+    return compile_network(net, hardware=model, law=law, seed=1, wiring=wiring)  # type: ignore[arg-type]
 
 
 def sample(graph: ScatteringGraph):
@@ -70,7 +76,9 @@ def sample(graph: ScatteringGraph):
 
 def operating_point(graph, inputs, targets, options: Options, folder: Path) -> float:
     """Largest deviation of ngspice's ``.op`` from the reference, relative to the largest magnitude of its bundle."""
-    expected = expect(graph, inputs, targets, 0, 1)
+    if options.bilateral:
+        graph = with_two_way_lines(graph)
+    expected = expect(graph, inputs, targets, 0, waves=False)
     bench = Bench(graph, options, expected, tuple(range(len(graph.sites))))
     for name, lines in (
         ("lib.inc", library(graph, options)),

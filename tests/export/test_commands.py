@@ -7,7 +7,7 @@ import re
 from typer.testing import CliRunner
 
 from emulator.cli import app
-from tests.export.rig import ngspice
+from tests.export.rig import chain, ngspice
 
 __all__ = ["ngspice"]
 TOML = """
@@ -46,11 +46,34 @@ def test_an_export_is_verified_and_a_broken_one_is_not(ngspice, tmp_path):
     assert result.exit_code == 1 and "the circuit does not agree" in result.output and "differs" in result.output
 
 
+def test_a_saved_network_comes_out_with_its_weights_and_a_picture(tmp_path):
+    graph = chain((3, 2))
+    graph.network.save(tmp_path / "net.npz")
+    (tmp_path / "s.toml").write_text(
+        'title = "t"\n[network]\nsource = "file"\npath = "net.npz"\n[data]\nsource = "random"\nsamples = 2\n'
+    )
+    out = tmp_path / "out"
+    result = backwave(
+        "export", tmp_path / "s.toml", "--out", out, "--circuit", "bilateral", "--hold", 30, "--termination", "lumped",
+        "--picture", tmp_path / "tile.png", "--buildable", "conductance=1 nS:2 nS",
+    )  # fmt: skip
+    assert result.exit_code == 0 and "warning: conductance: 6 of 6 values" in result.output
+    assert (tmp_path / "tile.png").read_bytes().startswith(b"\x89PNG")
+    found = re.findall(r"(?m)^Xw(\d)_(\d) .* w=(\S+)", (out / "net.cir").read_text())
+    weight = graph.network.parameters["h0_s"].weight
+    assert {(int(i), int(j), float(w)) for i, j, w in found} == {
+        (i, j, weight[j, i]) for i in range(3) for j in range(2)
+    }
+    result = backwave("export", tmp_path / "s.toml", "--out", tmp_path / "m", "--format", "touchstone-network")
+    assert result.exit_code == 0 and "network.ts" in result.output
+
+
 def test_bad_input_and_a_missing_simulator_have_status_2(tmp_path, monkeypatch):
     (tmp_path / "s.toml").write_text(TOML)
     out = tmp_path / "out"
     for words, arguments in (
         ("unknown format 'sap'", ("export", tmp_path / "s.toml", "--format", "sap", "--out", out)),
+        ("unknown dialect 'x'", ("export", tmp_path / "s.toml", "--dialect", "x", "--out", out)),
         ("unknown circuit 'x'", ("export", tmp_path / "s.toml", "--circuit", "x", "--out", out)),
         ("folder", ("verify", tmp_path)),
     ):

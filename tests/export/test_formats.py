@@ -8,11 +8,14 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from emulator import ExportError
+from emulator import Bilateral, ExportError, ParallelRL, SeriesRC, reference, settle
+from emulator.export import Options, schematic
 from emulator.export.formats import FORMATS, export_file
 from emulator.export.sax import sax_netlist
+from emulator.export.small_signal import network_scattering
 from emulator.export.touchstone import tile_scattering, touchstone
-from tests.export.rig import chain, random_case
+from emulator.export.two_way import with_two_way_lines
+from tests.export.rig import chain, random_case, sample
 from tests.refusals import refuses
 
 
@@ -61,6 +64,72 @@ def test_scikit_rf_reads_the_touchstone_file(tmp_path, shape):
     np.testing.assert_allclose(read.z0, 75.0)
 
 
+TWO_WAY = {
+    "recommended": {"high": 1},
+    "low-passes": {"high": 2, "law": Bilateral(0.6, taper=3.0, bandwidth=0.7, far_end=SeriesRC(), kappa=1.3)},
+    "source ends": {
+        "high": 1,
+        "loss": "softmax_cross_entropy",
+        "law": Bilateral(0.3, taper=2.0, far_end=SeriesRC(), source_end=ParallelRL()),
+    },
+}
+
+
+@pytest.mark.parametrize("case", TWO_WAY)
+def test_the_scattering_of_a_network_is_the_spectrum_of_brian2s_answer_to_a_small_step(tmp_path, case):
+    """A step of one input, its answer at the ports differentiated and transformed, gives a column of the hybrid matrix."""
+    graph = with_two_way_lines(chain((3, 4, 2), **TWO_WAY[case]))
+    inputs, targets = sample(graph)
+    small = np.array([[0.0, 1e-5, 0.0]])
+    pairs = [settle(graph, np.vstack([inputs, inputs + sign * small]), np.repeat(targets, 2, axis=0), traces=True,
+                    hold_seconds=320 * graph.step, target="numpy", diagnose=False) for sign in (1, -1)]  # fmt: skip
+    ports = [np.hstack([r.traces.lam[320:, :3], r.traces.x[320:, graph.layer_neurons("h1")]]) for r in pairs]
+    answer = np.diff((ports[0] - ports[1]) / 2e-5, axis=0, prepend=0 * ports[0][:1])
+    point = reference(graph.network, inputs, targets)
+    fractions = np.array([0.0, 0.03, 0.21])
+    found = network_scattering(graph, point, fractions / graph.step)
+    sign = np.array([1, 1, 1, -1, -1])
+    for fraction, s in zip(fractions, found, strict=True):
+        bent = sign[:, None] * s  # (1 - H)(1 + H)^-1
+        hybrid = np.linalg.solve(np.eye(5) + bent, np.eye(5) - bent)
+        spectrum = (answer * np.exp(-2j * np.pi * fraction * np.arange(len(answer)))[:, None]).sum(axis=0)
+        np.testing.assert_allclose(hybrid[:, 1], spectrum, atol=1e-6 * np.abs(spectrum).max())
+    if case == "recommended":  # every line has one delay: reciprocal
+        np.testing.assert_allclose(found, found.transpose(0, 2, 1), atol=1e-12)
+    with pytest.raises(ExportError, match="allowed: 0 to 5e"):
+        network_scattering(graph, point, [6e8])
+
+
+def test_scikit_rf_reads_the_network_around_its_rest(tmp_path):
+    skrf = pytest.importorskip("skrf")
+    graph = chain((3, 2))
+    inputs, targets = sample(graph)
+    point = reference(graph.network, inputs, targets)
+    names = export_file(graph, tmp_path / "out", "touchstone-network", point=point)
+    read = skrf.Network(str(tmp_path / "out" / names[0]))
+    assert read.s.shape == (51, 5, 5)
+    np.testing.assert_allclose(read.s, network_scattering(graph, point, read.f), atol=1e-12)
+
+
+def test_a_schematic_names_the_nodes_delays_and_weights_of_the_netlist(tmp_path):
+    graph = chain((5, 4, 2), low=1, high=4)
+    for circuit in ("directional", "bilateral"):
+        options = Options(circuit)
+        texts = [text.get_text() for text in schematic(graph, tmp_path / "a.png", options=options).texts]
+        used = with_two_way_lines(graph) if options.bilateral else graph
+        delays = used.couplings[0].delay_forward[:3]
+        assert {"x0_0", "s1_2", "x1_1, lam1_1", "tanh"} <= set(texts)
+        assert all(any(t.startswith(f"f0_{k}: {d} ns") for t in texts) for k, d in enumerate(delays))
+        weight = graph.network.parameters["h0_s"].weight
+        assert f"{weight[2, 1]:.2g}" in texts and f"{weight[3, 1]:.2g}" not in texts
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+    refuses("schematic: no crossbar 'h0' (did you mean 'h0_s'", lambda: schematic(graph, layer="h0"), ExportError)
+    refuses("a schematic got wiring 'synapse'", lambda: schematic(chain(wiring="synapse")), ExportError)
+    refuses(
+        f"file '{tmp_path / 'a.xyz'}': no picture format", lambda: schematic(graph, tmp_path / "a.xyz"), ExportError
+    )
+
+
 def test_verilog_a_has_a_module_for_every_activation_and_says_that_it_is_untested(tmp_path):
     graph, _, _ = random_case(7)
     export_file(graph, tmp_path / "out", "verilog-a")
@@ -86,6 +155,7 @@ def test_what_cannot_be_written_is_refused(tmp_path):
     for words, action in (
         ("unknown format 'sap' (did you mean 'sax'?)", lambda: export_file(graph, tmp_path / "a", "sap")),
         ("a SAX netlist got wiring 'synapse'", lambda: sax_netlist(chain(wiring="synapse"))),
+        ("touchstone-network: a rest is missing", lambda: export_file(graph, tmp_path / "a", "touchstone-network")),
         ("touchstone: no layer was chosen; allowed: one of h0_s, h1_s", lambda: touchstone(graph)),
         ("touchstone: no crossbar 'h0'", lambda: touchstone(graph, "h0")),
         ("ohms is 0", lambda: touchstone(graph, "h0_s", 0)),

@@ -7,19 +7,16 @@ import ast
 import numpy as np
 import pytest
 
-from emulator import compile_network, reference
+from emulator import compile_network
 from emulator.export import Options, spice, verify
 from emulator.export.mismatch import weight_spread
 from emulator.export.ngspice import run_ngspice
-from hwmodels import load, program, rng
+from hwmodels import program, rng
+from tests.benchmarks.mismatch import NOISY, agree, of_brian2, of_ngspice
 from tests.export.rig import chain, ngspice, sample
 from tests.substrate import delays
 
 __all__ = ["ngspice"]
-NOISY = {
-    "weights.g_max": 25e-6,
-    "weights.programming": {"kind": "polynomial", "coefficients": [1e-7, 2e-7], "reference": 25e-6},
-}
 
 
 def test_mismatch_is_off_until_the_testbench_switches_it_on(ngspice, tmp_path):
@@ -39,36 +36,11 @@ def test_mismatch_is_off_until_the_testbench_switches_it_on(ngspice, tmp_path):
 
 
 @pytest.mark.slow
-def test_monte_carlo_in_ngspice_agrees_with_the_emulators(ngspice, tmp_path):
+def test_monte_carlo_in_ngspice_agrees_with_brian2s(ngspice):
     """Mean and spread of the output error agree within four standard errors; a spread twice too wide does not."""
-    base = chain((4, 3, 2))
-    hardware = delays().replace(NOISY)
-    graph = compile_network(base.network, hardware=hardware, seed=1)
-    inputs, targets = sample(graph)
-    exact = reference(graph.network, inputs, targets).states["h1"][0]
-    spice(graph, tmp_path / "out", inputs, targets, options=Options(mismatch=True))
-    bench, runs = tmp_path / "out" / "tb_op.cir", 200
-    text, circuit = bench.read_text().replace("mm=0", "mm=1"), []
-    for seed in range(1, runs + 1):
-        bench.write_text(text.replace("seed=1", f"seed={seed}"))
-        found = run_ngspice(bench, 60)
-        circuit.append([found["v(x2_0)"][0], found["v(x2_1)"][0]] - exact)
-    law, ours = load("ideal").replace(NOISY).weights, []
-    for seed in range(2000):
-        held = {
-            name: (program(law, p.weight, seed, f"devices of {name}").weights(), p.bias)
-            for name, p in graph.network.parameters.items()
-        }
-        ours.append(reference(graph.network.with_parameters(held), inputs).states["h1"][0] - exact)
-    wide = 2 * np.array(ours)
-    assert same_moments(np.array(circuit), np.array(ours))
-    assert not same_moments(np.array(circuit), wide)
-
-
-def same_moments(a: np.ndarray, b: np.ndarray) -> bool:
-    mean = np.abs(a.mean(0) - b.mean(0)) <= 4 * np.sqrt(a.var(0) / len(a) + b.var(0) / len(b))
-    ratio = np.abs(np.log(a.std(0) / b.std(0))) <= 4 * np.sqrt(0.5 / len(a) + 0.5 / len(b))
-    return bool(mean.all() and ratio.all())
+    circuit, ours = of_ngspice(150), of_brian2(40)
+    assert agree(circuit, ours, 4)
+    assert not agree(circuit, 2 * ours, 4)
 
 
 @pytest.mark.parametrize("differential", [True, False])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from emulator import ExportError, NetworkBuilder, Worldsheet, compile_network, reference
-from emulator.export import Buildable, Options, TwoWayLines, spice, verify
+from emulator import Bilateral, ExportError, NetworkBuilder, SeriesRC, Worldsheet, compile_network, reference
+from emulator.export import Buildable, Options, spice, verify
+from emulator.export.two_way import TwoWayLines
 from emulator.export.warnings import MOST_SYNAPSES
 from tests.export.rig import chain, ngspice, sample
 from tests.refusals import refuses
@@ -137,27 +137,27 @@ def test_measurements_print_final_values_and_settling_times(ngspice, tmp_path):
     assert found["dev_x2_settled"] == pytest.approx(last * graph.step, abs=0.2 * graph.step)
 
 
-@pytest.mark.slow
-def test_time_and_size_grow_linearly(tmp_path):
-    seconds, sizes, synapses = [], [], []
-    for width in (32, 128):
-        graph = chain((784, width, 10), low=1, high=1)
-        begun = time.perf_counter()
+def test_the_size_grows_linearly(tmp_path):
+    """Of the files; the time, too, is in ``python -m tests.benchmarks.export``."""
+    sizes, synapses = [], []
+    for width in (8, 32):
+        graph = chain((400, width, 10), low=1, high=1)
         done = spice(graph, tmp_path / str(width), *sample(graph))
-        seconds.append(time.perf_counter() - begun)
         sizes.append(sum((done.directory / name).stat().st_size for name in done.files))
-        synapses.append(794 * width)
-    assert seconds[1] < 10
+        synapses.append(410 * width)
     assert sizes[1] / sizes[0] < 1.1 * synapses[1] / synapses[0]
 
 
 def test_warnings_name_what_is_out_of_range_left_out_or_too_large(tmp_path):
     graph = chain()
-    buildable = Buildable(conductance=(1e-3, 5e-3), delay=(2e-9, 1e-6), capacitance=(1e-15, 1e-12))
-    options = Options("bilateral", lines=TwoWayLines(impedance=0.1), buildable=buildable)
-    found = spice(graph, tmp_path / "a", *sample(graph), options=options, hold=5).warnings
+    buildable = Buildable.of(["conductance=1 mS:5 mS", "delay=2 ns:1 us", "capacitance=1 fF:1 pF"])
+    assert buildable == Buildable(conductance=(1e-3, 5e-3), delay=(2e-9, 1e-6), capacitance=(1e-15, 1e-12))
+    options = Options("bilateral", buildable=buildable)
+    found = spice(graph, tmp_path / "a", *sample(graph), options=options, hold=20).warnings
     kinds = [text.split(":")[0] for text in found]
-    assert kinds == ["two-way lines have one delay", "conductance", "delay", "capacitance"]
+    assert kinds == ["lines", "spectrum", "conductance", "delay", "capacitance"]
+    assert "whereas the transient lasts" in found[1]
+    found = found[1:]
     weights = np.concatenate([np.abs(p.weight).ravel() for p in graph.network.parameters.values()]) / 50
     outside = int(((weights < 1e-3) | (weights > 5e-3)).sum())
     assert f"conductance: {outside} of {len(weights)} values" in found[1] and "lie outside 1 mS to 5 mS" in found[1]
@@ -171,22 +171,30 @@ def test_warnings_name_what_is_out_of_range_left_out_or_too_large(tmp_path):
     )
 
 
-def test_a_circuit_that_is_too_large_is_warned_of(tmp_path, monkeypatch):
-    monkeypatch.setitem(MOST_SYNAPSES, "directional", 19)
-    (text,) = spice(chain(), tmp_path / "out", *sample(chain())).warnings
-    assert text.startswith("size: 20 synapses are more than ngspice can be expected to solve as a directional circuit")
+def test_a_circuit_that_is_too_large_is_warned_of_and_its_waves_are_not_followed(tmp_path, monkeypatch):
+    for circuit in ("directional", "bilateral"):
+        monkeypatch.setitem(MOST_SYNAPSES, circuit, 19)
+        done = spice(chain(high=1), tmp_path / circuit, *sample(chain()), options=Options(circuit))
+        words = f"size: 20 synapses are more than ngspice can be expected to solve as a {circuit} circuit (some 19)"
+        assert done.warnings == (words,)
+        waves = json.loads((done.directory / "expected.json").read_text())["waves"]
+        assert (waves is None) == (circuit == "bilateral")
 
 
 def test_negative_curvature_is_warned_of_and_not_refused(tmp_path):
     b = NetworkBuilder()
     x = b.input("x", 1)
     h = b.dense(x, [[4.0]], [0.3], name="h", activation="tanh")
-    graph = compile_network(b.build(output=b.dense(h, [[1.0]], name="y")), hardware=delays(1, 1))
-    options = Options("bilateral", lines=TwoWayLines(impedance=5.0, taper=1.0))
-    found = spice(graph, tmp_path / "out", [[0.2]], [[-2.0]], options=options, hold=3).warnings
-    assert found and "timestep too small" in found[0] and "an impedance below" in found[0]
-    weak = Options("bilateral", lines=TwoWayLines(impedance=0.01, taper=1.0))
-    assert not spice(graph, tmp_path / "weak", [[0.2]], [[-2.0]], options=weak, hold=3).warnings
+    net = b.build(output=b.dense(h, [[1.0]], name="y"))
+    texts = []
+    for impedance in (5.0, 0.01):
+        law = Bilateral(impedance, far_end=SeriesRC())
+        graph = compile_network(net, hardware=delays(1, 1), law=law)
+        done = spice(graph, tmp_path / str(impedance), [[0.2]], [[-2.0]], options=Options("bilateral"), hold=20)
+        texts.append(done.warnings)
+    assert [text.split(":")[0] for text in texts[0]][:2] == ["curvature", "spectrum"]
+    assert "an impedance below" in texts[0][0] and "not below 1" in texts[0][1]
+    assert not any("curvature" in text or "not below 1" in text for text in texts[1])
 
 
 def test_an_export_is_whole_or_not_there(tmp_path, monkeypatch):
@@ -238,15 +246,23 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
         ("mismatch: hardware 'ideal' has no weights.programming", export(options=Options(mismatch=True))),
         ("unknown circuit 'both'", lambda: Options("both")),  # type: ignore[arg-type]
         ("unknown synapse 'gyrators' (did you mean 'gyrator'?)", lambda: Options(synapse="gyrators")),  # type: ignore[arg-type]
-        ("unknown termination 'r'", lambda: TwoWayLines(termination="r")),  # type: ignore[arg-type]
-        ("lines.taper is 0", lambda: TwoWayLines(taper=0)),
+        ("unknown termination 'r'", lambda: Options(termination="r")),  # type: ignore[arg-type]
         ("ohms is nan", lambda: Options(ohms=float("nan"))),
         ("volts is -1", lambda: Options(volts=-1)),
         ("seed is 0; allowed: whole numbers from 1", lambda: Options(seed=0)),
+        ("unknown dialect 'spectre'", lambda: Options(dialect="spectre")),  # type: ignore[arg-type]
+        ("mismatch in dialect 'xyce'; allowed: ngspice", lambda: Options(mismatch=True, dialect="xyce")),
         ("buildable delay is (2, 1)", lambda: Buildable(delay=(2, 1))),
+        ("buildable: no component 'delays' (did you mean 'delay'?)", lambda: Buildable.of(["delays=1:2"])),
+        ("buildable 'delay=1 ns': '' is not a number", lambda: Buildable.of(["delay=1 ns"])),
     ):
         refuses(words, action, ExportError)
     lined = chain(wiring="synapse")
     words = "the bilateral circuit got wiring 'synapse'; allowed: tile"
     refuses(words, lambda: spice(lined, out, inputs, targets, options=two_way), ExportError)
+    resistive = chain(law=Bilateral(far_end=SeriesRC(), source_resistance=0.1))
+    words = "the bilateral circuit got law.source_resistance 0.1; allowed: 0"
+    refuses(words, lambda: spice(resistive, out, inputs, targets, options=two_way), ExportError)
+    words = "the bilateral circuit got law matched; allowed: bilateral"
+    refuses(words, lambda: TwoWayLines(graph, two_way), ExportError)
     assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,7 @@ def test_these_scenarios_are_bundled() -> None:
     assert {"digits", "residual", "unstable"} <= set(bundled())
 
 
-@pytest.mark.parametrize("name", ["digits", "residual", "unstable", "technologies", "precision"])
+@pytest.mark.parametrize("name", ["digits", "residual", "two-way", "unstable", "technologies", "precision", "claims"])
 def test_every_line_is_explained(name: str) -> None:
     """A comment stands behind every key, or above it; only tables of their own speak for themselves."""
     lines = bundled()[name].read_text(encoding="utf-8").splitlines()
@@ -56,13 +56,24 @@ def test_residual_settles_although_its_nodes_scatter(tmp_path: Path) -> None:
     assert any(element.kind == "adder" for element in report.result.graph.elements)
 
 
+def test_two_way_lines_settle_within_the_hold(tmp_path: Path) -> None:
+    few = ["data.limit=2", "run.pictures=0", 'run.target="numpy"']
+    report = run_scenario(load_scenario("two-way", few), tmp_path / "out")
+    assert report.settled and report.errors["costate"] < 1e-2
+    assert 300 < report.result.settling_steps.max() < 600
+
+
 def test_unstable_says_why_and_pretends_nothing(tmp_path: Path) -> None:
-    report = run_scenario(load_scenario("unstable"), tmp_path / "out")
+    warned: list[str] = []
+    report = run_scenario(load_scenario("unstable"), tmp_path / "out", warn=warned.append)
     assert report.result.status == "not settled"
+    assert warned == [report.forewarning]
+    assert "settles near rest: gamma = " in warned[0]
     assert report.result.reason is not None and "spectral radius" in report.result.reason
     assert all(np.isnan(part).all() for pair in report.result.gradients.values() for part in pair)
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["result"]["reason"] == report.result.reason
+    assert results["forewarning"] == report.forewarning
     assert results["errors_against_backpropagation"] == dict.fromkeys(report.errors)
     assert (tmp_path / "out" / "worldsheet.png").stat().st_size > 10_000
 
@@ -70,3 +81,4 @@ def test_unstable_says_why_and_pretends_nothing(tmp_path: Path) -> None:
 def test_less_scattering_settles_the_unstable_one(tmp_path: Path) -> None:
     report = run_scenario(load_scenario("unstable", ["law.gamma=0.1", "run.pictures=0"]), tmp_path / "out")
     assert report.settled and report.errors["gradient"] < 1e-2
+    assert report.forewarning is None

@@ -49,7 +49,7 @@ def readings(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["", "run", "inspect", "scenarios", "presets", "presets show", "fit"])
+@pytest.mark.parametrize("command", ["", "run", "study", "inspect", "scenarios", "presets", "presets show", "fit"])
 def test_help_has_examples(command: str) -> None:
     result = backwave(*command.split(), "--help")
     assert result.exit_code == 0 and "Examples:" in result.output
@@ -92,7 +92,9 @@ def test_run_of_what_does_not_settle(tmp_path: Path) -> None:
     result = backwave("run", "unstable", "--out", tmp_path / "out", *arguments)
     assert result.exit_code == 1
     text = " ".join(result.output.split())
-    assert text.startswith("not settled: 1 of 1 samples did not settle") and "spectral radius" in text
+    warning, found, outcome = text.partition(" not settled: 1 of 1 samples did not settle")
+    assert warning.startswith("backwave: predicted not to settle: the spectral radius 1.029 is not below 1")
+    assert "settles near rest: gamma = 0.2" in warning and found and "spectral radius" in outcome
     assert "gradient error none: not settled" in text
     assert (tmp_path / "out" / "results.json").exists()
 
@@ -133,7 +135,7 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         raise MemoryError("Unable to allocate 1 PiB")
 
     monkeypatch.setattr("emulator.scenario.run.settle", refuse)
-    fails("not enough memory: Unable to allocate 1 PiB", "run", "unstable", "--out", tmp_path / "out")
+    fails("not enough memory: Unable to allocate 1 PiB", "run", "unstable", "--out", tmp_path / "out", *QUICK)
 
 
 def test_our_own_mistakes_are_not_dressed_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -169,7 +171,8 @@ from emulator.cli import main
 atexit.register(gc.collect)
 kill = [os.kill]
 settle, run.settle = run.settle, lambda *a, progress, **k: {moment}
-sys.argv = ["backwave", "run", "unstable", "-s", "run.target=numpy", "-s", "run.hold=2000", "--out", sys.argv[1]]
+sys.argv = ["backwave", "run", "unstable", "-s", "run.target=numpy", "-s", "run.hold=2000", "-s", "law.gamma=0.1",
+            "--out", sys.argv[1]]
 main()
 """
 
@@ -187,7 +190,9 @@ def test_a_real_process_with_an_error() -> None:
     command = [sys.executable, "-m", "emulator", "run", "gone.toml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("backwave: error: there is no scenario file 'gone.toml'; bundled: digits, ")
+    assert done.stderr.startswith(
+        "backwave: error: there is no scenario file 'gone.toml'; bundled: atlas, claims, digits, "
+    )
     assert done.stderr.count("\n") == 1
 
 

@@ -10,9 +10,20 @@ import pytest
 
 import emulator.measure.diagnose as diagnose
 import emulator.measure.forecast as forecast
-from emulator import Matched, Network, NodeLaw, Worldsheet, compile_network, reference, settle
+from emulator import (
+    Bilateral,
+    Matched,
+    Network,
+    NetworkBuilder,
+    NodeLaw,
+    Upwind,
+    Worldsheet,
+    compile_network,
+    reference,
+    settle,
+)
 from emulator.errors import EngineError
-from emulator.measure.diagnose import why_not_settled
+from emulator.measure.diagnose import forewarning, why_not_settled
 from emulator.measure.forecast import follow, needed
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import Prediction
@@ -93,7 +104,7 @@ def test_the_mildest_change_that_works_is_named():
 
 def test_without_a_working_change_it_says_so(monkeypatch):
     graph = graph_of(Worldsheet(0.4, 0.6, 2.0), 5, 5)
-    monkeypatch.setattr(diagnose, "_changes", lambda law: [("gamma", [0.59]), ("impedance", [1.9])])
+    monkeypatch.setattr(Worldsheet, "changes", lambda law: {"gamma": [0.59], "impedance": [1.9]})
     reason = why_not_settled(graph, reference(graph.network, INPUTS, TARGETS), hold=400)
     assert reason.endswith("; no change of gamma or impedance alone that was tried brings it below 0.99")
 
@@ -212,3 +223,56 @@ def test_points_are_checked_and_may_be_given_as_arrays():
     assert why_not_settled(graph, point, hold=20) == why_not_settled(graph, exact, hold=20)
     words = "operating point: x has shape (3,); allowed: (106,), one number per neuron"
     refuses(words, lambda: why_not_settled(graph, replace(point, x=np.zeros(3)), hold=20), EngineError)
+
+
+def test_a_forewarning_names_what_would_be_fast_enough():
+    graph = graph_of(Worldsheet(0.1, 0.0))
+    exact = reference(graph.network, INPUTS, TARGETS)
+    warned = forewarning(graph, exact, hold=60)
+    assert warned.startswith("the hold of 60 steps is too short")
+    name, value, steps = re.search(r"; fast enough: (\w+) = ([\d.]+) \(about (\d+) steps\)", warned).groups()
+    better = graph_of(replace(graph.law, **{name: float(value)}))
+    assert run(better, 60).settled.all()
+    assert run(better, 60).settling_steps[0] == pytest.approx(int(steps), rel=0.2)
+    assert forewarning(better, exact, hold=60) is None
+
+
+def test_there_is_no_forewarning_where_there_is_nothing_to_fear(monkeypatch):
+    graph = graph_of(Matched())
+    exact = reference(graph.network, INPUTS, TARGETS)
+    assert forewarning(graph, exact, hold=graph.longest_round_trip + 1) is None
+    assert "does not outlast" in forewarning(graph, exact, hold=graph.longest_round_trip)
+    unstable = graph_of(Worldsheet(0.4, 0.6, 2.0), 5, 5)
+    assert "settles near rest" in forewarning(unstable, exact, hold=400)
+    monkeypatch.setattr(diagnose, "_FORESEEN", 1000)
+    assert forewarning(unstable, exact, hold=400) is None
+
+
+def test_the_bound_on_the_bandwidth_is_tried_and_works():
+    network = digits()
+    graph = compile_network(network, law=Bilateral(0.3))
+    exact = reference(network, INPUTS, TARGETS)
+    graph = compile_network(network, law=Bilateral(0.3, bandwidth=0.999))
+    warned = forewarning(graph, exact, hold=300)
+    bandwidth = float(re.search(r"bandwidth = ([\d.]+) \(spectral radius", warned)[1])
+    assert 0.5 < bandwidth < 0.999  # milder than half
+    better = compile_network(network, law=Bilateral(0.3, bandwidth=bandwidth))
+    assert run(better, 900).settled.all()
+
+
+def test_a_residual_stack_has_remedies_too():
+    draws = rng(0, "test_diagnose", "stack")
+    build = NetworkBuilder()
+    x = build.input("x", 4)
+    for _ in range(3):
+        x = build.residual(x, draws.normal(size=(4, 4)) / 4, None, draws.normal(size=(4, 4)) / 3, None)
+    network = build.build(output=x)
+    inputs, targets = draws.normal(size=(2, 1, 4))
+    graph = compile_network(network, law=Upwind(1.0, 2.0))
+    warned = forewarning(graph, reference(network, inputs, targets), hold=400)
+    found = re.findall(r"(nu|impedance) = ([\d.]+) \(spectral radius", warned)
+    assert [name for name, _ in found] == ["nu", "impedance"]
+    for name, value in found:
+        better = compile_network(network, law=replace(graph.law, **{name: float(value)}))
+        result = settle(better, inputs, targets, hold_seconds=500 * STEP, target="numpy", diagnose=False)
+        assert result.settled.all()

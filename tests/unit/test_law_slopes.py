@@ -86,7 +86,7 @@ def test_the_costate_sees_the_new_state():
         ),
         (
             law_of(costate="lam = 0.5*B"),
-            "law given: costate_update moves neuron 1 by 1 at x = F, lam = B; allowed: a law that",
+            "law given: costate_update moves lam of neuron 1 by 1 at x = F, lam = B; allowed: a law that",
         ),
         (
             law_of("x = F + c*rand()", c=1.0),

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator import Network, NetworkBuilder, ScenarioError, Worldsheet, reference
+from emulator import Network, NetworkBuilder, ScenarioError, Upwind, Worldsheet, compile_network, reference
+from emulator.engine import lay_out_stack
 from emulator.scenario import RunReport, load_scenario, run_scenario
 from emulator.scenario.build import prepare
 from emulator.scenario.config import validate
@@ -145,6 +146,22 @@ def test_random_network_draws_every_layer_on_its_own(tmp_path: Path) -> None:
     assert np.array_equal(base["s1"].weight, longer["s1"].weight)
     assert base["s1"].weight.std() == pytest.approx(0.5, rel=0.1)
     assert np.allclose(weights([4, 300, 2], 3.0)["s2"].weight, 3 * base["s2"].weight)
+
+
+def test_random_stack_is_nothing_but_residual_blocks(tmp_path: Path) -> None:
+    def stack(**changes: Any) -> Network:
+        source = {"source": "random-stack", "blocks": 4, "width": 60, **changes}
+        return config_of(source, {"source": "random"}).network.build(tmp_path).network
+
+    network, stronger = stack(), stack(scale=1.5)
+    first, second = (network.parameters[f"block2_{name}"].weight for name in ("h_s", "f"))
+    assert first.std() == pytest.approx(0.5 * 60**-0.5, rel=0.05)
+    assert second.std() == pytest.approx(0.5 * 60**-0.5, rel=0.05), "2/blocks"
+    assert np.allclose(stronger.parameters["block2_h_s"].weight, 3 * first)
+    assert np.array_equal(stack(blocks=8).parameters["block2_h_s"].weight, first)
+    assert network.output == "block4" and network.loss == "mse"
+    graph = compile_network(network, law=Upwind())
+    assert lay_out_stack(graph)[1].level.max() == 2
 
 
 def test_network_and_data_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

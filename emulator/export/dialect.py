@@ -1,0 +1,77 @@
+"""The text of an export in the dialects of other simulators than ngspice, card by card.
+
+They differ in conditional expressions, in how parameters of subcircuits are passed, in the options of lines and solvers,
+and in what is printed. Neither LTspice nor Xyce has read the result: its files say so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+Dialect = Literal["ngspice", "ltspice", "xyce"]
+#: solver options of each dialect; Xyce's come in packages
+_OPTIONS = {
+    "ltspice": ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 gmin=1e-20",
+    "xyce": ".options nonlin maxstep=500\n.options timeint reltol=1e-6 abstol=1e-12\n.options device gmin=1e-20",
+}
+_PARAMETER = re.compile(r"\s\w+=")
+
+
+def remark(dialect: Dialect) -> str:
+    """What the head of every file says about its dialect."""
+    return "ngspice" if dialect == "ngspice" else f"{dialect}; UNTESTED: {dialect} has not read this file"
+
+
+def translate(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
+    """Cards of ngspice as those of another dialect."""
+    if dialect == "ngspice":
+        yield from lines
+        return
+    printed = source = ""
+    for line in lines:
+        kind = line[:1].upper()
+        if line.startswith("+"):
+            yield line
+        elif line.startswith(".options"):
+            yield _OPTIONS[dialect]
+        elif kind == "T":
+            yield line.replace(" rel=10", "")
+        elif kind == "B":
+            head, expression = re.split(r"(?<= [VI])=", line, maxsplit=1)
+            text = conditionals(expression)
+            yield f"{head}={{{re.sub('[{}]', '', text)}}}" if dialect == "xyce" else f"{head}={text}"
+        elif dialect == "xyce" and line.startswith(".save"):
+            yield f".print {printed} format=raw{line.removeprefix('.save')}"
+        elif dialect == "xyce" and line == ".op":
+            printed = "dc"
+            yield f".dc {source} 1"
+        elif dialect == "xyce" and (kind == "X" or line.startswith(".subckt")):
+            yield _PARAMETER.sub(lambda found: f" PARAMS:{found.group()}", line, count=1)
+        else:
+            if line.startswith(".tran"):
+                printed = "tran"
+            elif " DC " in line:
+                name, value = line.split(" ")[0], line.split(" ")[-1]
+                source = f"{name} {value} {value}"
+            yield line
+
+
+def conditionals(expression: str) -> str:
+    """Every ``(condition ? one : other)`` of an expression as ``if(condition,one,other)``."""
+    pieces: list[list[str]] = [[""]]
+    for letter in expression:
+        if letter == "(":
+            pieces.append([""])
+        elif letter == ")":
+            inside = pieces.pop()
+            chosen = f"if({','.join(inside)})"
+            called = pieces[-1][-1][-1:].isalnum()
+            pieces[-1][-1] += f"({inside[0]})" if len(inside) == 1 else f"({chosen})" if called else chosen
+        elif letter in "?:":
+            pieces[-1][-1] = pieces[-1][-1].strip()
+            pieces[-1].append("")
+        else:
+            pieces[-1][-1] += letter if pieces[-1][-1] or letter != " " else ""
+    return pieces[0][0]

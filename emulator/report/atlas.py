@@ -1,0 +1,93 @@
+"""Maps of what settles: measured cells, and over them the predicted boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from emulator.report.style import COSTATE, HEAT, MARK, QUIET, STATE, letters, new_figure
+from emulator.study.atlas import Cell, Map, agreement
+
+_COLUMNS = 3
+_COLOURS = (STATE, COSTATE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+_MARKS = "osD^vPX*"
+
+
+def maps_figure(maps: Sequence[tuple[Map, list[Cell]]], within: float, title: str) -> Figure:
+    """A heat map of measured settling times per map, with both predicted boundaries and the cells that disagree."""
+    rows, columns = -(-len(maps) // _COLUMNS), min(_COLUMNS, len(maps))
+    every = [cell for _, cells in maps for cell in cells]
+    times = [max(cell.measured / cell.transit, 1.0) for cell in every if cell.settled] or [1.0, 10.0]
+    scale = LogNorm(min(times), max(*times, 1.01 * min(times)))
+    with letters():
+        figure = new_figure(title, 5.0 * columns + 1.0, 4.6 * rows + 1.0)
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, (labels, cells) in zip(grid, maps, strict=False):
+            drawn = _map(axes, labels, cells, within, scale)
+        for axes in grid[len(maps) :]:
+            axes.set_axis_off()
+        label = "measured settling time (transits); grey: not settled within the horizon"
+        figure.colorbar(drawn, ax=list(grid), label=label, aspect=40)
+        figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _map(axes: Axes, labels: Map, cells: list[Cell], within: float, scale: LogNorm) -> AxesImage:
+    measured, radius, predicted = (np.full((len(labels.y_ticks), len(labels.x_ticks)), np.nan) for _ in range(3))
+    for cell in cells:
+        at = cell.row, cell.column
+        measured[at] = max(cell.measured / cell.transit, 1.0) if cell.settled else np.nan
+        radius[at] = np.log(max(cell.radius, 0.1))
+        predicted[at] = np.log(min(max(cell.predicted, 1.0), 100.0 * cell.horizon) / cell.horizon)
+    shown = mpl.colormaps[HEAT].with_extremes(bad="#BBBBBB")
+    drawn = axes.imshow(measured, origin="lower", aspect="auto", interpolation="nearest", cmap=shown, norm=scale)
+    for values, style, name in (
+        (radius, "-", "predicted: spectral radius 1"),
+        (predicted, "--", "predicted: settles just within the horizon"),
+    ):
+        if min(values.shape) > 1 and np.nanmin(values) < 0 < np.nanmax(values):
+            axes.contour(values, levels=[0.0], colors=[COSTATE], linestyles=[style], linewidths=[1.8])
+        axes.plot([], [], style, color=COSTATE, linewidth=1.8, label=name)
+    wrong = agreement(cells, within).disagreeing
+    for chosen, mark, name in (
+        ([c for c in wrong if not c.same_side], "X", "on the other side of the boundary than predicted"),
+        ([c for c in wrong if c.same_side], "o", f"settling time off by more than {within:.0%}"),
+    ):
+        places = [c.column for c in chosen], [c.row for c in chosen]
+        axes.plot(*places, mark, color="white", markeredgecolor=MARK, markersize=7, linestyle="none", label=name)
+    axes.set_xticks(range(len(labels.x_ticks)), labels.x_ticks, rotation=45)
+    axes.set_yticks(range(len(labels.y_ticks)), labels.y_ticks)
+    axes.set_xlabel(labels.x_label)
+    axes.set_ylabel(labels.y_label)
+    axes.set_title(labels.name, loc="left")
+    return drawn
+
+
+def times_figure(maps: Sequence[tuple[Map, list[Cell]]], within: float) -> Figure:
+    """Predicted against measured settling time of every cell that settled."""
+    with letters():
+        figure = new_figure("Predicted and measured settling time", 7.0, 7.0)
+        axes = figure.subplots()
+        ends = [1.0, 10.0]
+        for number, (labels, cells) in enumerate(maps):
+            settled = [c for c in cells if c.settled and np.isfinite(c.predicted)]
+            x, y = [max(c.measured, 1.0) for c in settled], [max(c.predicted, 1.0) for c in settled]
+            ends += [*x, *y]
+            colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number % len(_MARKS)]
+            axes.plot(x, y, mark, color=colour, markersize=4, alpha=0.7, label=labels.name)
+        line = np.array([min(ends), max(ends)])
+        axes.plot(line, line, color=MARK, linewidth=0.9, label="equal")
+        axes.fill_between(line, line * (1 - within), line * (1 + within), color=QUIET, alpha=0.2, linewidth=0,
+                          label=f"within {within:.0%}")  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("measured settling time (steps)")
+        axes.set_ylabel("predicted settling time (steps)")
+        axes.legend(loc="upper left")
+    return figure

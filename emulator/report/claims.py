@@ -1,0 +1,63 @@
+"""The claims as a picture, a panel each, and as a page of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
+from emulator.study.claims import Claim
+
+_COLOURS = (STATE, COSTATE, "#009E73")
+_COLUMNS = 2
+
+
+def claims_figure(claims: Sequence[Claim], title: str) -> Figure:
+    """A panel per claim: what was measured as points or full lines, what the equation says as dashed lines."""
+    rows = -(-len(claims) // _COLUMNS)
+    with letters():
+        figure = new_figure(title, 12.0, 0.6 + 3.7 * rows)
+        grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
+        for axes, claim in zip(grid, claims, strict=False):
+            _panel(axes, claim)
+        for axes in grid[len(claims) :]:
+            axes.set_axis_off()
+    return figure
+
+
+def _panel(axes: Axes, claim: Claim) -> None:
+    panel, colours = claim.panel, iter(_COLOURS)
+    for curve in panel.curves:
+        if curve.expected:
+            axes.plot(curve.x, curve.y, "--", color=MARK, linewidth=0.9, label=curve.label, zorder=3)
+        else:
+            axes.plot(curve.x, curve.y, "o" if panel.points else "-", color=next(colours), markersize=4, linewidth=1.4,
+                      label=curve.label)  # fmt: skip
+    if panel.log:
+        axes.set_yscale("log")
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(panel.y_label)
+    axes.grid(color=QUIET, alpha=0.25)
+    axes.set_title(f"{claim.name}: {'holds' if claim.holds else 'FAILS'}", loc="left")
+    axes.legend(loc="best")
+
+
+def claims_text(claims: Sequence[Claim], title: str, picture: str) -> str:
+    """The page: a table of all claims, then each with its equation, what was simulated, and the figure."""
+    lines = [f"# {title}", "", f"![{title}]({picture})", ""]
+    lines += ["| claim | measured | tolerance | holds |", "|---|---|---|---|"]
+    lines += [
+        f"| {claim.name} | {claim.measured:.3g} | {claim.tolerance:g} | {'yes' if claim.holds else '**no**'} |"
+        for claim in claims
+    ]
+    for claim in claims:
+        lines += ["", f"## {claim.name}", "", claim.statement, "", f"    {claim.equation}", ""]
+        lines += [f"Simulated in brian2: {claim.setup}.", ""]
+        lines += [f"{_capital(claim.measure)}: {claim.measured:.3g} (tolerance {claim.tolerance:g})."]
+    return "\n".join([*lines, ""])
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,205 @@
+"""The first screen of a report: the verdict, how fast, at what energy, what breaks first, and the yield."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emulator.report.study.quantities import MISSING, Quantity, metric, span_text
+from emulator.report.study.requirements import breaking, breaking_text
+from emulator.report.study.tables import Cell, Table, number, table
+from emulator.study.evidence import Evidence
+from emulator.study.summary import BAND, Spread
+from emulator.study.verdict import TECHNOLOGY, Case, Share, cases, technology_axis
+
+SHARE = Quantity("yield", "yield", "%")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure that answers one question."""
+
+    label: str
+    cell: Cell
+    note: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a reader sees first.
+
+    Parameters
+    ----------
+    answer : str
+        In a word or two.
+    tone : {"good", "fair", "bad"}
+    sentence : str
+    tiles : tuple of Tile
+    technologies : Table or None
+        One row per technology, if there are several.
+    """
+
+    answer: str
+    tone: str
+    sentence: str
+    tiles: tuple[Tile, ...]
+    technologies: Table | None
+
+
+def headline(evidence: Evidence) -> Headline:
+    """The first screen of a study."""
+    found = cases(evidence)
+    named = len(found) != 1 or bool(found[0].name)
+    answer, tone = _answers(evidence, found) if named else _answer(evidence, found[0].share)
+    if not evidence.complete:
+        answer = f"So far: {answer[:1].lower()}{answer[1:]}"
+    tiles = _best(found) if named else _tiles(found[0])
+    return Headline(
+        answer,
+        tone,
+        _sentence(evidence, found),
+        (*tiles, _breaking(evidence)),
+        _technologies(evidence, found) if named else None,
+    )
+
+
+def target_text(name: str, bounds: dict[str, float]) -> str:
+    """A target in words, such as ``accuracy at least 95 %``."""
+    quantity = metric(name)
+    words = [f"at least {quantity.text(bounds['min'])}"] if "min" in bounds else []
+    words += [f"at most {quantity.text(bounds['max'])}"] if "max" in bounds else []
+    return f"{quantity.label} {' and '.join(words)}"
+
+
+def range_text(found: Spread, quantity: Quantity) -> str:
+    """The band of a sample, and how much of it is missing."""
+    if not found.count:
+        return "no point has it"
+    lost = f"; missing for {found.missing:,}" if found.missing else ""
+    return f"{SHARE.text(BAND)} of points from {span_text(quantity, found.low, found.high)}{lost}"
+
+
+def interval_text(share: Share) -> str:
+    """The interval of a share."""
+    if math.isnan(share.fraction):
+        return "no chip was measured"
+    return span_text(SHARE, share.low, share.high)
+
+
+def _answer(evidence: Evidence, share: Share) -> tuple[str, str]:
+    if not evidence.targets:
+        return "No targets were set", "fair"
+    if not share.total:
+        return "Nothing is measured yet", "fair"
+    if share.met == share.total:
+        return "Yes", "good"
+    if not share.met:
+        return "No", "bad"
+    return ("Within limits" if evidence.axes else "On some chips"), "fair"
+
+
+def _answers(evidence: Evidence, found: Sequence[Case]) -> tuple[str, str]:
+    if not evidence.targets:
+        return "No targets were set", "fair"
+    whole = sum(case.share.total > 0 and case.share.met == case.share.total for case in found)
+    tone = "good" if whole == len(found) else "bad" if not any(case.share.met for case in found) else "fair"
+    return f"{whole} of {len(found)} technologies can", tone
+
+
+def _sentence(evidence: Evidence, found: Sequence[Case]) -> str:
+    met, total = (sum(getattr(case.share, name) for case in found) for name in ("met", "total"))
+    wanted = "; ".join(target_text(name, bounds) for name, bounds in evidence.targets.items())
+    if not wanted:
+        return f"{total:,} chips were sampled, and nothing was asked of them."
+    ranges = [key for key in evidence.axes if key not in TECHNOLOGY]
+    places = " over the whole range of the axes" if ranges else ""
+    return f"{met:,} of {total:,} sampled chips{places} meet every target: {wanted}."
+
+
+def _tiles(case: Case) -> tuple[Tile, ...]:
+    time, energy = metric("settling_time"), metric("energy")
+    return (
+        Tile(
+            "Yield",
+            number(SHARE, case.share.fraction),
+            f"{_confidence(case.share)} interval {interval_text(case.share)}",
+        ),
+        Tile("Speed", number(time, case.time.median), f"median settling time; {range_text(case.time, time)}"),
+        Tile("Energy", number(energy, case.energy.median), f"median per sample; {range_text(case.energy, energy)}"),
+    )
+
+
+def _best(found: Sequence[Case]) -> tuple[Tile, ...]:
+    time, energy = metric("settling_time"), metric("energy")
+    fast = [case for case in found if case.time.count and case.share.met]
+    frugal = [case for case in found if case.energy.count and case.share.met]
+    fastest = min(fast, key=lambda case: case.time.median, default=None)
+    least = min(frugal, key=lambda case: case.energy.median, default=None)
+    good = max(found, key=lambda case: (not math.isnan(case.share.fraction), case.share.fraction))
+    return (
+        Tile(
+            "Best yield",
+            number(SHARE, good.share.fraction),
+            f"{good.name}; {_confidence(good.share)} interval {interval_text(good.share)}",
+        ),
+        Tile("Fastest", number(time, fastest.time.median), f"{fastest.name}; median settling time")
+        if fastest is not None
+        else Tile("Fastest", Cell(MISSING, None, "quiet"), "no technology meets the targets on any chip"),
+        Tile("Least energy", number(energy, least.energy.median), f"{least.name}; median per sample, where it is known")
+        if least is not None
+        else Tile("Least energy", Cell(MISSING, None, "quiet"), "no technology that meets the targets has all figures"),
+    )
+
+
+#: what there is to say where no knob breaks first
+_WHY = {
+    "not searched": "no tolerance search is in the store",
+    "fails as it is": "the targets do not hold whatever is turned",
+    "nothing it has": "the hardware has none of what was turned worse; what it would bear is below",
+}
+
+
+def _breaking(evidence: Evidence) -> Tile:
+    word, found = breaking(evidence)
+    if found is None:
+        return Tile("Breaks first", Cell(word, None, "quiet"), _WHY[word])
+    return Tile("Breaks first", Cell(word), breaking_text(evidence, found))
+
+
+def _confidence(share: Share) -> str:
+    return SHARE.text(share.confidence)
+
+
+def _technologies(evidence: Evidence, found: Sequence[Case]) -> Table:
+    time, energy = metric("settling_time"), metric("energy")
+    axis = technology_axis(evidence)
+    rows = []
+    for case in found:
+        breaks, first = breaking(evidence, {axis.key: case.name} if axis is not None else None)
+        share = case.share
+        whole, none = share.total > 0 and share.met == share.total, not share.met
+        word = "nothing measured" if not share.total else "yes" if whole else "no" if none else "on some chips"
+        rows.append(
+            (
+                case.name,
+                Cell(word, None, "good" if whole else "bad" if none and share.total else "fair"),
+                number(SHARE, share.fraction, share=share.fraction),
+                interval_text(share),
+                number(time, case.time.median),
+                number(energy, case.energy.median),
+                Cell(breaks, None, "quiet" if first is None else ""),
+                f"{case.settled:,} of {case.points:,}",
+            )
+        )
+    heads = (
+        "technology",
+        "can it?",
+        "yield",
+        f"{_confidence(found[0].share)} interval",
+        "settling time",
+        "energy",
+        "breaks first",
+        "settled",
+    )
+    return table(heads, rows, "Times, and energies per sample, are medians over the points that settled.")

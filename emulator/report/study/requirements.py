@@ -1,0 +1,165 @@
+"""What the targets demand of each knob, what the hardware offers, and the margin between."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from emulator.report.study.quantities import Quantity, axis_quantity, knob
+from emulator.report.study.tables import Cell, Table, count, named, number, table
+from emulator.study.evidence import Evidence
+from emulator.study.store import Tolerance
+from emulator.study.tolerance import first_to_break, margin
+
+_NEVER, _THROUGHOUT = "never holds", "holds throughout"
+
+
+def knob_of(evidence: Evidence, found: Tolerance) -> Quantity:
+    """The knob that was turned."""
+    return knob(evidence, found.detail["key"], found.unit)
+
+
+def ranked(evidence: Evidence) -> list[Tolerance]:
+    """What was searched, place by place.
+
+    Within a place what breaks first is at the top: what never holds, then by margin, then what did not break.
+    """
+
+    def order(found: Tolerance) -> tuple[int, float]:
+        factor, verdict = margin(found), found.detail["verdict"]
+        if verdict == _NEVER:
+            return 0, 0.0
+        return (2, 0.0) if factor is None else (1, factor) if verdict != _THROUGHOUT else (3, factor)
+
+    return [found for place in _by_place(evidence.tolerances) for found in sorted(place, key=order)]
+
+
+def by_knob(evidence: Evidence) -> list[list[Tolerance]]:
+    """What was searched, the places of each knob together."""
+    return _grouped(evidence.tolerances, lambda found: str(found.detail["key"]))
+
+
+class Breaking(NamedTuple):
+    """What breaks first: a knob, or in a word why there is none."""
+
+    word: str
+    found: Tolerance | None
+
+
+def breaking(evidence: Evidence, where: Mapping[str, Any] | None = None) -> Breaking:
+    """What breaks first of what the hardware has, at one place of the grid axes or at any.
+
+    Places where the targets do not hold whatever is turned fail as they are: there no knob is to blame.
+    """
+    chosen = [
+        found
+        for found in evidence.tolerances
+        if where is None or all(found.detail["where"].get(key) == value for key, value in where.items())
+    ]
+    if not chosen:
+        return Breaking("not searched", None)
+    places = _by_place(chosen)
+    holding = [one for place in places if not _fails(place) for one in place if one.detail["verdict"] != _THROUGHOUT]
+    if all(map(_fails, places)):
+        return Breaking("fails as it is", None)
+    first = first_to_break(holding)
+    return Breaking("nothing it has", None) if first is None else Breaking(knob_of(evidence, first).label, first)
+
+
+def breaking_text(evidence: Evidence, found: Tolerance) -> str:
+    """How the knob that breaks first stands."""
+    quantity, place = knob_of(evidence, found), place_text(evidence, found)
+    place = f"{place}: " if place else ""
+    if found.detail["verdict"] == _NEVER:
+        return f"{place}the targets do not hold even at {quantity.text(found.detail['good'])}"
+    return f"{place}needed {_needed(evidence, found).text}, offered {_offered_text(evidence, found)}"
+
+
+def place_text(evidence: Evidence, found: Tolerance) -> str:
+    """The place on the grid axes at which a knob was turned; empty if there is only one."""
+    return ", ".join(axis_quantity(evidence, key).text(value) for key, value in found.detail["where"].items())
+
+
+def requirements_table(evidence: Evidence) -> Table:
+    """One row per knob."""
+    found = ranked(evidence)
+    placed = any(one.detail["where"] for one in found)
+    rows = [
+        (
+            *((place_text(evidence, one),) if placed else ()),
+            named(knob_of(evidence, one)),
+            _needed(evidence, one),
+            _bracket(evidence, one),
+            _offered(evidence, one),
+            _margin(one),
+            count(one.evaluations),
+        )
+        for one in found
+    ]
+    heads = ("knob", "needed", "true value between", "offered", "margin", "values tried")
+    return table((*(("where",) if placed else ()), *heads), rows, " ".join(_conditions(found)))
+
+
+def _by_place(found: Sequence[Tolerance]) -> list[list[Tolerance]]:
+    return _grouped(found, lambda one: json.dumps(one.detail["where"], sort_keys=True))
+
+
+def _grouped(found: Sequence[Tolerance], key: Callable[[Tolerance], str]) -> list[list[Tolerance]]:
+    groups: dict[str, list[Tolerance]] = {}
+    for one in found:
+        groups.setdefault(key(one), []).append(one)
+    return list(groups.values())
+
+
+def _fails(place: Sequence[Tolerance]) -> bool:
+    return all(found.detail["verdict"] == _NEVER for found in place)
+
+
+def _conditions(found: list[Tolerance]) -> Iterator[str]:
+    """What was asked of every value."""
+    asked = {(one.detail["share"], one.detail["confidence"]) for one in found}
+    for share, confidence in sorted(asked):
+        percent = Quantity("", "", "%")
+        yield f"A value holds if at least {percent.text(share)} of chips meet the targets, with {percent.text(confidence)} confidence."
+
+
+def _needed(evidence: Evidence, found: Tolerance) -> Cell:
+    quantity, verdict = knob_of(evidence, found), found.detail["verdict"]
+    if verdict == _NEVER:
+        return Cell(_NEVER, None, "bad")
+    if found.value is None:
+        return number(quantity, None)
+    rising = found.detail["bad"] > found.detail["good"]
+    text = f"{'≤' if rising else '≥'} {quantity.text(found.value)}"
+    return Cell(f"{text}, as far as searched" if verdict == _THROUGHOUT else text, found.value)
+
+
+def _bracket(evidence: Evidence, found: Tolerance) -> Cell:
+    if found.value is None:
+        return Cell("none", None, "quiet")
+    quantity = knob_of(evidence, found)
+    good, bad = (found.detail[end] for end in ("good", "bad"))
+    low = quantity.text(found.low) if found.low is not None else f"before {quantity.text(good)}"
+    high = quantity.text(found.high) if found.high is not None else f"beyond {quantity.text(bad)}"
+    return Cell(f"{low} and {high}")
+
+
+def _offered(evidence: Evidence, found: Tolerance) -> Cell:
+    return Cell(_offered_text(evidence, found), found.offered, "quiet" if found.offered is None else "")
+
+
+def _offered_text(evidence: Evidence, found: Tolerance) -> str:
+    return "none stated" if found.offered is None else knob_of(evidence, found).text(found.offered)
+
+
+def _margin(found: Tolerance) -> Cell:
+    value = margin(found)
+    if value is None or math.isnan(value):
+        return number(Quantity("", ""), None)
+    if math.isinf(value):
+        return Cell("has none of it", None, "good")
+    tone = "bad" if value < 1 else "fair" if value < 2 else "good"
+    more = "> " if found.detail["verdict"] == _THROUGHOUT else ""
+    return Cell(f"{more}{value:.3g} \N{MULTIPLICATION SIGN}", value, tone)

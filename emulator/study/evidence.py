@@ -1,0 +1,183 @@
+"""What a store holds, as columns to compute with."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import FileFormatError
+from emulator.study.store import Sensitivity, Store, Tolerance, Yield
+
+Floats = NDArray[np.float64]
+
+_FACTS = ("study", "base", "versions", "platform", "network")
+#: what a tolerance says beside its numbers
+_DETAIL = {"key", "where", "good", "bad", "scale", "share", "confidence", "verdict", "trials"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The n finished points of a study and what follows from them, at one moment.
+
+    Parameters
+    ----------
+    source : str
+        The store's path, as it was given.
+    meta : dict of str
+        Facts on the whole study, as text: ``title``, ``command``, ``created``, ``digest``, ...
+    facts : dict
+        The others: ``study`` (the whole study file), ``base``, ``versions``, ``platform``, ``network``.
+    planned : int
+        Points of the whole study.
+    complete : bool
+        Whether the study has ended.
+    axes : dict of (n,)
+        Value of every point on every axis, in the order of the study file: float64 where all are numbers, else objects.
+    chip, noise : (n,) int64
+        Which sampled chip, and which run on it.
+    seeds : tuple of n dicts
+    status : (n,) of str
+        ``settled``, ``unsettled`` or ``failed``.
+    reason : (n,) of str or None
+    identity : (n,) of str
+    metrics : dict of (n,) float64
+        NaN where a metric is missing.
+    tolerances, yields, sensitivities : list
+    """
+
+    source: str
+    meta: dict[str, str]
+    facts: dict[str, Any]
+    planned: int
+    complete: bool
+    axes: dict[str, NDArray[Any]]
+    chip: NDArray[np.int64]
+    noise: NDArray[np.int64]
+    seeds: tuple[dict[str, Any], ...]
+    status: NDArray[Any]
+    reason: NDArray[Any]
+    identity: NDArray[Any]
+    metrics: dict[str, Floats]
+    tolerances: list[Tolerance]
+    yields: list[Yield]
+    sensitivities: list[Sensitivity]
+
+    @property
+    def done(self) -> int:
+        """Number of finished points."""
+        return len(self.chip)
+
+    @property
+    def targets(self) -> dict[str, dict[str, float]]:
+        """Bounds that a point must keep to, by metric: ``min``, ``max`` or both."""
+        return dict(self.facts["study"].get("targets") or {})
+
+    @property
+    def confidence(self) -> float:
+        """The confidence of the intervals that the study states."""
+        return float(self.facts["study"]["study"]["confidence"])
+
+    def told(self, key: str, knob: bool = False) -> dict[str, Any]:
+        """What the study file says of an axis, or of a knob: its ``label``, ``unit``, ``scale``; may be empty."""
+        study = self.facts["study"]
+        tables = (study.get("tolerance") or {}).get("knobs", ()) if knob else study.get("axes", ())
+        return next((dict(table) for table in tables if table["key"] == key), {})
+
+    @cached_property
+    def met(self) -> NDArray[np.bool_]:
+        """Which points meet every target (n,); a metric that is missing meets none."""
+        return meets(self.metrics, self.targets, self.done)
+
+    @cached_property
+    def sample(self) -> NDArray[np.int64]:
+        """Which chip at which place each point is (n,): runs of the same chip at the same place share a number."""
+        keys = zip(*self.axes.values(), self.chip, strict=True)
+        numbers: dict[str, int] = {}
+        return np.array([numbers.setdefault(repr(key), len(numbers)) for key in keys], dtype=np.int64)
+
+
+def read_evidence(path: str | os.PathLike[str]) -> Evidence:
+    """Read a store; a study may be writing to it.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no store of a study, one of another version, or damaged.
+    OSError
+        If there is no such file.
+    """
+    with Store(path) as store:
+        try:
+            store.freeze()
+            evidence = _evidence(str(path), store)
+            _check(evidence)
+        except (sqlite3.DatabaseError, KeyError, TypeError, ValueError, AttributeError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise FileFormatError(f"'{path}' is damaged, or no store of a study: {what}") from error
+    return evidence
+
+
+def meets(metrics: Mapping[str, Floats], targets: Mapping[str, Mapping[str, float]], count: int) -> NDArray[np.bool_]:
+    """Which of `count` points keep to every bound; NaN keeps to none."""
+    kept = np.ones(count, dtype=bool)
+    for name, bounds in targets.items():
+        values = metrics.get(name, np.full(count, np.nan))
+        kept &= (values >= bounds.get("min", -np.inf)) & (values <= bounds.get("max", np.inf))
+    return kept
+
+
+def _evidence(source: str, store: Store) -> Evidence:
+    points = store.points()
+    columns = ("id", "ordinal", "chip", "noise", "status", "reason", "finished", "seconds")
+    facts = {name: store.fact(name) for name in _FACTS}
+    listed = [one["key"] for one in facts["study"].get("axes", ())]
+
+    def order(key: str) -> tuple[int, str]:
+        """Axes stand as in the study file."""
+        return listed.index(key) if key in listed else len(listed), key
+
+    return Evidence(
+        source=source,
+        meta=store.meta,
+        facts=facts,
+        planned=store.planned,
+        complete=store.complete,
+        axes={key: points[key] for key in sorted(points.keys() - set(columns), key=order)},
+        chip=points["chip"],
+        noise=points["noise"],
+        seeds=tuple(record.seeds for record in store.records()),
+        status=points["status"],
+        reason=points["reason"],
+        identity=points["id"],
+        metrics=store.metrics(),
+        tolerances=store.tolerances(),
+        yields=store.yields(),
+        sensitivities=store.sensitivities(),
+    )
+
+
+def _check(evidence: Evidence) -> None:
+    """Refuse what was read if its parts are not of the form that everything else counts on."""
+    for name in _FACTS:
+        if not isinstance(evidence.facts[name], dict):
+            raise TypeError(f"meta '{name}' is no table")
+    if not 0 < evidence.confidence < 1:
+        raise ValueError(f"confidence is {evidence.confidence}")
+    for key in evidence.axes:
+        evidence.told(key)
+    for bounds in evidence.targets.values():
+        if not all(isinstance(bound, int | float) for bound in bounds.values()):
+            raise TypeError("a target is no number")
+    for found in evidence.tolerances:
+        lacking = _DETAIL - found.detail.keys()
+        if lacking:
+            raise KeyError(f"tolerance of {found.knob} lacks {', '.join(sorted(lacking))}")
+    if any(len(column) != evidence.done for column in (evidence.seeds, *evidence.metrics.values())):
+        raise ValueError("points and metrics do not belong together")

@@ -1,0 +1,85 @@
+"""What a study says on the whole: which chips meet the targets, how fast, at what energy, and what breaks first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.study.evidence import Evidence
+from emulator.study.statistics import share_interval
+from emulator.study.summary import Coordinate, Spread, coordinates, spread
+
+#: axes whose places are technologies
+TECHNOLOGY = ("hardware", "hardware.model")
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of a number of chips meet the targets, and the interval of their share; NaN where there are none."""
+
+    met: int
+    total: int
+    fraction: float
+    low: float
+    high: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """What came out for one technology, or for the study as a whole.
+
+    Parameters
+    ----------
+    name : str
+        The technology; empty for the whole.
+    share : Share
+        Chips at all places of the other axes.
+    settled, points : int
+    time, energy : Spread
+        Settling time in seconds and energy in joules, of the points that settled.
+    """
+
+    name: str
+    share: Share
+    settled: int
+    points: int
+    time: Spread
+    energy: Spread
+
+
+def cases(evidence: Evidence) -> list[Case]:
+    """One case per technology if the study has an axis of technologies, else one for the whole."""
+    axis = technology_axis(evidence)
+    if axis is None:
+        return [_case(evidence, "", np.ones(evidence.done, dtype=bool))]
+    return [_case(evidence, name, axis.place == place) for place, name in enumerate(axis.labels)]
+
+
+def technology_axis(evidence: Evidence) -> Coordinate | None:
+    """The axis of technologies, if the study has one with names on it."""
+    return next((axis for axis in coordinates(evidence) if axis.key in TECHNOLOGY and axis.numbers is None), None)
+
+
+def share(evidence: Evidence, chosen: NDArray[np.bool_]) -> Share:
+    """Chips among the chosen points (n,) that meet every target in each of their runs."""
+    _, chip = np.unique(evidence.sample[chosen], return_inverse=True)
+    good = np.ones(int(chip.max(initial=-1)) + 1, dtype=bool)
+    np.logical_and.at(good, chip, evidence.met[chosen])
+    return share_of(int(good.sum()), len(good), evidence.confidence)
+
+
+def share_of(met: int, total: int, confidence: float) -> Share:
+    """A share with its interval."""
+    if not total:
+        return Share(0, 0, np.nan, np.nan, np.nan, confidence)
+    return Share(met, total, met / total, *share_interval(met, total, confidence), confidence)
+
+
+def _case(evidence: Evidence, name: str, chosen: NDArray[np.bool_]) -> Case:
+    settled = chosen & (evidence.status == "settled")
+    nothing = np.full(evidence.done, np.nan)
+    time, energy = (spread(evidence.metrics.get(metric, nothing)[settled]) for metric in ("settling_time", "energy"))
+    return Case(name, share(evidence, chosen), int(settled.sum()), int(chosen.sum()), time, energy)

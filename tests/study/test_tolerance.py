@@ -1,0 +1,124 @@
+"""Tolerance search, yields and sensitivities on problems whose answers are known in closed form.
+
+Every chip fails beyond a threshold of its own, which is normal with a known mean and spread: the share of good chips at
+`v` is ``Phi((mean - v) / spread)``, so it is 0.9 at the mean less 1.2816 spreads.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from emulator import StudyError
+from emulator.study.design import Axis
+from emulator.study.statistics import lower_bound, sensitivities, share_interval, upper_bound
+from emulator.study.store import Tolerance
+from emulator.study.tolerance import Knob, check, first_to_break, least_chips, margin, search_all
+from tests.refusals import refuses
+
+MEAN, SPREAD, SHARE = 5.0, 1.0, 0.9
+TRUTH = MEAN - SPREAD * norm.ppf(SHARE)
+KNOB = Knob("k", "k", good=0.0, bad=10.0, offered=2.0)
+
+
+def looked_for(thresholds: np.ndarray, knob: Knob = KNOB, halvings: int = 10, rising: bool = True) -> Tolerance:
+    def ask(wanted: list[tuple[Knob, float]]) -> list[tuple[int, int]]:
+        good = [(thresholds >= v if rising else thresholds <= v).sum() for _, v in wanted]
+        return [(int(met), len(thresholds)) for met in good]
+
+    return search_all([knob], SHARE, 0.95, halvings, ask)[0]
+
+
+def test_the_tolerance_of_many_chips_is_the_closed_form() -> None:
+    evenly = MEAN + SPREAD * norm.ppf((np.arange(20000) + 0.5) / 20000)
+    found = looked_for(evenly, halvings=14)
+    assert found.value is not None and found.low is not None and found.high is not None
+    assert found.low <= found.value < found.high
+    assert found.low <= TRUTH <= found.high and found.high - found.low < 0.12
+    assert found.detail["verdict"] == "found" and found.evaluations == len(found.detail["trials"]) < 40
+
+
+def test_intervals_cover_the_truth_at_their_rate_and_the_value_is_on_the_safe_side() -> None:
+    draws = np.random.default_rng(1)
+    covered = safe = 0
+    for _ in range(400):
+        found = looked_for(draws.normal(MEAN, SPREAD, 60))
+        low = -math.inf if found.low is None else found.low
+        covered += low <= TRUTH <= (math.inf if found.high is None else found.high)
+        safe += found.value is None or found.value <= TRUTH
+    assert covered / 400 > 0.94 and safe / 400 > 0.94
+    assert safe < 400  # it is a bound, not a way to play it safe at any price
+
+
+def test_a_knob_that_gets_worse_downwards_and_only_takes_whole_numbers() -> None:
+    bits = Knob("bits", "bits", good=16, bad=2, whole=True, offered=8.0)
+    found = looked_for(np.full(40, 6.0), bits, rising=False)
+    assert (found.value, found.low, found.high) == (6, 6, 5) and isinstance(found.value, int)
+    assert margin(found) == pytest.approx(8 / 6)
+
+
+def test_a_logarithmic_knob_is_halved_in_ratios() -> None:
+    knob = Knob("n", "n", good=1e-4, bad=1.0, scale="log")
+    found = looked_for(np.full(40, 1e-2), knob, halvings=3)
+    assert found.value == pytest.approx(1e-2) and found.high == pytest.approx(10**-1.5)
+    assert [round(math.log10(one["value"]), 2) for one in found.detail["trials"]] == [-4, -2, -1.5, -1, 0]
+
+
+def test_knobs_that_always_or_never_hold_say_so() -> None:
+    always, never = looked_for(np.full(40, 99.0)), looked_for(np.full(40, -1.0))
+    assert always.value == 10.0 and always.high is None and always.detail["verdict"] == "holds throughout"
+    assert never.value is None and never.low is None and never.detail["verdict"] == "never holds"
+    assert first_to_break([always, never]) is never
+
+
+def test_the_least_margin_breaks_first() -> None:
+    draws = np.full(40, 4.0)
+    near, far = looked_for(draws, Knob("near", "k", 0.0, 10.0, offered=3.0)), looked_for(draws)
+    unknown, nothing = (looked_for(draws, Knob(n, "k", 0.0, 10.0, offered=o)) for n, o in (("u", None), ("o", 0.0)))
+    assert margin(unknown) is None and margin(nothing) == math.inf
+    assert first_to_break([far, unknown, near, nothing]) is near and first_to_break([unknown, nothing]) is None
+
+
+def test_all_knobs_are_asked_for_side_by_side() -> None:
+    rounds: list[int] = []
+
+    def ask(wanted: list[tuple[Knob, float]]) -> list[tuple[int, int]]:
+        rounds.append(len(wanted))
+        return [(40 if value <= 3 else 0, 40) for _, value in wanted]
+
+    found = search_all([KNOB, Knob("other", "o", 0.0, 4.0)], SHARE, 0.95, 4, ask)
+    assert rounds[0] == 2 and [one.knob for one in found] == ["k", "other"]
+    assert found[0].value == 2.5 and found[1].value == 3.0
+
+
+def test_too_few_chips_are_refused() -> None:
+    assert least_chips(0.9, 0.95) == 36 and lower_bound(36, 36, 0.975) >= 0.9 > lower_bound(35, 35, 0.975)
+    refuses("tolerance.chips is 35; allowed for a share of 0.9", lambda: check(0.9, 0.95, 35), StudyError)
+    check(0.9, 0.95, 36)
+
+
+@pytest.mark.parametrize("share", [0.03, 0.5, 0.9, 0.99])
+def test_intervals_of_a_share_cover_it_at_their_stated_rate(share: float) -> None:
+    met = np.random.default_rng(2).binomial(40, share, 4000)
+    ends = {m: share_interval(int(m), 40, 0.9) for m in np.unique(met)}
+    covered = np.mean([ends[m][0] <= share <= ends[m][1] for m in met])
+    assert 0.89 <= covered <= 1
+    assert upper_bound(0, 40, 0.95) == pytest.approx(1 - 0.05 ** (1 / 40)) and share_interval(40, 40, 0.9)[1] == 1
+
+
+def test_sensitivities_are_slopes_over_the_range_of_each_axis() -> None:
+    draws = np.random.default_rng(3)
+    a, b = draws.uniform(10, 20, 200), 10 ** draws.uniform(-4, -1, 200)
+    axes = [Axis("a", low=10, high=20), Axis("b", low=1e-4, high=1e-1, scale="log"), Axis("name", ("x", "y"))]
+    columns = {"a": a, "b": b, "name": np.array(["x", "y"] * 100, dtype=object)}
+    metric = 3 + 0.2 * a - 5 * np.log10(b)
+    metric[7] = np.nan
+    found = sensitivities(axes, columns, {"m": metric, "flat": np.full(200, 0.7), "missing": np.full(200, np.nan)})
+    spans = np.ptp(a), np.ptp(np.log10(b))
+    assert [(s.knob, s.rank) for s in found if s.metric == "m"] == [("b", 1), ("a", 2)]
+    assert found[0].slope == pytest.approx(-5 * spans[1]) and found[1].slope == pytest.approx(0.2 * spans[0])
+    assert {s.slope for s in found if s.metric == "flat"} == {0.0}
+    assert not [s for s in found if s.metric == "missing"]
