@@ -70,7 +70,7 @@ def compare(
     different = [row for row in found.rows if row.different]
     screen = console()
     screen.print(verdict(True, f"{first} against {second}: {len(different)} of {len(found.rows)} metrics differ"))
-    screen.print(table(made.heads, [[cell.text for cell in row] for row in made.rows], range(len(made.heads))))
+    screen.print(table(made.heads, [[cell.text for cell in row] for row in made.rows], range(len(made.heads) - 1)))
     for text in (made.caption, *found.notes):
         screen.print(text)
     if out is not None:

@@ -39,8 +39,8 @@ class Settings:
     epochs: int
 
 
-CHOSEN = {"64-32-10": Settings(0.05, 2.0, 30), "64-64-64-10": Settings(0.05, 2.0, 30)}
-GRID = [Settings(*row) for row in product((0.02, 0.05, 0.1), (1.0, 2.0), (30, 60))]
+CHOSEN = {"64-32-10": Settings(0.05, 2.0, 60), "64-64-64-10": Settings(0.02, 2.0, 60)}
+GRID = [Settings(*row) for row in product((0.02, 0.05), (2.0, 3.0), (30, 60))]
 FOLDS, FOLD_SEEDS = 4, 2
 CHUNK = 2200
 

@@ -69,7 +69,7 @@ def test_no_compiler(graph, monkeypatch, tmp_path):
         lambda: settle(graph, X, target="standalone"),
         EngineError,
     )
-    assert not any((tmp_path / "programs").iterdir())
+    assert not any(path.is_dir() for path in (tmp_path / "programs").iterdir())
 
 
 def test_a_program_that_fails_says_what_it_said(tmp_path):

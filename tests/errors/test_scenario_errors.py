@@ -111,8 +111,9 @@ def test_override_without_form(base: Path, text: str) -> None:
 
 
 def test_unknown_name() -> None:
+    near = ["digits", *(name for name in bundled() if name != "digits")]
     refuses(
-        f"unknown scenario 'digit' (did you mean 'digits'?); allowed: {BUNDLED}, or the path of a .toml file",
+        f"unknown scenario 'digit' (did you mean 'digits'?); allowed: {', '.join(near)}, or the path of a .toml file",
         lambda: load_scenario("digit"),
         ScenarioError,
     )
