@@ -14,12 +14,14 @@ from emulator.laws import NodeLaw
 
 #: what updates may read
 SEEN = ("x", "lam", "F", "B", "Z")
+#: the number of the step, for laws that change with time
+_STEP = "t_in_timesteps"
 #: names of the engine's own, which a law may not use for anything else
 _TAKEN = frozenset(
     (
         *("u", "s", "D", "p", "P", "mu", "rx", "rl", "s_in", "B_in", "ext", "lse", "bias", "load", "slope", "act"),
         *("out_port", "in_port", "resolution", "seen_x", "seen_lam", "uniform", "gauss", "erf"),
-        *("i", "j", "N", "t", "dt", "t_in_timesteps"),
+        *("i", "j", "N", "t", "dt", _STEP),
     )
 )
 
@@ -81,7 +83,7 @@ def _check_update(law: NodeLaw, place: str, code: str, target: str, other: str) 
         if name in fixed:
             raise EngineError(f"{place} assigns {name}; allowed: {target}, what is in memory, and temporaries")
         read = get_identifiers(text) | ({name} if operation != "=" else set())
-        for unknown in sorted(read - set(known) - set(DEFAULT_FUNCTIONS) - set(DEFAULT_CONSTANTS)):
+        for unknown in sorted(read - {_STEP} - set(known) - set(DEFAULT_FUNCTIONS) - set(DEFAULT_CONSTANTS)):
             raise EngineError(f"{place} names {suggest(unknown, known)}")
         known.append(name)
         assigned.add(name)

@@ -60,6 +60,9 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
 
 def library(graph: ScatteringGraph, options: Options) -> Iterator[str]:
     """Lines of the library: the cells that this graph needs, each as one subcircuit."""
+    if options.bilateral and any(function in BENT for _, function, _ in activations(graph)):
+        yield ".global gap"
+        yield ""
     for name, function, slope in activations(graph):
         yield from _activation(name, function, slope, options)
     yield from _synapse(graph, options)
@@ -124,21 +127,21 @@ def _activation(name: str, function: str, slope: float, options: Options) -> Ite
 
 
 def _bend(low: float, options: Options) -> Iterator[str]:
-    """``mu`` of a function with a kink; ``u`` is its pre-activation, with a gap of ``gap`` volts at the kink.
+    """``mu`` of a function with a kink; ``u`` is its pre-activation, with a gap of ``V(gap)`` at the kink.
 
     With a costate above 0 a neuron may have no answer but at the kink, where it passes on whatever share of the costate
     balances its lines: in the gap the share rises from `low` to 1 while the pre-activation rests. With a costate below 0
     it snaps from one side to the other: an iterate in the gap goes on to the side that it was about to reach. At rest no
-    neuron needs the gap, and a simulator finds the operating point better without one.
+    neuron needs the gap, and a simulator finds the operating point better without one: it opens when a transient begins.
     """
     volts, ohms = options.volts, options.ohms
 
     def sides(below: str, rising: str, to_below: str, to_above: str, above: str) -> str:
-        gap = f"(V(lam)>0 ? {rising} : (V(u)>{{gap/2}} ? {to_below} : {to_above}))"
-        return f"(V(u)>0 ? (V(u)>{{gap}} ? {above} : {gap}) : {below})"
+        gap = f"(V(lam)>0 ? {rising} : (V(u)>0.5*V(gap) ? {to_below} : {to_above}))"
+        return f"(V(u)>0 ? (V(u)>V(gap) ? {above} : {gap}) : {below})"
 
-    share = sides(repr(low), f"{low!r}+{{{1 - low!r}/gap}}*V(u)", repr(low), "1", "1")
-    rest = sides("V(u)", f"{{{_FLAT!r}/gap}}*V(u)", "V(u)", "V(u)-{gap}", f"V(u)-{{gap}}+{_FLAT!r}")
+    share = sides(repr(low), f"{low!r}+{1 - low!r}*V(u)/V(gap)", repr(low), "1", "1")
+    rest = sides("V(u)", f"{_FLAT!r}*V(u)/V(gap)", "V(u)", "V(u)-V(gap)", f"V(u)-V(gap)+{_FLAT!r}")
     yield f"Bm mu 0 V=V(lam)*{share}"
     yield f"Bs s sm V={float(_KINK) * volts!r}+{rest}"
     yield "Vm sm 0 0"

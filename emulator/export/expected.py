@@ -56,8 +56,6 @@ class Expected:
     waves : dict of signal to (hold, N), or None
         ``x`` and ``lam`` at every step in brian2 under the matched or the bilateral law, the step in which the sample
         appears first; None if not followed, or if two-way lines did not come to rest before.
-    start_s : (N,)
-        Pre-activations from which the transient starts.
     prediction : Prediction or None
         Of small deviations on two-way lines.
     """
@@ -68,7 +66,6 @@ class Expected:
     rest: dict[str, Floats]
     hold: int
     waves: dict[str, Floats] | None
-    start_s: Floats
     prediction: Prediction | None = None
 
 
@@ -135,7 +132,6 @@ def expect(
         {"x": x, "s": s, "lam": lam, "mu": slopes(graph, s)[0] * lam},
         hold or 0,
         moving,
-        neuron_values(graph, reference(graph.network, nothing))[1][0],
         prediction,
     )
 

@@ -65,7 +65,7 @@ class Bench:
     def operating_point(self) -> Iterator[str]:
         """The testbench of ``.op``."""
         yield from self._frame(_TIGHT)
-        yield from self._gap(_NONE)
+        yield from self._gap(repr(_NONE))
         yield from self._sources(lambda _, after: f"DC {after!r}")
         yield ".op"
         yield from card(".save", [f"v({node})" for *_, nodes in self.probes() for node in nodes])
@@ -75,7 +75,7 @@ class Bench:
         """The testbench of ``.tran``: the sample takes the place of an empty one after one step of rest."""
         start, rise = self.start, self.start + FINE * self.graph.step
         yield from self._frame(_FAST if self.options.bilateral and self.options.termination == "lumped" else _TIGHT)
-        yield from self._gap(_GAP)
+        yield from self._gap(f"(time>{start / 2!r} ? {_GAP!r} : {_NONE!r})")
         yield from self._sources(lambda before, after: f"PWL(0 {before!r} {start!r} {before!r} {rise!r} {after!r})")
         fine = FINE * self.graph.step
         deviations = list(self._deviations())
@@ -101,16 +101,10 @@ class Bench:
             yield ".param mm=0"
             yield f".option seed={self.options.seed}"
 
-    def _gap(self, volts: float) -> Iterator[str]:
-        """The gap of two-way neurons with a kink and, where there is one, on which side of it each starts."""
-        if not self.options.bilateral or not any(site.function in BENT for site in self.graph.sites):
-            return
-        yield f".param gap={volts!r}"
-        for row, site in enumerate(self.graph.sites):
-            if site.function in BENT and volts > _NONE:
-                start = self.expected.start_s[site.start : site.stop] * self.options.volts
-                for k, s in enumerate((start + volts * (start > 0)).tolist()):
-                    yield f".nodeset v(xx{row}_{k}.u)={s!r}"
+    def _gap(self, volts: str) -> Iterator[str]:
+        """The gap of two-way neurons with a kink."""
+        if self.options.bilateral and any(site.function in BENT for site in self.graph.sites):
+            yield f"Bgap gap 0 V={volts}"
 
     def _sources(self, drive: Callable[[float, float], str]) -> Iterator[str]:
         """Voltage sources of inputs and targets; `drive` turns values before and after into a source."""

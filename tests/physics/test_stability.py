@@ -30,7 +30,6 @@ from tests.refusals import refuses
 from tests.substrate import STEP, delays
 
 #: the engine's step in brian2's time
-TICK = 2.0**-10
 
 
 def generator(*names: str) -> np.random.Generator:
@@ -139,11 +138,11 @@ class Later(NodeLaw):
 
     @property
     def state_update(self) -> str:
-        return "x = F + int(t/second > change)*((1 - beta)*(x - F) + gamma*Z*(lam - B))"
+        return "x = F + int(t_in_timesteps > change)*((1 - beta)*(x - F) + gamma*Z*(lam - B))"
 
     @property
     def costate_update(self) -> str:
-        return "lam = B + int(t/second > change)*((1 - beta)*(lam - B) - gamma/Z*(x - F))"
+        return "lam = B + int(t_in_timesteps > change)*((1 - beta)*(lam - B) - gamma/Z*(x - F))"
 
     @property
     def impedance(self) -> float:
@@ -151,7 +150,7 @@ class Later(NodeLaw):
 
     @property
     def parameters(self) -> Mapping[str, float]:
-        return {**self.law.parameters, "change": (self.hold - 0.5) * TICK}
+        return {**self.law.parameters, "change": self.hold - 0.5}
 
 
 class Bounded(NodeLaw):

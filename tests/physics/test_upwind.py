@@ -181,4 +181,5 @@ def test_learning_and_plain_layouts_are_refused():
     words = "law upwind has no node update; allowed: a node law, such as matched or worldsheet"
     refuses(words, lambda: lay_out(compile_network(network, law=Upwind())), EngineError)
     data = np.ones((2, 2))
+    words = "law upwind does not learn on the substrate; allowed: matched, worldsheet, bilateral, or a node law"
     refuses(words, lambda: train(network, data, data, law=Upwind(), epochs=1, target="numpy"), EngineError)
