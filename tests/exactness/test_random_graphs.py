@@ -20,7 +20,7 @@ LAWS = [
     Worldsheet(beta=1.0, gamma=0.05, impedance=2.0),
     Worldsheet(beta=1.3, gamma=0.0),
 ]
-EXAMPLES = {"matched": 70, "worldsheet": 35}
+EXAMPLES = {"matched": 60, "worldsheet": 30}
 
 seeds = st.integers(0, 10**6)
 
