@@ -9,8 +9,8 @@ import pytest
 import emulator  # noqa: F401
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """brian2 collects garbage before every run: let it pass over what was imported, which stays."""
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """brian2 collects garbage after every run: let it pass over what was there before the test, such as its caches."""
     gc.collect()
     gc.freeze()
 
