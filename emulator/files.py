@@ -1,11 +1,13 @@
-"""Writing files so that they appear complete or not at all."""
+"""Writing files and folders so that they appear complete or not at all."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -37,6 +39,43 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staging_folder(place: Path) -> Iterator[Path]:
+    """A new folder beside `place` to write into; what is not moved out of it, and parents made for nothing, are gone.
+
+    Raises
+    ------
+    OSError
+        If nothing can be written there.
+    """
+    made = [parent for parent in place.parents if not parent.exists()]
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as room:
+            staging = Path(room) / place.name
+            staging.mkdir()
+            yield staging
+    finally:
+        for parent in made:
+            if parent.exists() and not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def take_place(staging: Path, place: Path) -> None:
+    """Put a folder in the place of another, which comes back if that fails; or where there is none."""
+    if not place.exists():
+        staging.rename(place)
+        return
+    with tempfile.TemporaryDirectory(prefix=f".{place.name}-old-", dir=place.parent) as old:
+        aside = Path(old) / place.name
+        place.rename(aside)
+        try:
+            staging.rename(place)
+        except BaseException:
+            aside.rename(place)
+            raise
 
 
 def memory_folder() -> Path | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from emulator.errors import ExportError
+from emulator.files import staging_folder, take_place
 
 #: the file that says what an export holds
 MAP = "map.json"
@@ -32,26 +32,10 @@ def staged(directory: Path, force: bool = False) -> Iterator[Path]:
     """
     _check(directory, force)
     place = directory.resolve()
-    made = [parent for parent in place.parents if not parent.exists()]
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as room:
-            staging = Path(room) / "new"
-            staging.mkdir()
-            yield staging
-            _check(directory, force)
-            if place.exists():
-                place.rename(Path(room) / "old")
-            try:
-                staging.rename(place)
-            except BaseException:
-                if not place.exists() and (Path(room) / "old").exists():
-                    (Path(room) / "old").rename(place)
-                raise
-    finally:
-        for parent in made:
-            if parent.exists() and not any(parent.iterdir()):
-                parent.rmdir()
+    with staging_folder(place) as staging:
+        yield staging
+        _check(directory, force)
+        take_place(staging, place)
 
 
 def _check(directory: Path, force: bool) -> None:

@@ -60,8 +60,8 @@ def load_scenario(path_or_name: str | os.PathLike[str], overrides: Sequence[str]
         If there is no such scenario, it is not TOML, or a key or value is wrong; the message names the key.
     """
     source = os.fspath(path_or_name)
-    path = _find(source)
-    data = _read(path)
+    path = find_file("scenario", source, bundled())
+    data = read_toml("scenario", path)
     for text in overrides:
         data = merged(expand(data), *parse_override(text))
     try:
@@ -110,23 +110,36 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     return tuple(parts), _value(value.strip())
 
 
-def _find(source: str) -> Path:
-    """The file that a path or name stands for."""
-    path, known = Path(source).expanduser(), bundled()
+def find_file(kind: str, source: str, known: Mapping[str, Path]) -> Path:
+    """The TOML file that a path, or the name of one of the bundled files `known`, stands for.
+
+    Raises
+    ------
+    ScenarioError
+        If there is none.
+    """
+    path = Path(source).expanduser()
     if path.is_file():
         return path
     if source in known:
         return known[source]
     if path.suffix == ".toml" or len(path.parts) > 1:
-        raise ScenarioError(f"there is no scenario file '{source}'; bundled: {', '.join(known)}")
-    raise ScenarioError(f"unknown scenario {suggest(source, known)}, or the path of a .toml file")
+        raise ScenarioError(f"there is no {kind} file '{source}'; bundled: {', '.join(known)}")
+    raise ScenarioError(f"unknown {kind} {suggest(source, known)}, or the path of a .toml file")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(kind: str, path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises
+    ------
+    ScenarioError
+        If it is none.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"scenario '{path}' is not a TOML file: {error}") from error
+        raise ScenarioError(f"{kind} '{path}' is not a TOML file: {error}") from error
 
 
 def merged(data: Mapping[str, Any], parts: Sequence[str], value: Any) -> dict[str, Any]:

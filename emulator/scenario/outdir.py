@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from emulator.errors import ScenarioError
+from emulator.files import staging_folder, take_place
 
 RESULTS = "results.json"
 #: what `format` says in the results of a run
@@ -31,19 +31,10 @@ def staged(out: Path, force: bool = False) -> Iterator[Path]:
     """
     _check(out, force)
     place = out.resolve()
-    made = [parent for parent in place.parents if not parent.exists()]
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as room:
-            staging = Path(room) / place.name
-            staging.mkdir()
-            yield staging
-            _check(out, force)
-            _move(staging, place)
-    finally:
-        for parent in made:
-            if parent.exists() and not any(parent.iterdir()):
-                parent.rmdir()
+    with staging_folder(place) as staging:
+        yield staging
+        _check(out, force)
+        _move(staging, place)
 
 
 def _check(out: Path, force: bool) -> None:
@@ -69,22 +60,8 @@ def _replaceable(out: Path) -> bool:
 
 
 def _move(staging: Path, place: Path) -> None:
-    if not place.exists():
-        staging.rename(place)
-    elif (place / RESULTS).exists() and _replaceable(place):
-        _swap(staging, place)
+    if not place.exists() or ((place / RESULTS).exists() and _replaceable(place)):
+        take_place(staging, place)
     else:
         for path in sorted(staging.iterdir()):
             path.replace(place / path.name)
-
-
-def _swap(staging: Path, place: Path) -> None:
-    """Put a folder in the place of another, which comes back if that fails."""
-    with tempfile.TemporaryDirectory(prefix=f".{place.name}-old-", dir=place.parent) as old:
-        aside = Path(old) / place.name
-        place.rename(aside)
-        try:
-            staging.rename(place)
-        except BaseException:
-            aside.rename(place)
-            raise

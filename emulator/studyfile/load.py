@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from emulator.errors import ScenarioError, StudyError, suggest
-from emulator.scenario.load import Scenario, merged, parse_override
+from emulator.errors import ScenarioError, StudyError
+from emulator.scenario.load import Scenario, find_file, merged, parse_override, read_toml
 from emulator.study.design import Place, places
 from emulator.study.metrics import Target
 from emulator.studyfile.config import StudyConfig, validate
@@ -74,11 +72,11 @@ def load_study(path_or_name: str | os.PathLike[str], overrides: Sequence[str] = 
         If there is no such study, it is not TOML, or a key or value is wrong; the message names the key.
     """
     source = os.fspath(path_or_name)
-    path = _find(source)
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"study '{path}' is not a TOML file: {error}") from error
+        path = find_file("study", source, bundled_studies())
+        data = read_toml("study", path)
+    except ScenarioError as error:
+        raise StudyError(str(error)) from error
     try:
         for text in overrides:
             data = merged(data, *parse_override(text))
@@ -102,15 +100,3 @@ def _resolved(path: Path, source: str, overrides: tuple[str, ...], config: Study
         noise=repeats.noise,
     )
     return StudyFile(path.stem, source, overrides, config, scenario, axes, knobs, targets_of(config), tuple(planned))
-
-
-def _find(source: str) -> Path:
-    """The file that a path or name stands for."""
-    path, known = Path(source).expanduser(), bundled_studies()
-    if path.is_file():
-        return path
-    if source in known:
-        return known[source]
-    if path.suffix == ".toml" or len(path.parts) > 1:
-        raise StudyError(f"there is no study file '{source}'; bundled: {', '.join(known)}")
-    raise StudyError(f"unknown study {suggest(source, known)}, or the path of a .toml file")

@@ -125,7 +125,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     def refuse(*_: object, **__: object) -> str:
         raise PermissionError(13, "Permission denied", str(tmp_path / "locked"))
 
-    monkeypatch.setattr("emulator.scenario.outdir.tempfile.mkdtemp", refuse)
+    monkeypatch.setattr("emulator.files.tempfile.mkdtemp", refuse)
     fails(f"'{tmp_path}/locked': Permission denied", "run", "unstable", "--out", tmp_path / "locked" / "out")
     assert names(tmp_path) == []
 
