@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import traceback
+from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import typer
 from typer.core import TyperGroup
 
 from emulator.commands import compare, export, fit, inspect, presets, report, run, scenarios, study, train, tune
 from emulator.errors import BackwaveError
+from emulator.interrupts import interruptible, status_of
 
-#: exit statuses
-NOT_SETTLED, FAILED, INTERRUPTED = 1, 2, 130
+#: exit statuses; those of interrupts are 128 and the number of the signal
+NOT_SETTLED, FAILED, FAULT = 1, 2, 70
+#: set to show the whole traceback of a fault
+_TRACEBACK = "BACKWAVE_TRACEBACK"
 
 
 class _Commands(TyperGroup):
@@ -21,18 +29,22 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
-        except typer.Exit:
+            with interruptible():
+                return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, click.ClickException):
             raise
         except KeyboardInterrupt as stop:
             typer.echo(f"backwave: interrupted, {str(stop) or 'nothing was written'}", err=True)
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(status_of(stop)) from None
+        except BrokenPipeError:  # whoever read the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         except Exception as error:
             words = _words(error)
-            if words is None:
+            if words is None and os.environ.get(_TRACEBACK):
                 raise
-            typer.echo(f"backwave: error: {' '.join(words.split())}", err=True)
-            raise typer.Exit(FAILED) from None
+            typer.echo(f"backwave: {_fault(error) if words is None else 'error: ' + ' '.join(words.split())}", err=True)
+            raise typer.Exit(FAULT if words is None else FAILED) from None
 
 
 app = typer.Typer(
@@ -94,7 +106,7 @@ def _words(error: Exception) -> str | None:
 
     if isinstance(error, BackwaveError | HardwareError):
         return str(error)
-    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+    if isinstance(error, OSError):
         place = f"'{error.filename}': " if error.filename else ""
         return f"{place}{error.strerror or error}"
     if isinstance(error, MemoryError):
@@ -102,11 +114,22 @@ def _words(error: Exception) -> str | None:
     return None
 
 
+def _fault(error: Exception) -> str:
+    """A fault of this program, with what a report of it needs."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:300]
+    return (
+        f"a fault of Backwave, not of yours: {type(error).__name__}: {said} (in {Path(last.filename).name}, line "
+        f"{last.lineno}); please report it with this command and `backwave --version`, and with the output under "
+        f"{_TRACEBACK}=1"
+    )
+
+
 def main() -> None:
     """Entry point of the command `backwave`."""
     try:
         app()
     except SystemExit as end:
-        if end.code == INTERRUPTED:
+        if isinstance(end.code, int) and end.code > 128:
             logging.disable()  # a half-built simulation would complain about being thrown away
         raise

@@ -39,6 +39,10 @@ class ExportError(BackwaveError):
     """Raised when a scattering graph cannot be exported, or an export fails its verification."""
 
 
+class BusyError(BackwaveError):
+    """Raised when another process writes to the place that this one was to write to."""
+
+
 class FileFormatError(BackwaveError):
     """Raised when a file is not what its reader expects: wrong kind, version, content, or damaged."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import cache
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -36,6 +34,7 @@ from emulator.measure.result import SettleResult, Traces
 from emulator.measure.settling import RESOLUTION, Verdict, judge
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
+from emulator.versions import versions
 
 #: holds, in longest round trips, for a law whose settling time is not known in advance
 _PATIENCE, _PATIENCE_TWO_WAY = 10, 60
@@ -173,17 +172,6 @@ def hold_steps(graph: ScatteringGraph) -> int:
     if graph.law.settles_on_arrival:
         return arrival
     return (_PATIENCE_TWO_WAY if graph.law.two_way else _PATIENCE) * arrival
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages that compute a result."""
-    return {name: _version(name) for name in ("backwave", "brian2", "numpy", "scipy")}
-
-
-@cache
-def _version(name: str) -> str:
-    """The version of a package, read once: looking it up takes longer than a short run."""
-    return metadata.version(name)
 
 
 def steps_of_hold(graph: ScatteringGraph, hold: float | None, hold_seconds: float | None) -> int:

@@ -18,7 +18,7 @@ from emulator.laws import Bilateral, Law
 from emulator.learning import Device, Learning, ParameterPort, RateSchedule, Resistive
 from emulator.network import Network
 from emulator.network.batch import Inputs
-from emulator.settle import steps_of_hold, versions
+from emulator.settle import steps_of_hold
 from emulator.training import TrainResult, checkpoint
 from emulator.training.checkpoint import Progress
 from emulator.training.history import History
@@ -26,6 +26,7 @@ from emulator.training.loop import Loop, TrainingReport
 from emulator.training.stability import curvature
 from emulator.training.streams import ArrayStream, Stream, feed_rows, open_stream, read_samples
 from emulator.training.substrate import State, Substrate, default_chunk
+from emulator.versions import versions
 from hwmodels import HardwareModel
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from emulator.study.store import Store, Tolerance
     from emulator.studyfile.run import StudyReport
 
-_INTERRUPTED = 130
 #: rows of a table at most
 _MOST_ROWS = 8
 
@@ -63,9 +62,8 @@ def study(
             report = run_study(
                 loaded, path, workers=workers, scheduler=scheduler, resume=resume, limit=limit, progress=tell
             )
-    except KeyboardInterrupt:
-        typer.echo(f"backwave: interrupted; every finished point is in '{path}', and --resume goes on", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+    except KeyboardInterrupt as stop:
+        raise type(stop)(f"every finished point is in '{path}', and --resume goes on") from None
     screen = console()
     with Store(path) as reader:
         states = [record.status for record in reader.records()]

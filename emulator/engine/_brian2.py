@@ -1,8 +1,12 @@
-"""Imports brian2 first, without its handler of uncaught errors: it asks for reports to brian2, and errors are ours."""
+"""Imports brian2 first, without its handlers: uncaught errors and interrupts are ours, and it would answer both."""
 
+import signal
 import sys
+import threading
 
-_handler = sys.excepthook
+_hook, _interrupt = sys.excepthook, signal.getsignal(signal.SIGINT)
 import brian2  # noqa: E402, F401
 
-sys.excepthook = _handler
+sys.excepthook = _hook
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, _interrupt)

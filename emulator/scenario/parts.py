@@ -11,7 +11,7 @@ from typing import Any
 from emulator.errors import EngineError, FileFormatError
 from emulator.files import atomic_write
 from emulator.scenario.load import Scenario
-from emulator.settle import versions
+from emulator.versions import versions
 
 _FORMAT = "backwave-parts"
 

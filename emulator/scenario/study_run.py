@@ -27,7 +27,7 @@ from emulator.scenario.parts import Parts, parts_path, run_digest
 from emulator.scenario.results import command, plain
 from emulator.scenario.study_base import Progress, Study, compiling, settings
 from emulator.scenario.study_tables import precision_table, technologies_table
-from emulator.settle import versions
+from emulator.versions import versions
 from emulator.study.keeping import Keep
 from emulator.study.precision import QUANTITIES, precision_study
 from emulator.study.technologies import compare_technologies
@@ -98,9 +98,9 @@ def run_study(
             study = STUDIES[kind](scenario, built, batch, tell, parts)
         except BackwaveError as error:
             raise type(error)(f"scenario '{scenario.name}': {error}") from error
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             kept = parts_path(folder).exists()
-            raise KeyboardInterrupt(
+            raise type(stop)(
                 *(["finished parts are kept, and --resume goes on from them"] if kept else ())
             ) from None
         save(study.figure, staging / picture)

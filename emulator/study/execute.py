@@ -8,14 +8,17 @@ that takes its worker down again and again is given up.
 from __future__ import annotations
 
 import itertools
+import platform
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Any, Protocol, TypeVar
 
 from emulator.errors import StudyError
+from emulator.interrupts import ignore_interrupts
 
 #: seconds that a batch should take, and the most items in one
 _BATCH_SECONDS, _LARGEST_BATCH = 0.5, 64
@@ -85,7 +88,8 @@ class Local:
         """Let a process call the function."""
         from joblib.externals.loky import get_reusable_executor
 
-        self._executor = get_reusable_executor(max_workers=self.workers, timeout=60)  # new ones if the old have died
+        # new ones if the old have died
+        self._executor = get_reusable_executor(max_workers=self.workers, timeout=60, initializer=ignore_interrupts)
         future: Future[Any] = self._executor.submit(function, work, items)
         return future
 
@@ -159,9 +163,26 @@ def cluster(address: str) -> Iterator[Pool]:
         cores = sum(client.ncores().values())
         if not cores:
             raise StudyError(f"scheduler {address!r} has no workers; allowed: one with at least one worker")
+        _check_workers(client)
         yield Cluster(client, cores, (KilledWorker,))
     finally:
         client.close()
+
+
+def _check_workers(client: Any) -> None:
+    """Whether every worker has what this process has: another version would compute other numbers, or wait for ever.
+
+    Raises
+    ------
+    StudyError
+        If one has not.
+    """
+    for name, here in {**versions(), "Python": platform.python_version()}.items():
+        ask = (platform.python_version,) if name == "Python" else (metadata.version, name)
+        for worker, there in client.run(*ask, on_error="return").items():
+            if there != here:
+                has = f"no {name}" if isinstance(there, Exception) else f"{name} {there}"
+                raise StudyError(f"worker {worker} has {has}, here it is {here}; allowed: workers with the same installation")
 
 
 @dataclass

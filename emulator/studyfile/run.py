@@ -16,7 +16,7 @@ from typing import Any
 from emulator.errors import BackwaveError, StudyError
 from emulator.scenario.load import changed
 from emulator.scenario.results import plain
-from emulator.settle import versions
+from emulator.versions import versions
 from emulator.study.execute import Pool, cluster, local, shared_out
 from emulator.study.metrics import METRICS, meets
 from emulator.study.store import Store, Tolerance

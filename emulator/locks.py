@@ -1,0 +1,62 @@
+"""A place that one process writes to at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emulator.errors import BusyError
+
+try:
+    import fcntl
+except ImportError:  # no Unix: processes do not see each other's locks
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def held(place: Path, what: str) -> Iterator[None]:
+    """Keep `place` for this process, by a lock file beside it that is gone afterwards, even if the process is killed later.
+
+    Parameters
+    ----------
+    place : Path
+        A file or folder, which need not exist; its folder must.
+    what : str
+        How an error calls it, such as ``output folder 'runs/digits'``.
+
+    Raises
+    ------
+    BusyError
+        If another process holds it.
+    OSError
+        If nothing can be written beside it.
+    """
+    path = place.with_name(f".{place.name}.lock")
+    lock = _locked(path, what)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _locked(path: Path, what: str) -> int:
+    """The lock file, open and locked; one that its last holder has just removed is not the one that others see."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            there = os.stat(path)
+        except BlockingIOError:
+            os.close(lock)
+            raise BusyError(f"{what} is being written by another process; allowed: to wait for it, or another place") from None
+        except FileNotFoundError:
+            os.close(lock)
+            continue
+        mine = os.fstat(lock)
+        if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
+            return lock
+        os.close(lock)
