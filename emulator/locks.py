@@ -49,10 +49,12 @@ def _locked(path: Path, what: str) -> int:
         try:
             if fcntl is not None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            there = os.stat(path)
+            there = path.stat()
         except BlockingIOError:
             os.close(lock)
-            raise BusyError(f"{what} is being written by another process; allowed: to wait for it, or another place") from None
+            raise BusyError(
+                f"{what} is being written by another process; allowed: to wait for it, or another place"
+            ) from None
         except FileNotFoundError:
             os.close(lock)
             continue

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-import emulator  # noqa: F401
+import emulator.engine  # noqa: F401
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from emulator.tune import Trial, Tuning
+    from emulator.runs.tune import Trial, Tuning
 
 
 def tune(

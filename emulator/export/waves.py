@@ -14,7 +14,7 @@ from emulator.measure.reference import reference
 from emulator.measure.rest import neuron_values
 from emulator.measure.result import Traces
 from emulator.measure.synapses import Floats
-from emulator.settle import settle
+from emulator.runs.settle import settle
 from hwmodels import load
 
 Pair = dict[str, Floats]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.engine import Layout, Recording
 from emulator.graph import ScatteringGraph
+
+if TYPE_CHECKING:
+    from emulator.engine import Layout, Recording
 
 Floats = NDArray[np.float64]
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.engine import WaveTraces
 from emulator.graph import ScatteringGraph
 from emulator.measure.energy import EnergyUse
 from emulator.measure.reference import Reference
 from emulator.network import Gradient
+
+if TYPE_CHECKING:
+    from emulator.engine import WaveTraces
 
 Floats = NDArray[np.float64]
 

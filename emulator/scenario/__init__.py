@@ -1,6 +1,5 @@
 """Scenarios: experiments described in TOML files, and running them."""
 
-from emulator.scenario.load import Scenario, bundled, load_scenario
-from emulator.scenario.run import RunReport, run_scenario
+import lazy_loader
 
-__all__ = ["RunReport", "Scenario", "bundled", "load_scenario", "run_scenario"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -68,6 +68,13 @@ def parts_path(out: Path) -> Path:
     return out.with_name(f"{out.name}.parts.json")
 
 
+def resumable(stop: KeyboardInterrupt, *kept: Path) -> KeyboardInterrupt:
+    """An interrupt of the same kind that tells whether something was kept to go on from."""
+    if not any(path.exists() for path in kept):
+        return type(stop)(*stop.args)
+    return type(stop)("finished parts are kept, and --resume goes on from them")
+
+
 def run_digest(scenario: Scenario, *more: str) -> str:
     """A hash of a scenario, of the versions that compute it, and of `more`, such as digests of data."""
     text = [scenario.config.model_dump_json(), json.dumps(versions(), sort_keys=True), *more]

@@ -14,13 +14,13 @@ import numpy as np
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.diagnose import forewarning
 from emulator.report import draw_pictures
+from emulator.runs.settle import settle, steps_of_hold
 from emulator.scenario.build import Prepared, prepare
 from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.results import write_results
 from emulator.scenario.scores import Scores, scores
-from emulator.settle import settle, steps_of_hold
 
 #: called with what is being done, and the fraction done where it is known
 Progress = Callable[[str, float | None], None]

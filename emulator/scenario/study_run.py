@@ -23,15 +23,15 @@ from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
 from emulator.scenario.outdir import FORMAT, RESULTS, staged
-from emulator.scenario.parts import Parts, parts_path, run_digest
+from emulator.scenario.parts import Parts, parts_path, resumable, run_digest
 from emulator.scenario.results import command, plain
 from emulator.scenario.study_base import Progress, Study, compiling, settings
 from emulator.scenario.study_tables import precision_table, technologies_table
-from emulator.versions import versions
 from emulator.study.keeping import Keep
 from emulator.study.precision import QUANTITIES, precision_study
 from emulator.study.technologies import compare_technologies
 from emulator.training.streams import open_stream
+from emulator.versions import versions
 from hwmodels import presets
 
 
@@ -99,10 +99,7 @@ def run_study(
         except BackwaveError as error:
             raise type(error)(f"scenario '{scenario.name}': {error}") from error
         except KeyboardInterrupt as stop:
-            kept = parts_path(folder).exists()
-            raise type(stop)(
-                *(["finished parts are kept, and --resume goes on from them"] if kept else ())
-            ) from None
+            raise resumable(stop, parts_path(folder)) from None
         save(study.figure, staging / picture)
         for name, more in study.files.items():
             _write(staging / name, more)

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import BackwaveError, ScenarioError
+from emulator.locks import held
 from emulator.report.style import save
 from emulator.report.training import comparison_figure, training_figure
+from emulator.runs.train import train
 from emulator.scenario.comparison import Outcome, compare, comparison_digest
 from emulator.scenario.load import Scenario, bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
-from emulator.scenario.parts import Parts, parts_path
+from emulator.scenario.parts import Parts, parts_path, resumable
 from emulator.scenario.train_results import write_training
 from emulator.scenario.training import TrainingConfig
-from emulator.train import train
 from emulator.training import TrainResult
 from emulator.training.loop import TrainingReport
 
@@ -90,20 +91,30 @@ def train_scenario(
     tell: Progress = progress or (lambda stage, fraction: None)
     training, folder = training_of(scenario), Path(out)
     path = folder.with_name(f"{folder.name}.{CHECKPOINT}") if checkpoint is None else Path(checkpoint)
-    if training.compare is not None:
-        return _comparison(scenario, folder, force, resume, tell)
+    try:
+        if training.compare is not None:
+            return _comparison(scenario, folder, force, resume, tell)
+        return _training(scenario, folder, path, force, resume, tell)
+    except KeyboardInterrupt as stop:
+        raise resumable(stop, path, parts_path(folder)) from None
+
+
+def _training(
+    scenario: Scenario, folder: Path, path: Path, force: bool, resume: bool, tell: Progress
+) -> TrainingRunReport:
     with staged(folder, force) as staging:
         path.parent.mkdir(parents=True, exist_ok=True)
-        result = train_once(scenario, path, resume, partial(_report, tell, "training"))
-        result.network.save(staging / NETWORK)
-        save(training_figure(result, scenario.config.title), staging / PICTURE)
-        names = [RESULTS, NETWORK, PICTURE]
-        if path.exists():
-            names.append(CHECKPOINT)
-        report = TrainingRunReport(scenario, result, (), folder, tuple(names))
-        write_training(staging / RESULTS, report)
-        if path.exists():
-            path.replace(staging / CHECKPOINT)
+        with held(path, f"checkpoint '{path}'"):
+            result = train_once(scenario, path, resume, partial(_report, tell, "training"))
+            result.network.save(staging / NETWORK)
+            save(training_figure(result, scenario.config.title), staging / PICTURE)
+            names = [RESULTS, NETWORK, PICTURE]
+            if path.exists():
+                names.append(CHECKPOINT)
+            report = TrainingRunReport(scenario, result, (), folder, tuple(names))
+            write_training(staging / RESULTS, report)
+            if path.exists():
+                path.replace(staging / CHECKPOINT)
     return report
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from emulator.errors import ScenarioError
+from emulator.runs.tune import Tuning, tune
 from emulator.scenario.build import prepare
 from emulator.scenario.load import Scenario
-from emulator.tune import Tuning, tune
 
 
 def tune_scenario(

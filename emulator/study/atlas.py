@@ -23,7 +23,7 @@ from emulator.measure.forecast import follow, needed
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import Prediction, linearised, radius_of
 from emulator.network.batch import Inputs
-from emulator.settle import settle
+from emulator.runs.settle import settle
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 from emulator.errors import StudyError
 from emulator.interrupts import ignore_interrupts
+from emulator.versions import versions
 
 #: seconds that a batch should take, and the most items in one
 _BATCH_SECONDS, _LARGEST_BATCH = 0.5, 64
@@ -182,7 +183,9 @@ def _check_workers(client: Any) -> None:
         for worker, there in client.run(*ask, on_error="return").items():
             if there != here:
                 has = f"no {name}" if isinstance(there, Exception) else f"{name} {there}"
-                raise StudyError(f"worker {worker} has {has}, here it is {here}; allowed: workers with the same installation")
+                raise StudyError(
+                    f"worker {worker} has {has}, here it is {here}; allowed: workers with the same installation"
+                )
 
 
 @dataclass

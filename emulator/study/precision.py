@@ -19,7 +19,7 @@ from emulator.errors import EngineError
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Network
 from emulator.network.batch import Inputs
-from emulator.settle import settle
+from emulator.runs.settle import settle
 from emulator.study.keeping import Keep, compute
 from emulator.study.ranges import fitted, ranges
 from hwmodels import HardwareModel, load

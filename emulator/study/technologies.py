@@ -15,7 +15,7 @@ from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.energy import EnergyUse
 from emulator.network import Network
 from emulator.network.batch import Inputs
-from emulator.settle import settle
+from emulator.runs.settle import settle
 from emulator.study.keeping import Keep, compute
 from emulator.study.precision import relative_error
 from emulator.study.ranges import fitted, ranges

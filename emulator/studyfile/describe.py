@@ -6,7 +6,7 @@ import shutil
 from typing import Any
 
 from emulator.compile import compile_network
-from emulator.settle import steps_of_hold
+from emulator.runs.settle import steps_of_hold
 from emulator.studyfile.load import StudyFile
 from emulator.studyfile.work import Material, hold_for
 

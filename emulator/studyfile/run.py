@@ -16,7 +16,6 @@ from typing import Any
 from emulator.errors import BackwaveError, StudyError
 from emulator.scenario.load import changed
 from emulator.scenario.results import plain
-from emulator.versions import versions
 from emulator.study.execute import Pool, cluster, local, shared_out
 from emulator.study.metrics import METRICS, meets
 from emulator.study.store import Store, Tolerance
@@ -26,6 +25,7 @@ from emulator.studyfile.analysis import sensitivities_of, yields_of
 from emulator.studyfile.describe import describe
 from emulator.studyfile.load import StudyFile
 from emulator.studyfile.work import Material, Outcome, Task, Work, now, run_tasks
+from emulator.versions import versions
 from hwmodels import rng
 
 Progress = Callable[[str, float | None], None]

@@ -23,11 +23,11 @@ from emulator.compile import compile_network
 from emulator.errors import BackwaveError
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Network
+from emulator.runs.settle import settle, steps_of_hold
 from emulator.scenario.config import HardwareConfig, validate
 from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario, changed
 from emulator.scenario.results import plain
-from emulator.settle import settle, steps_of_hold
 from emulator.study.metrics import measure
 from emulator.study.ranges import Ranges, fitted, ranges
 from emulator.study.writer import canonical

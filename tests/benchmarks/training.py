@@ -22,7 +22,7 @@ from emulator import Network, compile_network
 from emulator.engine import Plan, effects_of, lay_out, values_of
 from emulator.engine.standalone import program
 from emulator.learning import GaussNewton, Inductive, Learning, ParameterPort, Resistive
-from emulator.train import train
+from emulator.runs.train import train
 from emulator.training.substrate import Substrate
 
 PORTS: tuple[ParameterPort, ...] = (Resistive(0.05), Inductive(0.05, 200.0), GaussNewton(0.1))

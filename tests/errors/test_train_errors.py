@@ -8,7 +8,7 @@ import pytest
 from emulator import Network
 from emulator.errors import EngineError, FileFormatError, NetworkError
 from emulator.learning import Device, GaussNewton, Inductive, Learning, ParameterPort, RateSchedule, Resistive
-from emulator.train import train
+from emulator.runs.train import train
 from hwmodels import Weights
 from tests.refusals import refuses
 

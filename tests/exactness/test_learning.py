@@ -11,7 +11,7 @@ import pytest
 from emulator import Network, NetworkBuilder, Worldsheet, reference
 from emulator.engine.random import gauss, key
 from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
-from emulator.train import train
+from emulator.runs.train import train
 from hwmodels import PolynomialSpread, PulsedUpdate, Weights, load, program, pulse
 from tests.substrate import delays
 

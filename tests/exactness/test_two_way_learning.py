@@ -11,7 +11,7 @@ from emulator.engine.junction_plan import JunctionPlan
 from emulator.engine.tiles import tile_objects
 from emulator.errors import EngineError
 from emulator.learning import GaussNewton, Inductive, Learning, RateSchedule, Resistive
-from emulator.train import train
+from emulator.runs.train import train
 from emulator.training.substrate import Substrate
 from tests.exactness.test_learning import check, dag, data, heavy_ball, mlp, resistive
 from tests.refusals import refuses

@@ -8,7 +8,7 @@ import pytest
 from emulator import Network, Worldsheet
 from emulator.learning import GaussNewton, Inductive, RateSchedule, Resistive
 from emulator.measure import reference
-from emulator.train import train
+from emulator.runs.train import train
 
 
 def regression(rng: np.random.Generator):

@@ -7,7 +7,7 @@ import pytest
 
 from emulator import EngineError, Network, NetworkBuilder, Upwind, compile_network, reference, settle
 from emulator.engine import lay_out
-from emulator.train import train
+from emulator.runs.train import train
 from hwmodels import load
 from tests.refusals import refuses
 from tests.substrate import delays

@@ -144,7 +144,15 @@ def test_our_own_mistakes_are_not_dressed_up(monkeypatch: pytest.MonkeyPatch, tm
 
     monkeypatch.setattr("emulator.scenario.run.settle", broken)
     result = backwave("run", "unstable", "--out", tmp_path / "out")
-    assert isinstance(result.exception, ZeroDivisionError) and names(tmp_path) == []
+    assert result.exit_code == 70 and names(tmp_path) == []
+    assert (
+        "\nbackwave: a fault of Backwave, not of yours: ZeroDivisionError: a bug (in test_cli.py, line" in result.output
+    )
+    assert result.output.endswith(
+        "; please report it with this command and `backwave --version`, and with the output under BACKWAVE_TRACEBACK=1\n"
+    )
+    monkeypatch.setenv("BACKWAVE_TRACEBACK", "1")
+    assert isinstance(backwave("run", "unstable", "--out", tmp_path / "out").exception, ZeroDivisionError)
 
 
 def test_an_interrupt_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

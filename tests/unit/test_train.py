@@ -15,7 +15,7 @@ import pytest
 
 from emulator import Network
 from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
-from emulator.train import train
+from emulator.runs.train import train
 from emulator.training.streams import open_stream
 from emulator.training.substrate import rate_rows
 from hwmodels import PulsedUpdate, Weights, load
@@ -205,7 +205,7 @@ import sys
 import numpy as np
 sys.path.insert(0, sys.argv[2])
 from tests.unit.test_train import problem, PORTS
-from emulator.train import train
+from emulator.runs.train import train
 network, inputs, labels = problem()
 found = train(network, inputs, labels, port=PORTS["device"], samples=80, chunk=8, seed=7, target="numpy",
               checkpoint_path=sys.argv[1], resume=True)

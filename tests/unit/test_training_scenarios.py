@@ -14,11 +14,11 @@ from emulator.cli import app
 from emulator.errors import EngineError, ScenarioError
 from emulator.learning import RateSchedule, Resistive
 from emulator.report.training import comparison_figure, training_figure
+from emulator.runs.train import train
 from emulator.scenario import bundled, load_scenario
 from emulator.scenario.comparison import Outcome
 from emulator.scenario.load import changed
 from emulator.scenario.train_run import train_once, train_scenario
-from emulator.train import train
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
 from tests.refusals import refuses

@@ -12,7 +12,7 @@ from emulator.laws import Bilateral
 from emulator.measure import SettleResult
 from emulator.measure.power import power_balance
 from emulator.network import Network, NetworkBuilder
-from emulator.settle import settle
+from emulator.runs.settle import settle
 from emulator.study.claims.base import Bench, Claim, Curve, Panel, floats, lines_of, waves
 from hwmodels import rng
 

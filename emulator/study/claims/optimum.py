@@ -10,9 +10,9 @@ from emulator.learning import Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.rest import operating_point
 from emulator.network import Network
-from emulator.settle import settle
+from emulator.runs.settle import settle
+from emulator.runs.train import train
 from emulator.study.claims.base import Bench, Claim, Curve, Floats, Panel, floats, traces
-from emulator.train import train
 from emulator.training import TrainResult
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from emulator.compile import compile_network
 from emulator.laws import Matched, Upwind
 from emulator.network import Network, NetworkBuilder
-from emulator.settle import settle
+from emulator.runs.settle import settle
 from emulator.study.claims.base import Bench, Claim, Curve, Floats, Panel, floats, traces
 from hwmodels import Steps, load, rng
 

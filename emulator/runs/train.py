@@ -18,7 +18,7 @@ from emulator.laws import Bilateral, Law
 from emulator.learning import Device, Learning, ParameterPort, RateSchedule, Resistive
 from emulator.network import Network
 from emulator.network.batch import Inputs
-from emulator.settle import steps_of_hold
+from emulator.runs.settle import steps_of_hold
 from emulator.training import TrainResult, checkpoint
 from emulator.training.checkpoint import Progress
 from emulator.training.history import History

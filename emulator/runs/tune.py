@@ -21,7 +21,7 @@ from emulator.measure import SettleResult, reference
 from emulator.measure.rest import operating_point
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
-from emulator.settle import settle
+from emulator.runs.settle import settle
 from emulator.study.tuning import Forecast, Predicted, search, settings_of, values_of
 
 #: holds of the confirming runs in predicted settling times, at most so many steps; in longest round trips if none is

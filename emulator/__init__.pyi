@@ -1,0 +1,66 @@
+from . import export as export
+from .compile import compile_network
+from .errors import (
+    BackwaveError,
+    CompileError,
+    EngineError,
+    ExportError,
+    FileFormatError,
+    NetworkError,
+    ScenarioError,
+    StudyError,
+)
+from .graph import ScatteringGraph
+from .laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, Worldsheet
+from .learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
+from .measure import Reference, SettleResult, reference
+from .network import Activation, Add, Concat, Dense, Gradient, Input, Network, NetworkBuilder
+from .runs.settle import settle
+from .runs.train import train
+from .runs.tune import Trial, Tuning, tune
+from .training import TrainResult
+
+__all__ = [
+    "Activation",
+    "Add",
+    "BackwaveError",
+    "Bilateral",
+    "CompileError",
+    "Concat",
+    "Dense",
+    "Device",
+    "EngineError",
+    "ExportError",
+    "FileFormatError",
+    "GaussNewton",
+    "Gradient",
+    "Inductive",
+    "Input",
+    "Law",
+    "Matched",
+    "Network",
+    "NetworkBuilder",
+    "NetworkError",
+    "NodeLaw",
+    "ParallelRL",
+    "ParameterPort",
+    "RateSchedule",
+    "Reference",
+    "Resistive",
+    "ScatteringGraph",
+    "ScenarioError",
+    "SeriesRC",
+    "SettleResult",
+    "StudyError",
+    "TrainResult",
+    "Trial",
+    "Tuning",
+    "Upwind",
+    "Worldsheet",
+    "compile_network",
+    "export",
+    "reference",
+    "settle",
+    "train",
+    "tune",
+]
