@@ -1,5 +1,7 @@
 """The store of a study: one SQLite file, written by one process, readable while the study runs.
 
+While a study writes, what is newest is in a journal beside the file; once it has ended or stopped, all is in the file.
+
 | table           | one row for                                                                                        |
 |-----------------|----------------------------------------------------------------------------------------------------|
 | `meta`          | a fact on the study as a whole: its file, base scenario, versions, platform                        |
@@ -26,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import FileFormatError
+from emulator.study.opening import open_to_read
 
 #: version of the tables
 FORMAT = "1"
@@ -135,20 +138,19 @@ class Store:
     Parameters
     ----------
     path : str or path-like
-        The file; a study may be writing to it.
+        The file; a study may be writing to it, or it may lie where nobody can write.
 
     Raises
     ------
     FileFormatError
-        If it is no store of a study, or one of another version.
+        If it is no store of a study, one of another version, or a copy without the journal that belongs to it.
     OSError
         If there is no such file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.path.stat()  # not opened: closing a file would release the locks of a writer in this process
-        self._link = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
+        self._link = open_to_read(self.path)
         try:
             self.meta: dict[str, str] = dict(self._link.execute("SELECT key, value FROM meta"))
         except sqlite3.DatabaseError as error:

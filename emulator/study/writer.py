@@ -7,13 +7,14 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from emulator.errors import FileFormatError, StudyError
+from emulator.study.opening import APPLICATION, network_filesystem, refuse_inside
 from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield
 
 #: facts that must be the same when a study goes on
@@ -70,7 +71,12 @@ class Writer:
         except BlockingIOError:
             os.close(self._held)
             raise StudyError(f"store '{path}' is being written by another study; allowed: to wait for it") from None
-        self._link = sqlite3.connect(path, isolation_level=None)
+        try:
+            refuse_inside(path, self._held)
+            self._link = sqlite3.connect(path, isolation_level=None)
+        except BaseException:
+            os.close(self._held)
+            raise
         try:
             self._open(meta)
         except BaseException:
@@ -86,7 +92,9 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Fold the journal into the file, so that the store is one file, and let go of it."""
+        with suppress(sqlite3.DatabaseError):  # somebody reads: then the journal stays beside the file, and is whole
+            self._link.execute("PRAGMA journal_mode = DELETE")
         self._link.close()
         os.close(self._held)
 
@@ -134,22 +142,32 @@ class Writer:
             self._link.execute("INSERT OR REPLACE INTO meta VALUES ('completed', ?)", (at,))
 
     def _open(self, meta: Mapping[str, str]) -> None:
-        """Make the tables, or check that they are this study's."""
+        """Make the tables, or check that they are this study's; from then on points go to a journal first."""
         try:
             tables = {row[0] for row in self._link.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            self._link.execute("PRAGMA journal_mode = WAL")
-            self._link.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.DatabaseError as error:
             raise _told(self.path, error) from error
-        if not tables:
+        if tables:
+            self._check(meta)
+        else:
             with self._transaction():
+                self._link.execute(f"PRAGMA application_id = {APPLICATION}")
                 for statement in filter(None, (text.strip() for text in SCHEMA.split(";"))):
                     self._link.execute(statement)
                 rows = {"schema": FORMAT, **meta}
                 self._link.executemany("INSERT INTO meta VALUES (?, ?)", list(rows.items()))
-            return
-        if "meta" not in tables:
-            raise FileFormatError(f"'{self.path}' is no store of a study: it has tables {', '.join(sorted(tables))}")
+        if network_filesystem(self.path) is not None:
+            return  # a journal of that kind needs memory that is shared by all who read, which machines do not share
+        try:
+            self._link.execute("PRAGMA journal_mode = WAL")
+            self._link.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.DatabaseError as error:
+            raise _told(self.path, error) from error
+        with self._transaction():  # so that the journal is there as long as the file says that it has one
+            self._link.execute("UPDATE meta SET value = value WHERE key = 'schema'")
+
+    def _check(self, meta: Mapping[str, str]) -> None:
+        """Refuse a store of another study."""
         found = dict(self._link.execute("SELECT key, value FROM meta"))
         if found.get("schema") != FORMAT:
             raise FileFormatError(f"'{self.path}' is a store of version {found.get('schema')!r}; allowed: {FORMAT!r}")
