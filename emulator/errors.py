@@ -35,6 +35,10 @@ class StudyError(BackwaveError):
     """Raised when a study of many runs cannot go on: its store, its workers, or what it asks for."""
 
 
+class ChangedFileError(StudyError):
+    """Raised when a file that a study or a long run reads is not what it was when it began."""
+
+
 class ExportError(BackwaveError):
     """Raised when a scattering graph cannot be exported, or an export fails its verification."""
 

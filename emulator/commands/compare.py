@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +37,8 @@ def compare(
 
     Chips count, not runs. Where both sides have the same seeds they are
     compared chip by chip. Two technologies are run first, on the same chips
-    (the bundled study 'pair'); what was run before is taken from the store.
+    (the bundled study 'pair'); what was run before is taken from the store,
+    unless a hardware file has changed since: then both are run anew.
 
     \b
     Examples:
@@ -60,7 +62,7 @@ def compare(
         ]
         raise StudyError(f"{' and '.join(kinds)}; allowed: two stores, or two technologies")
     if technologies[0]:
-        sides = _run(names, store or Path("runs") / f"{'-'.join(map(_plain, names))}.sqlite", overrides or [], workers)
+        sides = _run(names, store, overrides or [], workers)
     elif store is not None or overrides or workers is not None:
         raise StudyError("--store, --set and --workers are for two technologies; allowed with two stores: --out")
     else:
@@ -101,9 +103,13 @@ def _read(names: Sequence[str]) -> list[Side]:
     return [Side.whole(label, read_evidence(name)) for label, name in zip(labels, names, strict=True)]
 
 
-def _run(names: Sequence[str], store: Path, overrides: Sequence[str], workers: int | None) -> list[Side]:
-    """Run both technologies on the same chips; points that are in the store are not run again."""
-    from emulator.commands.console import progress
+def _run(names: Sequence[str], given: Path | None, overrides: Sequence[str], workers: int | None) -> list[Side]:
+    """Run both technologies on the same chips; points that are in the store are not run again.
+
+    Where a file has changed since, a store that was not given is set aside and begun anew.
+    """
+    from emulator.commands.console import progress, warn
+    from emulator.errors import ChangedFileError
     from emulator.study.comparison import Side
     from emulator.study.evidence import read_evidence
     from emulator.studyfile.load import load_study
@@ -115,8 +121,18 @@ def _run(names: Sequence[str], store: Path, overrides: Sequence[str], workers: i
     values = ", ".join(json.dumps(name) for name in names)
     axes = f'axes=[{{key = "{_AXIS}", label = "technology", values = [{values}]}}]'
     loaded = load_study(_STUDY, [axes, *overrides])
+    store = given or Path("runs") / f"{'-'.join(map(_plain, names))}.sqlite"
     with progress() as tell:
-        run_study(loaded, store, workers=workers, resume=store.exists(), progress=tell)
+        run = partial(run_study, loaded, store, workers=workers, progress=tell, warn=warn)
+        try:
+            run(resume=store.exists())
+        except ChangedFileError as error:
+            if given is not None:
+                raise
+            before = store.with_suffix(".before.sqlite")
+            store.replace(before)
+            warn(f"{str(error).partition('; allowed')[0]}; both are run anew, and what was there is now '{before}'")
+            run()
     evidence = read_evidence(store)
     return [Side.at(evidence, _AXIS, name) for name in names]
 

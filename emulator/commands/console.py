@@ -49,6 +49,11 @@ def verdict(good: bool, text: str) -> Text:
     return Text(text, style="bold green" if good else "bold red")
 
 
+def warn(text: str) -> None:
+    """Say at once, above the progress, what may go wrong."""
+    console(error=True).print(f"backwave: {text}", soft_wrap=True)
+
+
 class _TimeLeft(ProgressColumn):
     """How long it will take, once that is known."""
 

@@ -50,7 +50,7 @@ def study(
       backwave study my.toml --resume
       backwave study my.toml --scheduler tcp://127.0.0.1:8786
     """  # noqa: D301
-    from emulator.commands.console import console, figures, progress, verdict
+    from emulator.commands.console import console, figures, progress, verdict, warn
     from emulator.study.store import Store
     from emulator.studyfile.load import load_study
     from emulator.studyfile.run import run_study
@@ -60,7 +60,7 @@ def study(
     try:
         with progress() as tell:
             report = run_study(
-                loaded, path, workers=workers, scheduler=scheduler, resume=resume, limit=limit, progress=tell
+                loaded, path, workers=workers, scheduler=scheduler, resume=resume, limit=limit, progress=tell, warn=warn
             )
     except KeyboardInterrupt as stop:
         raise type(stop)(f"every finished point is in '{path}', and --resume goes on") from None

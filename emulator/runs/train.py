@@ -162,6 +162,7 @@ def train(
     settings = {
         "network": graph.network.digest,
         "data": stream.digest,
+        "test set": "none" if tested is None else ArrayStream(tested, "epochs", 0).digest,
         "port": repr(learning.port),
         "schedule": schedule,
         "rate_schedule": repr(rate_schedule or RateSchedule()),

@@ -13,7 +13,7 @@ from emulator.errors import NetworkError, ScenarioError
 from emulator.learning import Resistive
 from emulator.measure.reference import reference
 from emulator.scenario.load import Scenario, changed
-from emulator.scenario.parts import Parts, run_digest
+from emulator.scenario.parts import Identity, Parts, run_identity
 from emulator.training import TrainResult
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
@@ -98,14 +98,14 @@ def compare(
     return found
 
 
-def comparison_digest(scenario: Scenario) -> str:
+def comparison_identity(scenario: Scenario) -> Identity:
     """What the parts of a comparison depend on: the scenario, its network, and its data."""
     config = scenario.config
     network = config.network.build(scenario.folder).network
     batches = [config.data.load(network, scenario.folder)]
     batches += [] if config.training is None else [config.training.data.load(network, scenario.folder)]
     data = [open_stream(network, batch.inputs, batch.targets).digest for batch in batches if batch.targets is not None]
-    return run_digest(scenario, network.digest, *data)
+    return run_identity(scenario, network.digest, *data)
 
 
 def _trained(train: Callable[[Scenario], TrainResult], scenario: Scenario) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,16 @@ class Batch:
     inputs: Floats | dict[str, Floats]
     targets: NDArray[Any] | None = None
     labels: NDArray[np.int64] | None = None
+
+    @property
+    def digest(self) -> str:
+        """Hash (16 hexadecimal digits) of inputs, targets and labels."""
+        arrays: dict[str, Any] = dict(self.inputs) if isinstance(self.inputs, Mapping) else {"inputs": self.inputs}
+        content = hashlib.sha256()
+        for name, array in {**arrays, "the targets": self.targets, "the labels": self.labels}.items():
+            values = np.ascontiguousarray([] if array is None else array)
+            content.update(f"{name} {values.dtype} {values.shape}\0".encode() + values.tobytes())
+        return content.hexdigest()[:16]
 
     def first(self, count: int) -> Batch:
         """The first `count` samples."""

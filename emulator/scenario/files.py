@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from emulator.contents import located
 from emulator.errors import ScenarioError
 
 
@@ -24,9 +25,10 @@ def find_file(name: str, folder: Path, key: str) -> Path:
     ScenarioError
         If there is no such file in either place.
     """
-    for candidate in (folder / Path(name).expanduser(), Path(name).expanduser()):
-        if candidate.is_file():
-            return candidate
-    raise ScenarioError(
-        f"{key} is {name!r}, and there is no such file; allowed: a file beside the scenario or in the current directory"
-    )
+    found = located(name, folder)
+    if found is None:
+        raise ScenarioError(
+            f"{key} is {name!r}, and there is no such file; "
+            "allowed: a file beside the scenario or in the current directory"
+        )
+    return found

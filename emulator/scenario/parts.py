@@ -5,15 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator.contents import contents_of, refuse_changed
 from emulator.errors import EngineError, FileFormatError
 from emulator.files import atomic_write
 from emulator.scenario.load import Scenario
 from emulator.versions import versions
 
 _FORMAT = "backwave-parts"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the parts of a run depend on.
+
+    Parameters
+    ----------
+    digest : str
+        Hash of everything.
+    files : dict
+        SHA-256 of the files that the run reads, by name; they are in the digest, and here so that one can be named.
+    """
+
+    digest: str
+    files: dict[str, str]
 
 
 class Parts:
@@ -23,7 +41,7 @@ class Parts:
     ----------
     path : Path or None
         Where they are kept, as JSON that is replaced in one step; None: nowhere.
-    digest : str
+    identity : Identity
         What the results depend on.
     resume : bool
         Go on from the file if there is one.
@@ -32,12 +50,14 @@ class Parts:
     ------
     EngineError
         If the file is there and is not to be used, or is of a run with other settings.
+    ChangedFileError
+        If a file that the run reads is not what it was.
     FileFormatError
         If the file is something else, or damaged.
     """
 
-    def __init__(self, path: Path | None, digest: str, resume: bool) -> None:
-        self._path, self._digest, self._done = path, digest, {}
+    def __init__(self, path: Path | None, identity: Identity, resume: bool) -> None:
+        self._path, self._of, self._done = path, asdict(identity), {}
         if path is None or not path.exists():
             return
         if not resume:
@@ -45,7 +65,7 @@ class Parts:
                 f"parts '{path}' of a run that was interrupted exist already; allowed: resume (--resume) to go on "
                 "from them, or another folder"
             )
-        self._done = _read(path, digest)
+        self._done = _read(path, identity)
 
     def __call__(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The result of this name: kept, or computed and kept."""
@@ -53,7 +73,7 @@ class Parts:
             self._done[name] = work()
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                text = json.dumps({"format": _FORMAT, "digest": self._digest, "parts": self._done}, indent=1)
+                text = json.dumps({"format": _FORMAT, **self._of, "parts": self._done}, indent=1)
                 atomic_write(self._path, lambda file: file.write(text.encode()))
         return self._done[name]
 
@@ -75,22 +95,24 @@ def resumable(stop: KeyboardInterrupt, *kept: Path) -> KeyboardInterrupt:
     return type(stop)("finished parts are kept, and --resume goes on from them")
 
 
-def run_digest(scenario: Scenario, *more: str) -> str:
-    """A hash of a scenario, of the versions that compute it, and of `more`, such as digests of data."""
-    text = [scenario.config.model_dump_json(), json.dumps(versions(), sort_keys=True), *more]
-    return hashlib.sha256("\0".join(text).encode()).hexdigest()
+def run_identity(scenario: Scenario, *more: str) -> Identity:
+    """A scenario, the contents of all files that it names, the versions that compute it, and `more`."""
+    files = contents_of(scenario.config.model_dump(mode="json"), scenario.folder)
+    text = [scenario.config.model_dump_json(), *(json.dumps(one, sort_keys=True) for one in (versions(), files)), *more]
+    return Identity(hashlib.sha256("\0".join(text).encode()).hexdigest(), files)
 
 
-def _read(path: Path, digest: str) -> dict[str, Any]:
+def _read(path: Path, identity: Identity) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         known = found["format"] == _FORMAT
-        parts, of = dict(found["parts"]), str(found["digest"])
+        parts, of, files = dict(found["parts"]), str(found["digest"]), dict(found.get("files", {}))
     except (ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"file '{path}' is not a file of parts, or is damaged: {error}") from error
     if not known:
         raise FileFormatError(f"file '{path}' is not a file of parts; allowed: what an interrupted run left")
-    if of != digest:
+    refuse_changed(files, identity.files, f"'{path}'")
+    if of != identity.digest:
         raise EngineError(
             f"parts '{path}' are of a run with other settings; allowed: the scenario, data and versions that they "
             "were made with, or another folder"

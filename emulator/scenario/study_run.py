@@ -23,7 +23,7 @@ from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
 from emulator.scenario.outdir import FORMAT, RESULTS, staged
-from emulator.scenario.parts import Parts, parts_path, resumable, run_digest
+from emulator.scenario.parts import Parts, parts_path, resumable, run_identity
 from emulator.scenario.results import command, plain
 from emulator.scenario.study_base import Progress, Study, compiling, settings
 from emulator.scenario.study_tables import precision_table, technologies_table
@@ -94,7 +94,7 @@ def run_study(
             digests = [built.network.digest]
             if batch.targets is not None:
                 digests.append(open_stream(built.network, batch.inputs, batch.targets).digest)
-            parts = Parts(parts_path(folder), run_digest(scenario, *digests), resume)
+            parts = Parts(parts_path(folder), run_identity(scenario, *digests), resume)
             study = STUDIES[kind](scenario, built, batch, tell, parts)
         except BackwaveError as error:
             raise type(error)(f"scenario '{scenario.name}': {error}") from error

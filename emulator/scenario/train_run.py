@@ -13,7 +13,7 @@ from emulator.locks import held
 from emulator.report.style import save
 from emulator.report.training import comparison_figure, training_figure
 from emulator.runs.train import train
-from emulator.scenario.comparison import Outcome, compare, comparison_digest
+from emulator.scenario.comparison import Outcome, compare, comparison_identity
 from emulator.scenario.load import Scenario, bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.parts import Parts, parts_path, resumable
@@ -178,7 +178,7 @@ def train_once(
 
 def _comparison(scenario: Scenario, folder: Path, force: bool, resume: bool, tell: Progress) -> TrainingRunReport:
     with staged(folder, force) as staging:
-        parts = Parts(parts_path(folder), comparison_digest(scenario), resume)
+        parts = Parts(parts_path(folder), comparison_identity(scenario), resume)
         outcomes = compare(scenario, lambda one: train_once(one, None, False, None), tell, parts)
         save(comparison_figure(outcomes, scenario.config.title, _x_label(scenario)), staging / PICTURE)
         names = (RESULTS, PICTURE)

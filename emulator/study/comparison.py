@@ -141,9 +141,10 @@ def compare(first: Side, second: Side) -> Comparison:
     Raises
     ------
     StudyError
-        If they share no metric, or both have axes and share none, or one has no points.
+        If they share no metric, or both have axes and share none, or one has no points, or they ran two networks.
     """
     shared = _shared(first, second)
+    _same_network(first, second)
     notes: list[str] = []
     measured = [side.metrics() for side in (first, second)]
     order = [TARGETS, *METRICS]
@@ -162,14 +163,17 @@ def compare(first: Side, second: Side) -> Comparison:
     tables = [_points(side, shared) for side in (first, second)]
     common = [key for key in tables[0] if key in tables[1]]
     seeds = [side.evidence.seeds for side in (first, second)]
-    paired = bool(common) and all(seeds[0][tables[0][key][0]] == seeds[1][tables[1][key][0]] for key in common)
+    same = bool(common) and all(seeds[0][tables[0][key][0]] == seeds[1][tables[1][key][0]] for key in common)
+    others = _differ("data", first, second)
+    paired = same and not others
     if paired:
         left_out = sum(len(one) for one in tables) - 2 * len(common)
         if left_out:
             notes.append(f"{left_out:,} places have no partner on the other side and are left out")
         tables = [{key: one[key] for key in common} for one in tables]
     else:
-        notes.append("the sides have no points with the same seeds, and are compared as independent samples")
+        why = "ran other samples" if others else "have no points with the same seeds"
+        notes.append(f"the sides {why}, and are compared as independent samples")
         places = {key[0] for key in tables[0]} & {key[0] for key in tables[1]}
         if places:
             tables = [{key: point for key, point in one.items() if key[0] in places} for one in tables]
@@ -194,6 +198,26 @@ def _shared(first: Side, second: Side) -> list[str]:
             f"{first.name} and {second.name} share no axis ({lists}); allowed: two studies with an axis in common"
         )
     return shared
+
+
+def _same_network(first: Side, second: Side) -> None:
+    """Refuse two networks: what differs between chips of two networks are the networks."""
+    if _differ("digest", first, second):
+        told = " and ".join(
+            f"{side.name} ran one of {side.evidence.facts['network'].get('parameters', '?')} parameters "
+            f"(digest {str(side.evidence.facts['network']['digest'])[:12]})"
+            for side in (first, second)
+        )
+        raise StudyError(
+            f"{first.name} and {second.name} are of two networks: {told}; "
+            "allowed: two studies of one network, or one study with both on an axis"
+        )
+
+
+def _differ(fact: str, first: Side, second: Side) -> bool:
+    """Whether both sides know this of what they ran, and it is not the same."""
+    known = [side.evidence.facts["network"].get(fact) for side in (first, second)]
+    return None not in known and known[0] != known[1]
 
 
 def _points(side: Side, shared: Sequence[str]) -> Points:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from emulator.contents import refuse_changed
 from emulator.errors import FileFormatError, StudyError
 from emulator.study.opening import APPLICATION, network_filesystem, refuse_inside
 from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield
@@ -45,7 +46,8 @@ class Writer:
     path : Path
         The file. Without `resume` there must be none.
     meta : mapping of str to str
-        Facts on the study; `digest`, `versions` and `planned` must agree with those of a store that is there.
+        Facts on the study; `files` (SHA-256 by name), `digest`, `versions` and `planned` must agree with those of a
+        store that is there.
     resume : bool
         Go on with a store that is there.
 
@@ -53,6 +55,8 @@ class Writer:
     ------
     StudyError
         If there is a store and `resume` is not set, it is another study's, or another process writes to it.
+    ChangedFileError
+        If a file that the study reads is not what it was when the store was begun.
     FileFormatError
         If the file is no store.
     OSError
@@ -169,6 +173,8 @@ class Writer:
     def _check(self, meta: Mapping[str, str]) -> None:
         """Refuse a store of another study."""
         found = dict(self._link.execute("SELECT key, value FROM meta"))
+        known, now = (json.loads(one.get("files", "{}")) for one in (found, meta))
+        refuse_changed(known, now, f"store '{self.path}'")
         if found.get("schema") != FORMAT:
             raise FileFormatError(f"'{self.path}' is a store of version {found.get('schema')!r}; allowed: {FORMAT!r}")
         for key, what in _SAME.items():

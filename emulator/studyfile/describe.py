@@ -33,6 +33,7 @@ def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]
         "parameters": parameters,
         "loss": network.loss,
         "samples": samples,
+        "data": material.batch.digest,
         "neurons": graph.neurons,
         "lines": sum(bundle.count for bundle in graph.bundles if bundle.is_line),
         "law": graph.law.name,

@@ -13,11 +13,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from emulator.contents import contents_of
 from emulator.errors import BackwaveError, StudyError
 from emulator.scenario.load import changed
 from emulator.scenario.results import plain
 from emulator.study.execute import Pool, cluster, local, shared_out
 from emulator.study.metrics import METRICS, meets
+from emulator.study.opening import network_filesystem
 from emulator.study.store import Store, Tolerance
 from emulator.study.tolerance import Knob, search_all
 from emulator.study.writer import Finished, Writer, canonical
@@ -65,6 +67,7 @@ def run_study(
     resume: bool = False,
     limit: int | None = None,
     progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> StudyReport:
     """Run what is not in the store yet, and write every finished point there at once.
 
@@ -87,6 +90,8 @@ def run_study(
         Run at most so many points now.
     progress : callable, optional
         Called with what is being done, and the fraction done.
+    warn : callable, optional
+        Called with what may go wrong, or is left out.
 
     Raises
     ------
@@ -99,7 +104,13 @@ def run_study(
     if limit is not None and limit < 1:
         raise StudyError(f"limit is {limit}; allowed: at least 1")
     tell: Progress = progress or (lambda stage, fraction: None)
-    path = Path(store)
+    path, say = Path(store), warn or (lambda text: None)
+    shared = network_filesystem(path)
+    if shared is not None:
+        say(
+            f"store '{path}' is on a file system that machines share ({shared}): locks may not hold there, and writing "
+            "is slow; a disk of this machine is safer"
+        )
     tell("preparing the base", None)
     try:
         run = _Run(study, tell)
@@ -130,11 +141,16 @@ class _Run:
     def __init__(self, study: StudyFile, tell: Progress) -> None:
         self.study, self.tell = study, tell
         self.ran, self.emulated, self.seconds = 0, 0.0, 0.0
+        self.files = contents_of([study.scenario.config.model_dump(mode="json"), _tried(study)], study.scenario.folder)
         self.material = Material.of(study.scenario)
         self.network, target = describe(study, self.material)
         scenario = changed(study.scenario, {"run.target": target})
         self.work = Work(
-            scenario, self.material, tuple(study.config.metrics), study.config.base.full_scale == "network"
+            scenario,
+            self.material,
+            tuple(study.config.metrics),
+            study.config.base.full_scale == "network",
+            self.files,
         )
         hardware = scenario.config.hardware.build(scenario.folder)
         self.base = plain(
@@ -144,7 +160,7 @@ class _Run:
                 "network": self.material.network.digest,
             }
         )
-        self._base_digest = _hash(self.base)
+        self._base_digest = _hash([self.base, self.files])
         self._shared: tuple[Pool, Any] | None = None
 
     def meta(self, path: Path) -> dict[str, str]:
@@ -155,11 +171,12 @@ class _Run:
             table |= {"label": one.label, "unit": one.unit, "scale": one.axis.scale}
             if not one.axis.sampled:
                 table["values"] = list(one.axis.values)
-        told = {"study": file, "base": self.base}
+        told = {"study": file, "base": self.base, "files": self.files}
         overrides = [part for text in study.overrides for part in ("--set", text)]
         return {
             "study": canonical(plain(file)),
             "base": canonical(self.base),
+            "files": canonical(self.files),
             "digest": _hash(plain(told)),
             "title": study.config.study.title,
             "command": shlex.join(["backwave", "study", study.source, *overrides, "--store", str(path)]),
@@ -283,6 +300,11 @@ def _finished(task: Task, outcome: Outcome) -> Finished:
         seconds=outcome.seconds,
         metrics=outcome.metrics,
     )
+
+
+def _tried(study: StudyFile) -> dict[str, Any]:
+    """The values that keys of the scenario are given."""
+    return {key: list(one.axis.values) for one in study.axes for key in one.keys}
 
 
 def _hash(value: Any) -> str:

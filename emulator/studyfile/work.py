@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,8 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from emulator.compile import compile_network
-from emulator.errors import BackwaveError
+from emulator.contents import contents_of, refuse_changed
+from emulator.errors import BackwaveError, ChangedFileError
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Network
 from emulator.runs.settle import settle, steps_of_hold
@@ -72,12 +73,15 @@ class Work:
     metrics : tuple of str
     fit : bool
         Whether full scales follow the network.
+    files : dict
+        SHA-256 of every file that points may read, by name, when the study began.
     """
 
     scenario: Scenario
     material: Material
     metrics: tuple[str, ...]
     fit: bool
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,8 @@ def run_task(work: Work, task: Task) -> Outcome:
 
     Raises
     ------
+    ChangedFileError
+        If a file that the point reads is not what it was when the study began.
     OSError, MemoryError
         If the machine is the reason.
     """
@@ -153,6 +159,8 @@ def run_task(work: Work, task: Task) -> Outcome:
             metrics[TRAINED], diverged = _trained(scenario)
             if diverged is not None:
                 status, reason = "unsettled", diverged
+    except ChangedFileError:
+        raise
     except (BackwaveError, HardwareError, ArithmeticError, np.linalg.LinAlgError) as error:
         status, reason = "failed", f"{error}" or type(error).__name__
     return Outcome(
@@ -182,7 +190,7 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
     """Settle the samples on the point's substrate, and measure."""
     material = _material(work, scenario)
     config = scenario.config
-    hardware = _hardware(scenario.folder, canonical(config.hardware.model_dump(mode="json")))
+    hardware = _hardware(scenario.folder, canonical(config.hardware.model_dump(mode="json")), canonical(work.files))
     graph = compile_network(
         material.network,
         hardware=fitted(hardware, material.needed) if work.fit else hardware,
@@ -225,15 +233,22 @@ def _material(work: Work, scenario: Scenario) -> Material:
     if ours.network == base.network and ours.data == base.data:
         return work.material
     parts = {"title": ours.title, **ours.model_dump(mode="json", include={"network", "data"})}
-    return _other_material(scenario.folder, json.dumps(parts, sort_keys=True))
+    return _other_material(scenario.folder, json.dumps(parts, sort_keys=True), canonical(work.files))
 
 
 @lru_cache(maxsize=256)
-def _hardware(folder: Path, section: str) -> HardwareModel:
+def _hardware(folder: Path, section: str, files: str) -> HardwareModel:
     """The hardware of a scenario: all chips that are drawn from it share it."""
+    _unchanged(section, folder, files)
     return HardwareConfig.model_validate_json(section).build(folder)
 
 
 @lru_cache(maxsize=8)
-def _other_material(folder: Path, parts: str) -> Material:
+def _other_material(folder: Path, parts: str, files: str) -> Material:
+    _unchanged(parts, folder, files)
     return Material.of(Scenario("", "", folder, (), validate(json.loads(parts))))
+
+
+def _unchanged(section: str, folder: Path, files: str) -> None:
+    """Refuse files that are not what they were when the study began: points of one study share them."""
+    refuse_changed(json.loads(files), contents_of(json.loads(section), folder), "the study")

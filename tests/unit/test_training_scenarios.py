@@ -246,10 +246,10 @@ def test_the_comparison_picture_shows_means_spreads_and_what_diverged():
 
 def test_comparisons_need_a_table(small):
     from emulator.scenario.comparison import compare
-    from emulator.scenario.parts import Parts
+    from emulator.scenario.parts import Identity, Parts
 
     with pytest.raises(ScenarioError, match=r"has no training.compare; allowed: a table with variants"):
-        compare(load_scenario(small), lambda s: None, lambda a, b: None, Parts(None, "", False))  # type: ignore[arg-type, return-value]
+        compare(load_scenario(small), lambda s: None, lambda a, b: None, Parts(None, Identity("", {}), False))  # type: ignore[arg-type, return-value]
 
 
 @pytest.mark.slow

@@ -71,6 +71,7 @@ def provenance_table(evidence: Evidence) -> Table:
             "points",
             f"{evidence.done:,} of {evidence.planned:,}" + ("" if evidence.complete else "; the study is not complete"),
         ),
+        *([("SHA-256 of the files read", evidence.meta["files"])] if evidence.meta.get("files", "{}") != "{}" else []),
         *((name, _plain(evidence.facts[name])) for name in ("network", "versions", "platform")),
         *((f"seeds: {key}", text) for key, text in _seeds(evidence).items()),
     ]
