@@ -43,7 +43,7 @@ class _DriftFit:
         return self.slope * np.log(g) + self.intercept
 
 
-def fit_device(path: str | Path, degree: int = 2, name: str | None = None) -> FitReport:
+def fit_device(path: str | Path, degree: int = 2, name: str | None = None, as_written: bool = False) -> FitReport:
     """Fit programming spread and drift to device measurements.
 
     Parameters
@@ -54,6 +54,8 @@ def fit_device(path: str | Path, degree: int = 2, name: str | None = None) -> Fi
         Degree of the polynomial sigma(g), 0 to 4.
     name : str, optional
         Name of the resulting model; by default that of the file.
+    as_written : bool
+        Take conductances without a unit to be in siemens, and believe those above 1 S.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def fit_device(path: str | Path, degree: int = 2, name: str | None = None) -> Fi
     if not 0 <= degree <= 4:
         raise HardwareError("degree", f"{degree} is out of range, allowed: a whole number from 0 to 4")
     file = Path(path).name
-    data = read_readings(path)
+    data = read_readings(path, as_written)
     first, g = data.first, data.target / np.max(data.target)
     if np.count_nonzero(first) < MIN_ROWS:
         problem = f"has {np.count_nonzero(first)} devices, allowed: at least {MIN_ROWS}"

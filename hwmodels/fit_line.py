@@ -11,9 +11,7 @@ ports of resistance R with ``rho = (Z - R) / (Z + R)``
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +20,7 @@ from scipy.optimize import least_squares
 from hwmodels.errors import HardwareError
 from hwmodels.fit_report import FitReport
 from hwmodels.model import HardwareModel
+from hwmodels.touchstone import TwoPort, read_touchstone
 
 Complex = npt.NDArray[np.complex128]
 Array = npt.NDArray[np.float64]
@@ -30,13 +29,15 @@ MIN_POINTS = 10
 """Smallest number of frequencies that is fitted."""
 MIN_R2 = 0.95
 """A fit worse than this is refused."""
+PLAUSIBLE = (1.0, 500.0)
+"""Impedances [ohm] that lines have; others are believed only if asked to."""
 
 _GAIN_TOLERANCE = 1e-3
 _UNLIMITED = 30.0
 """A pole this many times above the highest frequency is not resolved: the bandwidth is left unlimited."""
 
 
-def fit_line(path: str | Path, name: str | None = None) -> FitReport:
+def fit_line(path: str | Path, name: str | None = None, as_written: bool = False) -> FitReport:
     """Fit line delay, attenuation, bandwidth and impedance to a Touchstone file.
 
     The delay is unique only if frequencies are closer than half its reciprocal (1 ns: below 500 MHz).
@@ -44,18 +45,21 @@ def fit_line(path: str | Path, name: str | None = None) -> FitReport:
     Parameters
     ----------
     path : str or Path
-        A two-port file, ``.s2p``.
+        A two-port file, ``.s2p``, of S, Y, Z, G or H parameters; see `hwmodels.touchstone`.
     name : str, optional
         Name of the resulting model; by default that of the file.
+    as_written : bool
+        Believe the file even if the line has an impedance that lines do not have.
 
     Raises
     ------
     HardwareError
-        If scikit-rf is not installed; if the file is corrupt, has not two ports, too few or unfit points; if
-        the device is active or not reciprocal; or if the line model does not describe it.
+        If the file is corrupt, has not two ports, too few or unfit points; if the device is active or not
+        reciprocal; if the line model does not describe it, or its impedance is implausible.
     """
     file = Path(path).name
-    frequency, scattering, resistance = _read(Path(path))
+    data = read_touchstone(path)
+    frequency, scattering, resistance = data.frequency, data.scattering, data.resistance
     _check(file, frequency, scattering)
     solution = _solve(frequency, scattering, resistance)
     fitted = scattering_parameters(frequency, resistance, *solution)
@@ -66,6 +70,8 @@ def fit_line(path: str | Path, name: str | None = None) -> FitReport:
         problem = f"the line model explains only R2 = {r2:.3f} of the data, allowed: at least {MIN_R2}"
         raise HardwareError(file, problem)
     impedance, attenuation, delay, bandwidth = solution
+    if not as_written and not PLAUSIBLE[0] <= impedance <= PLAUSIBLE[1]:
+        raise HardwareError(file, _implausible(data, impedance))
     limited = bandwidth < _UNLIMITED * frequency[-1]
     fields = {
         "delay_forward": {"kind": "constant", "value": delay},
@@ -105,40 +111,23 @@ def scattering_parameters(
     return np.stack([np.stack([reflected, passed], -1), np.stack([passed, reflected], -1)], -2)
 
 
-def _read(path: Path) -> tuple[Array, Complex, float]:
-    """Frequencies [Hz], scattering matrices and port resistance [ohm]."""
-    try:
-        import skrf
-    except ImportError:
-        problem = "reading Touchstone files needs scikit-rf: install the extra 'touchstone'"
-        raise HardwareError(path.name, problem) from None
-    if not path.is_file():
-        raise HardwareError(path.name, "no such file")
-    network: Any
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what scikit-rf warns of is checked below
-            network = skrf.Network(str(path))
-        frequency = np.asarray(network.f, dtype=np.float64)
-        scattering = np.asarray(network.s, dtype=np.complex128)
-        ports = np.asarray(network.z0, dtype=np.complex128)
-    except Exception as error:  # a foreign parser on a foreign file: any failure means the file is corrupt
-        raise HardwareError(path.name, f"is no readable Touchstone file: {error}") from None
-    if network.noisy:
-        problem = "frequencies fall back within the file, or it holds noise parameters"
-        raise HardwareError(path.name, f"{problem}, allowed: scattering parameters at rising frequencies")
-    if scattering.shape[1:] != (2, 2):
-        raise HardwareError(path.name, f"has {scattering.shape[1]} port(s), allowed: 2 (a .s2p file)")
-    if len(frequency) < MIN_POINTS:
-        raise HardwareError(path.name, f"has {len(frequency)} points, allowed: at least {MIN_POINTS}")
-    resistance = ports.flat[0]
-    if np.any(ports != resistance) or resistance.imag or not resistance.real > 0:
-        raise HardwareError(path.name, "reference impedances must be one positive resistance at all ports")
-    return frequency, scattering, float(resistance.real)
+def _implausible(data: TwoPort, impedance: float) -> str:
+    """What is hard to believe of an impedance, and what else the file may mean."""
+    low, high = PLAUSIBLE
+    problem = f"the line has an impedance of {impedance:.4g} ohm, where lines have {low:g} to {high:g} ohm"
+    if data.normalised:
+        other = impedance / data.resistance
+        problem += (
+            f"; {data.parameters} parameters of version 1 are read relative to {data.resistance:g} ohm, and if they "
+            f"were in ohm and siemens (R 1) it would have {other:.4g} ohm"
+        )
+    return f"{problem}; allowed: the right option line, or --as-written to take it as it is"
 
 
 def _check(file: str, frequency: Array, scattering: Complex) -> None:
     """Refuse data that are no line's."""
+    if len(frequency) < MIN_POINTS:
+        raise HardwareError(file, f"has {len(frequency)} points, allowed: at least {MIN_POINTS}")
     if not (np.all(np.isfinite(frequency)) and np.all(np.isfinite(scattering))):
         raise HardwareError(file, "contains NaN or infinite values")
     if np.any(np.diff(frequency) <= 0) or frequency[0] < 0:

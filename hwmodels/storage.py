@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
+from hwmodels.doors import MOST_TOML, RefusedError, parse_toml, read_text
 from hwmodels.errors import HardwareError
 from hwmodels.fields import Section
 
@@ -18,10 +18,12 @@ from hwmodels.fields import Section
 def read(path: str | Path) -> dict[str, Any]:
     """Nested tables of a TOML file."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path, MOST_TOML)
+    except (OSError, RefusedError) as error:
         raise HardwareError(str(path), f"cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    try:
+        return parse_toml(text)
+    except RefusedError as error:
         raise HardwareError(str(path), f"is no TOML file: {error}") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +19,18 @@ def fit(
         str | None, typer.Option(help="Name of the model.", show_default="name of the measurement file")
     ] = None,
     degree: Annotated[int, typer.Option(help="Degree of the spread's polynomial, 0 to 4 (.csv only).")] = 2,
+    as_written: Annotated[
+        bool,
+        typer.Option("--as-written", help="Believe conductances without a unit (S) or above 1 S, and odd impedances."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Fit a hardware model to measurements and write it as a hardware file.
 
     A .csv holds the columns target_conductance, measured_conductance and time,
-    with units as in target_conductance_uS or time_ms, and perhaps device.
-    A .s2p file is Touchstone (needs the extra `touchstone`).
+    with units as in target_conductance_uS or time_ms, and perhaps device; its
+    columns may be separated by commas, semicolons or tabs, and decimals have
+    a comma. A .s2p or .ts file is Touchstone: S, Y, Z, G or H parameters.
     Measurements that the model does not describe are refused.
 
     \b
@@ -37,7 +43,7 @@ def fit(
     from emulator.errors import FileFormatError
 
     ending = measurements.suffix.lower()
-    if ending not in (".csv", ".s2p"):
+    if ending != ".csv" and not re.fullmatch(r"\.ts|\.[syzgh]\d+p", ending):
         raise FileFormatError(
             f"measurement file '{measurements}' ends in {ending!r}; allowed: .csv (device readings), .s2p (a line)"
         )
@@ -46,11 +52,11 @@ def fit(
     if ending == ".csv":
         from hwmodels.fit_device import fit_device
 
-        report = fit_device(measurements, degree=degree, name=name)
+        report = fit_device(measurements, degree=degree, name=name, as_written=as_written)
     else:
         from hwmodels.fit_line import fit_line
 
-        report = fit_line(measurements, name=name)
+        report = fit_line(measurements, name=name, as_written=as_written)
     report.to_toml(out)
     screen = console()
     screen.print(report.summary(), soft_wrap=True)

@@ -17,6 +17,7 @@ import numpy as np
 from emulator.errors import FileFormatError, suggest
 from emulator.network.arrays import FloatArray
 from emulator.network.layers import LAYER_KINDS, Layer
+from hwmodels.doors import RefusedError, brief, parse_json
 
 FORMAT = "backwave-network"
 VERSION = 1
@@ -58,16 +59,16 @@ def parse_header(text: bytes) -> dict[str, Any]:
         If it is not such a header.
     """
     try:
-        header = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(text)
+    except RefusedError as error:
         raise FileFormatError(f"header is not JSON: {error}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise FileFormatError(f"header has no format {FORMAT!r}; allowed: files written by Network.save")
     if header.get("version") != VERSION:
-        raise FileFormatError(f"header has version {header.get('version')!r}; allowed: {VERSION}")
+        raise FileFormatError(f"header has version {brief(header.get('version'))}; allowed: {VERSION}")
     _require_keys("header", header, {"format", "version", "loss", "output", "layers"})
     if not isinstance(header["layers"], list):
-        raise FileFormatError(f"header: layers are {header['layers']!r}; allowed: a list")
+        raise FileFormatError(f"header: layers are {brief(header['layers'])}; allowed: a list")
     return header
 
 
@@ -84,7 +85,7 @@ def array_shapes(header: Mapping[str, Any]) -> list[tuple[int, ...]]:
     for position, described in enumerate(header["layers"]):
         place = f"header: layers[{position}]"
         if not isinstance(described, dict):
-            raise FileFormatError(f"{place} is {described!r}; allowed: an object")
+            raise FileFormatError(f"{place} is {brief(described)}; allowed: an object")
         kind = described.get("kind")
         if kind not in tuple(LAYER_KINDS):
             raise FileFormatError(f"{place}: no kind {suggest(kind, LAYER_KINDS)}")
@@ -119,7 +120,7 @@ def _array_shape(place: str, reference: Mapping[str, Any], number: int) -> tuple
         raise FileFormatError(f"{place} refers to array {reference['array']!r}; allowed: {number}")
     shape = reference["shape"]
     if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
-        raise FileFormatError(f"{place} has shape {shape!r}; allowed: a list of positive whole numbers")
+        raise FileFormatError(f"{place} has shape {brief(shape)}; allowed: a list of positive whole numbers")
     return tuple(shape)
 
 

@@ -7,22 +7,18 @@ large memory.
 
 from __future__ import annotations
 
-import os
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from emulator.archives import Archive, UnsuitableError, open_archive
 from emulator.errors import FileFormatError, NetworkError
 from emulator.files import atomic_write
 from emulator.network.encoding import array_shapes, decode_layers, encode, parse_header
 from emulator.network.layers import Layer
-
-_NPY: Any = np.lib.format
-_DAMAGE = (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError)
+from hwmodels.doors import RefusedError
 
 
 class Stored(NamedTuple):
@@ -58,52 +54,34 @@ def read(path: Path) -> Stored:
     OSError
         If the file cannot be opened.
     """
-    with path.open("rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return _read_archive(archive, os.fstat(file.fileno()).st_size)
-        except (FileFormatError, NetworkError) as error:
-            raise FileFormatError(f"file '{path}': {error}") from error
-        except _DAMAGE as error:
-            raise FileFormatError(f"file '{path}' is not a network file or is damaged: {error}") from error
+    try:
+        with open_archive(path) as archive:
+            return _read_archive(archive)
+    except (FileFormatError, NetworkError, UnsuitableError) as error:
+        raise FileFormatError(f"file '{path}': {error}") from error
+    except RefusedError as error:
+        raise FileFormatError(f"file '{path}' is not a network file or is damaged: {error}") from error
 
 
-def _read_archive(archive: zipfile.ZipFile, file_size: int) -> Stored:
-    members = archive.infolist()
-    expanded = sum(member.file_size for member in members)
-    if expanded > file_size or any(member.compress_type != zipfile.ZIP_STORED for member in members):
+def _read_archive(archive: Archive) -> Stored:
+    if archive.expanded > archive.size or archive.compressed:
         raise FileFormatError(
-            f"members hold {expanded} bytes in a file of {file_size}; allowed: apart and uncompressed"
+            f"members hold {archive.expanded} bytes in a file of {archive.size}; allowed: apart and uncompressed"
         )
-    names = sorted(archive.namelist())
+    names = sorted(member.filename for member in archive.members)
     if "header.npy" not in names:
-        raise FileFormatError(f"no member 'header.npy'; members: {', '.join(names) or 'none'}")
-    header = parse_header(_read_array(archive, "header.npy", np.dtype(np.uint8), None).tobytes())
+        raise FileFormatError(f"no member 'header.npy'; members: {_listed(names)}")
+    header = parse_header(archive.read("header", dtype=np.dtype(np.uint8), axes=1).tobytes())
     shapes = array_shapes(header)
     expected = sorted(["header.npy", *(f"array_{number}.npy" for number in range(len(shapes)))])
     if names != expected:
-        raise FileFormatError(f"members are {', '.join(names)}; allowed: {', '.join(expected)}")
+        raise FileFormatError(f"members are {_listed(names)}; allowed: {_listed(expected)}")
     arrays = [
-        _read_array(archive, f"array_{number}.npy", np.dtype("<f8"), shape) for number, shape in enumerate(shapes)
+        archive.read(f"array_{number}", dtype=np.dtype("<f8"), shape=shape) for number, shape in enumerate(shapes)
     ]
     return Stored(decode_layers(header, arrays), header["output"], header["loss"])
 
 
-def _read_array(
-    archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...] | None
-) -> NDArray[Any]:
-    """Read one member in ``.npy`` format 1.0; `shape` None allows any vector."""
-    with archive.open(name) as member:
-        version = _NPY.read_magic(member)
-        if version != (1, 0):
-            raise FileFormatError(f"member '{name}' has npy version {version}; allowed: (1, 0)")
-        found, fortran_order, found_dtype = _NPY.read_array_header_1_0(member)
-        if found_dtype != dtype:
-            raise FileFormatError(f"member '{name}' has type {found_dtype}; allowed: {dtype}")
-        if fortran_order or (len(found) != 1 if shape is None else found != shape):
-            raise FileFormatError(
-                f"member '{name}' has shape {found}{' in Fortran order' if fortran_order else ''}; "
-                f"allowed: {'one axis' if shape is None else shape} in C order"
-            )
-        data = member.read()
-    return np.frombuffer(data, dtype=dtype).reshape(found)
+def _listed(names: list[str], most: int = 40) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "none") + more

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, StrictBool
 
+from emulator.archives import open_archive
 from emulator.errors import FileFormatError
 from emulator.network import Network
 from emulator.scenario.digits import split_digits
 from emulator.scenario.files import find_file
 from emulator.scenario.section import Section
 from hwmodels import rng
+from hwmodels.doors import RefusedError
 
 Floats = NDArray[np.float64]
 
@@ -161,12 +162,9 @@ AnyData = Annotated[DigitsData | RandomData | FileData, Field(discriminator="sou
 def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, NDArray[Any]], list[str]]:
     """The arrays of those names that an ``.npz`` file holds, and the names of all in it."""
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it holds a single array")
-            return {name: archive[name] for name in wanted if name in archive.files}, list(archive.files)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        with open_archive(path) as archive:
+            return {name: archive.read(name) for name in wanted if name in archive.names}, list(archive.names)
+    except RefusedError as error:
         raise FileFormatError(f"file '{path}' is not an .npz file of plain arrays: {error}") from error
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emulator.contents import located
 from emulator.errors import ScenarioError
+from hwmodels.doors import brief
 
 
 def find_file(name: str, folder: Path, key: str) -> Path:
@@ -28,7 +29,7 @@ def find_file(name: str, folder: Path, key: str) -> Path:
     found = located(name, folder)
     if found is None:
         raise ScenarioError(
-            f"{key} is {name!r}, and there is no such file; "
+            f"{key} is {brief(name)}, and there is no such file; "
             "allowed: a file beside the scenario or in the current directory"
         )
     return found

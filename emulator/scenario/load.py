@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -12,6 +11,8 @@ from typing import Any
 
 from emulator.errors import ScenarioError, suggest
 from emulator.scenario.config import Config, expand, validate
+from hwmodels import doors
+from hwmodels.doors import RefusedError, brief, is_file, parse_toml, path_of
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,13 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     """
     key, equals, value = text.partition("=")
     try:
-        table: Any = tomllib.loads(f"{key.strip()} = 0") if equals and "\n" not in key else {}
-    except tomllib.TOMLDecodeError:
+        table: Any = parse_toml(f"{key.strip()} = 0") if equals and "\n" not in key else {}
+    except RefusedError:
         table = {}
     parts: list[str] = []
     while isinstance(table, dict):
         if len(table) != 1:
-            raise ScenarioError(f"override is {text!r}; allowed: key=value with a dotted key, such as run.seed=1")
+            raise ScenarioError(f"override is {brief(text)}; allowed: key=value with a dotted key, such as run.seed=1")
         name, table = next(iter(table.items()))
         parts.append(name)
     return tuple(parts), _value(value.strip())
@@ -118,8 +119,8 @@ def find_file(kind: str, source: str, known: Mapping[str, Path]) -> Path:
     ScenarioError
         If there is none.
     """
-    path = Path(source).expanduser()
-    if path.is_file():
+    path = path_of(source)
+    if is_file(path):
         return path
     if source in known:
         return known[source]
@@ -137,8 +138,8 @@ def read_toml(kind: str, path: Path) -> dict[str, Any]:
         If it is none.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return doors.read_toml(path)
+    except RefusedError as error:
         raise ScenarioError(f"{kind} '{path}' is not a TOML file: {error}") from error
 
 
@@ -153,7 +154,7 @@ def merged(data: Mapping[str, Any], parts: Sequence[str], value: Any) -> dict[st
 
 def _value(text: str) -> Any:
     try:
-        table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        table = parse_toml(f"value = {text}")
+    except RefusedError:
         return text
     return table["value"] if len(table) == 1 else text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from emulator.errors import ScenarioError
 from emulator.files import staging_folder, take_place
+from hwmodels.doors import read_json
 
 RESULTS = "results.json"
 #: what `format` says in the results of a run
@@ -53,7 +53,7 @@ def _replaceable(out: Path) -> bool:
     if not found:
         return True
     try:
-        results = json.loads((out / RESULTS).read_text(encoding="utf-8"))
+        results = read_json(out / RESULTS)
         return bool(results["format"] == FORMAT) and found <= {RESULTS, *results["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         return False

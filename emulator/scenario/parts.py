@@ -14,6 +14,7 @@ from emulator.errors import EngineError, FileFormatError
 from emulator.files import atomic_write
 from emulator.scenario.load import Scenario
 from emulator.versions import versions
+from hwmodels.doors import read_json
 
 _FORMAT = "backwave-parts"
 
@@ -104,7 +105,7 @@ def run_identity(scenario: Scenario, *more: str) -> Identity:
 
 def _read(path: Path, identity: Identity) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         known = found["format"] == _FORMAT
         parts, of, files = dict(found["parts"]), str(found["digest"]), dict(found.get("files", {}))
     except (ValueError, KeyError, TypeError) as error:

@@ -6,7 +6,6 @@ An uncompressed ``.npz`` with a JSON header and plain float64 arrays; nothing in
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from emulator.archives import read_arrays
 from emulator.errors import EngineError, FileFormatError
 from emulator.files import atomic_write
 from emulator.training.history import COLUMNS, History
 from emulator.training.substrate import State, state_matches
+from hwmodels.doors import RefusedError, brief, parse_json, real
 
 FORMAT = "backwave-checkpoint"
 VERSION = 1
@@ -116,7 +117,16 @@ def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
                 "allowed: what it was made with, or another path"
             )
     state, best, history = (_part(arrays, prefix) for prefix in (_STATE, _BEST, _HISTORY))
-    if not state_matches(state, like) or set(history) != set(COLUMNS):
+    lengths = {column.shape for column in history.values()}
+    foreign = len(arrays) - len(state) - len(best) - len(history)
+    whole = set(history) == set(COLUMNS) and len(lengths) == 1 and len(next(iter(lengths))) == 1
+    known = {name: like[name].shape for name in best if name in like}
+    if (
+        not (state_matches(state, like) and whole)
+        or foreign
+        or {name: array.shape for name, array in best.items()} != known
+        or any(array.dtype != np.float64 for array in arrays.values())
+    ):
         raise FileFormatError(
             f"checkpoint '{path}' holds {', '.join(sorted(arrays))}; allowed: the arrays of its settings"
         )
@@ -125,7 +135,7 @@ def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
         position=header["position"],
         stretches=header["stretches"],
         history=History.of_columns(history),
-        first_loss=float(header["first_loss"]),
+        first_loss=real(header["first_loss"]),
         best=best,
         stale=header["stale"],
         seconds=header["seconds"],
@@ -135,12 +145,11 @@ def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(arrays.pop(_HEADER).tobytes())
+        arrays = read_arrays(path)
+        header = parse_json(arrays.pop(_HEADER, np.zeros(0, np.uint8)).tobytes())
     except FileNotFoundError:
         raise
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
+    except (RefusedError, OSError) as error:
         raise FileFormatError(f"file '{path}' is not a checkpoint or is damaged: {error}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT or header.get("version") != VERSION:
         raise FileFormatError(
@@ -148,6 +157,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         )
     if set(header) != _KEYS or not isinstance(header["settings"], dict):
         raise FileFormatError(f"checkpoint '{path}' has header keys {sorted(header)}; allowed: {sorted(_KEYS)}")
+    for name in ("position", "stretches", "stale", "events"):
+        if type(header[name]) is not int or header[name] < 0:
+            raise FileFormatError(f"checkpoint '{path}' has {name} {brief(header[name])}; allowed: a whole number")
+    for name in ("first_loss", "seconds"):
+        try:
+            real(header[name])
+        except (TypeError, ValueError):
+            raise FileFormatError(f"checkpoint '{path}' has {name} {brief(header[name])}; allowed: a number") from None
     return header, arrays
 
 

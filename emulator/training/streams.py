@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -13,9 +12,11 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emulator.archives import open_archive
 from emulator.errors import EngineError, FileFormatError, NetworkError, suggest
 from emulator.network import Network, check_batch
 from hwmodels import rng
+from hwmodels.doors import RefusedError
 
 Floats = NDArray[np.float64]
 ORDERS = ("epochs", "replacement")
@@ -159,14 +160,16 @@ def read_samples(path: Path) -> tuple[Floats, NDArray[Any]]:
         If the file is missing, of another kind, or lacks an array.
     """
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with open_archive(path) as file:
             for name in ("inputs", "targets"):
-                if name not in file:
-                    raise FileFormatError(f"file '{path}' has no array {name!r}; arrays: {', '.join(file) or 'none'}")
-            return file["inputs"], file["targets"]
+                if name not in file.names:
+                    raise FileFormatError(
+                        f"file '{path}' has no array {name!r}; arrays: {', '.join(file.names) or 'none'}"
+                    )
+            return file.read("inputs"), file.read("targets")
     except FileNotFoundError as error:
         raise FileFormatError(f"file '{path}' does not exist; allowed: an .npz with inputs and targets") from error
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, TypeError) as error:
+    except (RefusedError, OSError) as error:
         raise FileFormatError(f"file '{path}' is not an .npz of plain arrays: {error}") from error
 
 

@@ -20,7 +20,7 @@ def measure(n=3000, slope=-0.015, intercept=0.03, std=0.01, times=TIMES):
     return [(f"d{k}", target[k], start[k] * (t / times[0]) ** -nu[k], t) for k in kept for t in times]
 
 
-def write(path, rows, header="device,target_conductance,measured_conductance,time"):
+def write(path, rows, header="device,target_conductance_S,measured_conductance_S,time"):
     """Write a CSV file."""
     path.write_text("\n".join([header, *(",".join(str(cell) for cell in row) for row in rows)]) + "\n")
     return path
@@ -57,7 +57,7 @@ def test_units_and_column_order_do_not_matter(tmp_path):
 
 def test_single_readings_give_no_drift(tmp_path):
     rows = [row[1:] for row in measure(n=300) if row[3] == 20]
-    header = "target_conductance,measured_conductance,time"
+    header = "target_conductance_S,measured_conductance_S,time"
     report = fit_device(write(tmp_path / "once.csv", rows, header), degree=1, name="mine")
     assert report.model.weights.drift is None
     assert set(report.parameters) == {"sigma_0_S", "sigma_1_S"}
@@ -128,7 +128,7 @@ def changed(column, value, row=3):
             "device,target_conductance,measured_conductance",
             "bad.csv: has no column 'time', allowed: a header with target_conductance",
         ),
-        ([row[:3] for row in measure(n=300)], None, "bad.csv: line 2 has 3 cells, allowed: at least 4"),
+        ([row[:3] for row in measure(n=300)], None, "bad.csv: line 2 has 3 cells, allowed: 4, as the header has"),
         (
             [(row[0], 1e-6, *row[2:]) for row in measure(n=300)],
             None,
