@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from emulator.commands import compare, export, fit, inspect, presets, report, run, scenarios, study, train, tune
 from emulator.errors import BackwaveError
-from emulator.interrupts import interruptible, status_of
+from emulator.interrupts import status_of
 
 #: exit statuses; those of interrupts are 128 and the number of the signal
 NOT_SETTLED, FAILED, FAULT = 1, 2, 70
@@ -29,8 +29,7 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            with interruptible():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except (typer.Exit, typer.Abort, click.ClickException):
             raise
         except KeyboardInterrupt as stop:

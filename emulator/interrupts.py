@@ -44,7 +44,8 @@ def interruptible() -> Iterator[None]:
     finally:
         sys.unraisablehook = hook
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) == heard.raise_it:
+                signal.signal(number, handler)
 
 
 def ignore_interrupts() -> None:

@@ -174,7 +174,7 @@ INTERRUPTED = """
 import atexit, gc, os, signal, sys, time
 import brian2
 import emulator.scenario.run as run
-from emulator.cli import main
+from emulator.__main__ import main
 
 atexit.register(gc.collect)
 kill = [os.kill]
