@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from emulator.measure.energy import EnergyUse
     from emulator.scenario import RunReport, Scenario
-    from emulator.scenario.scores import Scores
+    from emulator.scenario.scores import Fit, Scores
 
 
 def run(
@@ -121,6 +121,8 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     result, graph, errors = report.result, report.result.graph, report.errors
     if report.scores is not None:
         yield from _predictions(report.scores)
+    if report.fits is not None:
+        yield from _fits(report.fits)
     yield "state error", _number(errors["state"], "largest, against the exact forward pass")
     if result.held_costates:
         yield "costate error", _number(errors["costate"], "largest, against exact backpropagation")
@@ -157,6 +159,15 @@ def _predictions(scores: Scores) -> Iterator[tuple[str, str]]:
     if scores.same_as_teacher is not None:
         same.append(f"{scores.same_as_teacher} of {scores.samples} as {scores.teacher_name}")
     yield "same predictions", ", ".join(same)
+
+
+def _fits(found: dict[str, Fit]) -> Iterator[tuple[str, str]]:
+    """How well the outputs fit the targets."""
+    for name, meaning in (("loss", "mean"), ("rmse", "outputs against targets"), ("r2", "1 is perfect")):
+        values = {side: getattr(one, name) for side, one in found.items()}
+        if any(value is not None for value in values.values()):
+            ours, exact = ("not known" if value is None else f"{value:.4g}" for value in values.values())
+            yield name, f"substrate {ours}, digital network {exact}  ({meaning})"
 
 
 def _energy(use: EnergyUse) -> str:

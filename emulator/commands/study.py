@@ -87,7 +87,7 @@ def _rows(report: StudyReport, reader: Store) -> Iterator[tuple[str, str]]:
     import numpy as np
 
     from emulator.study.metrics import METRICS
-    from emulator.study.tolerance import first_to_break, margin
+    from emulator.study.tolerance import fails_as_it_is, first_to_break, margin, unknown
 
     for name, column in reader.metrics().items():
         known = column[np.isfinite(column)]
@@ -112,12 +112,14 @@ def _rows(report: StudyReport, reader: Store) -> Iterator[tuple[str, str]]:
         found_here = list(group)
         breaking = first_to_break(found_here)
         at = "".join(f"{value}: " for value in where.values())
-        if all(one.value is None for one in found_here):
+        if fails_as_it_is(found_here):
             yield "breaks first", f"{at}misses the targets before any knob is turned"
         elif breaking is not None:
             factor = margin(breaking)
             far = "it never holds" if factor is None else f"what is offered may get worse by a factor {factor:.3g}"
             yield "breaks first", f"{at}{breaking.detail['key']} ({far})"
+        elif any(unknown(one, str) is not None for one in found_here):
+            yield "breaks first", f"{at}cannot tell"
     reasons = [record.reason for record in reader.records() if record.reason]
     for reason in list(dict.fromkeys(reasons))[:3]:
         yield "reason", f"{reasons.count(reason):,} x {reason}"
@@ -125,7 +127,12 @@ def _rows(report: StudyReport, reader: Store) -> Iterator[tuple[str, str]]:
 
 
 def _tolerance(found: Tolerance) -> str:
+    from emulator.study.tolerance import unknown
+
     share, end = f"{found.detail['share']:.0%} of chips", found.detail["bad"]
+    why = unknown(found, lambda value: _number(value, found.unit))
+    if why is not None:
+        return f"{found.knob}: {why}"
     if found.value is None:
         return f"{found.knob}: not even {_number(found.detail['good'], found.unit)} holds for {share}"
     bound = f"up to {_number(found.value, found.unit)}" if end > found.detail["good"] else (

@@ -6,6 +6,7 @@ import json
 import math
 import platform
 import shlex
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "forewarning": report.forewarning,
         "errors_against_backpropagation": report.errors,
         "predictions": None if report.scores is None else report.scores.to_dict(),
+        "fit": None if report.fits is None else {name: asdict(one) for name, one in report.fits.items()},
         "configuration": config.model_dump(mode="json"),
         "hardware": {path: entry.value for path, entry in graph.hardware.flat().items()},
         "network": {

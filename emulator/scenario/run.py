@@ -20,7 +20,7 @@ from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.results import write_results
-from emulator.scenario.scores import Scores, scores
+from emulator.scenario.scores import Fit, Scores, fits, scores
 
 #: called with what is being done, and the fraction done where it is known
 Progress = Callable[[str, float | None], None]
@@ -43,6 +43,8 @@ class RunReport:
         Exact backpropagation of the same batch.
     scores : Scores or None
         Predictions compared, if the network classifies.
+    fits : dict of Fit, or None
+        How well the outputs fit the targets, on the ``substrate`` and in the ``digital`` network.
     errors : dict
         Deviation from the exact reference, as by `SettleResult.errors`.
     forewarning : str or None
@@ -59,6 +61,7 @@ class RunReport:
     result: SettleResult
     exact: Reference
     scores: Scores | None
+    fits: dict[str, Fit] | None
     errors: dict[str, float]
     forewarning: str | None
     times: dict[str, float]
@@ -125,6 +128,7 @@ def run_scenario(
         exact = reference(ready.graph.network, ready.batch.inputs, ready.batch.targets)
         errors = result.errors(exact)
         compared = scores(result, exact, ready.built, ready.batch)
+        fitting = fits(result, exact, ready.batch)
         clock.start("recording samples for the pictures")
         traced = _traced(ready, result)
         clock.start("drawing")
@@ -132,7 +136,16 @@ def run_scenario(
         ready.graph.network.save(staging / NETWORK)
         clock.stop()
         report = RunReport(
-            scenario, result, exact, compared, errors, foreseen, clock.times, folder, (RESULTS, NETWORK, *pictures)
+            scenario,
+            result,
+            exact,
+            compared,
+            fitting,
+            errors,
+            foreseen,
+            clock.times,
+            folder,
+            (RESULTS, NETWORK, *pictures),
         )
         write_results(staging / RESULTS, report, ready)
     return report

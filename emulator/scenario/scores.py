@@ -1,4 +1,4 @@
-"""What a classifier on a substrate got right, and whether it agrees with its digital twin."""
+"""What a network on a substrate got right, and whether it agrees with its digital twin."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.measure import Reference, SettleResult
+from emulator.measure.fit import fit
+from emulator.network import check_batch
 from emulator.scenario.datasets import Batch
 from emulator.scenario.networks import Built
 
@@ -40,6 +42,33 @@ class Scores:
     def to_dict(self) -> dict[str, Any]:
         """The same as a plain table."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well outputs fit the targets, of the substrate and of the exact network; None where that is not known.
+
+    Parameters
+    ----------
+    loss : float
+        Mean over the samples; of the substrate, with the outputs that it held in the end, settled or not.
+    rmse, r2 : float
+        Of a regression; see `emulator.measure.fit`.
+    """
+
+    loss: float | None
+    rmse: float | None
+    r2: float | None
+
+
+def fits(result: SettleResult, exact: Reference, batch: Batch) -> dict[str, Fit] | None:
+    """The fit of the ``substrate`` and of the ``digital`` network; None without targets."""
+    network = result.graph.network
+    _, rows = check_batch(network, batch.inputs, batch.targets)
+    if rows is None:
+        return None
+    outputs = {"substrate": result.held_states, "digital": exact.states}
+    return {name: Fit(**fit(network.loss, states[network.output], rows)) for name, states in outputs.items()}
 
 
 def scores(result: SettleResult, exact: Reference, built: Built, batch: Batch) -> Scores | None:

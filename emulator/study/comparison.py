@@ -73,6 +73,7 @@ class Side:
         if not evidence.targets:
             return dict(evidence.metrics)
         met = meets(evidence.metrics, evidence.targets, evidence.done).astype(np.float64)
+        met[evidence.failed] = np.nan
         return {TARGETS: met, **evidence.metrics}
 
 

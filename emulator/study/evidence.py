@@ -95,6 +95,11 @@ class Evidence:
         """Which points meet every target (n,); a metric that is missing meets none."""
         return meets(self.metrics, self.targets, self.done)
 
+    @property
+    def failed(self) -> NDArray[np.bool_]:
+        """Which points ended in an error (n,): they measured nothing, and say nothing about the targets."""
+        return np.array(self.status == "failed", dtype=bool)
+
     @cached_property
     def sample(self) -> NDArray[np.int64]:
         """Which chip at which place each point is (n,): runs of the same chip at the same place share a number."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.measure import Reference, SettleResult
+from emulator.measure.fit import fit
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Metric:
     meaning : str
     low, high : float
         Range of possible values.
+    loss : str
+        The loss of the networks that have it; empty: all.
+    targets : bool
+        Whether samples need targets for it.
     """
 
     unit: str
@@ -31,19 +36,43 @@ class Metric:
     meaning: str
     low: float = -math.inf
     high: float = math.inf
+    loss: str = ""
+    targets: bool = False
 
 
+_CLASSES, _VALUES = "softmax_cross_entropy", "mse"
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric("", "higher", "share of samples whose class is right; unsettled ones count as wrong", 0, 1),
-    "gradient_cosine": Metric("", "higher", "cosine between the gradient that is held and the exact one", -1, 1),
-    "gradient_error": Metric("", "lower", "norm of the gradient's deviation over the norm of the exact gradient", 0),
+    "accuracy": Metric("", "higher", "share of samples whose class is right; unsettled ones count as wrong", 0, 1,
+                       loss=_CLASSES),
+    "loss": Metric("", "lower", "mean loss of a sample", 0, targets=True),
+    "rmse": Metric("", "lower", "root of the mean squared deviation of outputs from targets", 0, loss=_VALUES,
+                   targets=True),
+    "r2": Metric("", "higher", "share of the targets' variance that outputs explain", high=1, loss=_VALUES, targets=True),
+    "output_error": Metric("", "lower", "norm of the outputs' deviation from the exact network's over the norm of these", 0),
+    "gradient_cosine": Metric("", "higher", "cosine between the gradient that is held and the exact one", -1, 1,
+                              targets=True),
+    "gradient_error": Metric("", "lower", "norm of the gradient's deviation over the norm of the exact gradient", 0,
+                             targets=True),
     "settled_fraction": Metric("", "higher", "share of samples that settled", 0, 1),
     "settling_time": Metric("s", "lower", "median settling time of the samples that settled", 0),
     "energy": Metric("J", "lower", "mean energy of a sample; missing while a figure of the hardware is", 0),
     "events": Metric("events", "lower", "mean number of events that lines carry for a sample, both directions", 0),
     "reflected_power": Metric("state x costate", "lower", "mean power of the waves that nodes reflect", 0),
-    "training_accuracy": Metric("", "higher", "test accuracy after training on the substrate", 0, 1),
-}
+    "training_accuracy": Metric("", "higher", "test accuracy after training on the substrate", 0, 1, loss=_CLASSES),
+    "clipped_forward": Metric("", "lower", "share of forward waves that are cut off at full scale", 0, 1),
+    "clipped_backward": Metric("", "lower", "share of backward waves that are cut off at full scale", 0, 1, targets=True),
+    "clipped_weights": Metric("", "lower", "share of weights beyond what the hardware can hold", 0, 1),
+}  # fmt: skip
+#: what a network is called by its loss
+TASKS = {_CLASSES: "classification", _VALUES: "regression"}
+
+
+def unmeasurable(name: str, loss: str, targets: bool) -> str | None:
+    """Why a network with this loss, on samples with targets or without, has no such metric; None if it has."""
+    metric = METRICS[name]
+    if metric.loss not in ("", loss):
+        return f"{name} is of a {TASKS[metric.loss]}, and the network is for {TASKS[loss]} (loss {loss})"
+    return f"{name} needs targets, and the data have none" if metric.targets and not targets else None
 
 
 @dataclass(frozen=True)
@@ -64,10 +93,15 @@ def meets(targets: tuple[Target, ...], values: Mapping[str, float | None]) -> bo
     return all(target.met(values.get(target.metric)) for target in targets)
 
 
-def measure(result: SettleResult, exact: Reference, labels: NDArray[np.int64] | None = None) -> dict[str, float | None]:
+def measure(
+    result: SettleResult,
+    exact: Reference,
+    labels: NDArray[np.int64] | None = None,
+    targets: NDArray[np.float64] | None = None,
+) -> dict[str, float | None]:
     """All metrics of a run but that of training; None where a metric is not known.
 
-    Gradients are those that were held in the end, whether or not every sample settled.
+    Gradients and outputs are those that were held in the end, whether or not every sample settled.
 
     Parameters
     ----------
@@ -76,22 +110,30 @@ def measure(result: SettleResult, exact: Reference, labels: NDArray[np.int64] | 
         Of the same batch.
     labels : (B,) int64, optional
         True classes; by default the digital network's own predictions.
+    targets : (B, n_out), optional
+        What the outputs should be.
     """
     network, settled = result.graph.network, result.settled
+    held, digital = result.held_states[network.output], exact.states[network.output]
     found: dict[str, float | None] = {
         "settled_fraction": float(settled.mean()),
         "settling_time": float(np.median(result.settling_time[settled])) if settled.any() else None,
         "energy": None if result.energy.total is None else float(result.energy.total.mean()),
         "events": float(result.events.mean()),
         "reflected_power": float(result.reflected_power.mean()) if len(result.reflected_power) else None,
+        **fit(network.loss, held, targets),
         "accuracy": None,
+        "output_error": None,
         "gradient_cosine": None,
         "gradient_error": None,
     }
     if network.loss == "softmax_cross_entropy":
-        truth = exact.states[network.output].argmax(axis=1) if labels is None else labels
-        right = (result.held_states[network.output].argmax(axis=1) == truth) & settled
+        truth = digital.argmax(axis=1) if labels is None else labels
+        right = (held.argmax(axis=1) == truth) & settled
         found["accuracy"] = float(right.mean())
+    with np.errstate(over="ignore", invalid="ignore"):
+        if (length := float(np.linalg.norm(digital))) > 0:
+            found["output_error"] = float(np.linalg.norm(held - digital)) / length
     if exact.gradients and result.held_gradients:
         ours, true = (
             np.concatenate([part.ravel() for layer in exact.gradients for part in gradients[layer]])

@@ -37,6 +37,43 @@ def upper_bound(met: int, total: int, confidence: float) -> float:
     return 1.0 if met == total else float(beta.ppf(confidence, met + 1, total - met))
 
 
+def chips_needed(bad: int, share: float, confidence: float) -> int:
+    """The fewest chips that show a share with this confidence if `bad` of them are bad and all others are good."""
+    enough = bad + 1
+    while lower_bound(enough - bad, enough, confidence) < share:
+        enough *= 2
+    lacking = enough // 2
+    while enough - lacking > 1:
+        middle = (enough + lacking) // 2
+        if middle > bad and lower_bound(middle - bad, middle, confidence) >= share:
+            enough = middle
+        else:
+            lacking = middle
+    return enough
+
+
+def chips_that_meet(
+    chip: NDArray[np.int64], met: NDArray[np.bool_], failed: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which chips are good, and of which that is known, from n runs.
+
+    A chip is bad if any of its runs missed the targets, and good if all of them met them. A run that ended in an error
+    measured nothing: where it is what would decide, nothing is known of the chip.
+
+    Parameters
+    ----------
+    chip : (n,) int64
+        Numbers from 0.
+    met, failed : (n,) bool
+        Whether a run met all targets, and whether it ended in an error.
+    """
+    count = int(chip.max(initial=-1)) + 1
+    bad, lost = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+    np.logical_or.at(bad, chip, ~met & ~failed)
+    np.logical_or.at(lost, chip, failed)
+    return ~bad & ~lost, bad | ~lost
+
+
 def sensitivities(
     axes: Sequence[Axis], columns: Mapping[str, NDArray[Any]], metrics: Mapping[str, Floats]
 ) -> list[Sensitivity]:

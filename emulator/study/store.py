@@ -7,7 +7,7 @@ While a study writes, what is newest is in a journal beside the file; once it ha
 | `meta`          | a fact on the study as a whole: its file, base scenario, versions, platform                        |
 | `points`        | a finished point: where on the axes, chip and noise number, configuration, seeds, how it ended     |
 | `metrics`       | a metric of a point; NULL where it is not known                                                    |
-| `trials`        | a finished run of a tolerance search, and whether it met the targets                               |
+| `trials`        | a finished run of a tolerance search, and whether it met the targets; NULL where it ended in error |
 | `tolerances`    | a knob: how far it may go, and what the base hardware has                                          |
 | `yields`        | a combination of grid axes: how many chips met the targets                                         |
 | `sensitivities` | a knob and a metric: by how much the metric moves over the knob's range                            |
@@ -124,7 +124,7 @@ class Yield:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """By how much a metric changes from the lower to the upper end of a knob; rank 1 moves it most."""
+    """By how much a metric changes from the lower to the upper end of a knob, with its sign; rank 1 moves it most."""
 
     knob: str
     metric: str

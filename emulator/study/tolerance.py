@@ -8,19 +8,23 @@ questions are bisected, on the same trials:
 - up to where is the lower end of the share's two-sided interval high enough? This is `low`;
 - from where is the upper end too low? This is `high`. The true tolerance is between `low` and `high` with the stated
   confidence (at each of the two places, for the places at which it was looked).
+
+That a knob never holds is only said where the upper end is too low at the good end already; where the chips do not
+suffice to tell, that is said, and how many would. A run that ended in an error is a chip of which nothing is known: if it
+matters whether such chips are good, the search cannot be made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from emulator.errors import StudyError
 from emulator.study.design import Axis, Scale
-from emulator.study.statistics import lower_bound, share_interval
+from emulator.study.statistics import chips_needed, lower_bound, share_interval
 from emulator.study.store import Tolerance
 
 
@@ -61,8 +65,38 @@ class Knob:
         return axis.at(np.array([position]))[0]
 
 
-#: asks for a value, is sent how many of how many chips met the targets there, and returns what it found
-Search = Generator[float, tuple[int, int], Tolerance]
+class Tried(NamedTuple):
+    """What came of the chips at a value: how many met the targets of how many that were measured, and what failed."""
+
+    met: int
+    total: int
+    failed: int = 0
+    error: str | None = None
+
+    @classmethod
+    def of(cls, runs: Sequence[tuple[bool | None, str | None]]) -> Tried:
+        """From whether each chip met the targets (None: it ended in an error), and the reason; the error is the most frequent."""
+        errors = [reason or "no reason is stored" for met, reason in runs if met is None]
+        most = max(errors, key=errors.count, default=None)
+        return cls(sum(met is True for met, _ in runs), len(runs) - len(errors), len(errors), most)
+
+    def shows(self, enough: Callable[[int, int], bool]) -> bool | None:
+        """Whether the chips are good enough, whatever those are that failed; None where these decide."""
+        total = self.total + self.failed
+        least, most = enough(self.met, total), enough(self.met + self.failed, total)
+        return least if least == most else None
+
+
+#: asks for a value, is sent what was tried there, and returns what it found
+Search = Generator[float, Tried, Tolerance]
+
+#: verdicts of a search
+NEVER, FOUND, THROUGHOUT = "never holds", "found", "holds throughout"
+UNSURE, BROKEN = "cannot tell", "could not be made"
+
+
+class _UndecidedError(Exception):
+    """Chips that failed decide."""
 
 
 def least_chips(share: float, confidence: float) -> int:
@@ -83,18 +117,21 @@ def search(knob: Knob, share: float, confidence: float, halvings: int) -> Search
     halvings : int
         The range is halved so often.
     """
-    tried: dict[float, tuple[int, int]] = {}
+    tried: dict[float, Tried] = {}
 
     def ends(
         enough: Callable[[int, int], bool],
-    ) -> Generator[float, tuple[int, int], tuple[float | None, float | None]]:
+    ) -> Generator[float, Tried, tuple[float | None, float | None]]:
         """The last value that is good enough and the first that is not; None where there is none."""
 
-        def holds(position: float) -> Generator[float, tuple[int, int], bool]:
+        def holds(position: float) -> Generator[float, Tried, bool]:
             value = knob.at(position)
             if value not in tried:
-                tried[value] = yield value
-            return enough(*tried[value])
+                tried[value] = Tried(*(yield value))
+            shown = tried[value].shows(enough)
+            if shown is None:
+                raise _UndecidedError
+            return shown
 
         if not (yield from holds(0.0)):
             return None, knob.at(0.0)
@@ -120,9 +157,18 @@ def search(knob: Knob, share: float, confidence: float, halvings: int) -> Search
     def possible(met: int, total: int) -> bool:
         return share_interval(met, total, confidence)[1] >= share
 
-    value, beyond = yield from ends(sure)
-    low, _ = yield from ends(surest)
-    _, high = yield from ends(possible)
+    value = beyond = low = high = None
+    try:
+        value, beyond = yield from ends(sure)
+        low, _ = yield from ends(surest)
+        _, high = yield from ends(possible)
+        if value is not None:
+            verdict = THROUGHOUT if beyond is None else FOUND
+        else:
+            verdict = NEVER if tried[knob.at(0.0)].shows(possible) is False else UNSURE
+    except _UndecidedError:
+        value = beyond = low = high = None
+        verdict = BROKEN
     detail = {
         "key": knob.key,
         "where": knob.where,
@@ -132,10 +178,18 @@ def search(knob: Knob, share: float, confidence: float, halvings: int) -> Search
         "share": share,
         "confidence": confidence,
         "first_failed": beyond,
-        "verdict": "never holds" if value is None else "holds throughout" if beyond is None else "found",
-        "trials": [{"value": at, "met": met, "total": total} for at, (met, total) in sorted(tried.items())],
+        "verdict": verdict,
+        "trials": [_trial(at, one) for at, one in sorted(tried.items())],
     }
+    if verdict == UNSURE:
+        at = tried[knob.at(0.0)]
+        detail["needed"] = chips_needed(at.total - at.met, share, confidence)
     return Tolerance(knob.name, knob.unit, value, low, high, knob.offered, len(tried), detail)
+
+
+def _trial(value: float, tried: Tried) -> dict[str, Any]:
+    failed = {"failed": tried.failed, "error": tried.error} if tried.failed else {}
+    return {"value": value, "met": tried.met, "total": tried.total, **failed}
 
 
 def search_all(
@@ -143,7 +197,7 @@ def search_all(
     share: float,
     confidence: float,
     halvings: int,
-    ask: Callable[[list[tuple[Knob, float]]], list[tuple[int, int]]],
+    ask: Callable[[list[tuple[Knob, float]]], list[Tried]],
 ) -> list[Tolerance]:
     """Search all knobs side by side, so that there is work for many processes at a time.
 
@@ -153,7 +207,7 @@ def search_all(
     share, confidence, halvings
         As for `search`.
     ask : callable
-        For knobs and values, how many of how many chips met the targets.
+        For knobs and values, what came of the chips.
     """
     searches = [search(knob, share, confidence, halvings) for knob in knobs]
     found: dict[int, Tolerance] = {}
@@ -187,11 +241,42 @@ def margin(tolerance: Tolerance) -> float | None:
 
 def first_to_break(tolerances: Sequence[Tolerance]) -> Tolerance | None:
     """The knob with the least margin: one that never held, else that of the smallest factor; None if none is known."""
-    never = [one for one in tolerances if one.value is None and one.detail["verdict"] == "never holds"]
+    never = [one for one in tolerances if one.value is None and one.detail["verdict"] == NEVER]
     if never:
         return never[0]
     known = [(factor, one) for one in tolerances if (factor := margin(one)) is not None and np.isfinite(factor)]
     return min(known, key=lambda pair: pair[0])[1] if known else None
+
+
+def fails_as_it_is(tolerances: Sequence[Tolerance]) -> bool:
+    """Whether the targets do not hold whatever is turned."""
+    return bool(tolerances) and all(one.detail["verdict"] == NEVER for one in tolerances)
+
+
+def unknown(tolerance: Tolerance, text: Callable[[float], str]) -> str | None:
+    """Why nothing is known of a knob; None where something is.
+
+    Parameters
+    ----------
+    tolerance : Tolerance
+    text : callable
+        Writes a value of the knob.
+    """
+    detail = tolerance.detail
+    if detail["verdict"] == UNSURE:
+        at = min(detail["trials"], key=lambda one: abs(one["value"] - detail["good"]))
+        return (
+            f"cannot tell with {at['total']:,} chips, of which {at['met']:,} are good at {text(at['value'])}: "
+            f"at least {detail['needed']:,} are needed"
+        )
+    if detail["verdict"] == BROKEN:
+        at = max(detail["trials"], key=lambda one: one.get("failed", 0))
+        runs = at["total"] + at.get("failed", 0)
+        return (
+            f"the search could not be made: {at.get('failed', 0):,} of {runs:,} points at {text(at['value'])} ended in an "
+            f"error ({at.get('error')})"
+        )
+    return None
 
 
 def check(share: float, confidence: float, chips: int) -> None:

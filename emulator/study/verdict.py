@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.study.evidence import Evidence
-from emulator.study.statistics import share_interval
+from emulator.study.statistics import chips_that_meet, share_interval
 from emulator.study.summary import Coordinate, Spread, coordinates, spread
 
 #: axes whose places are technologies
@@ -64,11 +64,10 @@ def technology_axis(evidence: Evidence) -> Coordinate | None:
 
 
 def share(evidence: Evidence, chosen: NDArray[np.bool_]) -> Share:
-    """Chips among the chosen points (n,) that meet every target in each of their runs."""
+    """Chips among the chosen points (n,) that meet every target in each of their runs, of those of which it is known."""
     _, chip = np.unique(evidence.sample[chosen], return_inverse=True)
-    good = np.ones(int(chip.max(initial=-1)) + 1, dtype=bool)
-    np.logical_and.at(good, chip, evidence.met[chosen])
-    return share_of(int(good.sum()), len(good), evidence.confidence)
+    good, known = chips_that_meet(chip.astype(np.int64), evidence.met[chosen], evidence.failed[chosen])
+    return share_of(int(good.sum()), int(known.sum()), evidence.confidence)
 
 
 def share_of(met: int, total: int, confidence: float) -> Share:

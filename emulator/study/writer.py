@@ -18,6 +18,8 @@ from emulator.errors import FileFormatError, StudyError
 from emulator.study.opening import APPLICATION, network_filesystem, refuse_inside
 from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield
 
+#: seconds to wait for others who read the file as it is
+_PATIENCE = 30.0
 #: facts that must be the same when a study goes on
 _SAME = {"digest": "another study", "versions": "other versions", "planned": "another number of points"}
 
@@ -77,7 +79,7 @@ class Writer:
             raise StudyError(f"store '{path}' is being written by another study; allowed: to wait for it") from None
         try:
             refuse_inside(path, self._held)
-            self._link = sqlite3.connect(path, isolation_level=None)
+            self._link = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
         except BaseException:
             os.close(self._held)
             raise
@@ -98,6 +100,7 @@ class Writer:
     def close(self) -> None:
         """Fold the journal into the file, so that the store is one file, and let go of it."""
         with suppress(sqlite3.DatabaseError):  # somebody reads: then the journal stays beside the file, and is whole
+            self._link.execute("PRAGMA busy_timeout = 2000")
             self._link.execute("PRAGMA journal_mode = DELETE")
         self._link.close()
         os.close(self._held)
@@ -116,16 +119,17 @@ class Writer:
                 [(point.id, name, value) for name, value in sorted(point.metrics.items())],
             )
 
-    def add_trial(self, point: Finished, knob: str, value: float, met: bool) -> None:
-        """A finished run of a tolerance search."""
+    def add_trial(self, point: Finished, knob: str, value: float, met: bool | None) -> None:
+        """A finished run of a tolerance search, and whether it met the targets; None where it ended in an error."""
         chip, noise, config, seeds, *rest = _tail(point)
-        row = (point.id, knob, value, chip, noise, config, seeds, int(met), *rest)
+        row = (point.id, knob, value, chip, noise, config, seeds, None if met is None else int(met), *rest)
         with self._transaction():
             self._link.execute(f"INSERT INTO trials VALUES ({_marks(row)})", row)
 
-    def trials(self) -> dict[str, bool]:
-        """Which trials are in the store, and whether they met the targets."""
-        return {name: bool(met) for name, met in self._link.execute("SELECT id, met FROM trials")}
+    def trials(self) -> dict[str, tuple[bool | None, str | None]]:
+        """Which trials are in the store, whether they met the targets, and the reason if they did not settle or failed."""
+        found = self._link.execute("SELECT id, met, reason FROM trials")
+        return {name: (None if met is None else bool(met), reason) for name, met, reason in found}
 
     def conclude(
         self, tolerances: Iterable[Tolerance], yields: Iterable[Yield], sensitivities: Iterable[Sensitivity], at: str

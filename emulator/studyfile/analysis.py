@@ -8,7 +8,7 @@ import numpy as np
 
 from emulator.study.design import Place
 from emulator.study.metrics import meets
-from emulator.study.statistics import sensitivities, share_interval
+from emulator.study.statistics import chips_that_meet, sensitivities, share_interval
 from emulator.study.store import Sensitivity, Store, Yield
 from emulator.study.writer import canonical
 from emulator.studyfile.load import StudyFile
@@ -17,27 +17,30 @@ from emulator.studyfile.load import StudyFile
 def yields_of(study: StudyFile, store: Store) -> list[Yield]:
     """At every place on the grid axes, the share of chips that meet all targets in every run; none without targets.
 
-    Samples on the other axes are counted together: each has chips of its own.
+    Samples on the other axes are counted together: each has chips of its own. Where errors leave no chip of which it is
+    known whether it is good, there is no yield.
     """
     if not study.targets:
         return []
-    values = store.metrics()
+    values, points, confidence = store.metrics(), store.points(), study.config.study.confidence
     grid = [one.axis.key for one in study.axes if not one.axis.sampled]
-    good: dict[str, dict[str, bool]] = {}
+    rows: dict[str, list[int]] = {}
     where: dict[str, Place] = {}
-    for row, ordinal in enumerate(store.points()["ordinal"]):
-        place = study.places[ordinal]
-        measured = {name: _known(column[row]) for name, column in values.items()}
-        at = canonical({key: place.axes[key] for key in grid})
-        chip = canonical([place.axes, place.chip])
-        where.setdefault(at, place)
-        chips = good.setdefault(at, {})
-        chips[chip] = chips.get(chip, True) and meets(study.targets, measured)
+    for row, ordinal in enumerate(points["ordinal"]):
+        at = canonical({key: study.places[ordinal].axes[key] for key in grid})
+        where.setdefault(at, study.places[ordinal])
+        rows.setdefault(at, []).append(row)
     found = []
-    for at, chips in good.items():
-        met, total, confidence = sum(chips.values()), len(chips), study.config.study.confidence
-        axes = {key: where[at].axes[key] for key in grid}
-        found.append(Yield(axes, met, total, met / total, *share_interval(met, total, confidence), confidence))
+    for at, here in rows.items():
+        places = [study.places[points["ordinal"][row]] for row in here]
+        _, chip = np.unique([canonical([place.axes, place.chip]) for place in places], return_inverse=True)
+        met = [meets(study.targets, {name: _known(column[row]) for name, column in values.items()}) for row in here]
+        good, known = chips_that_meet(chip.astype(np.int64), np.array(met), points["status"][here] == "failed")
+        count, total = int(good.sum()), int(known.sum())
+        if total:
+            axes = {key: where[at].axes[key] for key in grid}
+            interval = share_interval(count, total, confidence)
+            found.append(Yield(axes, count, total, count / total, *interval, confidence))
     return found
 
 

@@ -156,10 +156,15 @@ class RepeatsConfig(Section):
 
 
 class TargetConfig(Section):
-    """What a metric must be: at least `min`, at most `max`."""
+    """What a metric must be: at least `min`, at most `max`.
+
+    With `task`, only networks for this task are held against it: classifiers (cross-entropy), or regressions (squared
+    error).
+    """
 
     min: float | None = None
     max: float | None = None
+    task: Literal["classification", "regression"] | None = None
 
 
 class KnobConfig(Section):

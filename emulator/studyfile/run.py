@@ -21,11 +21,12 @@ from emulator.study.execute import Pool, cluster, local, shared_out
 from emulator.study.metrics import METRICS, meets
 from emulator.study.opening import network_filesystem
 from emulator.study.store import Store, Tolerance
-from emulator.study.tolerance import Knob, search_all
+from emulator.study.tolerance import Knob, Tried, search_all
 from emulator.study.writer import Finished, Writer, canonical
 from emulator.studyfile.analysis import sensitivities_of, yields_of
 from emulator.studyfile.describe import describe
 from emulator.studyfile.load import StudyFile
+from emulator.studyfile.suit import suited
 from emulator.studyfile.work import Material, Outcome, Task, Work, now, run_tasks
 from emulator.versions import versions
 from hwmodels import rng
@@ -113,7 +114,7 @@ def run_study(
         )
     tell("preparing the base", None)
     try:
-        run = _Run(study, tell)
+        run = _Run(study, tell, say)
     except BackwaveError as error:
         raise type(error)(f"study '{study.name}': {error}") from error
     with _pool(workers, scheduler) as pool, Writer(path, run.meta(path), resume) as writer:
@@ -122,7 +123,7 @@ def run_study(
         if complete:
             tolerances = run.tolerances(writer, pool)
             with Store(path) as reader:
-                writer.conclude(tolerances, yields_of(study, reader), sensitivities_of(study, reader), now())
+                writer.conclude(tolerances, yields_of(run.study, reader), sensitivities_of(run.study, reader), now())
         done = len(writer.done())
     return StudyReport(path, len(study.places), done, run.ran, complete, run.emulated, run.seconds)
 
@@ -138,11 +139,13 @@ def _pool(workers: int | None, scheduler: str | None) -> AbstractContextManager[
 class _Run:
     """A study on its way."""
 
-    def __init__(self, study: StudyFile, tell: Progress) -> None:
-        self.study, self.tell = study, tell
+    def __init__(self, given: StudyFile, tell: Progress, warn: Callable[[str], None]) -> None:
+        self.tell = tell
         self.ran, self.emulated, self.seconds = 0, 0.0, 0.0
-        self.files = contents_of([study.scenario.config.model_dump(mode="json"), _tried(study)], study.scenario.folder)
-        self.material = Material.of(study.scenario)
+        self.files = contents_of([given.scenario.config.model_dump(mode="json"), _tried(given)], given.scenario.folder)
+        self.material = Material.of(given.scenario)
+        has_targets = self.material.batch.targets is not None
+        study = self.study = suited(given, self.material.network, has_targets, warn)
         self.network, target = describe(study, self.material)
         scenario = changed(study.scenario, {"run.target": target})
         self.work = Work(
@@ -223,7 +226,7 @@ class _Run:
             return []
         by_name = {one.knob.name: one for one in study.knobs}
 
-        def ask(wanted: list[tuple[Knob, float]]) -> list[tuple[int, int]]:
+        def ask(wanted: list[tuple[Knob, float]]) -> list[Tried]:
             trials = {
                 task.id: (task, knob, value)
                 for knob, value in wanted
@@ -233,13 +236,14 @@ class _Run:
             missing = [task for task, _, _ in trials.values() if task.id not in known]
             for task, outcome in self._run(pool, missing):
                 _, knob, value = trials[task.id]
-                known[task.id] = meets(study.targets, outcome.metrics)
-                writer.add_trial(_finished(task, outcome), knob.name, value, known[task.id])
+                met = None if outcome.status == "failed" else meets(study.targets, outcome.metrics)
+                known[task.id] = met, outcome.reason
+                writer.add_trial(_finished(task, outcome), knob.name, value, met)
                 self.tell(f"tolerance search: {len(known):,} runs", None)
-            met: dict[tuple[str, float], int] = {}
+            found: dict[tuple[str, float], list[tuple[bool | None, str | None]]] = {}
             for name, (_, knob, value) in trials.items():
-                met[knob.name, value] = met.get((knob.name, value), 0) + known[name]
-            return [(met[knob.name, value], section.chips) for knob, value in wanted]
+                found.setdefault((knob.name, value), []).append(known[name])
+            return [Tried.of(found[knob.name, value]) for knob, value in wanted]
 
         knobs = [one.knob for one in study.knobs]
         return search_all(knobs, section.share, study.config.study.confidence, section.halvings, ask)

@@ -17,13 +17,14 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from emulator.compile import compile_network
 from emulator.contents import contents_of, refuse_changed
 from emulator.errors import BackwaveError, ChangedFileError
 from emulator.measure import Reference, SettleResult, reference
-from emulator.network import Network
+from emulator.network import Network, check_batch
 from emulator.runs.settle import settle, steps_of_hold
 from emulator.scenario.config import HardwareConfig, validate
 from emulator.scenario.datasets import Batch
@@ -50,6 +51,8 @@ class Material:
     batch: Batch
     exact: Reference
     needed: Ranges
+    #: targets as rows (B, n_out), None without
+    rows: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, scenario: Scenario) -> Material:
@@ -57,7 +60,8 @@ class Material:
         built = scenario.config.network.build(scenario.folder)
         batch = scenario.config.data.load(built.network, scenario.folder)
         exact = reference(built.network, batch.inputs, batch.targets)
-        return cls(built.network, batch, exact, ranges(built.network, exact))
+        _, rows = check_batch(built.network, batch.inputs, batch.targets)
+        return cls(built.network, batch, exact, ranges(built.network, exact), rows)
 
 
 @dataclass(frozen=True)
@@ -215,7 +219,7 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
             threshold=run.threshold,
             tolerance=run.tolerance,
         )
-        return result, measure(result, material.exact, material.batch.labels)
+        return result, measure(result, material.exact, material.batch.labels, material.rows)
 
 
 def _trained(scenario: Scenario) -> tuple[float | None, str | None]:

@@ -102,7 +102,7 @@ def test_a_changed_store_changes_the_report(page, tmp_path):
 
 def test_the_first_screen_answers(report):
     head = report.head
-    assert (head.answer, head.tone) == ("Within limits", "fair")
+    assert (head.answer, head.tone) == ("On 37.5\u00a0% of chips", "fair")
     tiles = {tile.label: (tile.cell, tile.note) for tile in head.tiles}
     assert list(tiles) == ["Yield", "Speed", "Energy", "Breaks first"]
     assert "95\u00a0% interval" in tiles["Yield"][1]
@@ -122,7 +122,7 @@ def test_a_chip_counts_once_and_only_if_all_its_runs_are_good(tmp_path):
     path = build_store(tmp_path / "chips.db", {}, outcome, chips=5, noise=3)
     head = report_of(read_evidence(path)).head
     assert (head.answer, head.sentence) == (
-        "On some chips",
+        "On 80\u00a0% of chips",
         "4 of 5 sampled chips meet every target: accuracy at least 93\u00a0%.",
     )
     assert head.tiles[0].cell.value == pytest.approx(0.8)
@@ -308,15 +308,19 @@ def test_a_study_that_still_runs_says_so(tmp_path):
 def test_a_report_is_of_one_moment(tmp_path):
     """Points that a running study adds while the report reads do not mix into it."""
     path = build_store(tmp_path / "run.db", {NOISE: [0.001, 0.01]}, chips=2, noise=1, done=2)
+    link = sqlite3.connect(path)
+    link.execute("PRAGMA journal_mode = WAL")
+    with link:
+        link.execute("UPDATE meta SET value = value")
     with Store(path) as store:
         store.freeze()
         assert store.done == 2
-        with sqlite3.connect(path) as link:
+        with link:
             link.execute("INSERT INTO points SELECT 'new', -1, axes, 7, noise, config, seeds, status, reason, finished, "
                          "seconds FROM points WHERE ordinal = 0")  # fmt: skip
-        link.close()
         assert len(store.points()["chip"]) == len(store.metrics()["accuracy"]) == 2
     assert read_evidence(path).chip.tolist() == [7, 0, 1]
+    link.close()
 
 
 def test_a_study_that_still_searches_says_so(tmp_path):
@@ -374,7 +378,7 @@ def test_the_same_store_gives_the_same_page(small):
 def test_the_summary_has_the_tables(report):
     text = study_summary(report)
     assert text.startswith("# Made-up study\n")
-    assert "**Can it do it? Within limits.**" in text
+    assert "**Can it do it? On 37.5\u00a0% of chips.**" in text
     assert (
         f"| noise.receiver | ≤ 0.0213 | {0.97 * 0.0213:.4g} and {1.03 * 0.0213:.4g} | 0.0137 | 1.55 \N{MULTIPLICATION SIGN} | 4 |"
         in text

@@ -14,9 +14,28 @@ from scipy.stats import norm
 
 from emulator import StudyError
 from emulator.study.design import Axis
-from emulator.study.statistics import lower_bound, sensitivities, share_interval, upper_bound
+from emulator.study.statistics import (
+    chips_needed,
+    chips_that_meet,
+    lower_bound,
+    sensitivities,
+    share_interval,
+    upper_bound,
+)
 from emulator.study.store import Tolerance
-from emulator.study.tolerance import Knob, check, first_to_break, least_chips, margin, search_all
+from emulator.study.tolerance import (
+    BROKEN,
+    UNSURE,
+    Knob,
+    Tried,
+    check,
+    fails_as_it_is,
+    first_to_break,
+    least_chips,
+    margin,
+    search_all,
+    unknown,
+)
 from tests.refusals import refuses
 
 MEAN, SPREAD, SHARE = 5.0, 1.0, 0.9
@@ -72,6 +91,63 @@ def test_knobs_that_always_or_never_hold_say_so() -> None:
     assert always.value == 10.0 and always.high is None and always.detail["verdict"] == "holds throughout"
     assert never.value is None and never.low is None and never.detail["verdict"] == "never holds"
     assert first_to_break([always, never]) is never
+
+
+def test_chips_that_do_not_suffice_are_no_verdict() -> None:
+    """With 39 of 40 good, the reference point may well hold: how many chips would tell follows from the interval."""
+    found = looked_for(np.array([-1.0] + [99.0] * 39))
+    assert found.value is None and found.detail["verdict"] == UNSURE and found.detail["needed"] == 46
+    assert lower_bound(45, 46, 0.95) >= SHARE > lower_bound(44, 45, 0.95)
+    assert unknown(found, str) == "cannot tell with 40 chips, of which 39 are good at 0.0: at least 46 are needed"
+    assert not fails_as_it_is([found]) and first_to_break([found]) is None
+    enough = looked_for(np.array([-1.0] + [99.0] * 45))
+    assert enough.detail["verdict"] == "holds throughout"
+
+
+@pytest.mark.parametrize("bad", [0, 1, 7, 40])
+@pytest.mark.parametrize("share", [0.03, 0.5, 0.9, 0.99])
+def test_the_chips_that_are_needed_are_the_fewest(bad: int, share: float) -> None:
+    needed = chips_needed(bad, share, 0.95)
+    assert lower_bound(needed - bad, needed, 0.95) >= share
+    assert needed == bad + 1 or lower_bound(needed - 1 - bad, needed - 1, 0.95) < share
+
+
+def test_runs_that_end_in_an_error_are_chips_of_which_nothing_is_known() -> None:
+    def search(failed: int, met: int, at: float = 0.0) -> Tolerance:
+        def ask(wanted: list[tuple[Knob, float]]) -> list[Tried]:
+            there = Tried(met, 40 - failed, failed, "no such age")
+            return [there if value == at else Tried(40 if value <= 3 else 0, 40) for _, value in wanted]
+
+        return search_all([KNOB], SHARE, 0.95, 4, ask)[0]
+
+    broken = search(40, 0)
+    assert broken.value is None and broken.detail["verdict"] == BROKEN and not fails_as_it_is([broken])
+    assert unknown(broken, str) == (
+        "the search could not be made: 40 of 40 points at 0.0 ended in an error (no such age)"
+    )
+    assert search(1, 39).detail["verdict"] == BROKEN  # whether it holds depends on the one that failed
+    assert search(1, 39, at=2.5).detail["verdict"] == BROKEN
+    decided = search(2, 0)  # 38 of 40 are bad: whatever the others are
+    assert decided.detail["verdict"] == "never holds" and decided.detail["trials"][0]["failed"] == 2
+    assert Tried.of([(True, None), (None, "b"), (None, "a"), (None, "a"), (False, "late")]) == (1, 2, 3, "a")
+
+
+def test_a_search_seldom_says_never_where_the_targets_hold() -> None:
+    """Truth: 95 of 100 chips are good everywhere, where 90 are asked for."""
+    draws = np.random.default_rng(3)
+    verdicts = [looked_for(np.where(draws.random(40) < 0.95, 99.0, -1.0)).detail["verdict"] for _ in range(300)]
+    assert verdicts.count("never holds") / 300 <= 0.025
+    assert verdicts.count("cannot tell") > 100  # 40 chips are few, and that is what is said
+    enough = [looked_for(np.where(draws.random(400) < 0.95, 99.0, -1.0)).detail["verdict"] for _ in range(20)]
+    assert enough.count("holds throughout") >= 18
+
+
+def test_chips_count_by_what_is_known_of_them() -> None:
+    chip = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    met = np.array([True, True, True, False, True, False, False, False])
+    failed = np.array([False, False, False, False, False, True, False, True])
+    good, known = chips_that_meet(chip, met, failed)
+    assert good.tolist() == [True, False, False, False] and known.tolist() == [True, True, False, True]
 
 
 def test_the_least_margin_breaks_first() -> None:

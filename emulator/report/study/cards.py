@@ -23,7 +23,16 @@ from emulator.study.verdict import Share, share, share_of, technology_axis
 
 #: curves are split by the places of an axis of names if it has at most so many
 MOST_CURVES = 7
-_METRICS = ("accuracy", "gradient_cosine", "gradient_error", "settled_fraction", "settling_time", "energy")
+_METRICS = (
+    "accuracy",
+    "r2",
+    "output_error",
+    "gradient_cosine",
+    "gradient_error",
+    "settled_fraction",
+    "settling_time",
+    "energy",
+)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.report.study.quantities import MISSING, Quantity, metric, span_text
-from emulator.report.study.requirements import breaking, breaking_text
+from emulator.report.study.requirements import UNKNOWN, breaking, breaking_text, unknown_text
 from emulator.report.study.tables import Cell, Table, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.summary import BAND, Spread
 from emulator.study.verdict import TECHNOLOGY, Case, Share, cases, technology_axis
 
 SHARE = Quantity("yield", "yield", "%")
+#: a yield that is surely below this is bad
+MOST = 0.5
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,12 @@ def _answer(evidence: Evidence, share: Share) -> tuple[str, str]:
     if not evidence.targets:
         return "No targets were set", "fair"
     if not share.total:
-        return "Nothing is measured yet", "fair"
+        return ("Cannot tell" if evidence.failed.any() else "Nothing is measured yet"), "fair"
     if share.met == share.total:
         return "Yes", "good"
     if not share.met:
         return "No", "bad"
-    return ("Within limits" if evidence.axes else "On some chips"), "fair"
+    return f"On {SHARE.text(share.fraction, 3)} of chips", "bad" if share.high < MOST else "fair"
 
 
 def _answers(evidence: Evidence, found: Sequence[Case]) -> tuple[str, str]:
@@ -111,10 +113,19 @@ def _sentence(evidence: Evidence, found: Sequence[Case]) -> str:
     met, total = (sum(getattr(case.share, name) for case in found) for name in ("met", "total"))
     wanted = "; ".join(target_text(name, bounds) for name, bounds in evidence.targets.items())
     if not wanted:
-        return f"{total:,} chips were sampled, and nothing was asked of them."
+        return f"{total:,} chips were sampled, and nothing was asked of them.{_errors(evidence)}"
     ranges = [key for key in evidence.axes if key not in TECHNOLOGY]
     places = " over the whole range of the axes" if ranges else ""
-    return f"{met:,} of {total:,} sampled chips{places} meet every target: {wanted}."
+    return f"{met:,} of {total:,} sampled chips{places} meet every target: {wanted}.{_errors(evidence)}"
+
+
+def _errors(evidence: Evidence) -> str:
+    """What is not counted because it ended in an error."""
+    lost = int(evidence.failed.sum())
+    if not lost:
+        return ""
+    points = "1 point" if lost == 1 else f"{lost:,} points"
+    return f" {points} ended in an error and {'is' if lost == 1 else 'are'} not counted (see Failures)."
 
 
 def _tiles(case: Case) -> tuple[Tile, ...]:
@@ -164,6 +175,8 @@ def _breaking(evidence: Evidence) -> Tile:
     word, found = breaking(evidence)
     if found is None:
         return Tile("Breaks first", Cell(word, None, "quiet"), _WHY[word])
+    if word == UNKNOWN:
+        return Tile("Breaks first", Cell(word, None, "fair"), unknown_text(evidence, found))
     return Tile("Breaks first", Cell(word), breaking_text(evidence, found))
 
 
@@ -179,7 +192,7 @@ def _technologies(evidence: Evidence, found: Sequence[Case]) -> Table:
         breaks, first = breaking(evidence, {axis.key: case.name} if axis is not None else None)
         share = case.share
         whole, none = share.total > 0 and share.met == share.total, not share.met
-        word = "nothing measured" if not share.total else "yes" if whole else "no" if none else "on some chips"
+        word = "cannot tell" if not share.total else "yes" if whole else "no" if none else "on some chips"
         rows.append(
             (
                 case.name,

@@ -132,7 +132,9 @@ def _sections(evidence: Evidence) -> Iterator[Section]:
     )
     sensitive = sensitivity_table(evidence)
     if sensitive.rows:
-        intro = "How far each knob moves each metric from the lower to the upper end of its range, by rank."
+        intro = (
+            "How far each knob moves each metric from the lower to the upper end of its range, and which way is worse."
+        )
         yield Section("sensitivity", "Sensitivity", intro, sensitive)
     yield Section(
         "provenance",

@@ -11,6 +11,8 @@ import tomli_w
 from emulator.report.study.quantities import axis_quantity, change_of, metric
 from emulator.report.study.tables import Cell, Table, count, named, number, table
 from emulator.study.evidence import Evidence
+from emulator.study.metrics import METRICS
+from emulator.study.store import Sensitivity
 from emulator.study.summary import failures
 
 #: reasons that are listed
@@ -46,6 +48,7 @@ def sensitivity_table(evidence: Evidence) -> Table:
             metric(one.metric).label,
             count(one.rank),
             named(axis_quantity(evidence, one.knob)),
+            _worse(one),
             number(
                 change_of(metric(one.metric)),
                 one.slope,
@@ -57,7 +60,16 @@ def sensitivity_table(evidence: Evidence) -> Table:
         )
         if math.isfinite(one.slope)
     ]
-    return table(("metric", "rank", "knob", "change over its range"), rows)
+    return table(("metric", "rank", "knob", "worse with", "change over its range"), rows)
+
+
+def _worse(one: Sensitivity) -> Cell:
+    """Which way the knob must be turned for the metric to get worse."""
+    if one.metric not in METRICS:
+        return Cell("not known", None, "quiet")
+    if not one.slope:
+        return Cell("neither", None, "quiet")
+    return Cell("higher values" if (one.slope < 0) == (METRICS[one.metric].better == "higher") else "lower values")
 
 
 def provenance_table(evidence: Evidence) -> Table:

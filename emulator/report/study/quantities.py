@@ -79,6 +79,13 @@ class Quantity:
 #: label, unit and scale of the metrics whose names alone do not say it
 _SHOWN = {
     "accuracy": ("accuracy", "%", False),
+    "loss": ("loss per sample", "", True),
+    "rmse": ("rms error", "", True),
+    "r2": ("R\u00b2", "", False),
+    "output_error": ("output error", "", True),
+    "clipped_forward": ("clipped forward waves", "%", False),
+    "clipped_backward": ("clipped backward waves", "%", False),
+    "clipped_weights": ("weights beyond range", "%", False),
     "gradient_cosine": ("gradient cosine", "", False),
     "gradient_error": ("gradient error", "", True),
     "settled_fraction": ("settled samples", "%", False),

@@ -11,9 +11,10 @@ from emulator.report.study.quantities import Quantity, axis_quantity, knob
 from emulator.report.study.tables import Cell, Table, count, named, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.store import Tolerance
-from emulator.study.tolerance import first_to_break, margin
+from emulator.study.tolerance import NEVER, THROUGHOUT, fails_as_it_is, first_to_break, margin, unknown
 
-_NEVER, _THROUGHOUT = "never holds", "holds throughout"
+#: what is said of what breaks first where the search cannot tell
+UNKNOWN = "cannot tell"
 
 
 def knob_of(evidence: Evidence, found: Tolerance) -> Quantity:
@@ -29,9 +30,9 @@ def ranked(evidence: Evidence) -> list[Tolerance]:
 
     def order(found: Tolerance) -> tuple[int, float]:
         factor, verdict = margin(found), found.detail["verdict"]
-        if verdict == _NEVER:
+        if verdict == NEVER:
             return 0, 0.0
-        return (2, 0.0) if factor is None else (1, factor) if verdict != _THROUGHOUT else (3, factor)
+        return (2, 0.0) if factor is None else (1, factor) if verdict != THROUGHOUT else (3, factor)
 
     return [found for place in _by_place(evidence.tolerances) for found in sorted(place, key=order)]
 
@@ -51,7 +52,8 @@ class Breaking(NamedTuple):
 def breaking(evidence: Evidence, where: Mapping[str, Any] | None = None) -> Breaking:
     """What breaks first of what the hardware has, at one place of the grid axes or at any.
 
-    Places where the targets do not hold whatever is turned fail as they are: there no knob is to blame.
+    Places where the targets do not hold whatever is turned fail as they are: there no knob is to blame. Where nothing
+    is known to break, but of some knobs nothing is known, it cannot be told.
     """
     chosen = [
         found
@@ -61,18 +63,27 @@ def breaking(evidence: Evidence, where: Mapping[str, Any] | None = None) -> Brea
     if not chosen:
         return Breaking("not searched", None)
     places = _by_place(chosen)
-    holding = [one for place in places if not _fails(place) for one in place if one.detail["verdict"] != _THROUGHOUT]
-    if all(map(_fails, places)):
+    if all(map(fails_as_it_is, places)):
         return Breaking("fails as it is", None)
-    first = first_to_break(holding)
-    return Breaking("nothing it has", None) if first is None else Breaking(knob_of(evidence, first).label, first)
+    holding = [one for place in places if not fails_as_it_is(place) for one in place]
+    first = first_to_break([one for one in holding if one.detail["verdict"] != THROUGHOUT])
+    if first is not None:
+        return Breaking(knob_of(evidence, first).label, first)
+    unsure = next((one for one in holding if unknown(one, str) is not None), None)
+    return Breaking("nothing it has", None) if unsure is None else Breaking(UNKNOWN, unsure)
+
+
+def unknown_text(evidence: Evidence, found: Tolerance) -> str:
+    """Why nothing is known of a knob."""
+    quantity, place = knob_of(evidence, found), place_text(evidence, found)
+    return f"{place + ': ' if place else ''}{quantity.label}: {unknown(found, quantity.text)}"
 
 
 def breaking_text(evidence: Evidence, found: Tolerance) -> str:
     """How the knob that breaks first stands."""
     quantity, place = knob_of(evidence, found), place_text(evidence, found)
     place = f"{place}: " if place else ""
-    if found.detail["verdict"] == _NEVER:
+    if found.detail["verdict"] == NEVER:
         return f"{place}the targets do not hold even at {quantity.text(found.detail['good'])}"
     return f"{place}needed {_needed(evidence, found).text}, offered {_offered_text(evidence, found)}"
 
@@ -99,7 +110,8 @@ def requirements_table(evidence: Evidence) -> Table:
         for one in found
     ]
     heads = ("knob", "needed", "true value between", "offered", "margin", "values tried")
-    return table((*(("where",) if placed else ()), *heads), rows, " ".join(_conditions(found)))
+    unsure = [f"{unknown_text(evidence, one)}." for one in found if unknown(one, str) is not None]
+    return table((*(("where",) if placed else ()), *heads), rows, " ".join([*_conditions(found), *unsure]))
 
 
 def _by_place(found: Sequence[Tolerance]) -> list[list[Tolerance]]:
@@ -113,10 +125,6 @@ def _grouped(found: Sequence[Tolerance], key: Callable[[Tolerance], str]) -> lis
     return list(groups.values())
 
 
-def _fails(place: Sequence[Tolerance]) -> bool:
-    return all(found.detail["verdict"] == _NEVER for found in place)
-
-
 def _conditions(found: list[Tolerance]) -> Iterator[str]:
     """What was asked of every value."""
     asked = {(one.detail["share"], one.detail["confidence"]) for one in found}
@@ -127,13 +135,13 @@ def _conditions(found: list[Tolerance]) -> Iterator[str]:
 
 def _needed(evidence: Evidence, found: Tolerance) -> Cell:
     quantity, verdict = knob_of(evidence, found), found.detail["verdict"]
-    if verdict == _NEVER:
-        return Cell(_NEVER, None, "bad")
+    if verdict == NEVER:
+        return Cell(NEVER, None, "bad")
     if found.value is None:
-        return number(quantity, None)
+        return Cell(verdict, None, "fair")
     rising = found.detail["bad"] > found.detail["good"]
     text = f"{'≤' if rising else '≥'} {quantity.text(found.value)}"
-    return Cell(f"{text}, as far as searched" if verdict == _THROUGHOUT else text, found.value)
+    return Cell(f"{text}, as far as searched" if verdict == THROUGHOUT else text, found.value)
 
 
 def _bracket(evidence: Evidence, found: Tolerance) -> Cell:
@@ -161,5 +169,5 @@ def _margin(found: Tolerance) -> Cell:
     if math.isinf(value):
         return Cell("has none of it", None, "good")
     tone = "bad" if value < 1 else "fair" if value < 2 else "good"
-    more = "> " if found.detail["verdict"] == _THROUGHOUT else ""
+    more = "> " if found.detail["verdict"] == THROUGHOUT else ""
     return Cell(f"{more}{value:.3g} \N{MULTIPLICATION SIGN}", value, tone)
