@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, Law
 from emulator.learning import Device, Learning, ParameterPort, RateSchedule, Resistive
+from emulator.measure.clipping import Clipping, clipped_network, limited
+from emulator.measure.reference import reference
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.runs.settle import steps_of_hold
@@ -30,6 +33,8 @@ from emulator.versions import versions
 from hwmodels import HardwareModel
 
 Floats = NDArray[np.float64]
+#: samples on which the waves of a trained network are compared with full scale
+_LOOKED_AT = 256
 
 
 def train(
@@ -188,10 +193,17 @@ def train(
         here = checkpoint.load(path, settings, state)
     rates = rate_schedule or RateSchedule()
     every = evaluate_every or stream.epoch or stretch
+    before = _clipped(substrate, state, stream)
     loop = Loop(substrate, stream, total, tested, batch, rates, every, patience)
     earlier, warnings = here.seconds, _warnings(substrate, stream)
     status, reason = loop.run(here, path, settings, progress)
     kept = {**here.state, **here.best} if status == "stopped early" else here.state
+    clipping = _clipped(substrate, kept, stream)
+    warnings += tuple(
+        f"{when}, {text}"
+        for when, one in (("before training", before), ("after training", clipping))
+        if one is not None and (text := one.warning()) is not None
+    )
     return TrainResult(
         network=substrate.network(kept),
         history=here.history,
@@ -204,6 +216,7 @@ def train(
         target=substrate.target,
         settings=settings,
         warnings=warnings,
+        clipping=clipping,
         seeds={"run": seed, "hardware": hardware_seed},
         versions=versions(),
         times={
@@ -270,6 +283,18 @@ def _check_range(substrate: Substrate, state: State) -> None:
             f"port device: its weights have stuck devices, those of hardware {hardware.name} are others; "
             "allowed: the hardware's own weights"
         )
+
+
+def _clipped(substrate: Substrate, state: State, stream: Stream) -> Clipping | None:
+    """What the hardware cuts off of the network that it holds, on the first samples; None of an iterator's."""
+    if not isinstance(stream, ArrayStream) or not limited(substrate.graph.hardware):
+        return None
+    network, feed, inputs, start = substrate.network(state), stream.rows(0, _LOOKED_AT), {}, 0
+    for name in network.inputs:
+        inputs[name] = feed[:, start : start + network.size(name)]
+        start += network.size(name)
+    with np.errstate(all="ignore"):
+        return clipped_network(replace(substrate.graph, network=network), reference(network, inputs, feed[:, start:]))
 
 
 def _warnings(substrate: Substrate, stream: Stream) -> tuple[str, ...]:
