@@ -149,7 +149,7 @@ class Weights(Section):
     g_max: Annotated[float, Quantity("S", low=0, above=True)] | None = None
     """Conductance of the largest weight; absent: weights are exact."""
     levels: Annotated[int, Quantity("1", low=2, whole=True)] | None = None
-    """Number of programmable conductances from g_min to g_max; absent: a continuum."""
+    """Number of conductances from g_min to g_max at which a device can rest; absent: a continuum."""
     differential: StrictBool = True
     """Two devices per weight, the difference counts; otherwise one device with a fixed offset."""
     programming: Spread | None = None

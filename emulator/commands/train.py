@@ -39,8 +39,9 @@ def train(
     network.npz (for run, inspect and further training) and the last
     checkpoint. A training that was interrupted, even killed, goes on with
     --resume and ends with the same weights to the last bit. The exit status
-    is 0 if it went as asked, 1 if it diverged (the last good network is
-    written), 2 for errors.
+    is 0 if it went as asked, 1 if it diverged: weights or loss exploded (the
+    last good network is written), or the loss ends above where it began; 2
+    for errors. What is known to go wrong is said before the first sample.
 
     \b
     Examples:
@@ -56,7 +57,9 @@ def train(
     loaded = load_scenario(scenario, list(overrides or ()))
     folder = out or Path("runs") / loaded.name
     with progress() as tell:
-        report = train_scenario(loaded, folder, force=force, resume=resume, checkpoint=checkpoint, progress=tell)
+        report = train_scenario(
+            loaded, folder, force=force, resume=resume, checkpoint=checkpoint, progress=tell, warn=_warn
+        )
     screen = console()
     if report.result is None:
         screen.print(verdict(True, f"finished: {len(report.outcomes)} trainings of '{loaded.config.title}' compared"))
@@ -66,6 +69,11 @@ def train(
         screen.print(figures(_rows(report, report.result)))
     if not report.finished:
         raise typer.Exit(1)
+
+
+def _warn(text: str) -> None:
+    """Say at once, above the progress, what is known to go wrong."""
+    typer.echo(f"backwave: {text}", err=True)
 
 
 def _verdict(result: TrainResult, title: str) -> str:
@@ -94,8 +102,6 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
             ),
         )
     hold = result.hold * result.step
-    if result.clipping is not None:
-        yield "clipped", result.clipping.text()
     yield "hold", f"{si(hold, 's')} ({result.hold} steps) per sample, {si(hold * result.samples, 's')} in all"
     yield "events", f"{result.events / max(result.samples, 1):,.0f} per sample, on lines of both directions"
     times = result.times
@@ -113,6 +119,9 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
 
 def _compared(report: TrainingRunReport) -> Iterator[tuple[str, str]]:
     """One row per training that was compared."""
+    for outcome in report.outcomes:
+        for warning in outcome.warnings:
+            yield "warning", f"{outcome.name}: {warning}"
     for outcome in report.outcomes:
         lost = sum(value != value for value in outcome.accuracies)
         count = len(outcome.accuracies)

@@ -58,6 +58,11 @@ class Effects:
     noise_poles : int
         Number of one-pole noises per node.
     bandwidth, crosstalk, read_noise : bool
+    read_sigma : str
+        Standard deviation of one reading of a weight, in terms of its number `w_sigma` or, where weights move, of the
+        weight `w` and the weight `w_top` of a device at `g_max`.
+    read_variable : str
+        That number's name.
     jitter : int
         Largest deviation of an arrival in steps; 0 without jitter.
     pairs : (victims, aggressors) int64
@@ -78,6 +83,8 @@ class Effects:
     bandwidth: bool = False
     crosstalk: bool = False
     read_noise: bool = False
+    read_sigma: str = "w_sigma"
+    read_variable: str = "w_sigma"
     jitter: int = 0
     pairs: tuple[NDArray[np.int64], NDArray[np.int64]] = _NO_PAIRS
     values: dict[str, Value] = field(default_factory=dict)
@@ -136,6 +143,8 @@ def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
         bandwidth=coefficient < 1,
         crosstalk=hardware.lines.crosstalk > 0,
         read_noise=hardware.weights.read_noise is not None,
+        read_sigma="w_sigma",
+        read_variable="w_sigma",
         jitter=int(np.ceil(JITTER_CUT * jitter)),
         pairs=neighbours(graph) if hardware.lines.crosstalk else _NO_PAIRS,
         values=values,

@@ -103,7 +103,7 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
             (*effects.line_variables, *effects.line_keys, *(("inbox",) if "offset" in effects.line_variables else ())),
         ),
         (taps, (*(("leak",) if effects.crosstalk else ()), *(("pole", "grain") if effects.bandwidth else ()))),
-        (xbar, ("w", *(("w_sigma", "read_key") if effects.read_noise else ()))),
+        (xbar, ("w", *((effects.read_variable, "read_key") if effects.read_noise else ()))),
     ]
     inputs = {name: owner.variables[name] for owner, names in owned for name in names}
     if learning is not None:

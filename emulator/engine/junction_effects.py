@@ -22,17 +22,21 @@ _KNOWN = (
 )  # fmt: skip
 
 
-def junction_effects(graph: ScatteringGraph, layout: JunctionLayout, seed: int) -> Effects:
+def junction_effects(graph: ScatteringGraph, layout: JunctionLayout, seed: int, written: bool = False) -> Effects:
     """The effects of a graph's hardware model on two-way lines, for a run with this seed.
+
+    Where the weights are written into devices as the substrate learns (`written`), they may be all that a device is but
+    read with noise.
 
     Raises
     ------
     EngineError
         If the hardware model has an effect on waves or weights that two-way lines do not know.
     """
-    ideal = HardwareModel().flat()
+    ideal, known = HardwareModel().flat(), (*_KNOWN, *(("weights.",) if written else ()))
     for path, entry in graph.hardware.flat().items():
-        if not path.startswith(_KNOWN) and (path not in ideal or entry.value != ideal[path].value):
+        read = path.startswith("weights.read_noise")
+        if (read or not path.startswith(known)) and (path not in ideal or entry.value != ideal[path].value):
             raise EngineError(
                 f"hardware {path} is {entry.value!r}; allowed with law {graph.law.name}: the ideal value; delay, "
                 "bandwidth and impedance of lines, receiver noise, and precision of waves"

@@ -10,8 +10,9 @@ import numpy as np
 
 from emulator.engine.effects import Effects
 from emulator.engine.junction_layout import JunctionLayout
-from emulator.engine.layout import biases, weights
+from emulator.engine.layout import biases
 from emulator.engine.plan import Plan
+from emulator.engine.programming import programmed
 from emulator.engine.solver import junction_code
 from emulator.engine.values import GRAIN, SMALLEST
 from emulator.graph import ScatteringGraph
@@ -59,8 +60,12 @@ def junction_values(
     loaded: bool,
     threshold: float = 0.0,
     resolution: float = 0.0,
+    w_max: float | None = None,
 ) -> dict[str, np.ndarray | float]:
-    """Everything but the data; see `emulator.engine.values.values_of`."""
+    """Everything but the data; see `emulator.engine.values.values_of`.
+
+    Only crossbars whose weights move are programmed into devices.
+    """
     load = np.zeros(layout.neurons)
     load[layout.outputs] = loaded
     kinked = np.array([name == "leaky_relu" for name in layout.function])
@@ -83,7 +88,7 @@ def junction_values(
         "own": layout.own,
         "other": layout.other,
         "power_scale": 1 / (2 * layout.impedance),
-        "w": layout.scattering if layout.tiles is None else weights(graph, layout),
+        "w": layout.scattering if layout.tiles is None else programmed(graph, layout, w_max=w_max).weight,
         "to_in": layout.to_in[layout.at_neuron],
         "to_out": layout.to_out[layout.at_neuron],
         **({} if layout.tiles is None else layout.tiles.values),

@@ -28,8 +28,8 @@ from emulator.learning import Learning
 
 #: powers at the parameter ports, added up over each hold
 POWERS = ("absorbed", "available", "reflected")
-#: whether devices can be written: that of a weight above 0, and that of one below
-FREE = ("free_up", "free_down")
+#: whether devices can be written, and the scores of their drift: that of a weight above 0, and that of one below
+FREE, DRIFT = ("free_up", "free_down"), ("drift_up", "drift_down")
 #: columns of the rates: the schedule's factor, the share of each effort where a mini-batch ends (else 0), 1 for a
 #: sample
 RATE_COLUMNS = 3
@@ -114,7 +114,7 @@ def learning_objects(
         "\n".join(
             [f"{name} : 1 (shared, constant)" for name in constants]
             + [f"{name} : 1" for name in (*own, *port.neuron_variables, *port.sums, *POWERS)]
-            + [f"{name} : 1 (constant)" for name in FREE * port.devices]
+            + [f"{name} : 1 (constant)" for name in device_names(learning)]
             + ["is_dense : boolean (constant)", "costate_port : integer (constant)", "number : integer (constant)"]
         ),
         namespace=space,
@@ -160,7 +160,7 @@ def learning_objects(
     state |= {f"neuron.{name}": learners.variables[name] for name in port.neuron_variables}
     inputs = {f"port.{name}": learners.variables[name] for name in constants} | state
     for kind, group in (("weight", xbar), ("bias", learners)):
-        inputs |= {f"{kind}.{name}": group.variables[name] for name in FREE * port.devices}
+        inputs |= {f"{kind}.{name}": group.variables[name] for name in device_names(learning)}
     outputs = {"w": xbar.variables["w"], "bias": nodes.variables["bias"], **state}
     outputs |= {f"power.{name}": read.variables[name] for name in POWERS}
     return LearningObjects([learners, read], inputs, outputs)
@@ -205,12 +205,17 @@ def _refer_neuron(learners: NeuronGroup, nodes: NeuronGroup, received: Received)
     refer(learners, "p", nodes, "p")
 
 
+def device_names(learning: Learning) -> tuple[str, ...]:
+    """Frozen properties of every parameter's devices that the port's code sees."""
+    return FREE * learning.port.devices + DRIFT * learning.port.drifts
+
+
 def synapse_equations(learning: Learning | None) -> str:
     """What a synapse has besides its weight if it learns."""
     if learning is None:
         return ""
     own = _own(learning)
-    lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in FREE * learning.port.devices]
+    lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in device_names(learning)]
     lines += ["plastic : boolean (constant)", "neuron : integer (constant)"]
     return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from emulator.engine.layout import Floats, Layout, spread
@@ -9,8 +11,29 @@ from emulator.graph import ScatteringGraph
 from hwmodels import program, rng
 
 
-def programmed(graph: ScatteringGraph, layout: Layout, age: float | None = None) -> tuple[Floats, Floats]:
-    """Effective weight of every synapse, and the standard deviation of one reading of it; wires are exact.
+@dataclass(frozen=True)
+class Programmed:
+    """What every synapse holds, (S,) each; wires are exact.
+
+    Parameters
+    ----------
+    weight : float64
+        The effective weight.
+    sigma : float64
+        Standard deviation of one reading of it.
+    top : float64
+        Weight of a device at `g_max`; 1 where there is none.
+    """
+
+    weight: Floats
+    sigma: Floats
+    top: Floats
+
+
+def programmed(
+    graph: ScatteringGraph, layout: Layout, age: float | None = None, w_max: float | None = None
+) -> Programmed:
+    """The network's weights on a chip.
 
     Parameters
     ----------
@@ -18,6 +41,8 @@ def programmed(graph: ScatteringGraph, layout: Layout, age: float | None = None)
     layout : Layout
     age : float, optional
         Seconds since the devices were programmed; by default they have just been.
+    w_max : float, optional
+        Weight of a device at `g_max`; by default the largest of its layer.
 
     Raises
     ------
@@ -27,18 +52,21 @@ def programmed(graph: ScatteringGraph, layout: Layout, age: float | None = None)
     hardware = graph.hardware
     held: dict[str, np.ndarray] = {}
     sigma: dict[str, np.ndarray] = {}
+    top: dict[str, np.ndarray] = {}
     for layer, parameters in graph.network.parameters.items():
         held[layer], sigma[layer] = parameters.weight, np.zeros_like(parameters.weight)
+        top[layer] = np.ones_like(parameters.weight)
         if not hardware.weights.exact:
-            devices = program(hardware.weights, parameters.weight, graph.seed, f"devices of {layer}")
+            devices = program(hardware.weights, parameters.weight, graph.seed, _stream(layer), w_max)
             held[layer], sigma[layer] = devices.weights(age), devices.read_sigma(age)
+            top[layer] = np.full_like(parameters.weight, devices.w_max)
         if hardware.precision.weights.bits is not None:
             stream = rng(graph.seed, "weight rounding", layer).random(parameters.weight.shape)
             held[layer] = hardware.precision.weights.apply(held[layer], stream)
-    return spread(layout, held, 1.0), spread(layout, sigma, 0.0)
+    return Programmed(spread(layout, held, 1.0), spread(layout, sigma, 0.0), spread(layout, top, 1.0))
 
 
-def writable(graph: ScatteringGraph, layout: Layout) -> tuple[Floats, Floats]:
+def writable(graph: ScatteringGraph, layout: Layout, w_max: float | None = None) -> tuple[Floats, Floats]:
     """Whether each synapse can be written (1 or 0) by a device for weights above 0, and by one for weights below.
 
     A pair with a device stuck at `g_max` cannot be written at all, since no state of the other makes up for it.
@@ -49,7 +77,27 @@ def writable(graph: ScatteringGraph, layout: Layout) -> tuple[Floats, Floats]:
     for layer, parameters in graph.network.parameters.items():
         up[layer] = down[layer] = np.ones_like(parameters.weight)
         if not law.exact:
-            stuck = program(law, parameters.weight, graph.seed, f"devices of {layer}").stuck
+            stuck = program(law, parameters.weight, graph.seed, _stream(layer), w_max).stuck
             free = (stuck == 0) & (stuck < 1).all(axis=0)
             up[layer], down[layer] = free[0].astype(np.float64), free[-1].astype(np.float64)
     return spread(layout, up, 1.0), spread(layout, down, 1.0)
+
+
+def drift_scores(graph: ScatteringGraph, layout: Layout) -> tuple[Floats, Floats]:
+    """How far the drift exponents of the devices above and below 0 are from their mean, in standard deviations.
+
+    They are the samples that `hwmodels.program` draws for the same chip.
+    """
+    up: dict[str, np.ndarray] = {}
+    down: dict[str, np.ndarray] = {}
+    pair = graph.hardware.weights.differential
+    for layer, parameters in graph.network.parameters.items():
+        shape = (2 if pair else 1, *parameters.weight.shape)
+        scores = rng(graph.seed, _stream(layer), "drift").standard_normal(shape)
+        up[layer], down[layer] = scores[0], scores[-1]
+    return spread(layout, up, 0.0), spread(layout, down, 0.0)
+
+
+def _stream(layer: str) -> str:
+    """The name of a layer's devices among the chip's random streams."""
+    return f"devices of {layer}"

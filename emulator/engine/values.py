@@ -28,6 +28,8 @@ def values_of(
     resolution: float = 0.0,
     seed: int = 0,
     age: float | None = None,
+    w_max: float | None = None,
+    weight: np.ndarray | None = None,
 ) -> dict[str, np.ndarray | float]:
     """Everything but the data.
 
@@ -45,10 +47,15 @@ def values_of(
         Seed of the run.
     age : float, optional
         Seconds since the weights were programmed.
+    w_max : float, optional
+        Weight of a device at `g_max`; by default the largest of its layer.
+    weight : (S,), optional
+        Weights that have moved since; by default those programmed.
     """
     load = np.zeros(layout.neurons)
     load[layout.outputs] = loaded
-    weight, sigma = programmed(graph, layout, age)
+    held = programmed(graph, layout, age, w_max)
+    weight = held.weight if weight is None else weight
     early = 1.0 + effects.jitter
     if effects.jitter and layout.tap_delay.min() < early:
         shortest, cut = layout.tap_delay.min() * graph.step, JITTER_CUT
@@ -65,7 +72,8 @@ def values_of(
         "grain": max(threshold, GRAIN),
         "resolution": resolution,
         "w": weight,
-        "w_sigma": sigma,
+        "w_sigma": held.sigma,
+        "w_top": held.top,
         "line_delay": layout.tap_delay - early,
         **graph.law.parameters,
         **effects.values,

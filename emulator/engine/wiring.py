@@ -159,7 +159,7 @@ def crossbars_of(
         "w : 1\nto_state : integer (constant)\nto_costate : integer (constant)\n"
         + ("g : 1\n" if summed else "")
         + synapse_equations(plan.learning)
-        + ("w_read : 1\n" + constants(("w_sigma",), ("read_key",)) if effects.read_noise else ""),
+        + ("w_read : 1\n" + constants((effects.read_variable,), ("read_key",)) if effects.read_noise else ""),
         **({} if plan.single else acting),
         namespace=functions(),
         clock=clock,
@@ -176,7 +176,7 @@ def crossbars_of(
         _act_directly(plan, ports, lines if plan.direct else taps, xbar)
     if effects.read_noise:
         xbar.run_regularly(
-            f"""fresh = w_sigma*gauss(read_key, {len(layout.tap_port)}.0*i + j, t_in_timesteps)
+            f"""fresh = {effects.read_sigma}*gauss(read_key, {len(layout.tap_port)}.0*i + j, t_in_timesteps)
             v_state += (fresh - w_read)*a_pre
             v_costate += (fresh - w_read)*a_post
             w_read = fresh""",

@@ -1,12 +1,14 @@
 """Learning on the substrate: parameter ports, when they move, and how fast."""
 
-from emulator.learning.device import Device, device_weights
-from emulator.learning.ports import GaussNewton, Inductive, ParameterPort, Resistive
+from emulator.learning.device import Device, agree, device_weights
+from emulator.learning.gauss_newton import GaussNewton
+from emulator.learning.ports import Curvatures, Inductive, ParameterPort, Resistive
 from emulator.learning.rates import RateSchedule
 from emulator.learning.rule import SCHEDULES, Learning
 
 __all__ = [
     "SCHEDULES",
+    "Curvatures",
     "Device",
     "GaussNewton",
     "Inductive",
@@ -14,5 +16,6 @@ __all__ = [
     "ParameterPort",
     "RateSchedule",
     "Resistive",
+    "agree",
     "device_weights",
 ]

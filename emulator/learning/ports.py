@@ -19,6 +19,24 @@ from dataclasses import dataclass
 from emulator.errors import EngineError
 
 
+@dataclass(frozen=True)
+class Curvatures:
+    """Second derivatives of the loss in the parameters of the output layer, which every port meets.
+
+    Parameters
+    ----------
+    step : float
+        Largest that the samples of one update are apt to have: that of the mean loss or, of few samples whose own
+        inputs point one way, more.
+    bend, floor : float
+        Largest and least of one sample's loss in the outputs alone: both kappa for mse, 1/2 and 0 for cross-entropy.
+    """
+
+    step: float
+    bend: float
+    floor: float
+
+
 class ParameterPort(ABC):
     """How one parameter answers its effort; the same code serves every weight and every bias.
 
@@ -56,6 +74,9 @@ class ParameterPort(ABC):
     #: whether the code writes devices; it then sees `free_up` and `free_down`, 1 where the device that holds a weight
     #: above 0, or below, can be written, and 0 where it is stuck
     devices: bool = False
+    #: whether its devices drift; the code then sees `hold_seconds`, the time of a hold, and `drift_up` and `drift_down`,
+    #: the frozen scores of the drift exponents of the two devices; and it is only right with `age` among its variables
+    drifts: bool = False
     #: whether the code draws ``gauss(key, number, counter)`` or ``uniform(...)``; `number` is the parameter's own
     random: bool = False
 
@@ -82,8 +103,15 @@ class ParameterPort(ABC):
         """Raise `EngineError` if the port cannot work with updates every `h` holds."""
 
     def warning(self, curvature: float, h: float) -> str | None:
-        """A sentence, with the bound, if the port cannot be stable where the loss has this curvature."""
+        """A sentence, with the bound, if the port cannot be stable where the loss has this curvature.
+
+        `h` is the time, in holds, for which an effort goes on as it was.
+        """
         return None
+
+    def forewarning(self, met: Curvatures, h: float) -> str | None:
+        """A sentence, with the bound, if the port cannot be stable on the samples that it meets first."""
+        return self.warning(met.step, h)
 
 
 @dataclass(frozen=True)
@@ -128,10 +156,7 @@ class Resistive(ParameterPort):
 
     def warning(self, curvature: float, h: float) -> str | None:
         """A settled step overshoots if ``rate > 2/curvature``."""
-        bound = 2.0 / (h * curvature)
-        if self.rate <= bound:
-            return None
-        return f"port resistive: rate {self.rate:g} cannot be stable on these data; it needs to be below {bound:.3g}"
+        return overshoots(self.name, self.rate, curvature, h)
 
 
 @dataclass(frozen=True)
@@ -193,10 +218,15 @@ class Inductive(ParameterPort):
 
     def warning(self, curvature: float, h: float) -> str | None:
         """A heavy ball overshoots if ``h^2/mass > 2 (1 + momentum)/curvature``."""
-        bound = h * h * curvature / (2.0 * (1.0 + self.momentum(h)))
-        if self.mass >= bound:
-            return None
+        momentum = self.momentum(h)
+        bound = h * h * curvature / (2.0 * (1.0 + momentum))
+        if self.mass >= bound or momentum == 0.0:
+            return overshoots(self.name, self.rate, curvature, h) if momentum == 0.0 else None
         return f"port inductive: mass {self.mass:g} cannot be stable on these data; it needs to be above {bound:.3g}"
+
+    def forewarning(self, met: Curvatures, h: float) -> str | None:
+        """Momentum averages over samples, but what single samples do to each other grows with the rate all the same."""
+        return self.warning(met.step, h) or overshoots(self.name, self.rate, met.step, h)
 
     def check(self, h: float) -> None:
         """Raise `EngineError` if the mass is too small for the time step."""
@@ -206,68 +236,12 @@ class Inductive(ParameterPort):
             )
 
 
-@dataclass(frozen=True)
-class GaussNewton(ParameterPort):
-    """A resistance that follows the curvature: ``R = time_constant (C + damping)`` for all parameters of a neuron.
-
-    ``C`` is the mean of ``(|x|^2 + 1) phi'^2 g`` over the last `memory` holds: `x` what the neuron receives, `phi'` its
-    slope, and `g` the diagonal of the Gauss-Newton curvature in its state. `g` is known at the outputs (1 for mse,
-    ``p (1 - p)`` for cross-entropy); every synapse passes ``w^2 phi'^2 g`` back to the neuron that drives it, one layer
-    per hold. The squared norm stands for the single ``x_j^2``, since all parameters of a neuron step together.
-
-    Parameters
-    ----------
-    damping : float
-        Curvature that is added to every neuron's, above 0.
-    time_constant : float
-        Holds in which a parameter would close in on its own optimum, at least 1.
-    memory : float
-        Holds over which the curvature is averaged, at least 1.
-    leak : float
-        Weight decay: fraction of a weight that leaks away per hold, at the schedule's factor 1; biases do not leak.
-
-    Raises
-    ------
-    EngineError
-        For a value outside its range.
-    """
-
-    damping: float
-    time_constant: float = 10.0
-    memory: float = 100.0
-    leak: float = 0.0
-    name: str = "gauss-newton"
-    neuron_variables = ("pull", "curvature", "seen")
-    sums = ("norm", "returned")
-    gather = "norm_column += state*state\nreturned_row += w*w*pull"
-    neuron_update = """pull = slope*slope*(bend + returned)
-curvature = keep*curvature + (1 - keep)*(norm + 1)*pull
-seen = keep*seen + (1 - keep)"""
-
-    def __post_init__(self) -> None:
-        require_number(self, "damping", above=0.0)
-        require_number(self, "time_constant", low=1.0)
-        require_number(self, "memory", low=1.0)
-        require_number(self, "leak", low=0.0, below=1.0)
-
-    @property
-    def conductance(self) -> str:
-        """One over the time constant times the damped curvature."""
-        return "1/(time_constant*(curvature/(seen + int(seen == 0)) + damping))"
-
-    @property
-    def update(self) -> str:
-        """The matched step with a leak."""
-        return "dw = h*(conductance*effort - is_weight*factor*leak*w)"
-
-    @property
-    def constants(self) -> Mapping[str, float]:
-        """`damping`, `time_constant` and `leak`."""
-        return {"damping": self.damping, "time_constant": self.time_constant, "leak": self.leak}
-
-    def step_constants(self, h: float) -> Mapping[str, float]:
-        """Fraction of the averaged curvature that one update keeps."""
-        return {"keep": 1.0 - h / self.memory}
+def overshoots(name: str, rate: float, curvature: float, h: float) -> str | None:
+    """What a port says whose parameters move by ``rate h`` times the effort, if that is more than ``2/curvature``."""
+    bound = 2.0 / (h * curvature)
+    if rate <= bound:
+        return None
+    return f"port {name}: rate {rate:g} cannot be stable on these data; it needs to be below {bound:.3g}"
 
 
 def require_number(

@@ -51,18 +51,22 @@ class Learning:
         port = self.port
         code = [port.gather, port.neuron_update, port.conductance, port.update, self.schedule]
         names = [port.variables, port.neuron_variables, port.sums, sorted(self.constants(1)), port.random]
-        names += [port.devices, self.batched]
+        names += [port.devices, port.drifts, self.batched]
         return repr([*code, *names])
 
     def step(self, hold: int) -> float:
         """Time between two updates, in holds of `hold` steps."""
         return 1.0 if self.schedule == "settled" else 1.0 / hold
 
-    def constants(self, hold: int, write_key: float = 0.0) -> dict[str, float]:
-        """The port's numbers, those that depend on the time step included; `write_key` names its random stream."""
+    def constants(self, hold: int, write_key: float = 0.0, hold_seconds: float = 0.0) -> dict[str, float]:
+        """The port's numbers, those that depend on the time step included.
+
+        `write_key` names its random stream, and `hold_seconds` is the time of a hold on the substrate.
+        """
         h = self.step(hold)
         drawn = {"write_key": write_key} if self.port.random else {}
-        return {**self.port.constants, **self.port.step_constants(h), **drawn}
+        timed = {"hold_seconds": hold_seconds} if self.port.drifts else {}
+        return {**self.port.constants, **self.port.step_constants(h), **drawn, **timed}
 
 
 def _check_code(port: ParameterPort) -> None:

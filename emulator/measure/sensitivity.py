@@ -85,7 +85,7 @@ def static_errors(graph: ScatteringGraph, age: float | None = None) -> StaticErr
     """
     layout = lay_out(graph)
     values = effects_of(graph, layout, seed=0).values
-    held, _ = programmed(graph, layout, age)
+    held = programmed(graph, layout, age).weight
     errors = {}
     for block in layout.blocks:
         if block.layer is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,26 +14,22 @@ from emulator.compile import compile_network
 from emulator.engine import TARGETS
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral, Law
-from emulator.learning import Device, Learning, ParameterPort, RateSchedule, Resistive
-from emulator.measure.clipping import Clipping, clipped_network, limited
-from emulator.measure.reference import reference
+from emulator.laws import Law
+from emulator.learning import Learning, ParameterPort, RateSchedule, Resistive, agree
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.runs.settle import steps_of_hold
 from emulator.training import TrainResult, checkpoint
 from emulator.training.checkpoint import Progress
+from emulator.training.forewarn import check_devices, look_ahead, warnings
 from emulator.training.history import History
 from emulator.training.loop import Loop, TrainingReport
-from emulator.training.stability import curvature
 from emulator.training.streams import ArrayStream, Stream, feed_rows, open_stream, read_samples
-from emulator.training.substrate import State, Substrate, default_chunk
+from emulator.training.substrate import Substrate, default_chunk
 from emulator.versions import versions
-from hwmodels import HardwareModel
+from hwmodels import HardwareModel, load
 
 Floats = NDArray[np.float64]
-#: samples on which the waves of a trained network are compared with full scale
-_LOOKED_AT = 256
 
 
 def train(
@@ -67,6 +62,7 @@ def train(
     chunk: int | None = None,
     target: str = "auto",
     progress: Callable[[TrainingReport], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> TrainResult:
     """Train a network on the substrate, one sample after another.
 
@@ -81,7 +77,8 @@ def train(
         Arrays ``(S, n)`` and ``(S, n_out)`` or labels ``(S,)``; the path of an ``.npz`` with arrays `inputs` and
         `targets`; or an iterator of ``(input, target)``.
     port : ParameterPort
-        How every parameter answers its effort; ``Resistive(0.05)`` by default.
+        How every parameter answers its effort; ``Resistive(0.05)`` by default. A `Device` writes into the devices of
+        the hardware, or, where its weights are exact, gives it its own.
     schedule : {"settled", "unlocked"}
         Learn at the end of every hold, or at every step from whatever has arrived.
     rate_schedule : RateSchedule, optional
@@ -115,6 +112,8 @@ def train(
         Most samples per stretch, rounded up to whole mini-batches; by default an epoch, at most 4096.
     progress : callable, optional
         Called with a `TrainingReport` after every stretch.
+    warn : callable, optional
+        Called with every warning, before the first sample.
 
     Returns
     -------
@@ -147,8 +146,13 @@ def train(
         raise EngineError(f"test_hold is {test_hold!r}; allowed: a finite number above 0")
     if target not in TARGETS:
         raise EngineError(f"unknown target {suggest(target, TARGETS)}")
-    graph = compile_network(network, hardware=hardware, law=law, wiring=wiring, seed=hardware_seed, rounding=rounding)
-    learning = Learning(Resistive(0.05) if port is None else port, schedule, batch > 1)
+    model = load(hardware) if isinstance(hardware, str) else hardware
+    port = Resistive(0.05) if port is None else port
+    if isinstance(model, HardwareModel):
+        port, model = agree(port, model)
+    learning = Learning(port, schedule, batch > 1)
+    graph = compile_network(network, hardware=model, law=law, wiring=wiring, seed=hardware_seed, rounding=rounding)
+    check_devices(graph.network, learning)
     stream = open_stream(graph.network, inputs, targets, order=order, seed=seed)
     total = _total(stream, epochs, samples)
     tested = _test_rows(graph.network, test)
@@ -163,7 +167,6 @@ def train(
     if target == "auto":
         substrate.target = _choose(substrate, total, stream, tested, evaluate_every)
     state = substrate.initial()
-    _check_range(substrate, state)
     settings = {
         "network": graph.network.digest,
         "data": stream.digest,
@@ -184,7 +187,7 @@ def train(
         "target": substrate.target,
     }
     path = None if checkpoint_path is None else Path(checkpoint_path)
-    here = Progress(state, 0, 0, History(), np.nan, {}, 0, 0.0, 0)
+    here = Progress(state, 0, 0, History(), np.nan, np.nan, {}, 0, 0.0, 0)
     if path is not None and path.exists():
         if not resume:
             raise EngineError(
@@ -193,30 +196,28 @@ def train(
         here = checkpoint.load(path, settings, state)
     rates = rate_schedule or RateSchedule()
     every = evaluate_every or stream.epoch or stretch
-    before = _clipped(substrate, state, stream)
-    loop = Loop(substrate, stream, total, tested, batch, rates, every, patience)
-    earlier, warnings = here.seconds, _warnings(substrate, stream)
+    ahead = look_ahead(graph, stream, batch)
+    found = warnings(graph, learning, ahead, steps, total)
+    for sentence in found:
+        if warn is not None:
+            warn(sentence)
+    loop = Loop(substrate, stream, total, tested, batch, rates, every, patience, ahead.start, ahead.chance)
+    earlier = here.seconds
     status, reason = loop.run(here, path, settings, progress)
     kept = {**here.state, **here.best} if status == "stopped early" else here.state
-    clipping = _clipped(substrate, kept, stream)
-    warnings += tuple(
-        f"{when}, {text}"
-        for when, one in (("before training", before), ("after training", clipping))
-        if one is not None and (text := one.warning()) is not None
-    )
     return TrainResult(
         network=substrate.network(kept),
         history=here.history,
         status=status,
         reason=reason,
         samples=here.position,
+        complete=loop.complete,
         hold=steps,
         step=graph.step,
         events=here.events,
         target=substrate.target,
         settings=settings,
-        warnings=warnings,
-        clipping=clipping,
+        warnings=found,
         seeds={"run": seed, "hardware": hardware_seed},
         versions=versions(),
         times={
@@ -264,52 +265,3 @@ def _choose(substrate: Substrate, total: int | None, stream: Stream, tested: Flo
     samples = 10 * substrate.chunk if total is None else total
     evaluations = 1 + samples // (every or stream.epoch or substrate.chunk)
     return substrate.choose_target(samples + evaluations * (0 if tested is None else len(tested)))
-
-
-def _check_range(substrate: Substrate, state: State) -> None:
-    """Refuse a network whose parameters are larger than the devices can hold, or devices stuck nobody knows where."""
-    port, largest = substrate.learning.port, substrate.largest(state)
-    if isinstance(port, Device) and largest > port.w_max:
-        raise EngineError(
-            f"port device: the network's largest weight or bias is {largest:.4g}; allowed: up to w_max = {port.w_max:g}"
-        )
-    hardware = substrate.graph.hardware
-    if (
-        isinstance(port, Device)
-        and (port.weights.stuck_low or port.weights.stuck_high)
-        and port.weights != hardware.weights
-    ):
-        raise EngineError(
-            f"port device: its weights have stuck devices, those of hardware {hardware.name} are others; "
-            "allowed: the hardware's own weights"
-        )
-
-
-def _clipped(substrate: Substrate, state: State, stream: Stream) -> Clipping | None:
-    """What the hardware cuts off of the network that it holds, on the first samples; None of an iterator's."""
-    if not isinstance(stream, ArrayStream) or not limited(substrate.graph.hardware):
-        return None
-    network, feed, inputs, start = substrate.network(state), stream.rows(0, _LOOKED_AT), {}, 0
-    for name in network.inputs:
-        inputs[name] = feed[:, start : start + network.size(name)]
-        start += network.size(name)
-    with np.errstate(all="ignore"):
-        return clipped_network(replace(substrate.graph, network=network), reference(network, inputs, feed[:, start:]))
-
-
-def _warnings(substrate: Substrate, stream: Stream) -> tuple[str, ...]:
-    """Sentences about settings that cannot work well, known before the first sample."""
-    graph, learning = substrate.graph, substrate.learning
-    found = list(graph.law.warnings())
-    if learning.schedule == "settled" and isinstance(stream, ArrayStream):
-        scale = graph.law.kappa if isinstance(graph.law, Bilateral) and graph.loss == "mse" else 1.0
-        bend = scale * curvature(graph.network, stream.rows(0, 64))
-        sentence = learning.port.warning(bend, 1.0) if bend > 0 else None
-        found += [sentence] if sentence is not None else []
-    weights = graph.hardware.precision.weights
-    if weights.bits is not None and not isinstance(learning.port, Device):
-        found.append(
-            f"hardware {graph.hardware.name} has weights of {weights.bits} bits, but port {learning.port.name} moves "
-            "them continuously: only the initial weights are rounded (a Device port writes in steps)"
-        )
-    return tuple(found)

@@ -29,12 +29,14 @@ class Outcome:
     x : float or None
         Its place on the horizontal axis.
     accuracies : tuple of float
-        Final test accuracy of each repeat; NaN where it diverged.
+        Final test accuracy of each repeat; NaN where it diverged before the end.
     reasons : tuple of str
         Why repeats ended early.
     is_baseline : bool
     seconds : float
         Wall seconds of all repeats.
+    warnings : tuple of str
+        Sentences that were known before the first sample, each once.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Outcome:
     reasons: tuple[str, ...]
     is_baseline: bool
     seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -94,7 +97,9 @@ def compare(
             results.append(parts(f"{what}, repeat {repeat}", work))
         reasons = tuple(part["reason"] for part in results if part["reason"] is not None)
         accuracies = tuple(part["accuracy"] for part in results)
-        found.append(Outcome(name, x, accuracies, reasons, is_baseline, sum(part["seconds"] for part in results)))
+        warned = tuple(dict.fromkeys(text for part in results for text in part.get("warnings", ())))
+        seconds = sum(part["seconds"] for part in results)
+        found.append(Outcome(name, x, accuracies, reasons, is_baseline, seconds, warned))
     return found
 
 
@@ -110,8 +115,13 @@ def comparison_identity(scenario: Scenario) -> Identity:
 
 def _trained(train: Callable[[Scenario], TrainResult], scenario: Scenario) -> dict[str, Any]:
     result = train(scenario)
-    accuracy = result.test_accuracy if result.status != "diverged" else float("nan")
-    return {"accuracy": accuracy, "reason": result.reason, "seconds": result.times["total"]}
+    accuracy = result.test_accuracy if result.status != "diverged" or result.complete else float("nan")
+    return {
+        "accuracy": accuracy,
+        "reason": result.reason,
+        "seconds": result.times["total"],
+        "warnings": list(result.warnings),
+    }
 
 
 def _repeated(scenario: Scenario, repeat: int) -> Scenario:
@@ -126,7 +136,7 @@ def _repeated(scenario: Scenario, repeat: int) -> Scenario:
 def _baseline(name: str, scenario: Scenario) -> dict[str, Any]:
     """Test accuracy of a baseline with the scenario's data, order and rate; NaN if it diverges."""
     accuracy = _baseline_accuracy(name, scenario)
-    return {"accuracy": accuracy, "reason": None, "seconds": 0.0}
+    return {"accuracy": accuracy, "reason": None, "seconds": 0.0, "warnings": []}
 
 
 def _baseline_accuracy(name: str, scenario: Scenario) -> float:

@@ -13,7 +13,6 @@ from emulator.locks import held
 from emulator.report.style import save
 from emulator.report.training import comparison_figure, training_figure
 from emulator.runs.train import train
-from emulator.scenario.build import suiting
 from emulator.scenario.comparison import Outcome, compare, comparison_identity
 from emulator.scenario.load import Scenario, bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
@@ -64,6 +63,7 @@ def train_scenario(
     resume: bool = False,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> TrainingRunReport:
     """Train, and write ``results.json``, ``training.png`` and ``network.npz`` to `out`.
 
@@ -81,6 +81,8 @@ def train_scenario(
         Where the checkpoint is kept while the training runs; by default beside `out`. In the end it goes into `out`.
     progress : callable, optional
         Called with what is being done, and the fraction done where it is known.
+    warn : callable, optional
+        Called before the first sample with every warning; a comparison's are in its results.
 
     Raises
     ------
@@ -95,18 +97,24 @@ def train_scenario(
     try:
         if training.compare is not None:
             return _comparison(scenario, folder, force, resume, tell)
-        return _training(scenario, folder, path, force, resume, tell)
+        return _training(scenario, folder, path, force, resume, tell, warn)
     except KeyboardInterrupt as stop:
         raise resumable(stop, path, parts_path(folder)) from None
 
 
 def _training(
-    scenario: Scenario, folder: Path, path: Path, force: bool, resume: bool, tell: Progress
+    scenario: Scenario,
+    folder: Path,
+    path: Path,
+    force: bool,
+    resume: bool,
+    tell: Progress,
+    warn: Callable[[str], None] | None,
 ) -> TrainingRunReport:
     with staged(folder, force) as staging:
         path.parent.mkdir(parents=True, exist_ok=True)
         with held(path, f"checkpoint '{path}'"):
-            result = train_once(scenario, path, resume, partial(_report, tell, "training"))
+            result = train_once(scenario, path, resume, partial(_report, tell, "training"), warn)
             result.network.save(staging / NETWORK)
             save(training_figure(result, scenario.config.title), staging / PICTURE)
             names = [RESULTS, NETWORK, PICTURE]
@@ -134,7 +142,11 @@ def training_of(scenario: Scenario) -> TrainingConfig:
 
 
 def train_once(
-    scenario: Scenario, path: Path | None, resume: bool, report: Callable[[TrainingReport], None] | None
+    scenario: Scenario,
+    path: Path | None,
+    resume: bool,
+    report: Callable[[TrainingReport], None] | None,
+    warn: Callable[[str], None] | None = None,
 ) -> TrainResult:
     """One training as the scenario describes it."""
     training, config = training_of(scenario), scenario.config
@@ -143,7 +155,6 @@ def train_once(
         network = config.network.build(scenario.folder).network
         samples = training.data.load(network, scenario.folder)
         tested = config.data.load(network, scenario.folder)
-        hardware = suiting(hardware, scenario, network, samples)
         total = training.epochs * _count(samples.inputs)
         return train(
             network,
@@ -173,6 +184,7 @@ def train_once(
             checkpoint_path=path,
             resume=resume,
             progress=report,
+            warn=warn,
         )
     except BackwaveError as error:
         raise type(error)(f"scenario '{scenario.name}': {error}") from error

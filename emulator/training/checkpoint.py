@@ -21,10 +21,21 @@ from emulator.training.substrate import State, state_matches
 from hwmodels.doors import RefusedError, brief, parse_json, real
 
 FORMAT = "backwave-checkpoint"
-VERSION = 1
+VERSION = 2
 _HEADER = "header"
 _STATE, _BEST, _HISTORY = "state.", "best.", "history."
-_KEYS = {"format", "version", "settings", "position", "stretches", "stale", "first_loss", "seconds", "events"}
+_KEYS = {
+    "format",
+    "version",
+    "settings",
+    "position",
+    "stretches",
+    "stale",
+    "first_loss",
+    "late_loss",
+    "seconds",
+    "events",
+}
 
 
 @dataclass
@@ -40,6 +51,8 @@ class Progress:
     history : History
     first_loss : float
         Mean loss of the first samples, the measure of an explosion.
+    late_loss : float
+        Mean loss over the last quarter of the samples so far.
     best : dict
         Parameters of the best evaluation so far; empty without one.
     stale : int
@@ -55,6 +68,7 @@ class Progress:
     stretches: int
     history: History
     first_loss: float
+    late_loss: float
     best: State
     stale: int
     seconds: float
@@ -77,6 +91,7 @@ def save(path: Path, settings: Mapping[str, str], progress: Progress) -> None:
         "stretches": progress.stretches,
         "stale": progress.stale,
         "first_loss": repr(progress.first_loss),
+        "late_loss": repr(progress.late_loss),
         "seconds": progress.seconds,
         "events": progress.events,
     }
@@ -136,6 +151,7 @@ def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
         stretches=header["stretches"],
         history=History.of_columns(history),
         first_loss=real(header["first_loss"]),
+        late_loss=real(header["late_loss"]),
         best=best,
         stale=header["stale"],
         seconds=header["seconds"],
@@ -160,7 +176,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     for name in ("position", "stretches", "stale", "events"):
         if type(header[name]) is not int or header[name] < 0:
             raise FileFormatError(f"checkpoint '{path}' has {name} {brief(header[name])}; allowed: a whole number")
-    for name in ("first_loss", "seconds"):
+    for name in ("first_loss", "late_loss", "seconds"):
         try:
             real(header[name])
         except (TypeError, ValueError):

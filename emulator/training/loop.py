@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 
 #: a loss this many times that of the first samples is an explosion; and how many samples those are
 EXPLODED, FIRST = 10.0, 20
+#: the last part of a training, by which it is judged; how many samples that takes; and how much worse than at the
+#: start, and than a constant answer, is no accident
+LATE, ENOUGH, WORSE = 0.25, 20, 1.25
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Loop:
         Samples between evaluations.
     patience : int or None
         Evaluations without progress that are tolerated.
+    start, chance : float
+        Mean loss of the initial network, and that of a constant answer; NaN if they are not known.
     """
 
     substrate: Substrate
@@ -78,6 +83,9 @@ class Loop:
     rates: RateSchedule
     evaluate_every: int
     patience: int | None
+    start: float = math.nan
+    chance: float = math.nan
+    complete: bool = field(default=False, init=False)
     learning_seconds: float = field(default=0.0, init=False)
     evaluation_seconds: float = field(default=0.0, init=False)
 
@@ -106,7 +114,8 @@ class Loop:
             rates = rate_rows(factors, here.position, self.batch, ends)
             left = self.substrate.train(here.state, feed, rates, here.stretches + 1)
             self.learning_seconds += left.seconds
-            row, reason = self._judge(here, feed, left)
+            losses = self._losses(left.outputs, feed[:, -left.outputs.shape[1] :])
+            row, reason = self._judge(here, feed, left, losses)
             if reason is not None:
                 return "diverged", f"{reason}; the parameters of sample {here.position} are kept"
             before = here.position
@@ -118,19 +127,23 @@ class Loop:
             ):
                 row |= self._evaluate(here)
             here.history.add(samples=float(here.position), **row)
+            here.late_loss = self._late(here, losses)
             here.seconds = since + time.perf_counter() - begun
             if path is not None:
                 checkpoint.save(path, settings, here)
             if report is not None:
                 report(self._report(here, row["loss"], time.perf_counter() - begun, started))
+        self.complete = self.total is None or here.position >= self.total
+        worse = self._worse(here)
+        if worse is not None:
+            return "diverged", worse
         if self.total is not None and here.position < self.total:
             return "out of samples", f"the data ended after {here.position} of {self.total} samples"
         return "finished", None
 
-    def _judge(self, here: Progress, feed: Floats, left: Stretch) -> tuple[dict[str, float], str | None]:
+    def _judge(self, here: Progress, feed: Floats, left: Stretch, loss: Floats) -> tuple[dict[str, float], str | None]:
         """Figures of a stretch, and why it diverged if it did."""
         wanted = feed[:, -left.outputs.shape[1] :]
-        loss = self._losses(left.outputs, wanted)
         row = {"loss": float(loss.mean()), "accuracy": self._accuracy(left.outputs, wanted)}
         row |= {name: float(power.mean()) for name, power in left.powers.items()}
         if not all(np.isfinite(array).all() for array in left.state.values()) or not np.isfinite(loss).all():
@@ -146,6 +159,32 @@ class Loop:
                 f"{here.position + len(feed) - 1}, {here.first_loss:.3g} at first; allowed: {EXPLODED:g} times that"
             )
         return row, None
+
+    def _late(self, here: Progress, losses: Floats) -> float:
+        """Mean loss over the last part of all samples so far, or as nearly that as whole stretches allow."""
+        late = max(1, round(LATE * here.position))
+        if late <= len(losses):
+            return float(losses[-late:].mean())
+        columns = here.history.columns()
+        taken = ~np.isnan(columns["loss"])
+        ends, means = columns["samples"][taken], columns["loss"][taken]
+        counts = np.diff(ends, prepend=0.0)
+        inside = ends - counts >= here.position - late
+        return float(np.average(means[inside], weights=counts[inside]))
+
+    def _worse(self, here: Progress) -> str | None:
+        """Why a training that went to its end has diverged all the same: its loss stays above what it began with."""
+        start = here.first_loss if math.isnan(self.start) else self.start
+        known = [value for value in (start, self.chance) if not math.isnan(value)]
+        if round(LATE * here.position) < ENOUGH or here.late_loss <= WORSE * max(known):
+            return None
+        chance = "" if math.isnan(self.chance) else f", and {self.chance:.3g} if every answer were the same"
+        size, before = self.substrate.largest(here.state), self.substrate.largest(self.substrate.initial())
+        return (
+            f"the loss stays above where it began: {here.late_loss:.3g} on average over the last quarter of the samples, "
+            f"{start:.3g} of the initial network{chance}; the largest weight or bias is {size:.3g}, {before:.3g} at "
+            "first; the parameters of the end are kept"
+        )
 
     def _evaluate(self, here: Progress) -> dict[str, float]:
         """Test loss and accuracy; keeps the best parameters if there is a reason to."""

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.measure.clipping import Clipping
 from emulator.network import Network
 from emulator.training.history import History
 
@@ -19,14 +18,17 @@ class TrainResult:
     ----------
     network : Network
         With the parameters that the substrate held in the end; after an early stop, those of the best evaluation;
-        after a divergence, the last good ones.
+        after a divergence that ended the training, the last good ones.
     history : History
     status : str
-        ``finished``, ``stopped early``, ``out of samples`` or ``diverged``.
+        ``finished``, ``stopped early``, ``out of samples`` or ``diverged``: weights or loss exploded, which ends a
+        training, or the loss of its last quarter stays above that of the initial network and of a constant answer.
     reason : str or None
-        Why it ended before it was finished.
+        Why it ended before it was finished, or how it diverged.
     samples : int
         Samples learned from, earlier runs of a resumed training included.
+    complete : bool
+        Whether it presented all samples that it was to present.
     hold : int
         Steps per sample.
     step : float
@@ -39,9 +41,6 @@ class TrainResult:
         What the trajectory depends on.
     warnings : tuple of str
     seeds, versions, times : dict
-    clipping : Clipping or None
-        Shares of waves and weights of the trained network that are beyond the hardware's full scale; None if the
-        hardware has none, or the samples came from an iterator.
     """
 
     network: Network
@@ -49,6 +48,7 @@ class TrainResult:
     status: str
     reason: str | None
     samples: int
+    complete: bool
     hold: int
     step: float
     events: int
@@ -58,7 +58,6 @@ class TrainResult:
     seeds: dict[str, int]
     versions: dict[str, str]
     times: dict[str, float]
-    clipping: Clipping | None = None
 
     @property
     def test_accuracy(self) -> float:
@@ -82,6 +81,7 @@ class TrainResult:
             "status": self.status,
             "reason": self.reason,
             "samples": self.samples,
+            "complete": self.complete,
             "test_accuracy": None if math.isnan(self.test_accuracy) else self.test_accuracy,
             "test_loss": None if math.isnan(self.test_loss) else self.test_loss,
             "hold": {"steps": self.hold, "seconds": self.hold * self.step},
@@ -91,7 +91,6 @@ class TrainResult:
             "target": self.target,
             "settings": self.settings,
             "warnings": list(self.warnings),
-            "clipped": None if self.clipping is None else self.clipping.to_dict(),
             "network_digest": self.network.digest,
             "seeds": self.seeds,
             "versions": self.versions,

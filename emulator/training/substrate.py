@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine import Layout, runtime
-from emulator.engine.learning import FREE, POWERS, RATE_COLUMNS, plastic_masks, state_names
-from emulator.engine.plastic import plastic_plan, plastic_values
-from emulator.engine.programming import writable
+from emulator.engine.learning import DRIFT, FREE, POWERS, RATE_COLUMNS, plastic_masks, state_names
+from emulator.engine.plastic import plastic_plan, plastic_values, top_weight
+from emulator.engine.programming import drift_scores, writable
 from emulator.engine.random import key
 from emulator.engine.simulate import choose_target
 from emulator.engine.standalone import program
@@ -158,7 +158,7 @@ class Substrate:
 
     def _run(self, state: State, feed: Floats, rates: Floats, number: int, loaded: bool) -> Stretch:
         count = len(feed)
-        values = {**self._values(number, loaded), **state}
+        values = {**self._values(number, loaded, state["w"]), **state}
         if self.target == "standalone":
             missing = self.chunk - count
             feed = np.vstack([feed, np.repeat(feed[-1:], missing, axis=0)])
@@ -177,20 +177,26 @@ class Substrate:
             seconds=times["run"],
         )
 
-    def _values(self, number: int, loaded: bool) -> dict[str, Floats | float]:
+    def _values(self, number: int, loaded: bool, weight: Floats | None = None) -> dict[str, Floats | float]:
         """The numbers of a run; noise is drawn anew for every stretch."""
         seed = self.seed if number == 0 else int(key(self.seed, "stretch", str(number)))
-        values = plastic_values(self.graph, self._plan, loaded=loaded, threshold=self.threshold, seed=seed)
-        constants = self.learning.constants(self.hold, key(self.seed, "writes"))
-        return values | {f"port.{name}": value for name, value in constants.items()} | self._free()
+        how = {"loaded": loaded, "threshold": self.threshold, "seed": seed, "weight": weight}
+        values = plastic_values(self.graph, self._plan, **how)  # type: ignore[arg-type]
+        constants = self.learning.constants(self.hold, key(self.seed, "writes"), self.hold * self.graph.step)
+        return values | {f"port.{name}": value for name, value in constants.items()} | self._devices()
 
-    def _free(self) -> State:
-        """Whether the devices can be written, if the port asks; those of biases always can."""
-        if not self.learning.port.devices:
-            return {}
-        ones = np.ones(self.layout.neurons)
-        weights = dict(zip(FREE, writable(self.graph, self.layout), strict=True))
-        return {f"weight.{name}": free for name, free in weights.items()} | {f"bias.{name}": ones for name in FREE}
+    def _devices(self) -> State:
+        """Whether the devices can be written, and how they drift, if the port asks; those of biases can, and do not."""
+        port, found = self.learning.port, dict[str, Floats]()
+        if port.devices:
+            free = writable(self.graph, self.layout, top_weight(self.learning))
+            found |= {f"weight.{name}": array for name, array in zip(FREE, free, strict=True)}
+            found |= {f"bias.{name}": np.ones(self.layout.neurons) for name in FREE}
+        if port.drifts:
+            scores = drift_scores(self.graph, self.layout)
+            found |= {f"weight.{name}": array for name, array in zip(DRIFT, scores, strict=True)}
+            found |= {f"bias.{name}": np.zeros(self.layout.neurons) for name in DRIFT}
+        return found
 
     def _idle(self) -> State:
         """Port state at the start."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator import Network
+from emulator import Bilateral, Network
 from emulator.errors import EngineError, FileFormatError, NetworkError
 from emulator.learning import Device, GaussNewton, Inductive, Learning, ParameterPort, RateSchedule, Resistive
 from emulator.runs.train import train
-from hwmodels import Weights
+from hwmodels import Weights, load
 from tests.refusals import refuses
 
 RNG = np.random.default_rng(0)
@@ -125,7 +125,7 @@ def test_damaged_checkpoints_are_refused_and_left_alone(tmp_path):
         assert path.read_bytes() == damaged
     np.savez(path, header=np.frombuffer(b"{}", np.uint8))
     refuses(
-        f"file '{path}' is not a checkpoint of version 1",
+        f"file '{path}' is not a checkpoint of version 2",
         lambda: learn(checkpoint_path=path, resume=True),
         FileFormatError,
     )
@@ -168,9 +168,46 @@ def test_devices_that_cannot_hold_the_network():
     port = Device(0.1, Weights(g_max="20 uS"), w_max=0.01)
     engine("port device: the network's largest weight or bias is ", lambda: learn(port=port))
     engine(
-        "port device: its weights have stuck devices, those of hardware ideal are others; allowed: the hardware's own",
-        lambda: learn(port=Device(0.1, Weights(g_max="20 uS", stuck_low=0.1), w_max=9.0)),
+        "port device: its weights are other devices than those of hardware ideal (they differ in g_max, read_noise); "
+        "allowed: no weights, for the hardware's own, or hardware whose weights are exact",
+        lambda: learn(port=Device(0.1, Weights(g_max="20 uS"), w_max=9.0), hardware=noisy_devices()),
     )
+    engine(
+        "port device: its weights are other devices than those of hardware loihi2 (they differ in g_max, levels)",
+        lambda: learn(port=Device(0.1, Weights(g_max="20 uS"), w_max=9.0), hardware="loihi2"),
+    )
+    engine("port device: the weights of hardware ideal are exact numbers; allowed", lambda: learn(port=Device(0.1)))
+    engine("port device: it has no weights of its own; allowed: with hardware", lambda: Learning(Device(0.1)))
+    engine(
+        "hardware weights.read_noise.kind is 'polynomial'; allowed with law bilateral: the ideal value",
+        lambda: learn(port=Device(0.1, w_max=9.0), hardware=noisy_devices(), law=Bilateral(), hold=9),
+    )
+    old = noisy_devices().replace(
+        {
+            "weights.fitted_time": 25.0,
+            "weights.drift": DRIFT,
+            "clock.node_update_interval": 1.0,
+            "lines.delay_forward": 1.0,
+            "lines.delay_backward": 1.0,
+        }
+    )
+    engine(
+        "port device: the training takes 27 s on the substrate, and the drift of its devices is known up to "
+        "weights.fitted_time = 25 s; allowed: fewer samples",
+        lambda: learn(port=Device(0.1, w_max=9.0), hardware=old, hold=9, samples=3),
+    )
+
+
+DRIFT = {
+    "first_reading": 20.0,
+    "exponent_mean": {"intercept": 0.05, "floor": 0.0, "ceiling": 1.0},
+    "exponent_std": {"intercept": 0.0, "floor": 0.0, "ceiling": 1.0},
+}
+
+
+def noisy_devices():
+    spread = {"kind": "polynomial", "coefficients": (1e-7,), "reference": 1e-5}
+    return load("ideal").replace({"weights.g_max": 1e-5, "weights.read_noise": spread})
 
 
 class Own(ParameterPort):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emulator import Network, NetworkBuilder, Worldsheet, reference
-from emulator.engine.random import gauss, key
+from emulator.engine.random import gauss, key, uniform
 from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.runs.train import train
 from hwmodels import PolynomialSpread, PulsedUpdate, Weights, load, program, pulse
@@ -88,7 +88,8 @@ def heavy_ball(rate, mass, leak=0.0):
     return step
 
 
-def check(network, port: ParameterPort, step, *, seed=3, batch=1, rates=None, samples=SAMPLES, **how):
+def check(network, port: ParameterPort, step, *, seed=3, batch=1, rates=None, samples=SAMPLES, start=None, **how):
+    """`start`: the network as the hardware holds it at first, if that is another."""
     rng = np.random.default_rng(8)
     inputs, targets = data(rng, network)
     result = train(
@@ -97,7 +98,7 @@ def check(network, port: ParameterPort, step, *, seed=3, batch=1, rates=None, sa
     )  # fmt: skip
     assert result.status == "finished"
     factors = (rates or RateSchedule()).factors(0, samples)
-    wanted = Descent(network, step, batch).run(inputs, targets, sample_order(samples, seed), factors)
+    wanted = Descent(start or network, step, batch).run(inputs, targets, sample_order(samples, seed), factors)
     for name, (weight, bias) in wanted.items():
         np.testing.assert_allclose(result.network.parameters[name].weight, weight, atol=1e-9, rtol=0)
         np.testing.assert_allclose(result.network.parameters[name].bias, bias, atol=1e-9, rtol=0)
@@ -153,7 +154,7 @@ def gauss_newton(network, inputs, targets, order, port):
     held = [[p.weight.copy(), p.bias.copy()] for p in network.parameters.values()]
     depth, keep = len(held), 1 - 1 / port.memory
     pull = [np.zeros(n) for n in SIZES[1:]]
-    curvature, seen = [np.zeros(n) for n in SIZES[1:]], 0.0
+    curvature, size, seen = [np.zeros(n) for n in SIZES[1:]], np.zeros(depth), 0.0
     for k in order:
         names = dict(zip(network.parameters, held, strict=True))
         now = reference(network.with_parameters(names), inputs[k : k + 1], targets[k : k + 1])
@@ -167,7 +168,8 @@ def gauss_newton(network, inputs, targets, order, port):
         for j, gradient in enumerate(now.gradients.values()):
             pull[j] = slopes[j] ** 2 * returned[j]
             curvature[j] = keep * curvature[j] + (1 - keep) * (xs[j] @ xs[j] + 1) * pull[j]
-            rate = 1 / (port.time_constant * (curvature[j] / seen + port.damping))
+            size[j] = keep * size[j] + (1 - keep) * (xs[j] @ xs[j] + 1)
+            rate = seen / (port.time_constant * (curvature[j] + port.damping * size[j]))
             held[j][0] = held[j][0] - rate[:, None] * gradient.weight - port.leak * held[j][0]
             held[j][1] = held[j][1] - rate * gradient.bias
     return held
@@ -202,16 +204,23 @@ def test_a_device_port_pulses_as_the_hardware_model_does(differential, levels):
     network = mlp(np.random.default_rng(7), "softmax_cross_entropy")
     port = Device(0.1, weights, w_max=2.0, burst=2)
     step, unit = pulse_step(network, port, law, key(3, "writes"))
-    result = check(network, port, step, seed=3)
+    result = check(network, port, step, seed=3, start=held_by(network, weights, 2.0))
     assert result.status == "finished"
     assert max(own["writes"].max() for own in unit.values()) > 25, "some device should have worn out"
 
 
+def held_by(network, weights, w_max):
+    """The network as its devices are programmed at first; biases are exact."""
+    parameters = {
+        name: (program(weights, p.weight, 0, f"devices of {name}", w_max).weights(), p.bias)
+        for name, p in network.parameters.items()
+    }
+    return network.with_parameters(parameters)
+
+
 def pulse_step(network, port, law, stream):
     which, seen = numbers(network), {}
-    effective = PulsedUpdate(
-        pulses=port.pulses, asymmetry=law.asymmetry, nonlinearity=law.nonlinearity, write_noise=law.write_noise
-    )
+    levels = port.weights.levels
     turn = iter(range(10**9))
     places = [(name, side) for name in network.parameters for side in range(2)]
 
@@ -229,9 +238,16 @@ def pulse_step(network, port, law, stream):
                 x = np.abs(moved) / port.w_max
             else:
                 hand, x = np.ones_like(moved), (1 + moved / port.w_max) / 2
-            after = pulse(effective, x, want * hand, Replay(stream, which[where], own["writes"]))
-            if port.weights.levels:
-                after = np.floor(after * (port.weights.levels - 1) + 0.5) / (port.weights.levels - 1)
+            grow = want * hand
+            after = pulse(law, x, grow, Replay(stream, which[where], own["writes"]))
+            if port.weights.differential:  # what the device cannot fall, the other one grows
+                luck = 1 + law.write_noise * gauss(stream, which[where], own["writes"])
+                stride = (1 - law.asymmetry) * np.exp(-law.nonlinearity * (1 - x)) * luck / law.pulses
+                left = np.where(grow < 0, np.maximum(stride - x, 0) / np.abs(stride), 0)
+                after = after - left * (1 + law.asymmetry) * luck / law.pulses
+            if levels:
+                chance = uniform(stream, which[where], own["writes"])
+                after = np.sign(after) * np.floor(np.abs(after) * (levels - 1) + chance) / (levels - 1)
             back = port.w_max * hand * after if port.weights.differential else port.w_max * (2 * after - 1)
             can = (want != 0) & (own["writes"] < law.endurance)
             moved = np.where(can, back, moved)
@@ -265,7 +281,7 @@ def test_a_device_port_without_pulses_programs_with_the_error_of_the_hardware_mo
         own["writes"] = own["writes"] + want
         return np.where(want, port.w_max * np.sign(goal) * x, w) - w
 
-    check(network, port, step, seed=3)
+    check(network, port, step, seed=3, start=held_by(network, weights, 2.0))
 
 
 @pytest.mark.parametrize("update", [PulsedUpdate(pulses=60, write_noise=0.2), None])
@@ -280,7 +296,7 @@ def test_stuck_devices_are_not_moved(differential, update):
     found = train(network, inputs, targets, samples=80, **how).network
     kept = crossed = moved = 0
     for name, p in network.parameters.items():
-        devices = program(law, p.weight, 5, f"devices of {name}")
+        devices = program(law, p.weight, 5, f"devices of {name}", 4.0)
         held, after = devices.weights(), found.parameters[name].weight
         stuck = devices.stuck != 0
         frozen = stuck.all(axis=0) | (devices.stuck == 1).any(axis=0)

@@ -155,6 +155,8 @@ def test_a_rate_that_cannot_be_stable_is_warned_of_with_its_bound():
     bound = float(found.warnings[0].rsplit(" ", 1)[1])
     calm = train(network, inputs, targets, port=Resistive(bound * 0.99), samples=1, target="numpy")
     assert calm.warnings == ()
+    many = train(network, inputs, targets, port=Resistive(50.0), batch=30, epochs=1, target="numpy").warnings[0]
+    assert float(many.rsplit(" ", 1)[1]) > bound, "one sample after another, each in its own direction, needs more care"
     heavy = train(network, inputs, targets, port=Inductive(50.0, 0.05), samples=1, target="numpy")
     assert heavy.warnings[0].startswith(
         "port inductive: mass 0.05 cannot be stable on these data; it needs to be above "
@@ -165,7 +167,7 @@ def test_the_bound_of_the_rate_is_where_a_convex_problem_turns_unstable():
     rng = np.random.default_rng(3)
     network = Network.mlp([rng.normal(size=(2, 3))], loss="mse", activations="identity")
     inputs, targets = rng.normal(size=(10, 3)), rng.normal(size=(10, 2))
-    first = train(network, inputs, targets, port=Resistive(99.0), samples=1, target="numpy")
+    first = train(network, inputs, targets, port=Resistive(99.0), batch=10, epochs=1, target="numpy")
     bound = float(first.warnings[0].rsplit(" ", 1)[1])
     how = {"batch": 10, "epochs": 100, "chunk": 200, "target": "numpy"}
     assert train(network, inputs, targets, port=Resistive(0.97 * bound), **how).status == "finished"

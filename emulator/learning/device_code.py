@@ -1,0 +1,81 @@
+"""What devices do at a weight that moves, as code: the laws of `hwmodels.devices` in brian2's expression language.
+
+A differential pair holds a weight in the device of its sign and leaves the other at `g_min`; a single device spans
+``-top`` (`g_min`) to ``top`` (`g_max`), with `top` the weight of a device at `g_max`.
+"""
+
+from __future__ import annotations
+
+from hwmodels import HardwareError, PolynomialSpread, PowerSpread, SaturatingSpread, Weights
+from hwmodels.weights import LogLaw
+
+#: beyond every conductance (S), and below every relative one that matters
+_MOST, _LEAST = 1e300, 1e-30
+#: below this relative conductance the laws with a logarithm stay as they are
+_FLAT = 1e-7
+
+
+def conductance_code(law: Weights, weight: str, top: str) -> str:
+    """Conductance [S] of the device that holds a weight."""
+    low, span = law.g_min, span_of(law)
+    x = f"abs({weight})/{top}" if law.differential else f"(1 + {weight}/{top})/2"
+    return f"clip({low!r} + {span!r}*{x}, 0, {_MOST!r})"
+
+
+def spread_code(spread: PolynomialSpread | SaturatingSpread | None, conductance: str) -> str:
+    """Standard deviation [S] of a conductance."""
+    if spread is None:
+        return "0"
+    if isinstance(spread, PolynomialSpread):
+        terms = " + ".join(
+            f"{c!r}*({conductance}/{spread.reference!r})**{k}" for k, c in enumerate(spread.coefficients)
+        )
+        return f"clip({terms}, 0, {_MOST!r})"
+    return f"{spread.plateau!r}*(1 - exp(-{conductance}/{spread.scale!r}))"
+
+
+def read_noise_code(law: Weights, weight: str, top: str) -> str:
+    """Standard deviation of one reading of a weight: that of `DeviceArray.read_sigma`, just programmed, as it now is.
+
+    Raises
+    ------
+    HardwareError
+        If the noise depends on a time that the law does not give.
+    """
+    holding, resting = _reading(law, "conductance"), _reading(law, repr(law.g_min))
+    code = f"sqrt(({holding})**2 + ({resting})**2)" if law.differential else f"2*({holding})"
+    given = conductance_code(law, weight, top)
+    return f"{top}/{span_of(law)!r}*{code.replace('conductance', f'({given})')}"
+
+
+def exponent_code(law: LogLaw, relative: str) -> str:
+    """A law of the logarithm of the conductance relative to `g_max`."""
+    return f"clip({law.slope!r}*log(clip({relative}, {_FLAT!r}, {_MOST!r})) + {law.intercept!r}, {law.floor!r}, {law.ceiling!r})"
+
+
+def span_of(law: Weights) -> float:
+    """Width of the conductance range [S]."""
+    return g_max(law) - law.g_min
+
+
+def g_max(law: Weights) -> float:
+    """Upper end of the conductance range [S]."""
+    if law.g_max is None:
+        raise HardwareError("weights.g_max", "is not given: the weights are exact numbers, not devices")
+    return law.g_max
+
+
+def _reading(law: Weights, conductance: str) -> str:
+    """Standard deviation [S] of one reading of a device."""
+    spread = law.read_noise
+    if not isinstance(spread, PowerSpread):
+        return spread_code(spread, conductance)
+    time = 0.0
+    if spread.reading_time is not None:
+        if law.drift is None:
+            raise HardwareError("weights.time", "must be given: the read noise depends on it")
+        time = law.drift.first_reading
+    grown = float(spread.model_copy(update={"coefficient": 1.0, "exponent": 0.0, "ceiling": None}).relative(1.0, time))
+    relative = f"clip({conductance}/{g_max(law)!r}, {_LEAST!r}, {_MOST!r})"
+    ceiling = _MOST if spread.ceiling is None else spread.ceiling
+    return f"{grown!r}*{conductance}*clip({spread.coefficient!r}*{relative}**({-spread.exponent!r}), 0, {ceiling!r})"
