@@ -1,0 +1,66 @@
+"""Networks from files and objects of other frameworks: one module each, behind one door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from emulator.errors import FileFormatError
+from emulator.importers.report import Imported
+
+__all__ = ["FORMATS", "Imported", "import_network"]
+
+
+def _onnx(path: Path, loss: str | None) -> Imported:
+    from emulator.importers.onnx_file import read_onnx
+
+    return read_onnx(path, loss)
+
+
+def _npz(path: Path, loss: str | None) -> Imported:
+    from emulator.network import storage
+    from emulator.network.network import Network
+
+    found = storage.read(path)
+    return Imported(Network(found.layers, output=found.output, loss=loss or found.loss), str(path))
+
+
+#: what reads a file, by its ending
+FORMATS: dict[str, Callable[[Path, str | None], Imported]] = {".npz": _npz, ".onnx": _onnx}
+
+#: what cannot be read without executing it, and what to do instead
+_PICKLED = (
+    "a pickled model would be executed by reading it; allowed: export it where it was made, "
+    "model.eval(); torch.onnx.export(model, example, 'model.onnx'), and read model.onnx"
+)
+_REFUSED = dict.fromkeys((".pt", ".pth", ".pkl", ".pickle", ".joblib"), _PICKLED) | {
+    ending: "Keras files are not read; allowed: convert it with tf2onnx, and read the .onnx file"
+    for ending in (".h5", ".keras")
+}
+
+
+def import_network(path: str | os.PathLike[str], *, loss: str | None = None) -> Imported:
+    """Read a network from a file of any known format.
+
+    Parameters
+    ----------
+    path : path
+        Its ending says what it is: ``.npz`` (ours) or ``.onnx``.
+    loss : str, optional
+        ``mse`` or ``softmax_cross_entropy``; by default what the file says, and squared loss where it says nothing.
+
+    Raises
+    ------
+    FileFormatError
+        For another ending, or a file that is not what it should be or has operators that are no network of waves.
+    OSError
+        If the file cannot be opened.
+    """
+    place = Path(path)
+    ending = place.suffix.lower()
+    if ending in _REFUSED:
+        raise FileFormatError(f"file '{place}': {_REFUSED[ending]}")
+    if ending not in FORMATS:
+        raise FileFormatError(f"file '{place}' ends in {ending!r}; allowed: {', '.join(FORMATS)}")
+    return FORMATS[ending](place, loss)

@@ -1,0 +1,121 @@
+"""ONNX files: what they hold as data, and the network that their operators make.
+
+The file is read by the package `onnx` (extra ``onnx``), which executes nothing. Operators on constants, and wiring, are
+computed by its reference evaluator; so is what the file's own model answers to random inputs, against which the network
+is compared. Equations: the ONNX operator specification, opset 13 and later.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emulator.errors import FileFormatError, NetworkError
+from emulator.importers.onnx_ops import Converter
+from emulator.importers.report import Imported
+from emulator.measure.reference import reference
+from emulator.network.network import Network
+
+#: bytes of a file, and the oldest opset
+_LARGEST, _OLDEST = 2 << 30, 13
+#: random inputs that the network is compared on
+_COMPARED = 8
+_ROUND_OFF = {kind: float(np.finfo(name).eps) for kind, name in ((1, "f4"), (10, "f2"), (11, "f8"))}
+
+
+def read_onnx(path: Path, loss: str | None = None) -> Imported:
+    """The network of an ONNX file.
+
+    Parameters
+    ----------
+    path : Path
+    loss : str, optional
+        By default cross-entropy where the model ends in a softmax, else squared loss.
+
+    Raises
+    ------
+    FileFormatError
+        If the package `onnx` is missing, the file is damaged or of an older opset, or an operator is no element.
+    OSError
+        If the file cannot be opened.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise FileFormatError(
+            f"file '{path}' needs the package 'onnx', which is not installed; allowed: pip install 'backwave[onnx]'"
+        ) from error
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise FileFormatError(f"file '{path}' holds {size} bytes; allowed: at most {_LARGEST}")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except Exception as error:  # whatever the parser of the format raises
+        raise FileFormatError(f"file '{path}' is not an ONNX file or is damaged: {_line(error)}") from error
+    try:
+        return import_model(model, str(path), loss)
+    except (FileFormatError, NetworkError) as error:
+        raise FileFormatError(f"file '{path}': {error}") from error
+
+
+def import_model(model: Any, source: str, loss: str | None = None) -> Imported:
+    """The network of an ONNX model that is in memory; errors as for `read_onnx`."""
+    _check(model)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        converter = Converter(model)
+        output, found_loss = converter.convert()
+    network = Network(converter.draft.layers.values(), output=output, loss=loss or found_loss or "mse")
+    notes = list(converter.notes)
+    if loss is None and found_loss is None:
+        notes.append(
+            (
+                "(loss)",
+                "the file ends without a softmax: squared loss; a classifier needs loss = 'softmax_cross_entropy'",
+            )
+        )
+    kind = model.graph.output[0].type.tensor_type.elem_type
+    deviation = _deviation(network, converter)
+    return Imported(network, source, tuple(notes), deviation, _ROUND_OFF.get(kind, _ROUND_OFF[1]))
+
+
+def _check(model: Any) -> None:
+    """Whether the file is whole, and refers to nothing outside itself."""
+    import onnx
+
+    versions = {one.domain: one.version for one in model.opset_import}
+    version = versions.get("", versions.get("ai.onnx"))
+    if version is None or version < _OLDEST:
+        raise FileFormatError(
+            f"opset is {version}; allowed: {_OLDEST} and later, onnx.version_converter converts older files"
+        )
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
+        raise FileFormatError("weights lie in other files; allowed: one file, onnx.save(model, path) writes it")
+    if len(model.functions):
+        raise FileFormatError(
+            "the model defines functions of its own; allowed: operators only, onnx.inliner inlines functions"
+        )
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:  # whatever the checker raises
+        raise FileFormatError(f"the model is not valid: {_line(error)}") from error
+
+
+def _deviation(network: Network, converter: Converter) -> float:
+    """Largest difference between the network's outputs and the file's own on random inputs, relative to the largest."""
+    dice = np.random.default_rng(0)
+    data = {name: dice.normal(size=(_COMPARED, network.size(name))).astype(np.float32) for name in network.inputs}
+    theirs = np.stack(
+        [converter.evaluated_output({name: rows[k : k + 1] for name, rows in data.items()}) for k in range(_COMPARED)]
+    )
+    ours = reference(network, {name: rows.astype(float) for name, rows in data.items()}).states[network.output]
+    largest = float(np.abs(theirs).max(initial=0.0))
+    return float(np.abs(ours - theirs).max(initial=0.0)) / (largest or 1.0)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

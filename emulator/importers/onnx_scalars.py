@@ -1,0 +1,187 @@
+"""Elementwise ONNX operators: functions of a number, scales and shifts, and sums of states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import special
+
+from emulator.errors import FileFormatError
+from emulator.importers.onnx_nodes import attributes, label
+from emulator.importers.scalars import Affine, Hinges, Known, Scalar, clipped, two_slopes
+
+if TYPE_CHECKING:
+    from emulator.importers.onnx_ops import Converter
+    from emulator.importers.signals import Signal
+
+#: what an operator's function is known to be
+Told = Affine | Known | Hinges | None
+#: a tensor, and the function of it that another is
+View = tuple[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """A tensor whose elements are functions of those of others.
+
+    Parameters
+    ----------
+    views : tuple of (str, callable)
+        Tensors that it is a function of, the nearest first, each with the function.
+    known : optional
+        What the function of the nearest is, where the operator says it.
+    """
+
+    views: tuple[View, ...]
+    known: Told = None
+
+    @property
+    def root(self) -> str:
+        """The farthest tensor, which has the same shape."""
+        return self.views[-1][0]
+
+
+_UNARY: dict[str, Callable[..., Any]] = {
+    "Relu": lambda s: np.maximum(s, 0), "Tanh": np.tanh, "Sigmoid": special.expit, "Softplus": lambda s: np.logaddexp(0, s),
+    "Erf": special.erf, "Exp": np.exp, "Log": np.log, "Neg": np.negative, "Sqrt": np.sqrt, "Reciprocal": np.reciprocal,
+    "Abs": np.abs,
+}  # fmt: skip
+_BINARY: dict[str, Callable[..., Any]] = {
+    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power, "Max": np.maximum, "Min": np.minimum,
+}  # fmt: skip
+_NAMED = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Softplus": "softplus"}
+KNOWN = (*_NAMED, "LeakyRelu", "Gelu", "Silu", "Swish", "HardSigmoid", *_BINARY)
+
+
+def convert(converter: Converter, node: Any, place: str) -> bool:
+    """Whether an operator acts on each element alone, or adds states; what it gives is then known."""
+    given, kind = attributes(node), node.op_type
+    if kind in _UNARY:
+        _step(converter, node, _UNARY[kind], Known(_NAMED[kind]) if kind in _NAMED else None)
+    elif kind == "LeakyRelu":
+        leaky(converter, node, float(given.get("alpha", np.float32(0.01))))
+    elif kind == "Gelu":
+        if given.get("approximate", b"none") != b"none":
+            raise FileFormatError(f"{place} is approximated by tanh; allowed: approximate = 'none', the exact function")
+        _step(converter, node, lambda s: s * special.ndtr(s), Known("gelu"))
+    elif kind in ("Swish", "Silu") and float(given.get("alpha", 1.0)) == 1.0:
+        _step(converter, node, lambda s: s * special.expit(s), Known("silu"))
+    elif kind == "HardSigmoid":
+        alpha, beta = float(given.get("alpha", np.float32(0.2))), float(given.get("beta", 0.5))
+        hinges = Hinges((-beta / alpha, (1 - beta) / alpha), (1.0, 1.0), (alpha, -alpha), 0.0)
+        _step(converter, node, lambda s: np.clip(alpha * s + beta, 0, 1), hinges)
+    elif kind in _BINARY and len(node.input) == 2:
+        _two(converter, node, place)
+    else:
+        return False
+    return True
+
+
+def leaky(converter: Converter, node: Any, slope: float) -> None:
+    """A function with another slope below 0."""
+    known: Told = (
+        Affine(1.0, 0.0) if slope == 1 else Known("leaky_relu", slope=slope) if slope >= 0 else two_slopes(slope)
+    )
+    _step(converter, node, lambda s: np.where(s > 0, s, slope * s), known)
+
+
+def clip(converter: Converter, node: Any, low: float, high: float, *, place: str) -> None:
+    """A function between two ends; their corners take the slope of the side on which it is flat."""
+    if not low < high:
+        raise FileFormatError(f"{place} clips to {low} and {high}; allowed: a lower end below the upper")
+    far = not np.isfinite(low) and not np.isfinite(high)
+    known: Told = Affine(1.0, 0.0) if far else Known("relu") if (low, high) == (0, np.inf) else clipped(low, high)
+    _step(converter, node, lambda s: np.clip(s, low, high), known)
+
+
+def add_states(converter: Converter, node: Any, names: list[str], signs: list[float], place: str) -> None:
+    """A sum of states, and of constants, which become biases."""
+    signed = list(zip(names, signs, strict=True))
+    parts = [_signed(converter, name, sign, place) for name, sign in signed if name not in converter.constants]
+    shape = np.broadcast_shapes(*(part.shape for part in parts))
+    parts = [part if part.shape == shape else part.rewired(np.broadcast_to(part.numbered(), shape)) for part in parts]
+    total = parts[0] if len(parts) == 1 else converter.draft.add(parts, label(node.output[0]))
+    fixed = [sign * converter.constants[name].astype(float) for name, sign in signed if name in converter.constants]
+    converter.signals[node.output[0]] = total.scaled(1.0, sum(fixed, np.zeros(1))) if fixed else total
+    if len(parts) > 1:
+        converter.notes.append((place, "adder"))
+
+
+def _signed(converter: Converter, name: str, sign: float, place: str) -> Signal:
+    found = converter.signal(name, place)
+    return found if sign == 1 else converter.scalable(name, found).scaled(sign)
+
+
+def _two(converter: Converter, node: Any, place: str) -> None:
+    """Two operands: a tensor and constants, two functions of one tensor, or two tensors."""
+    kind, (first, second) = node.op_type, node.input
+    operation = _BINARY[kind]
+    fixed = [converter.constants.get(name) for name in (first, second)]
+    constant = next((value for value in fixed if value is not None), None)
+    if constant is None:
+        ones, others = _views(converter, first), dict(_views(converter, second))
+        common = tuple((name, _both(operation, one, others[name])) for name, one in ones if name in others)
+        if kind in ("Add", "Sub"):
+            add_states(converter, node, [first, second], [1.0, 1.0 if kind == "Add" else -1.0], place)
+        elif common:
+            converter.functions[node.output[0]] = Elementwise(common)
+        else:
+            raise FileFormatError(
+                f"{place} combines two states by {kind}, and a product of two waves is no passive linear element; "
+                "allowed: Add, Sub, or a state with constants"
+            )
+    elif constant.size == 1:
+        value = float(constant.ravel()[0])
+        step = (lambda s: operation(value, s)) if fixed[0] is not None else (lambda s: operation(s, value))
+        views = _views(converter, second if fixed[0] is not None else first)
+        converter.functions[node.output[0]] = Elementwise(_after(views, step))
+    else:
+        _with_constants(converter, node, place, constant.astype(float), fixed[0] is not None)
+
+
+def _with_constants(converter: Converter, node: Any, place: str, values: np.ndarray, ahead: bool) -> None:
+    """A scale or a shift of its own for every element; `ahead` says that the constants come first."""
+    kind, name = node.op_type, node.input[1 if ahead else 0]
+    source = converter.scalable(name, converter.signal(name, place))
+    if np.broadcast_shapes(source.shape, values.shape) != source.shape:
+        raise FileFormatError(
+            f"{place}: constants {values.shape} enlarge a tensor {source.shape}; allowed: ones that fit"
+        )
+    if kind == "Add":
+        made = source.scaled(1.0, values)
+    elif kind == "Sub":
+        made = source.scaled(-1.0, values) if ahead else source.scaled(1.0, -values)
+    elif kind == "Mul":
+        made = source.scaled(values)
+    elif kind == "Div" and not ahead:
+        made = source.scaled(1.0 / values)
+    else:
+        raise FileFormatError(f"{place} is not linear in the state; allowed: Add, Sub, Mul, or Div by constants")
+    converter.signals[node.output[0]] = made
+    converter.notes.append((place, "folded into the neighbouring crossbar"))
+
+
+def _views(converter: Converter, name: str) -> tuple[View, ...]:
+    """The tensor itself, and what it is a function of."""
+    function = converter.functions.get(name)
+    return ((name, lambda s: s), *(function.views if function is not None else ()))
+
+
+def _after(views: tuple[View, ...], step: Scalar) -> tuple[View, ...]:
+    return tuple((name, _chained(step, inner)) for name, inner in views)
+
+
+def _chained(outer: Scalar, inner: Scalar) -> Scalar:
+    return lambda s: outer(inner(s))
+
+
+def _both(operation: Callable[..., Any], one: Scalar, other: Scalar) -> Scalar:
+    return lambda s: operation(one(s), other(s))
+
+
+def _step(converter: Converter, node: Any, step: Scalar, known: Told = None) -> None:
+    """One more step; `known` says what it is."""
+    converter.functions[node.output[0]] = Elementwise(_after(_views(converter, node.input[0]), step), known)

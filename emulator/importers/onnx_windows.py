@@ -1,0 +1,174 @@
+"""ONNX operators with windows: convolutions, pools, means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from emulator.errors import FileFormatError
+from emulator.importers.onnx_nodes import attributes, label
+from emulator.importers.patches import average, convolution, patches
+from emulator.importers.signals import Signal
+
+if TYPE_CHECKING:
+    from emulator.importers.onnx_ops import Converter
+
+
+def window(
+    converter: Converter, node: Any, place: str, kernel: list[int] | None = None
+) -> tuple[Signal, np.ndarray, dict[str, Any]]:
+    """The source, the elements that each window covers, and the attributes."""
+    source = converter.signal(node.input[0], place)
+    given: dict[str, Any] = attributes(node)
+    sizes = source.shape[2:]
+    kernel = list(kernel or given["kernel_shape"])
+    axes = len(kernel)
+    if axes != len(sizes) or axes not in (1, 2):
+        raise FileFormatError(
+            f"{place} has windows of {axes} axes on a tensor {source.shape}; allowed: 1 or 2, as it has"
+        )
+    given = {"strides": [1] * axes, "dilations": [1] * axes, "pads": [0] * 2 * axes, "ceil_mode": 0, **given}
+    given["pads"] = _pads(given, sizes, kernel)
+    index = source.numbered()[0]
+    covered = patches(index, kernel, given["strides"], given["pads"], given["dilations"], bool(given["ceil_mode"]))
+    if covered.size == 0:
+        raise FileFormatError(f"{place}: its window is larger than its input {source.shape}; allowed: at most as large")
+    return source, covered, given
+
+
+def conv(converter: Converter, node: Any, place: str) -> None:
+    """A sparse crossbar: only the devices that exist."""
+    weight = converter.weight(node, 1, place)
+    source, covered, given = window(converter, node, place, list(weight.shape[2:]))
+    groups = given.get("group", 1)
+    flat = weight.reshape(*weight.shape[:2], -1)
+    matrix = convolution(covered, flat, groups, source.size)
+    spots = covered.shape[2:]
+    bias = np.repeat(np.broadcast_to(converter.bias(node, 2, len(weight), place), len(weight)), int(np.prod(spots)))
+    converter.crossbar(node, matrix, bias, (1, len(weight), *spots))
+
+
+def conv_transpose(converter: Converter, node: Any, place: str) -> None:
+    """The crossbar of a convolution, turned round."""
+    source, weight, given = converter.signal(node.input[0], place), converter.weight(node, 1, place), attributes(node)
+    axes, groups = weight.ndim - 2, given.get("group", 1)
+    given = {
+        "strides": [1] * axes,
+        "dilations": [1] * axes,
+        "pads": [0] * 2 * axes,
+        "output_padding": [0] * axes,
+    } | given
+    if given.get("auto_pad", b"NOTSET") != b"NOTSET" or "output_shape" in given:
+        raise FileFormatError(f"{place}: auto_pad or output_shape is set; allowed: pads")
+    kernel, channels = weight.shape[2:], weight.shape[1] * groups
+    size = [s * (n - 1) + extra + d * (k - 1) + 1 - before - after for n, s, extra, d, k, before, after in zip(
+        source.shape[2:], given["strides"], given["output_padding"], given["dilations"], kernel,
+        given["pads"][:axes], given["pads"][axes:], strict=True)]  # fmt: skip
+    index = np.arange(channels * int(np.prod(size))).reshape(channels, *size)
+    covered = patches(index, kernel, given["strides"], given["pads"], given["dilations"])
+    spots = tuple(slice(0, n) for n in source.shape[2:])
+    covered = covered[(slice(None), slice(None), *spots)]
+    flat = weight.reshape(*weight.shape[:2], -1)
+    forward = convolution(covered, flat, groups, index.size)
+    bias = np.repeat(np.broadcast_to(converter.bias(node, 2, channels, place), channels), int(np.prod(size)))
+    converter.crossbar(node, forward.T.tocsr(), bias, (1, channels, *size))
+
+
+def average_pool(converter: Converter, node: Any, place: str) -> None:
+    """A fixed sparse crossbar."""
+    source, covered, given = window(converter, node, place)
+    matrix = average(covered, source.size, bool(given.get("count_include_pad", 0)))
+    converter.crossbar(
+        node, matrix, np.zeros(matrix.shape[0]), (1, source.shape[1], *covered.shape[2:]), trainable=False
+    )
+
+
+def global_average(converter: Converter, node: Any, place: str) -> None:
+    """A fixed crossbar, one column per channel."""
+    source = converter.signal(node.input[0], place)
+    covered = source.numbered()[0].reshape(source.shape[1], -1, 1)
+    matrix = average(covered, source.size, True)
+    converter.crossbar(
+        node, matrix, np.zeros(matrix.shape[0]), (1, source.shape[1], *[1] * (len(source.shape) - 2)), False
+    )
+
+
+def reduce_mean(converter: Converter, node: Any, place: str) -> None:
+    """A fixed crossbar."""
+    source, given = converter.signal(node.input[0], place), attributes(node)
+    axes = (
+        converter.constants[node.input[1]].tolist()
+        if len(node.input) > 1
+        else given.get("axes", range(1, len(source.shape)))
+    )
+    axes = [int(a) % len(source.shape) for a in axes]
+    if 0 in axes:
+        raise FileFormatError(f"{place} averages over the batch; allowed: axes of one sample")
+    moved = np.moveaxis(source.numbered(), axes, range(-len(axes), 0))
+    kept = moved.shape[: len(source.shape) - len(axes)]
+    covered = moved.reshape(int(np.prod(kept)), -1, 1)
+    matrix = average(covered, source.size, True)
+    shape = tuple(1 if a in axes else n for a, n in enumerate(source.shape)) if given.get("keepdims", 1) else kept
+    converter.crossbar(node, matrix, np.zeros(matrix.shape[0]), shape, trainable=False)
+
+
+def max_pool(converter: Converter, node: Any, place: str) -> None:
+    """The largest of every window."""
+    if len(node.output) > 1 and node.output[1] and converter.uses[node.output[1]]:
+        raise FileFormatError(f"{place} gives the places of its maxima; allowed: the maxima alone")
+    source, covered, _ = window(converter, node, place)
+    largest(converter, node, place, source, covered, (1, source.shape[1], *covered.shape[2:]))
+
+
+def global_max(converter: Converter, node: Any, place: str) -> None:
+    """The largest of every channel."""
+    source = converter.signal(node.input[0], place)
+    covered = source.numbered()[0].reshape(source.shape[1], -1, 1)
+    largest(converter, node, place, source, covered, (1, source.shape[1], *[1] * (len(source.shape) - 2)))
+
+
+def largest(
+    converter: Converter, node: Any, place: str, source: Signal, covered: np.ndarray, shape: tuple[int, ...]
+) -> None:
+    """The largest of every window by a tournament of ``a + relu(b - a)``; at a tie the first takes it."""
+    name = label(node.output[0])
+    current = converter.draft.settled(source)
+    windows = np.moveaxis(covered, 1, 0).reshape(covered.shape[1], -1)  # contenders, windows
+    windows = np.where(windows < 0, np.max(windows, axis=0), windows)  # outside: any of the window's own, again
+    rounds = 0
+    while len(windows) > 1:
+        pairs = len(windows) // 2
+        first, second, rest = windows[0 : 2 * pairs : 2], windows[1 : 2 * pairs : 2], windows[2 * pairs :]
+        n, each = first.size, np.arange(first.size)
+        ones = np.ones(n)
+        rows, columns = np.concatenate([each, each]), np.concatenate([second.ravel(), first.ravel()])
+        lead = sparse.csr_matrix((np.concatenate([ones, -ones]), (rows, columns)), (n, current.size))
+        ahead = converter.draft.crossbar(current, lead, np.zeros(n), (n,), f"{name}_lead", trainable=False)
+        ahead = converter.draft.activation(ahead, "relu", f"{name}_ahead")
+        both = converter.draft.beside([current, ahead], np.arange(current.size + n))
+        keep = np.concatenate([first.ravel(), rest.ravel()])
+        total = len(keep)
+        rows = np.concatenate([np.arange(total), each])
+        columns = np.concatenate([keep, current.size + each])
+        add = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), (total, both.size))
+        current = converter.draft.crossbar(both, add, np.zeros(total), (total,), f"{name}_best", trainable=False)
+        current = converter.draft.settled(current)
+        windows = np.arange(total).reshape(pairs + len(rest), -1)
+        rounds += 1
+    converter.signals[node.output[0]] = current.rewired(windows[0].reshape(shape))
+    converter.notes.append((place, f"winner-take-all of relu comparators, {rounds} rounds, ties to the first"))
+
+
+def _pads(given: dict[str, Any], sizes: tuple[int, ...], kernel: list[int]) -> list[int]:
+    auto = given.get("auto_pad", b"NOTSET")
+    if auto in (b"NOTSET", b"VALID"):
+        return list(given["pads"]) if auto == b"NOTSET" else [0] * 2 * len(kernel)
+    before, after = [], []
+    for n, k, s, d in zip(sizes, kernel, given["strides"], given["dilations"], strict=True):
+        total = max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n)
+        small, large = total // 2, total - total // 2
+        before.append(small if auto == b"SAME_UPPER" else large)
+        after.append(large if auto == b"SAME_UPPER" else small)
+    return [*before, *after]
