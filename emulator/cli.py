@@ -13,7 +13,20 @@ import click
 import typer
 from typer.core import TyperGroup
 
-from emulator.commands import compare, export, fit, inspect, presets, report, run, scenarios, study, train, tune
+from emulator.commands import (
+    compare,
+    export,
+    fit,
+    importing,
+    inspect,
+    presets,
+    report,
+    run,
+    scenarios,
+    study,
+    train,
+    tune,
+)
 from emulator.errors import BackwaveError
 from emulator.interrupts import status_of
 
@@ -61,6 +74,7 @@ app.command("tune")(tune.tune)
 app.command("study")(study.study)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("import")(importing.import_)
 app.command("inspect")(inspect.inspect)
 app.command("scenarios")(scenarios.scenarios)
 app.add_typer(presets.app, name="presets")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def inspect(
     what: Annotated[
-        str, typer.Argument(metavar="SCENARIO|FILE", help="A scenario's name or TOML file, or a network.npz.")
+        str, typer.Argument(metavar="SCENARIO|FILE", help="A scenario's name or TOML file, or a network (.npz, .onnx).")
     ],
     overrides: Annotated[
         list[str] | None,
@@ -48,7 +48,7 @@ def inspect(
 
 def _graph(what: str, overrides: list[str]) -> ScatteringGraph:
     """The substrate of a scenario, or of a network file."""
-    if what.endswith(".npz"):
+    if what.endswith((".npz", ".onnx")):
         from emulator.compile import compile_network
         from emulator.errors import ScenarioError
         from emulator.network import Network

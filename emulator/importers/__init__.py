@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.errors import FileFormatError
+from emulator.errors import FileFormatError, NetworkError
 from emulator.importers.report import Imported
+from emulator.network import storage
+from emulator.network.network import Network
 
 __all__ = ["FORMATS", "Imported", "import_network"]
 
@@ -19,11 +21,11 @@ def _onnx(path: Path, loss: str | None) -> Imported:
 
 
 def _npz(path: Path, loss: str | None) -> Imported:
-    from emulator.network import storage
-    from emulator.network.network import Network
-
     found = storage.read(path)
-    return Imported(Network(found.layers, output=found.output, loss=loss or found.loss), str(path))
+    try:
+        return Imported(Network(found.layers, output=found.output, loss=loss or found.loss), str(path))
+    except NetworkError as error:
+        raise FileFormatError(f"file '{path}': {error}") from error
 
 
 #: what reads a file, by its ending
@@ -46,14 +48,14 @@ def import_network(path: str | os.PathLike[str], *, loss: str | None = None) -> 
     Parameters
     ----------
     path : path
-        Its ending says what it is: ``.npz`` (ours) or ``.onnx``.
+        Its ending says what it is: ``.onnx``; anything else is taken for a file of our own (``.npz``).
     loss : str, optional
         ``mse`` or ``softmax_cross_entropy``; by default what the file says, and squared loss where it says nothing.
 
     Raises
     ------
     FileFormatError
-        For another ending, or a file that is not what it should be or has operators that are no network of waves.
+        For a file that is not what it should be or has operators that are no network of waves.
     OSError
         If the file cannot be opened.
     """
@@ -61,6 +63,4 @@ def import_network(path: str | os.PathLike[str], *, loss: str | None = None) -> 
     ending = place.suffix.lower()
     if ending in _REFUSED:
         raise FileFormatError(f"file '{place}': {_REFUSED[ending]}")
-    if ending not in FORMATS:
-        raise FileFormatError(f"file '{place}' ends in {ending!r}; allowed: {', '.join(FORMATS)}")
-    return FORMATS[ending](place, loss)
+    return FORMATS.get(ending, _npz)(place, loss)

@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from emulator.errors import FileFormatError, NetworkError, suggest
+from emulator.errors import NetworkError, suggest
 from emulator.network import encoding, storage, topology
 from emulator.network.from_sklearn import mlp_arguments
 from emulator.network.layers import Activation, Dense, Input, Layer, Parameters, affine, layer_sources
@@ -103,21 +103,27 @@ class Network:
         return cls.mlp(*mlp_arguments(model))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Network:
-        """Read a network written by `save`.
+    def load(cls, path: str | os.PathLike[str], *, loss: str | None = None) -> Network:
+        """Read a network from a file: one written by `save` (``.npz``), or an ``.onnx`` model.
+
+        `emulator.importers.import_network` does the same and also tells what each part of the file became.
+
+        Parameters
+        ----------
+        path : path
+        loss : str, optional
+            In place of the file's own; see `Network`.
 
         Raises
         ------
         FileFormatError
-            If the file is not such a file, or is damaged.
+            If the file is no network, or is damaged.
         OSError
             If the file cannot be opened.
         """
-        stored = storage.read(Path(path))
-        try:
-            return cls(stored.layers, output=stored.output, loss=stored.loss)
-        except NetworkError as error:
-            raise FileFormatError(f"file '{os.fspath(path)}': {error}") from error
+        from emulator.importers import import_network
+
+        return import_network(path, loss=loss).network
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to an ``.npz`` file at exactly `path`, which is replaced only once complete.

@@ -269,20 +269,23 @@ class RandomStack(NetworkSource):
 
 
 class FileNetwork(NetworkSource):
-    """A network written by `emulator.Network.save`.
+    """A network from a file: ``.npz`` as `emulator.Network.save` writes it, or an ``.onnx`` model.
 
     Parameters
     ----------
     path : str
         The file; looked for beside the scenario first, then in the current directory.
+    loss : str, optional
+        In place of the file's own: a classifier that ends in its logits needs ``softmax_cross_entropy``.
     """
 
     source: Literal["file"]
     path: Annotated[str, Field(min_length=1)]
+    loss: Literal["mse", "softmax_cross_entropy"] | None = None
 
     def build(self, folder: Path) -> Built:
         """Read the file."""
-        return Built(Network.load(find_file(self.path, folder, "network.path")))
+        return Built(Network.load(find_file(self.path, folder, "network.path"), loss=self.loss))
 
 
 AnyNetwork = Annotated[
