@@ -116,6 +116,7 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     """The table, row by row."""
     import numpy as np
 
+    from emulator.measure.clipping import limited
     from emulator.units import si
 
     result, graph, errors = report.result, report.result.graph, report.errors
@@ -141,6 +142,11 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     energy = result.to_dict()["reflected_energy"]
     yield "reflected energy", f"{energy:.3g} s (state x costate x time)" if np.isfinite(energy) else "not finite"
     yield "energy", _energy(result.energy)
+    if limited(graph.hardware):
+        yield "clipped", result.clipping.text()
+    warning = result.clipping.warning(errors["gradient_cosine"] if result.held_costates else None)
+    if warning is not None:
+        yield "warning", warning
     for note in graph.notes:
         yield "note", note
     settling = report.times["settling"]

@@ -102,6 +102,8 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
             ),
         )
     hold = result.hold * result.step
+    if result.clipping is not None:
+        yield "clipped", result.clipping.text()
     yield "hold", f"{si(hold, 's')} ({result.hold} steps) per sample, {si(hold * result.samples, 's')} in all"
     yield "events", f"{result.events / max(result.samples, 1):,.0f} per sample, on lines of both directions"
     times = result.times

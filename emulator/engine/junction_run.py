@@ -111,6 +111,7 @@ def collect_junctions(
         emitted=emitted,
         target=target,
         times=times,
+        rails=end["sent"][:, : 2 * layout.lines.count],
         unsolved=max(float(np.max(outputs["worst"])), float(np.max(outputs.get("worst_load", 0.0)))),
         waves=waves,
     )

@@ -44,6 +44,8 @@ class Recording:
         brian2 target that ran.
     times : dict
         Seconds for ``build`` and ``run``.
+    rails : (B, 2L) or None
+        Two-way lines: what the tail, then the head end of each line sent last, as it was sent.
     """
 
     u: np.ndarray
@@ -61,6 +63,7 @@ class Recording:
     emitted: dict[str, np.ndarray] | None
     target: str
     times: dict[str, float] = field(default_factory=dict)
+    rails: np.ndarray | None = None
 
 
 def choose_target(plan: Plan) -> str:

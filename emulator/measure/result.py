@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.graph import ScatteringGraph
+from emulator.measure.clipping import Clipping
 from emulator.measure.energy import EnergyUse
 from emulator.measure.reference import Reference
 from emulator.network import Gradient
@@ -84,6 +85,8 @@ class SettleResult:
         Two-way lines: largest residual of a junction's equation at any step.
     waves : WaveTraces or None
         Two-way lines: every wave at every step, with `traces`.
+    clipping : Clipping
+        Shares of waves and weights that the hardware cut off at its full scale.
     """
 
     graph: ScatteringGraph
@@ -107,6 +110,7 @@ class SettleResult:
     traces: Traces | None = field(default=None, repr=False)
     unsolved: float = 0.0
     waves: WaveTraces | None = field(default=None, repr=False)
+    clipping: Clipping = field(default_factory=Clipping)
 
     @property
     def status(self) -> str:
@@ -198,6 +202,7 @@ class SettleResult:
             "energy_joules": None if self.energy.total is None else [float(e) for e in self.energy.total],
             "energy_known_parts_joules": {name: float(part.mean()) for name, part in self.energy.parts.items()},
             "energy_missing": list(self.energy.missing),
+            "clipped": self.clipping.to_dict(),
             "step_seconds": graph.step,
             "transit_seconds": graph.transit_seconds,
             "longest_round_trip_seconds": graph.longest_round_trip * graph.step,

@@ -27,6 +27,7 @@ from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.graph.arrival import arrival_times
 from emulator.laws import Bilateral, Upwind
+from emulator.measure.clipping import clipped_run
 from emulator.measure.energy import energy_use
 from emulator.measure.readout import gradients, layer_values
 from emulator.measure.reference import reference
@@ -159,6 +160,7 @@ def settle(
         traces=_traces(recording, layout.neurons) if traces else None,
         unsolved=recording.unsolved if isinstance(recording, JunctionRecording) else 0.0,
         waves=recording.waves if isinstance(recording, JunctionRecording) else None,
+        clipping=clipped_run(graph, layout, recording),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.laws import Law
 from emulator.learning import Learning, ParameterPort, RateSchedule, Resistive, agree
+from emulator.measure.clipping import Clipping, clipped_network, limited
+from emulator.measure.reference import reference
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.runs.settle import steps_of_hold
@@ -25,11 +28,13 @@ from emulator.training.forewarn import check_devices, look_ahead, warnings
 from emulator.training.history import History
 from emulator.training.loop import Loop, TrainingReport
 from emulator.training.streams import ArrayStream, Stream, feed_rows, open_stream, read_samples
-from emulator.training.substrate import Substrate, default_chunk
+from emulator.training.substrate import State, Substrate, default_chunk
 from emulator.versions import versions
 from hwmodels import HardwareModel, load
 
 Floats = NDArray[np.float64]
+#: samples on which the waves of a trained network are compared with full scale
+_LOOKED_AT = 256
 
 
 def train(
@@ -196,8 +201,8 @@ def train(
         here = checkpoint.load(path, settings, state)
     rates = rate_schedule or RateSchedule()
     every = evaluate_every or stream.epoch or stretch
-    ahead = look_ahead(graph, stream, batch)
-    found = warnings(graph, learning, ahead, steps, total)
+    before, ahead = _clipped(substrate, state, stream), look_ahead(graph, stream, batch)
+    found = (*warnings(graph, learning, ahead, steps, total), *_cut("before training", before))
     for sentence in found:
         if warn is not None:
             warn(sentence)
@@ -205,6 +210,7 @@ def train(
     earlier = here.seconds
     status, reason = loop.run(here, path, settings, progress)
     kept = {**here.state, **here.best} if status == "stopped early" else here.state
+    clipping = _clipped(substrate, kept, stream)
     return TrainResult(
         network=substrate.network(kept),
         history=here.history,
@@ -217,7 +223,8 @@ def train(
         events=here.events,
         target=substrate.target,
         settings=settings,
-        warnings=found,
+        warnings=(*found, *_cut("after training", clipping)),
+        clipping=clipping,
         seeds={"run": seed, "hardware": hardware_seed},
         versions=versions(),
         times={
@@ -265,3 +272,21 @@ def _choose(substrate: Substrate, total: int | None, stream: Stream, tested: Flo
     samples = 10 * substrate.chunk if total is None else total
     evaluations = 1 + samples // (every or stream.epoch or substrate.chunk)
     return substrate.choose_target(samples + evaluations * (0 if tested is None else len(tested)))
+
+
+def _clipped(substrate: Substrate, state: State, stream: Stream) -> Clipping | None:
+    """What the hardware cuts off of the network that it holds, on the first samples; None of an iterator's."""
+    if not isinstance(stream, ArrayStream) or not limited(substrate.graph.hardware):
+        return None
+    network, feed, inputs, start = substrate.network(state), stream.rows(0, _LOOKED_AT), {}, 0
+    for name in network.inputs:
+        inputs[name] = feed[:, start : start + network.size(name)]
+        start += network.size(name)
+    with np.errstate(all="ignore"):
+        return clipped_network(replace(substrate.graph, network=network), reference(network, inputs, feed[:, start:]))
+
+
+def _cut(when: str, clipping: Clipping | None) -> tuple[str, ...]:
+    """A sentence on what is cut off, if anything."""
+    text = None if clipping is None else clipping.warning()
+    return () if text is None else (f"{when}, {text}",)

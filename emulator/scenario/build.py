@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from emulator.compile import compile_network
 from emulator.errors import BackwaveError
 from emulator.graph import ScatteringGraph
+from emulator.measure import reference
+from emulator.network import Network
 from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
+from emulator.study.ranges import fitted, ranges
+from hwmodels import HardwareModel
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ def prepare(scenario: Scenario) -> Prepared:
     with _named(scenario):
         hardware = config.hardware.build(scenario.folder)
         built = config.network.build(scenario.folder)
+        batch = config.data.load(built.network, scenario.folder)
+        hardware = suiting(hardware, scenario, built.network, batch)
         graph = compile_network(
             built.network,
             hardware=hardware,
@@ -46,8 +52,14 @@ def prepare(scenario: Scenario) -> Prepared:
             seed=config.substrate.seed,
             rounding=config.substrate.rounding,
         )
-        batch = config.data.load(built.network, scenario.folder)
     return Prepared(scenario, built, graph, batch)
+
+
+def suiting(hardware: HardwareModel, scenario: Scenario, network: Network, batch: Batch) -> HardwareModel:
+    """The hardware with the full scales that the scenario asks for: its own, or those of the network on these samples."""
+    if scenario.config.substrate.full_scale == "given":
+        return hardware
+    return fitted(hardware, ranges(network, reference(network, batch.inputs, batch.targets)))
 
 
 @contextmanager

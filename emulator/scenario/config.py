@@ -110,11 +110,15 @@ class SubstrateConfig(Section):
         Seeds what is drawn once per substrate, such as line delays.
     rounding : {"error", "nearest"}
         What to do with delays that are not whole steps.
+    full_scale : {"given", "network"}
+        Whether every quantiser has the full scale that the hardware says, or the range of the network's own states,
+        costates and weights on its data.
     """
 
     wiring: Literal["tile", "synapse"] = "tile"
     seed: Seed = 0
     rounding: Literal["error", "nearest"] = "error"
+    full_scale: Literal["given", "network"] = "given"
 
 
 class RunConfig(Section):

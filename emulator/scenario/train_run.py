@@ -13,6 +13,7 @@ from emulator.locks import held
 from emulator.report.style import save
 from emulator.report.training import comparison_figure, training_figure
 from emulator.runs.train import train
+from emulator.scenario.build import suiting
 from emulator.scenario.comparison import Outcome, compare, comparison_identity
 from emulator.scenario.load import Scenario, bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
@@ -155,6 +156,7 @@ def train_once(
         network = config.network.build(scenario.folder).network
         samples = training.data.load(network, scenario.folder)
         tested = config.data.load(network, scenario.folder)
+        hardware = suiting(hardware, scenario, network, samples)
         total = training.epochs * _count(samples.inputs)
         return train(
             network,

@@ -122,6 +122,7 @@ def measure(
         "events": float(result.events.mean()),
         "reflected_power": float(result.reflected_power.mean()) if len(result.reflected_power) else None,
         **fit(network.loss, held, targets),
+        **{f"clipped_{name}": share for name, share in result.clipping.to_dict().items()},
         "accuracy": None,
         "output_error": None,
         "gradient_cosine": None,

@@ -195,9 +195,10 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
     material = _material(work, scenario)
     config = scenario.config
     hardware = _hardware(scenario.folder, canonical(config.hardware.model_dump(mode="json")), canonical(work.files))
+    fit = work.fit or config.substrate.full_scale == "network"
     graph = compile_network(
         material.network,
-        hardware=fitted(hardware, material.needed) if work.fit else hardware,
+        hardware=fitted(hardware, material.needed) if fit else hardware,
         law=config.law.build(),
         wiring=config.substrate.wiring,
         seed=config.substrate.seed,

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.measure.clipping import Clipping
 from emulator.network import Network
 from emulator.training.history import History
 
@@ -41,6 +42,9 @@ class TrainResult:
         What the trajectory depends on.
     warnings : tuple of str
     seeds, versions, times : dict
+    clipping : Clipping or None
+        Shares of waves and weights of the trained network that are beyond the hardware's full scale; None if the
+        hardware has none, or the samples came from an iterator.
     """
 
     network: Network
@@ -58,6 +62,7 @@ class TrainResult:
     seeds: dict[str, int]
     versions: dict[str, str]
     times: dict[str, float]
+    clipping: Clipping | None = None
 
     @property
     def test_accuracy(self) -> float:
@@ -91,6 +96,7 @@ class TrainResult:
             "target": self.target,
             "settings": self.settings,
             "warnings": list(self.warnings),
+            "clipped": None if self.clipping is None else self.clipping.to_dict(),
             "network_digest": self.network.digest,
             "seeds": self.seeds,
             "versions": self.versions,

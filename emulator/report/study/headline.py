@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from emulator.measure.clipping import MANY
 from emulator.report.study.quantities import MISSING, Quantity, metric, span_text
 from emulator.report.study.requirements import UNKNOWN, breaking, breaking_text, unknown_text
 from emulator.report.study.tables import Cell, Table, number, table
 from emulator.study.evidence import Evidence
-from emulator.study.summary import BAND, Spread
+from emulator.study.summary import BAND, Spread, spread
 from emulator.study.verdict import TECHNOLOGY, Case, Share, cases, technology_axis
 
 SHARE = Quantity("yield", "yield", "%")
@@ -113,10 +114,10 @@ def _sentence(evidence: Evidence, found: Sequence[Case]) -> str:
     met, total = (sum(getattr(case.share, name) for case in found) for name in ("met", "total"))
     wanted = "; ".join(target_text(name, bounds) for name, bounds in evidence.targets.items())
     if not wanted:
-        return f"{total:,} chips were sampled, and nothing was asked of them.{_errors(evidence)}"
+        return f"{total:,} chips were sampled, and nothing was asked of them.{_errors(evidence)}{_clipped(evidence)}"
     ranges = [key for key in evidence.axes if key not in TECHNOLOGY]
     places = " over the whole range of the axes" if ranges else ""
-    return f"{met:,} of {total:,} sampled chips{places} meet every target: {wanted}.{_errors(evidence)}"
+    return f"{met:,} of {total:,} sampled chips{places} meet every target: {wanted}.{_errors(evidence)}{_clipped(evidence)}"
 
 
 def _errors(evidence: Evidence) -> str:
@@ -126,6 +127,14 @@ def _errors(evidence: Evidence) -> str:
         return ""
     points = "1 point" if lost == 1 else f"{lost:,} points"
     return f" {points} ended in an error and {'is' if lost == 1 else 'are'} not counted (see Failures)."
+
+
+def _clipped(evidence: Evidence) -> str:
+    """What is cut off at full scale, where it is more than a little."""
+    names = ("clipped_forward", "clipped_backward", "clipped_weights")
+    shares = [(metric(name), spread(evidence.metrics[name]).median) for name in names if name in evidence.metrics]
+    much = [f"{quantity.label} {quantity.text(share, 3)}" for quantity, share in shares if share > MANY]
+    return f" Cut off at the hardware's full scale: {', '.join(much)} (median)." if much else ""
 
 
 def _tiles(case: Case) -> tuple[Tile, ...]:
