@@ -87,7 +87,11 @@ class Network:
 
     @classmethod
     def from_sklearn(cls, model: object) -> Network:
-        """Convert a fitted scikit-learn ``MLPClassifier`` or ``MLPRegressor``; layers are named as by `mlp`.
+        """Convert a fitted scikit-learn model; layers are named as by `mlp`.
+
+        Perceptrons (``MLPClassifier``, ``MLPRegressor``), ``LogisticRegression``, linear regressions (``LinearRegression``,
+        ``Ridge``, ``Lasso``, ``ElasticNet``), pipelines of scalers (or a PCA) with one of them at the end, whose scalers are
+        folded into the first layer, and searches over them such as ``GridSearchCV``.
 
         A classifier's outputs are logits in the order of ``model.classes_``, with loss
         ``softmax_cross_entropy``. A binary classifier has one logit ``z``; it becomes the two logits
@@ -97,8 +101,7 @@ class Network:
         Raises
         ------
         NetworkError
-            If scikit-learn is missing, or the model is of another kind, unfitted, multilabel, or has
-            another loss.
+            If the model is of another kind, unfitted, multilabel, or has another loss.
         """
         return cls.mlp(*mlp_arguments(model))
 
