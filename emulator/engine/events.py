@@ -7,7 +7,7 @@ since an index may not change in the block that writes through it.
 from __future__ import annotations
 
 import numpy as np
-from brian2 import Group, NeuronGroup
+from brian2 import Group, NeuronGroup, Synapses
 from brian2.core.variables import ArrayVariable
 from brian2.groups.group import CodeRunner
 
@@ -33,6 +33,16 @@ class OnEvent(CodeRunner):
 def refer(owner: object, name: str, group: Group, variable: str, index: str = "_idx") -> None:
     """Let `owner` (a group or a synaptic pathway) read and write ``group.variable[index]`` as `name`."""
     owner.variables.add_reference(name, group, variable, index=index)  # type: ignore[attr-defined]
+
+
+def name_ends(synapses: Synapses, source: Group, target: Group, *, port: str, tap: str) -> None:
+    """Let the pathways of `synapses` read the indices of their ends as `port` and `tap`.
+
+    brian2's own names are ``i`` and ``j``; from 2.10 on its cython target uses ``i`` within a pathway for something else.
+    """
+    for owner in synapses._pathways:
+        refer(owner, port, source, "i", index="_presynaptic_idx")
+        refer(owner, tap, target, "i", index="_postsynaptic_idx")
 
 
 def set_unique(group: Group, name: str, values: np.ndarray) -> None:

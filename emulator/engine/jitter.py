@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from brian2 import Clock, NeuronGroup, Synapses
 
-from emulator.engine.events import OnEvent, refer, set_unique
+from emulator.engine.events import OnEvent, name_ends, refer, set_unique
 from emulator.engine.plan import Plan
 from emulator.engine.random import functions
 
@@ -45,18 +45,19 @@ def gates_of(
         jitter_key : 1 (shared, constant)
         jitter_sigma : 1 (shared, constant)""",
         on_pre={
-            "pre": f"""shift = clip(floor(jitter_sigma*gauss(jitter_key, j, n_come) + 0.5), -{furthest}, {furthest})
+            "pre": f"""shift = clip(floor(jitter_sigma*gauss(jitter_key, of_tap, n_come) + 0.5), -{furthest}, {furthest})
             due = clip(t_in_timesteps + {furthest} + shift, due + 1, 1e300)
             entry = due
             n_come = n_come + 1
             waiting = waiting + 1""",
-            "put": advance.format(cell="put_cell", index="j"),
+            "put": advance.format(cell="put_cell", index="of_tap"),
         },
         on_event={"pre": "emit", "put": "emit"},
         namespace=functions(),
         clock=clock,
         name="lines",
     )
+    name_ends(lines, ports, taps, port="of_port", tap="of_tap")
     for owner in (lines, lines.pre, lines.put):
         refer(owner, "entry", queue, "due_step", index="put_cell")
     lines.connect(i=layout.tap_port, j=np.arange(count))

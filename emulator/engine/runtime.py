@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from brian2 import Network, get_device, prefs, second, set_device
-from brian2.utils.logger import catch_logs
+from brian2 import Network, second
 
+from emulator.engine.brian_state import known_brian
 from emulator.engine.build import build
+from emulator.engine.compiler import require_compiler
 from emulator.engine.plan import STEP, Plan, Values
-from emulator.errors import EngineError
 
 Report = Callable[[float], None]
 
@@ -38,7 +38,7 @@ def run(
         Recorded arrays by name; seconds spent building and running.
     """
     begun = time.perf_counter()
-    with quiet_brian(), np.errstate(all="ignore"), _codegen(target):
+    with np.errstate(all="ignore"), known_brian(**_preferences(target)):
         fabric = build(plan, feed, rates_of(values))
         for name, variable in fabric.inputs.items():
             variable.get_value()[:] = values[name]
@@ -54,6 +54,15 @@ def run(
         done = time.perf_counter()
         outputs = {name: np.array(variable.get_value()) for name, variable in fabric.outputs.items()}
     return outputs, {"build": ready[0] - begun, "run": done - ready[0]}
+
+
+def _preferences(target: str) -> dict[str, Any]:
+    if target == "numpy":
+        return {"codegen__target": "numpy"}
+    from emulator.engine.cython_target import StrictCython, modules
+
+    require_compiler("cython")
+    return {"codegen__target": StrictCython.class_name, "codegen__runtime__cython__cache_dir": str(modules())}
 
 
 def _note_when_ready(network: Network) -> list[float]:
@@ -73,30 +82,3 @@ def rates_of(values: Values) -> np.ndarray | None:
     """The rates of a run that learns, among its numbers."""
     rates = values.get("rates")
     return None if rates is None else np.ascontiguousarray(rates, dtype=np.float64)
-
-
-@contextmanager
-def quiet_brian() -> Iterator[None]:
-    """Keep brian2's advice to its log, and let an interrupt end the work instead of handing back half a recording."""
-    if type(get_device()).__name__ != "RuntimeDevice":
-        raise EngineError(
-            "brian2 is set to a device of another simulation in this process; allowed: brian2's runtime device"
-        )
-    before = prefs.core.stop_on_keyboard_interrupt
-    prefs.core.stop_on_keyboard_interrupt = False
-    try:
-        with catch_logs():
-            yield
-    finally:
-        prefs.core.stop_on_keyboard_interrupt = before
-
-
-@contextmanager
-def _codegen(target: str) -> Iterator[None]:
-    before = prefs.codegen.target
-    set_device("runtime")
-    prefs.codegen.target = target
-    try:
-        yield
-    finally:
-        prefs.codegen.target = before

@@ -20,27 +20,21 @@ import numpy as np
 from brian2 import device, get_device, prefs, second, set_device
 from brian2.core.variables import DynamicArrayVariable, Variable
 
+from emulator.engine.brian_state import known_brian
 from emulator.engine.build import build
+from emulator.engine.cache import cache_directory
 from emulator.engine.fabric import Fabric
 from emulator.engine.headers import make_arguments
 from emulator.engine.heartbeat import PREFIX
 from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import STEP, Plan, Values
-from emulator.engine.runtime import Report, quiet_brian
+from emulator.engine.runtime import Report
 from emulator.errors import EngineError
 from emulator.files import memory_folder
 
 _MANIFEST = "manifest.json"
 #: programs kept in the cache; the least recently used go first
 KEEP = 64
-
-
-def cache_directory() -> Path:
-    """Where compiled programs are kept: ``$BACKWAVE_CACHE``, else ``backwave`` in the user's cache directory."""
-    base = os.environ.get("BACKWAVE_CACHE")
-    if base:
-        return Path(base)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "backwave"
 
 
 @dataclass(frozen=True)
@@ -150,7 +144,7 @@ def _compile(plan: Plan, directory: Path) -> None:
         )
     feed = np.zeros((plan.samples, len(plan.layout.inputs) + len(plan.layout.outputs)))
     rates = None if plan.learning is None else np.zeros((plan.samples, RATE_COLUMNS))
-    with quiet_brian():
+    with known_brian():
         previous = get_device()
         set_device("cpp_standalone", build_on_run=False, directory=None)
         try:

@@ -14,7 +14,7 @@ import numpy as np
 from brian2 import Clock, Group, NeuronGroup, Synapses
 
 from emulator.engine.effects import Effects
-from emulator.engine.events import OnEvent, refer
+from emulator.engine.events import OnEvent, name_ends, refer
 from emulator.engine.jitter import GATE, GATE_EVENT, gates_of
 from emulator.engine.learning import heard_taps, synapse_equations
 from emulator.engine.plan import Plan
@@ -109,12 +109,13 @@ def lines_of(
         + ("n_got : integer\n" if effects.counts else "")
         + ONE_SYNAPSE * plan.direct
         + constants(effects.line_variables, effects.line_keys),
-        on_pre=receiving(effects, depth, "j", "i", act),
+        on_pre=receiving(effects, depth, "of_tap", "of_port", act),
         on_event="emit",
         namespace=functions(),
         clock=clock,
         name="lines",
     )
+    name_ends(lines, ports, taps, port="of_port", tap="of_tap")
     for owner in (lines, lines.pre):  # a pathway keeps its own table of variables
         refer(owner, "arriving", ring, "amplitude", index="next_cell")
     lines.connect(i=layout.tap_port, j=np.arange(len(layout.tap_port)))
