@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from emulator.commands import (
+    cache,
     compare,
     export,
     fit,
@@ -81,6 +82,7 @@ app.add_typer(presets.app, name="presets")
 app.command("fit")(fit.fit)
 app.command("export")(export.export)
 app.command("verify")(export.verify)
+app.command("cache")(cache.cache)
 
 
 def _version(wanted: bool) -> None:

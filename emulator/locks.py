@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from emulator.errors import BusyError
@@ -40,6 +40,50 @@ def held(place: Path, what: str) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         os.close(lock)
+
+
+@contextmanager
+def waited_for(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock file `path`, which stays, and hold it.
+
+    Processes do not see each other's locks where the system or the file system has none, or the file cannot be written.
+    """
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError:
+        yield
+        return
+    try:
+        if fcntl is not None:
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def lock_folder(folder: Path, shared: bool = False) -> int | None:
+    """Lock a folder until the number that is returned is closed; None if it is gone, or locked by another.
+
+    Where the system or the file system has no locks, every folder can be locked by anyone.
+    """
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if fcntl is not None:
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        there, mine = folder.stat(), os.fstat(lock)
+    except (BlockingIOError, FileNotFoundError):
+        os.close(lock)
+        return None
+    except OSError:
+        return lock
+    if (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
+        return lock
+    os.close(lock)
+    return None
 
 
 def _locked(path: Path, what: str) -> int:

@@ -8,10 +8,12 @@ import platform
 import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from emulator.errors import EngineError
 
@@ -34,8 +36,8 @@ def command() -> str:
 
 
 def have_compiler() -> bool:
-    """Whether there are a compiler and a make that standalone programs could be built with."""
-    return shutil.which("make") is not None and _version(command(), os.environ.get("PATH", "")) is not None
+    """Whether there are a compiler and a make that standalone programs can be built with."""
+    return shutil.which("make") is not None and _version(command(), "c++", _path()) is not None
 
 
 def require_compiler(target: str) -> None:
@@ -44,51 +46,63 @@ def require_compiler(target: str) -> None:
     Raises
     ------
     EngineError
-        If the compiler is missing or cannot be run, or make is missing.
+        If a compiler is missing or cannot be run, or make is missing.
     """
-    instead = "or target='numpy'"
-    path = os.environ.get("PATH", "")
-    if _version(command(), path) is None:
-        if os.environ.get("CXX"):
-            raise EngineError(
-                f"CXX is {command()!r}, which cannot be run as a C++ compiler; allowed: a command such as g++, {instead}"
-            )
-        raise EngineError(f"target {target} needs a C++ compiler and found none; allowed: install g++, {instead}")
-    if target == "standalone" and shutil.which("make") is None:
-        raise EngineError(f"target standalone needs make and found none; allowed: install make, {instead}")
+    needed = [("CXX", command(), "c++")]
     if target == "cython":
-        one = os.environ.get("CC") or str(sysconfig.get_config_var("CC") or "cc")
-        if _version(one, path) is None:
-            raise EngineError(f"target cython needs the C compiler {one!r}, which cannot be run; {_ALLOWED}, {instead}")
-
-
-_ALLOWED = "allowed: install gcc, set CC to another"
+        needed.append(("CC", os.environ.get("CC") or str(sysconfig.get_config_var("CC") or "cc"), "c"))
+    for name, words, language in needed:
+        if _version(words, language, _path()) is not None:
+            continue
+        kind = language.upper()
+        if os.environ.get(name):
+            raise EngineError(
+                f"{name} is {words!r}, which is no {kind} compiler that can be run; allowed: one that can"
+            )
+        raise EngineError(
+            f"target {target} needs a {kind} compiler and found none; allowed: install {words}, or target='numpy'"
+        )
+    if target == "standalone" and shutil.which("make") is None:
+        raise EngineError("target standalone needs make and found none; allowed: install make, or target='numpy'")
 
 
 def made_with() -> dict[str, str]:
     """The compiler and its flags, as results tell them."""
-    return {
-        "compiler": _version(command(), os.environ.get("PATH", "")) or command(),
-        "compiler_flags": shlex.join(flags()),
-    }
+    return {"compiler": _version(command(), "c++", _path()) or command(), "compiler_flags": shlex.join(flags())}
+
+
+def built_with(target: str) -> dict[str, str]:
+    """What results add to their versions: `made_with` of a target that compiles, nothing of numpy."""
+    return {} if target == "numpy" else made_with()
 
 
 def environment() -> str:
     """A hash of all but the plan that a program or module depends on: compiler, flags, processor, and versions."""
+    return _environment(command(), os.environ.get("CC", ""), *made_with().values())
+
+
+@cache
+def _environment(*made: str) -> str:
     named = [f"{name} {metadata.version(name)}" for name in ("brian2", "numpy", "sympy", "jinja2")]
-    text = [*named, platform.python_version(), *made_with().values(), *flags(), command(), _processor()]
+    text = [*named, platform.python_version(), sys.prefix, *made, _processor()]
     return hashlib.sha256("\0".join(text).encode()).hexdigest()[:32]
 
 
 @cache
-def _version(compiler: str, path: str) -> str | None:
-    """The first line that a compiler says of its version; None if it cannot be run. `path` is what it is looked up in."""
+def _version(compiler: str, language: str, path: str) -> str | None:
+    """What a compiler says of its version; None if it cannot be run on a file. `path` is what it is looked up in."""
     try:
         words = shlex.split(compiler)
-        said = subprocess.run([*words, "--version"], capture_output=True, text=True, errors="replace", timeout=20)
-    except (OSError, ValueError, subprocess.SubprocessError):
+        how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60, "check": True}
+        said = subprocess.run([*words, "--version"], **how).stdout.decode(errors="replace").strip().split("\n")[0]
+        subprocess.run([*words, "-fsyntax-only", "-x", language, os.devnull], **how)
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
         return None
-    return said.stdout.strip().split("\n")[0] or None if said.returncode == 0 else None
+    return said or compiler
+
+
+def _path() -> str:
+    return os.environ.get("PATH", "")
 
 
 @cache
@@ -99,4 +113,6 @@ def _processor() -> str:
     except OSError:
         lines = []
     told = ("model name", "cpu family", "model", "stepping", "flags", "Features", "CPU part", "CPU implementer")
-    return "\n".join([platform.machine(), platform.processor(), *(x for x in lines if x.split("\t")[0].strip() in told)])
+    return "\n".join(
+        [platform.machine(), platform.processor(), *(x for x in lines if x.split("\t")[0].strip() in told)]
+    )

@@ -7,10 +7,14 @@ import os
 import re
 import shlex
 import subprocess
-import tempfile
 from pathlib import Path
+from typing import Any
 
 from brian2.codegen.cpp_prefs import get_compiler_and_args
+
+from emulator.engine.cache import intact, making, write_manifest
+from emulator.engine.compiler import environment
+from emulator.locks import waited_for
 
 _HEADERS = (
     "algorithm climits cmath csignal cstdio cstdlib ctime fstream iostream iterator limits map random set string tuple "
@@ -31,23 +35,28 @@ def make_arguments(cache: Path) -> list[str]:
     cache : Path
         Directory in which they are kept.
     """
-    if "CXX" in os.environ:
+    if os.environ.get("CXX"):
         return []
     _, flags = get_compiler_and_args()
     text = "".join(f"#include <{name}>\n" for name in _HEADERS.split())
-    version = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=False).stdout
-    place = cache / "headers" / hashlib.sha256(repr((version, flags, text)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((environment(), flags, text)).encode()).hexdigest()[:16]
+    place = cache / "headers" / key
     header = place / "standard.h"
     if not _PLAIN.fullmatch(str(header)):
         return []
-    made = header.with_suffix(".h.gch")
-    if not made.exists():
-        place.mkdir(parents=True, exist_ok=True)
-        header.write_text(text)
-        with tempfile.TemporaryDirectory(dir=place) as scratch:
-            fresh = Path(scratch) / made.name
-            command = ["g++", *flags, "-x", "c++-header", str(header), "-o", str(fresh)]
-            if subprocess.run(command, capture_output=True, check=False).returncode:
-                return []
-            fresh.replace(made)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with waited_for(place.parent / f"{key[:2]}.lock"):
+        if not (intact(place) or _make(text, flags, place))["made"]:
+            return []
     return [shlex.quote(f"CXX=g++ -include {header}")]
+
+
+def _make(text: str, flags: list[str], place: Path) -> dict[str, Any]:
+    """Make an entry of the cache of the headers, or of the fact that they cannot be made; its content."""
+    with making(place) as staging:
+        header = staging / "standard.h"
+        header.write_text(text)
+        command = ["g++", *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"]
+        content = {"made": subprocess.run(command, capture_output=True, check=False).returncode == 0}
+        write_manifest(staging, content)
+    return content

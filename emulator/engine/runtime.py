@@ -13,6 +13,7 @@ from emulator.engine.brian_state import known_brian
 from emulator.engine.build import build
 from emulator.engine.compiler import require_compiler
 from emulator.engine.plan import STEP, Plan, Values
+from emulator.engine.selfcheck import ensure_right
 
 Report = Callable[[float], None]
 
@@ -36,7 +37,13 @@ def run(
     -------
     outputs, times
         Recorded arrays by name; seconds spent building and running.
+
+    Raises
+    ------
+    EngineError
+        If the target finds no compiler, its code does not compile, or it computes a known network wrongly.
     """
+    ensure_right(target, lambda small, numbers, data: run(small, numbers, data, target)[0])
     begun = time.perf_counter()
     with np.errstate(all="ignore"), known_brian(**_preferences(target)):
         fabric = build(plan, feed, rates_of(values))

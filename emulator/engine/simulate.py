@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from emulator.engine import runtime
+from emulator.engine.compiler import have_compiler
 from emulator.engine.plan import STEP, Plan, Values
 from emulator.errors import EngineError, suggest
 
@@ -67,8 +67,8 @@ class Recording:
 
 
 def choose_target(plan: Plan) -> str:
-    """`numpy` while interpreting is faster than compiling a program, `standalone` beyond; numpy without a compiler."""
-    if shutil.which("g++") is None:
+    """`numpy` while interpreting is faster than compiling a program, `standalone` beyond; numpy without a compiler or make."""
+    if not have_compiler():
         return "numpy"
     interpreted = plan.steps * _NUMPY_STEP + plan.samples * plan.layout.synapses * _NUMPY_SYNAPSE * 4
     return "numpy" if interpreted < _COMPILE else "standalone"

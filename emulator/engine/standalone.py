@@ -1,20 +1,22 @@
 """Compiling a plan to a C++ program once, and running that program again with other numbers.
 
-A compiled program is a directory with the binary, the arrays that describe its structure, and a manifest that says
-which command-line arguments and result files stand for what. It needs no Python state, so any process can run it.
+A compiled program is an entry of the cache with the binary, the arrays that describe its structure, and a manifest that
+says which command-line arguments and result files stand for what. It needs no Python state, so any process can run it.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
+import hashlib
+import io
 import os
-import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+import weakref
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from brian2 import device, get_device, prefs, second, set_device
@@ -22,19 +24,18 @@ from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.brian_state import known_brian
 from emulator.engine.build import build
-from emulator.engine.cache import cache_directory
+from emulator.engine.cache import cache_directory, forget_oldest, intact, making, writable_folder, write_manifest
+from emulator.engine.compiler import environment, require_compiler
 from emulator.engine.fabric import Fabric
 from emulator.engine.headers import make_arguments
 from emulator.engine.heartbeat import PREFIX
 from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import STEP, Plan, Values
 from emulator.engine.runtime import Report
+from emulator.engine.selfcheck import ensure_right
 from emulator.errors import EngineError
 from emulator.files import memory_folder
-
-_MANIFEST = "manifest.json"
-#: programs kept in the cache; the least recently used go first
-KEEP = 64
+from emulator.locks import lock_folder, waited_for
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,22 @@ class Program:
     Parameters
     ----------
     directory : Path
-        Holds ``main``, ``static_arrays`` and ``manifest.json``.
+        Holds ``main`` and ``static_arrays``.
     compile_seconds : float
         Time it took to build; 0 if it was found in the cache.
+    manifest : dict
+        Argument and type of every input; file, type and width of every output.
     """
 
     directory: Path
     compile_seconds: float
+    manifest: dict[str, Any] = field(repr=False)
 
     def run(
         self, values: Values, feed: np.ndarray, report: Report | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
         """Run with these numbers; see `emulator.engine.runtime.run`."""
-        manifest = json.loads((self.directory / _MANIFEST).read_text())
+        manifest = self.manifest
         begun = time.perf_counter()
         folder = None if "trace.u" in manifest["outputs"] else memory_folder()  # traces may be large
         with tempfile.TemporaryDirectory(prefix="backwave-run-", dir=folder) as scratch:
@@ -108,43 +112,60 @@ class Program:
 
 
 def program(plan: Plan) -> Program:
-    """The compiled program of a plan: from the cache, or built and put there; by one process, while others wait."""
-    place = cache_directory() / "programs" / plan.key
-    if (place / _MANIFEST).exists():
-        os.utime(place)
-        return Program(place, 0.0)
+    """The compiled program of a plan: from the cache, or built and put there; by one process, while others wait.
+
+    Its entry of the cache stays until the program is no longer referred to.
+
+    Raises
+    ------
+    EngineError
+        If there is no compiler, it fails, or what it makes computes a known network wrongly.
+    """
+    require_compiler("standalone")
+    ensure_right("standalone", lambda small, values, feed: program(small).run(values, feed)[0])
+    key = hashlib.sha256(f"{plan.key} {environment()}".encode()).hexdigest()[:32]
     begun = time.perf_counter()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with (place.parent / f"{plan.key[:2]}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / _MANIFEST).exists():
-            _install(plan, place)
-    _forget_oldest(place.parent)
-    return Program(place, time.perf_counter() - begun)
-
-
-def _install(plan: Plan, place: Path) -> None:
-    """Build a program and put it into the cache."""
-    scratch = Path(tempfile.mkdtemp(prefix="building-", dir=place.parent))
-    try:
-        _compile(plan, scratch)
-        try:
-            scratch.replace(place)
-        except OSError:  # another process was faster: its program is the same
-            if not (place / _MANIFEST).exists():
-                raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _compile(plan: Plan, directory: Path) -> None:
-    if shutil.which("g++") is None and "CXX" not in os.environ:
+    found = _found(cache_directory() / "programs" / key, 0.0)
+    if found is not None:
+        return found
+    folder = writable_folder("programs")
+    place = folder / key
+    with waited_for(folder / f"{key[:2]}.lock"):
+        found = _found(place, 0.0)  # by now another process may have built it
+        if found is None:
+            with making(place) as staging:
+                write_manifest(staging, _compile(plan, staging))
+            found = _found(place, time.perf_counter() - begun)
+    forget_oldest(folder)
+    if found is None:
         raise EngineError(
-            "target standalone needs a C++ compiler and found none; allowed: install g++, or target='numpy'"
+            f"the program in '{place}' changed as soon as it was built; allowed: a cache that nobody else changes"
         )
+    return found
+
+
+def _found(place: Path, seconds: float) -> Program | None:
+    """The program at `place`, held there; None if it is not there, or not as it was built."""
+    lock = lock_folder(place, shared=True)
+    if lock is None:
+        return None
+    manifest = intact(place)
+    if manifest is None:
+        os.close(lock)
+        return None
+    with suppress(OSError):  # another user's
+        os.utime(place)
+    found = Program(place, seconds, manifest)
+    weakref.finalize(found, os.close, lock)
+    return found
+
+
+def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
+    """Build a program; its manifest."""
     feed = np.zeros((plan.samples, len(plan.layout.inputs) + len(plan.layout.outputs)))
     rates = None if plan.learning is None else np.zeros((plan.samples, RATE_COLUMNS))
-    with known_brian():
+    said = io.StringIO()
+    with known_brian(), redirect_stdout(said), redirect_stderr(said):
         previous = get_device()
         set_device("cpp_standalone", build_on_run=False, directory=None)
         try:
@@ -154,18 +175,20 @@ def _compile(plan: Plan, directory: Path) -> None:
             fabric.network.run(plan.steps * STEP * second)
             # a program is built once: what depends on what need not be listed
             jobs = [f"-j{os.cpu_count() or 1}", "DEPS="]
-            prefs.devices.cpp_standalone.extra_make_args_unix = jobs + make_arguments(cache_directory())
+            prefs.devices.cpp_standalone.extra_make_args_unix = jobs + make_arguments(directory.parent.parent)
             device.build(directory=str(directory), compile=True, run=False, with_output=False)
             manifest = _manifest(fabric)
         except RuntimeError as error:
-            raise EngineError(f"compiling the substrate failed: {error}") from error
+            lines = [line.strip() for line in said.getvalue().splitlines()]
+            reason = next((line for line in lines if "error" in line.lower()), "")
+            raise EngineError(f"compiling the substrate failed: {reason[:300] or error}") from error
         finally:
             device.reinit()
             device.activate()
             set_device(previous)
     for leftover in (*directory.rglob("*.o"), *directory.rglob("*.cpp"), *directory.rglob("*.h")):
         leftover.unlink()
-    (directory / _MANIFEST).write_text(json.dumps(manifest, indent=1))
+    return manifest
 
 
 def _manifest(fabric: Fabric) -> dict[str, dict[str, dict[str, object]]]:
@@ -195,9 +218,3 @@ def _width(variable: Variable) -> int | None:
 def _read(path: Path, spec: dict[str, object]) -> np.ndarray:
     flat = np.fromfile(path, dtype=np.dtype(str(spec["dtype"])))
     return flat if spec["width"] is None else flat.reshape(-1, int(str(spec["width"])))
-
-
-def _forget_oldest(programs: Path) -> None:
-    kept = sorted((p for p in programs.iterdir() if (p / _MANIFEST).exists()), key=lambda p: p.stat().st_mtime)
-    for path in kept[:-KEEP]:
-        shutil.rmtree(path, ignore_errors=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emulator.engine.compiler import built_with
 from emulator.engine import (
     TARGETS,
     JunctionRecording,
@@ -155,7 +156,7 @@ def settle(
         threshold=threshold,
         target=recording.target,
         seeds={"run": seed, "hardware": graph.seed},
-        versions=versions(),
+        versions=versions() | built_with(recording.target),
         times=times,
         traces=_traces(recording, layout.neurons) if traces else None,
         unsolved=recording.unsolved if isinstance(recording, JunctionRecording) else 0.0,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.compile import compile_network
+from emulator.engine.compiler import built_with
 from emulator.engine import TARGETS
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
@@ -226,7 +227,7 @@ def train(
         warnings=(*found, *_cut("after training", clipping)),
         clipping=clipping,
         seeds={"run": seed, "hardware": hardware_seed},
-        versions=versions(),
+        versions=versions() | built_with(substrate.target),
         times={
             "total": time.perf_counter() - begun,
             "earlier": earlier,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -60,25 +62,66 @@ def test_laws(make, words):
     refuses(words, make, CompileError)
 
 
-def test_no_compiler(graph, monkeypatch, tmp_path):
-    monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path))
-    monkeypatch.delenv("CXX", raising=False)
-    monkeypatch.setattr(standalone.shutil, "which", lambda name: None)
+@pytest.fixture
+def no_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path / "cache"))
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    assert not (tmp_path / "cache").exists()
+
+
+def only(folder, *tools):
+    """A folder with nothing but links to these tools, to be the whole PATH."""
+    for tool in tools:
+        (folder / tool).symlink_to(shutil.which(tool))
+    return str(folder)
+
+
+def test_no_compiler(graph, monkeypatch, tmp_path, no_cache):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for target in ("standalone", "cython"):
+        refuses(
+            f"target {target} needs a C++ compiler and found none; allowed: install g++, or target='numpy'",
+            lambda target=target: settle(graph, X, target=target),
+            EngineError,
+        )
+    assert settle(graph, X).target == "numpy"
+
+
+def test_no_make(graph, monkeypatch, tmp_path, no_cache):
+    monkeypatch.setenv("PATH", only(tmp_path, "g++", "as"))
     refuses(
-        "target standalone needs a C++ compiler and found none; allowed: install g++, or target='numpy'",
+        "target standalone needs make and found none; allowed: install make, or target='numpy'",
         lambda: settle(graph, X, target="standalone"),
         EngineError,
     )
-    assert not any(path.is_dir() for path in (tmp_path / "programs").iterdir())
+
+
+@pytest.mark.parametrize(("name", "target"), [("CXX", "standalone"), ("CXX", "cython"), ("CC", "cython")])
+@pytest.mark.parametrize("value", ["no-such-compiler", "ls", "'"])
+def test_a_compiler_that_is_none(graph, monkeypatch, no_cache, name, target, value):
+    monkeypatch.setenv(name, value)
+    refuses(
+        f"{name} is {value!r}, which is no {'C++' if name == 'CXX' else 'C'} compiler that can be run",
+        lambda: settle(graph, X, target=target),
+        EngineError,
+    )
+
+
+def test_flags_that_cannot_be_read(graph, monkeypatch, no_cache):
+    monkeypatch.setenv("BACKWAVE_CXXFLAGS", "-O1 'x")
+    refuses(
+        'BACKWAVE_CXXFLAGS is "-O1 \'x": No closing quotation', lambda: settle(graph, X, target="cython"), EngineError
+    )
 
 
 def test_a_program_that_fails_says_what_it_said(tmp_path):
     (tmp_path / "main").write_text("#!/bin/sh\necho out of luck >&2\nexit 3\n")
     (tmp_path / "main").chmod(0o755)
-    (tmp_path / "manifest.json").write_text('{"inputs": {}, "outputs": {}}')
     refuses(
         f"the compiled program in {tmp_path} failed with status 3: out of luck",
-        lambda: standalone.Program(tmp_path, 0.0).run({}, np.zeros((1, 1))),
+        lambda: standalone.Program(tmp_path, 0.0, {"inputs": {}, "outputs": {}}).run({}, np.zeros((1, 1))),
         EngineError,
     )
 

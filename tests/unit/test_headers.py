@@ -35,7 +35,7 @@ def test_they_are_made_once(tmp_path, compiler):
     before = made.stat().st_mtime_ns
     make_arguments(tmp_path)
     assert made.stat().st_mtime_ns == before
-    assert sorted(path.name for path in made.parent.iterdir()) == ["standard.h", "standard.h.gch"]
+    assert sorted(path.name for path in made.parent.iterdir()) == ["manifest.json", "standard.h", "standard.h.gch"]
 
 
 def test_other_compilers_and_awkward_paths_do_without(tmp_path, monkeypatch, compiler):
