@@ -50,7 +50,12 @@ def cache(
     if held:
         screen.print()
         rows = [
-            (one.kind, one.path.name, f"{one.size / 1e6:.1f} MB", f"{timedelta(seconds=max(0, int(now - one.used)))} ago")
+            (
+                one.kind,
+                one.path.name,
+                f"{one.size / 1e6:.1f} MB",
+                f"{timedelta(seconds=max(0, int(now - one.used)))} ago",
+            )
             for one in held
         ]
         screen.print(table(("kind", "name", "size", "last used"), rows, fixed=(0, 1, 2, 3)))

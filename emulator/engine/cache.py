@@ -30,6 +30,8 @@ from emulator.locks import lock_folder
 MANIFEST = "manifest.json"
 #: programs kept in the cache, and their bytes unless ``$BACKWAVE_CACHE_BYTES`` says otherwise; the least recently used go
 KEEP, KEEP_BYTES = 64, 2 << 30
+#: compilers, flags and versions for which headers and modules are kept
+KEEP_ENVIRONMENTS = 4
 #: what a folder that is being made, or unmade, is called; seconds after which one without a lock is left over
 _STAGING, _PATIENCE = "building-", 60.0
 #: what was hashed by this process: signature of a file on disk, its hash
@@ -194,12 +196,12 @@ def remove(place: Path, running: bool = False) -> bool:
     return True
 
 
-def forget_oldest(folder: Path, most: int | None = None) -> None:
-    """Remove the least recently used entries, until at most `KEEP` of at most `most_bytes` remain; never the newest."""
-    most, kept = most_bytes() if most is None else most, entries(folder)
+def forget_oldest(folder: Path, keep: int = KEEP) -> None:
+    """Remove the least recently used entries, until `keep` of at most `most_bytes` remain; never the newest."""
+    most, kept = most_bytes(), entries(folder)
     sizes = {path: size_of(path) for path in kept}
     for path in kept[:-1]:
-        if len(sizes) <= KEEP and sum(sizes.values()) <= most:
+        if len(sizes) <= keep and sum(sizes.values()) <= most:
             break
         if remove(path):
             del sizes[path]

@@ -8,6 +8,7 @@ checked before it is loaded.
 from __future__ import annotations
 
 import io
+import os
 from contextlib import redirect_stderr, suppress
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from brian2.codegen.runtime.cython_rt import CythonCodeObject
 from brian2.codegen.runtime.cython_rt.extension_manager import CythonExtensionManager
 from brian2.codegen.targets import codegen_targets
 
-from emulator.engine.cache import hash_of, trusted, writable_folder
+from emulator.engine.cache import KEEP_ENVIRONMENTS, forget_oldest, hash_of, trusted, writable_folder
 from emulator.engine.compiler import environment
 from emulator.errors import EngineError
 from emulator.locks import waited_for
@@ -76,6 +77,8 @@ codegen_targets.add(StrictCython)
 def modules() -> Path:
     """The folder of compiled modules, without those that are not as they were made."""
     folder = writable_folder(f"cython/{environment()}")
+    os.utime(folder)
+    forget_oldest(folder.parent, KEEP_ENVIRONMENTS)
     with waited_for(folder / ".lock"):
         for module in folder.glob("*.so"):
             if not right(module):

@@ -12,7 +12,7 @@ from typing import Any
 
 from brian2.codegen.cpp_prefs import get_compiler_and_args
 
-from emulator.engine.cache import intact, making, write_manifest
+from emulator.engine.cache import KEEP_ENVIRONMENTS, forget_oldest, intact, making, write_manifest
 from emulator.engine.compiler import environment
 from emulator.locks import waited_for
 
@@ -59,4 +59,5 @@ def _make(text: str, flags: list[str], place: Path) -> dict[str, Any]:
         command = ["g++", *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"]
         content = {"made": subprocess.run(command, capture_output=True, check=False).returncode == 0}
         write_manifest(staging, content)
+    forget_oldest(place.parent, KEEP_ENVIRONMENTS)
     return content

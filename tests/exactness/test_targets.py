@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator import Matched, NetworkBuilder, Worldsheet, compile_network, reference, settle
+from emulator import (
+    Bilateral,
+    Matched,
+    Network,
+    NetworkBuilder,
+    SeriesRC,
+    Worldsheet,
+    compile_network,
+    reference,
+    settle,
+)
 from emulator.network import ACTIVATIONS
 from tests.graphs import random_batch
 from tests.substrate import delays
@@ -83,6 +93,25 @@ def test_a_compiled_program_serves_new_weights_data_delays_and_law(monkeypatch):
     same = settle(graph, inputs, targets, target="numpy", **how)
     np.testing.assert_array_equal(again.settling_steps, same.settling_steps)
     np.testing.assert_array_equal(again.events, same.events)
+
+
+@pytest.mark.slow
+@pytest.mark.targets
+@pytest.mark.parametrize(
+    "law", [Matched(), Bilateral(0.6, taper=3.0, bandwidth=0.9, far_end=SeriesRC())], ids=lambda law: law.name
+)
+@pytest.mark.parametrize("target", ["numpy", "cython", "standalone"])
+def test_a_small_network_is_exact(target, law, monkeypatch):
+    monkeypatch.setenv("BACKWAVE_CXXFLAGS", QUICK)
+    rng = np.random.default_rng(0)
+    network = Network.mlp([rng.normal(size=(4, 5)) / 2, rng.normal(size=(3, 4)) / 2], loss="softmax_cross_entropy")
+    inputs, targets = rng.uniform(size=(2, 5)), np.array([0, 2])
+    graph = compile_network(network, law=law)
+    result = settle(graph, inputs, targets, target=target, hold=None if law.settles_on_arrival else 400, tolerance=1e-8)
+    assert result.target == target and result.settled.all()
+    errors = result.errors(reference(network, inputs, targets))
+    assert max(errors["state"], errors["costate"], errors["gradient"]) < (1e-15 if law.settles_on_arrival else 1e-6)
+    assert ("compiler_flags" in result.versions) == (target != "numpy")
 
 
 def test_the_same_seed_gives_the_same_run():
