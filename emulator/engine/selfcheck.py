@@ -64,7 +64,7 @@ def ensure_right(target: str, run: Run) -> None:
         outputs = run(plan, values, feed)
         count, ended = plan.layout.neurons, slice(1, plan.samples + 1)
         states, costates = outputs["end.u"][ended, :count], outputs["end.lam"][ended]
-        worst = max(np.abs(states - STATES).max(), np.abs(costates - COSTATES).max())
+        worst = float(np.abs(np.hstack([states - STATES, costates - COSTATES])).max())
         if not worst <= _ROUNDING:
             raise EngineError(
                 f"target {target} computes a small known network wrongly here, by {worst:.2g}, and is not used; "
