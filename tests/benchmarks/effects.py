@@ -21,8 +21,8 @@ from rich.table import Table
 
 from emulator import compile_network
 from emulator.engine import Plan, effects_of, fabric, lay_out, values_of
+from emulator.engine.brian_state import known_brian
 from emulator.engine.plan import STEP
-from emulator.engine.runtime import quiet_brian
 from emulator.engine.standalone import program
 from hwmodels import HardwareModel
 from tests.benchmarks.engine import mlp
@@ -116,7 +116,7 @@ def compare(console: Console, wirings: tuple[str, ...] = ("tile", "synapse")) ->
 def profile(console: Console, wiring: str) -> None:
     """Seconds by brian2 object, with every effect on."""
     plan, values, feed = prepare([64, 32, 10], ALL, wiring, 2000)
-    with tempfile.TemporaryDirectory() as place, quiet_brian():
+    with tempfile.TemporaryDirectory() as place, known_brian():
         set_device("cpp_standalone", build_on_run=True, directory=place)
         try:
             made = fabric.build(plan, feed)
