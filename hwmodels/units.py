@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from hwmodels.doors import brief
 from hwmodels.errors import HardwareError
 
 _PREFIXES = {
@@ -26,6 +27,7 @@ _OTHERS = {
     "day": ("s", Decimal(86400)),
     "inch": ("m", Decimal("0.0254")),
 }
+_LONGEST = 200
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
 
 
@@ -44,16 +46,19 @@ def parse(text: str, unit: str) -> float:
     HardwareError
         If `text` is no number, its unit is unknown, or its dimension is not that of `unit`.
     """
-    match = _QUANTITY.fullmatch(text)
+    match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
-        raise HardwareError("", f"{text!r} is not a number with a unit; expected a value in {describe(unit)}")
-    number, written = Decimal(match[1]), match[2]
-    if not written:
-        return float(number)
-    dimension, factor = _dimension(written, text, unit)
-    if dimension != unit:
-        raise HardwareError("", f"{text!r} is in {describe(dimension)}, expected {describe(unit)}")
-    return float(number * factor)
+        raise HardwareError("", f"{brief(text)} is not a number with a unit; expected a value in {describe(unit)}")
+    try:
+        number, written = Decimal(match[1]), match[2]
+        if not written:
+            return float(number)
+        dimension, factor = _dimension(written, text, unit)
+        if dimension != unit:
+            raise HardwareError("", f"{text!r} is in {describe(dimension)}, expected {describe(unit)}")
+        return float(number * factor)
+    except ArithmeticError:  # an exponent that no number has
+        raise HardwareError("", f"{text!r} is too large or too small; expected a value in {describe(unit)}") from None
 
 
 def factor(written: str, unit: str) -> float:

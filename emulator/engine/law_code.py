@@ -11,6 +11,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from emulator.errors import EngineError, suggest
 from emulator.laws import NodeLaw
+from hwmodels.doors import brief, quietly
 
 #: what updates may read
 SEEN = ("x", "lam", "F", "B", "Z")
@@ -39,10 +40,13 @@ def statements(place: str, code: str) -> list[tuple[str, str, str]]:
         if not line.partition("#")[0].strip():
             continue
         try:
-            name, operation, text, _ = parse_statement(line.strip())
-            compile(text, place, "eval")
-        except (ValueError, SyntaxError) as error:
-            raise EngineError(f"{place} has the line {line.strip()!r}; allowed: assignments such as 'x = F'") from error
+            with quietly():
+                name, operation, text, _ = parse_statement(line.strip())
+                compile(text, place, "eval")
+        except (ValueError, SyntaxError, RecursionError, MemoryError, OverflowError) as error:
+            raise EngineError(
+                f"{place} has the line {brief(line.strip())}; allowed: assignments such as 'x = F'"
+            ) from error
         found.append((name, operation, text))
     return found
 

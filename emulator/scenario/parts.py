@@ -110,7 +110,7 @@ def _read(path: Path, identity: Identity) -> dict[str, Any]:
         parts, of, files = dict(found["parts"]), str(found["digest"]), dict(found.get("files", {}))
     except (ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"file '{path}' is not a file of parts, or is damaged: {error}") from error
-    if not known:
+    if not known or not all(isinstance(one, str) for pair in files.items() for one in pair):
         raise FileFormatError(f"file '{path}' is not a file of parts; allowed: what an interrupted run left")
     refuse_changed(files, identity.files, f"'{path}'")
     if of != identity.digest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import FileFormatError
+from emulator.study.rows import guarded, number
 from emulator.study.store import Sensitivity, Store, Tolerance, Yield
+from hwmodels.doors import brief
 
 Floats = NDArray[np.float64]
 
 _FACTS = ("study", "base", "versions", "platform", "network")
 #: what a tolerance says beside its numbers
+_STATES = {"settled", "unsettled", "failed"}
 _DETAIL = {"key", "where", "good", "bad", "scale", "share", "confidence", "verdict", "trials"}
 
 
@@ -119,14 +120,22 @@ def read_evidence(path: str | os.PathLike[str]) -> Evidence:
         If there is no such file.
     """
     with Store(path) as store:
-        try:
-            store.freeze()
-            evidence = _evidence(str(path), store)
-            _check(evidence)
-        except (sqlite3.DatabaseError, KeyError, TypeError, ValueError, AttributeError) as error:
-            what = f"{type(error).__name__}: {error}"
-            raise FileFormatError(f"'{path}' is damaged, or no store of a study: {what}") from error
-    return evidence
+        return _Reader(store).evidence(str(path))
+
+
+class _Reader:
+    """Reads everything of a store at one moment."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.path = store, store.path
+
+    @guarded
+    def evidence(self, source: str) -> Evidence:
+        """What it holds, checked."""
+        self.store.freeze()
+        evidence = _evidence(source, self.store)
+        _check(evidence)
+        return evidence
 
 
 def meets(metrics: Mapping[str, Floats], targets: Mapping[str, Mapping[str, float]], count: int) -> NDArray[np.bool_]:
@@ -184,5 +193,31 @@ def _check(evidence: Evidence) -> None:
         lacking = _DETAIL - found.detail.keys()
         if lacking:
             raise KeyError(f"tolerance of {found.knob} lacks {', '.join(sorted(lacking))}")
+        _check_detail(found.knob, found.detail)
+    if not set(evidence.status) <= _STATES:
+        raise ValueError("a point has a status that points do not have")
+    study = evidence.facts["study"]
+    for table in (*study.get("axes", ()), *(study.get("tolerance") or {}).get("knobs", ())):
+        for name in ("key", "label", "unit", "scale"):
+            if not isinstance(table.get(name) or "", str):
+                raise TypeError(f"{name} of an axis or knob is {brief(table[name], 60)}")
+    for seeds in evidence.seeds:
+        for kind, seed in seeds.items():
+            if seed is not None:
+                number(f"seed of {kind}", seed)
     if any(len(column) != evidence.done for column in (evidence.seeds, *evidence.metrics.values())):
         raise ValueError("points and metrics do not belong together")
+
+
+def _check_detail(knob: str, detail: Mapping[str, Any]) -> None:
+    """Refuse what a tolerance says beside its numbers if it is of other types."""
+    for name in ("key", "scale", "verdict"):
+        if not isinstance(detail[name], str):
+            raise TypeError(f"{name} of tolerance {knob} is {brief(detail[name], 60)}")
+    for name in ("good", "bad", "share", "confidence"):
+        number(f"{name} of tolerance {knob}", detail[name])
+    if not isinstance(detail["where"], Mapping):
+        raise TypeError(f"the place of tolerance {knob} is {brief(detail['where'], 60)}")
+    for trial in detail["trials"]:
+        for name in ("value", "met", "total"):
+            number(f"{name} of a trial of {knob}", trial[name])

@@ -12,6 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from emulator.errors import FileFormatError
+from hwmodels.doors import RefusedError, regular
 
 #: what SQLite keeps in the header for us ("BWST"), and where; a database of nobody in particular has 0
 APPLICATION = 0x42575354
@@ -42,8 +43,11 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     if wal.exists():
         # not looked at with `open`: closing the file would release the locks of a writer in this process
         return _connected(path, "mode=ro", f"its journal '{wal}', which is needed with it, cannot be read")
-    with path.open("rb") as file:
-        header = file.read(_HEADER)
+    try:
+        with regular(path) as file:
+            header = file.read(_HEADER)
+    except RefusedError as error:
+        raise FileFormatError(f"'{path}' {error}") from None
     refuse_foreign(path, header)
     if len(header) == _HEADER and header[_WRITER_VERSION] == _WAL:
         if _application(header) == APPLICATION:
@@ -127,7 +131,7 @@ def _connected(path: Path, how: str, otherwise: str) -> sqlite3.Connection:
         link = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)
         link.execute("SELECT count(*) FROM sqlite_master").fetchone()
         owner = int(link.execute("PRAGMA application_id").fetchone()[0])
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a schema that is no UTF-8 breaks the driver
         if link is not None:
             link.close()
         what = f"'{path}' is no store of a study: {error}"

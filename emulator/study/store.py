@@ -15,7 +15,6 @@ While a study writes, what is newest is in a journal beside the file; once it ha
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -29,6 +28,8 @@ from numpy.typing import NDArray
 
 from emulator.errors import FileFormatError
 from emulator.study.opening import open_to_read
+from emulator.study.rows import guarded, typed
+from hwmodels.doors import brief, parse_json
 
 #: version of the tables
 FORMAT = "1"
@@ -153,13 +154,15 @@ class Store:
         self._link = open_to_read(self.path)
         try:
             self.meta: dict[str, str] = dict(self._link.execute("SELECT key, value FROM meta"))
-        except sqlite3.DatabaseError as error:
+            if not all(isinstance(text, str) for pair in self.meta.items() for text in pair):
+                raise ValueError("a fact of it is no text")
+        except (sqlite3.Error, ValueError, OverflowError) as error:
             self._link.close()
             raise FileFormatError(f"'{self.path}' is no store of a study: {error}") from error
         if self.meta.get("schema") != FORMAT:
             self._link.close()
             raise FileFormatError(
-                f"'{self.path}' is a store of version {self.meta.get('schema')!r}; allowed: {FORMAT!r}"
+                f"'{self.path}' is a store of version {brief(self.meta.get('schema'))}; allowed: {FORMAT!r}"
             )
 
     def __enter__(self) -> Store:
@@ -174,34 +177,47 @@ class Store:
         """Let go of the file."""
         self._link.close()
 
+    @guarded
     def freeze(self) -> None:
         """Show the store as it is now from here on, whatever a running study adds."""
         self._link.execute("BEGIN")
 
+    @guarded
     def fact(self, key: str) -> Any:
         """A fact that is kept as JSON: ``study``, ``base``, ``versions``, ``platform`` or ``network``."""
-        return json.loads(self.meta[key])
+        return parse_json(self.meta[key])
 
     @property
+    @guarded
     def planned(self) -> int:
         """Number of points of the whole study."""
         return int(self.meta["planned"])
 
     @property
+    @guarded
     def done(self) -> int:
         """Number of points in the store."""
         return int(self._link.execute("SELECT count(*) FROM points").fetchone()[0])
 
     @property
+    @guarded
     def complete(self) -> bool:
         """Whether the study has ended: every point is here, and what follows from all of them."""
         return self._link.execute("SELECT 1 FROM meta WHERE key = 'completed'").fetchone() is not None
 
     def records(self) -> Iterator[Record]:
         """The finished points, in the order of the plan."""
-        for row in self._rows("points", "ordinal"):
-            yield Record(**{**row, **{name: json.loads(row[name]) for name in ("axes", "config", "seeds")}})
+        yield from self._records()
 
+    @guarded
+    def _records(self) -> list[Record]:
+        parsed = ("axes", "config", "seeds")
+        return [
+            typed(Record(**{**row, **{name: parse_json(row[name]) for name in parsed}}))
+            for row in self._rows("points", "ordinal")
+        ]
+
+    @guarded
     def points(self) -> dict[str, NDArray[Any]]:
         """The finished points as columns of n entries, in the order of the plan.
 
@@ -217,13 +233,14 @@ class Store:
         for place, name in enumerate(names[:-1]):
             kind = {"ordinal": np.int64, "chip": np.int64, "noise": np.int64, "seconds": np.float64}.get(name, object)
             columns[name] = _column([row[place] for row in found], kind)
-        axes = [json.loads(row[-1]) for row in found]
+        axes = [dict(parse_json(row[-1])) for row in found]
         for key in dict.fromkeys(key for one in axes for key in one):
             values = [one.get(key) for one in axes]
             numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
             columns[key] = _column(values, np.float64 if numbers else object)
         return columns
 
+    @guarded
     def metrics(self) -> dict[str, NDArray[np.float64]]:
         """Every metric as a column of n numbers in the order of `points`; NaN where it is missing."""
         place = {one: k for k, (one,) in enumerate(self._link.execute("SELECT id FROM points ORDER BY ordinal"))}
@@ -234,18 +251,21 @@ class Store:
                 column[place[point]] = value
         return {name: columns[name] for name in sorted(columns)}
 
+    @guarded
     def tolerances(self) -> list[Tolerance]:
         """What the tolerance search found, by knob."""
         rows = self._rows("tolerances", "rowid")
-        return [Tolerance(**{**row, "detail": json.loads(row["detail"])}) for row in rows]
+        return [typed(Tolerance(**{**row, "detail": parse_json(row["detail"])})) for row in rows]
 
+    @guarded
     def yields(self) -> list[Yield]:
         """The yield at every place on the grid axes."""
-        return [Yield(**{**row, "axes": json.loads(row["axes"])}) for row in self._rows("yields", "rowid")]
+        return [typed(Yield(**{**row, "axes": parse_json(row["axes"])})) for row in self._rows("yields", "rowid")]
 
+    @guarded
     def sensitivities(self) -> list[Sensitivity]:
         """The sensitivities, metric by metric and by rank."""
-        return [Sensitivity(**row) for row in self._rows("sensitivities", "metric, rank")]
+        return [typed(Sensitivity(**row)) for row in self._rows("sensitivities", "metric, rank")]
 
     def _rows(self, table: str, order: str) -> Iterator[dict[str, Any]]:
         found = self._link.execute(f"SELECT * FROM {table} ORDER BY {order}")

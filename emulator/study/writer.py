@@ -16,6 +16,7 @@ from typing import Any
 from emulator.contents import refuse_changed
 from emulator.errors import FileFormatError, StudyError
 from emulator.study.opening import APPLICATION, network_filesystem, refuse_inside
+from emulator.study.rows import guarded
 from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield
 
 #: seconds to wait for others who read the file as it is
@@ -105,6 +106,7 @@ class Writer:
         self._link.close()
         os.close(self._held)
 
+    @guarded
     def done(self, table: str = "points") -> set[str]:
         """Ids of what is in the store, of `points` or of `trials`."""
         return {row[0] for row in self._link.execute(f"SELECT id FROM {table}")}
@@ -126,6 +128,11 @@ class Writer:
         with self._transaction():
             self._link.execute(f"INSERT INTO trials VALUES ({_marks(row)})", row)
 
+    @guarded
+    def _facts(self) -> dict[str, str]:
+        return dict(self._link.execute("SELECT key, value FROM meta"))
+
+    @guarded
     def trials(self) -> dict[str, tuple[bool | None, str | None]]:
         """Which trials are in the store, whether they met the targets, and the reason if they did not settle or failed."""
         found = self._link.execute("SELECT id, met, reason FROM trials")
@@ -176,7 +183,7 @@ class Writer:
 
     def _check(self, meta: Mapping[str, str]) -> None:
         """Refuse a store of another study."""
-        found = dict(self._link.execute("SELECT key, value FROM meta"))
+        found = self._facts()
         known, now = (json.loads(one.get("files", "{}")) for one in (found, meta))
         refuse_changed(known, now, f"store '{self.path}'")
         if found.get("schema") != FORMAT:
