@@ -30,6 +30,7 @@ from emulator.commands import (
 )
 from emulator.errors import BackwaveError
 from emulator.interrupts import status_of
+from emulator.streams import complain, flush, open_streams, silence
 
 #: exit statuses; those of interrupts are 128 and the number of the signal
 NOT_SETTLED, FAILED, FAULT = 1, 2, 70
@@ -47,16 +48,16 @@ class _Commands(TyperGroup):
         except (typer.Exit, typer.Abort, click.ClickException):
             raise
         except KeyboardInterrupt as stop:
-            typer.echo(f"backwave: interrupted, {str(stop) or 'nothing was written'}", err=True)
+            complain(f"interrupted, {str(stop) or 'nothing was written'}")
             raise typer.Exit(status_of(stop)) from None
         except BrokenPipeError:  # whoever read the output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            silence(sys.stdout)
             raise typer.Exit(0) from None
         except Exception as error:
             words = _words(error)
             if words is None and os.environ.get(_TRACEBACK):
                 raise
-            typer.echo(f"backwave: {_fault(error) if words is None else 'error: ' + ' '.join(words.split())}", err=True)
+            complain(_fault(error) if words is None else f"error: {' '.join(words.split())}")
             raise typer.Exit(FAULT if words is None else FAILED) from None
 
 
@@ -142,9 +143,12 @@ def _fault(error: Exception) -> str:
 
 def main() -> None:
     """Entry point of the command `backwave`."""
+    open_streams()
     try:
         app()
     except SystemExit as end:
         if isinstance(end.code, int) and end.code > 128:
             logging.disable()  # a half-built simulation would complain about being thrown away
         raise
+    finally:
+        flush()

@@ -49,10 +49,11 @@ def regular(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except ValueError as error:  # a name with a null character
         raise RefusedError(f"is no name of a file: {error}") from None
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise RefusedError(f"is {_kind(mode)}; allowed: a file")
     with os.fdopen(handle, "rb") as file:
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode):
-            raise RefusedError(f"is {_kind(mode)}; allowed: a file")
         yield file
 
 

@@ -7,30 +7,47 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from emulator.streams import silence
+from emulator.text import for_terminal
+
 #: columns where the output is no terminal
 _WIDTH = 120
 
 
-def console(error: bool = False) -> Console:
-    """A console that takes texts literally."""
+class Screen(Console):
+    """A console that takes texts literally, lets none of them steer the terminal, and outlives its reader."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print texts and tables."""
+        super().print(*(for_terminal(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Whoever read the output has seen enough; the command goes on, and its status says how it went."""
+        self.quiet = True
+        silence(self.file)
+
+
+def console(error: bool = False) -> Screen:
+    """The screen, or with `error` that of messages."""
     stream = sys.stderr if error else sys.stdout
     width = shutil.get_terminal_size().columns if stream.isatty() else _WIDTH
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+    return Screen(file=stream, width=width, markup=False, emoji=False, highlight=False)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], fixed: Sequence[int] = (0,)) -> Table:
     """A table with a header line; columns numbered in `fixed` are never wrapped."""
     made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for number, head in enumerate(heads):
-        made.add_column(head, no_wrap=number in fixed, overflow="fold")
+        made.add_column(for_terminal(head), no_wrap=number in fixed, overflow="fold")
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(for_terminal, row))
     return made
 
 
@@ -40,13 +57,13 @@ def figures(rows: Iterable[tuple[str, str]]) -> Table:
     made.add_column(no_wrap=True, style="dim")
     made.add_column(overflow="fold")
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(for_terminal, row))
     return made
 
 
 def verdict(good: bool, text: str) -> Text:
     """A line that says how it went."""
-    return Text(text, style="bold green" if good else "bold red")
+    return Text(for_terminal(text), style="bold green" if good else "bold red")
 
 
 def warn(text: str) -> None:
@@ -67,11 +84,18 @@ class _TimeLeft(ProgressColumn):
 def progress() -> Iterator[Callable[[str, float | None], None]]:
     """Show what is being done on a terminal, with a bar and the time left where the fraction done is known."""
     screen = console(error=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), _TimeLeft())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+        _TimeLeft(),
+    )
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("starting", total=None)
 
         def tell(stage: str, fraction: float | None) -> None:
+            stage = for_terminal(stage)
             if fraction is None:
                 bar.reset(task, total=None, description=stage)
             else:

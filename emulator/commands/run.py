@@ -83,7 +83,9 @@ def run(
 
 def _warn(text: str) -> None:
     """Say at once, above the progress, what the prediction has against the run."""
-    typer.echo(f"backwave: predicted not to settle: {text}", err=True)
+    from emulator.streams import complain
+
+    complain(f"predicted not to settle: {text}")
 
 
 def _study(scenario: Scenario, out: Path, force: bool, resume: bool) -> None:
@@ -97,7 +99,9 @@ def _study(scenario: Scenario, out: Path, force: bool, resume: bool) -> None:
     heads, *rows = study.table
     screen.print(verdict(study.good, study.verdict))
     screen.print(table(heads, rows))
-    screen.print(figures([(first, second) for first, second in study.notes]))
+    screen.print(
+        figures([*((what, text) for what, text in study.notes), *(("note", text) for text in report.troubles)])
+    )
     screen.print(figures([("written to", str(report.out)), ("", ", ".join(report.files))]))
     if not study.good:
         raise typer.Exit(1)
@@ -147,7 +151,7 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     warning = result.clipping.warning(errors["gradient_cosine"] if result.held_costates else None)
     if warning is not None:
         yield "warning", warning
-    for note in graph.notes:
+    for note in (*graph.notes, *report.troubles):
         yield "note", note
     settling = report.times["settling"]
     yield "computed by", f"{result.target} in {si(settling, 's')}, {si(sum(report.times.values()), 's')} with all else"

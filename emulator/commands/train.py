@@ -86,7 +86,7 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
     from emulator.units import si
 
     history = result.history.columns()
-    for warning in result.warnings:
+    for warning in (*result.warnings, *report.troubles):
         yield "warning", warning
     if result.test_accuracy == result.test_accuracy:
         yield "test accuracy", f"{result.test_accuracy:.2%}, on the substrate"
@@ -131,5 +131,7 @@ def _compared(report: TrainingRunReport) -> Iterator[tuple[str, str]]:
             yield outcome.name, f"{lost} of {count} diverged"
         else:
             yield outcome.name, f"{outcome.mean:.2%} +- {outcome.spread:.2%} test accuracy, {count} seeds"
+    for trouble in report.troubles:
+        yield "warning", trouble
     yield "written to", str(report.out)
     yield "", ", ".join(report.files)

@@ -13,6 +13,7 @@ from matplotlib.image import AxesImage
 
 from emulator.report.style import COSTATE, HEAT, MARK, QUIET, STATE, letters, new_figure
 from emulator.study.atlas import Cell, Map, agreement
+from emulator.text import for_picture
 
 _COLUMNS = 3
 _COLOURS = (STATE, COSTATE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
@@ -61,11 +62,11 @@ def _map(axes: Axes, labels: Map, cells: list[Cell], within: float, scale: LogNo
     ):
         places = [c.column for c in chosen], [c.row for c in chosen]
         axes.plot(*places, mark, color="white", markeredgecolor=MARK, markersize=7, linestyle="none", label=name)
-    axes.set_xticks(range(len(labels.x_ticks)), labels.x_ticks, rotation=45)
-    axes.set_yticks(range(len(labels.y_ticks)), labels.y_ticks)
-    axes.set_xlabel(labels.x_label)
-    axes.set_ylabel(labels.y_label)
-    axes.set_title(labels.name, loc="left")
+    axes.set_xticks(range(len(labels.x_ticks)), [for_picture(str(one)) for one in labels.x_ticks], rotation=45)
+    axes.set_yticks(range(len(labels.y_ticks)), [for_picture(str(one)) for one in labels.y_ticks])
+    axes.set_xlabel(for_picture(labels.x_label))
+    axes.set_ylabel(for_picture(labels.y_label))
+    axes.set_title(for_picture(labels.name), loc="left")
     return drawn
 
 
@@ -80,7 +81,7 @@ def times_figure(maps: Sequence[tuple[Map, list[Cell]]], within: float) -> Figur
             x, y = [max(c.measured, 1.0) for c in settled], [max(c.predicted, 1.0) for c in settled]
             ends += [*x, *y]
             colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number % len(_MARKS)]
-            axes.plot(x, y, mark, color=colour, markersize=4, alpha=0.7, label=labels.name)
+            axes.plot(x, y, mark, color=colour, markersize=4, alpha=0.7, label=for_picture(labels.name))
         line = np.array([min(ends), max(ends)])
         axes.plot(line, line, color=MARK, linewidth=0.9, label="equal")
         axes.fill_between(line, line * (1 - within), line * (1 + within), color=QUIET, alpha=0.2, linewidth=0,

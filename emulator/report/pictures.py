@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from emulator.measure import SettleResult
+from emulator.report.attempt import attempt
 from emulator.report.raster import event_raster
 from emulator.report.reflections import reflection_figure
 from emulator.report.settling import settling_curve, settling_histogram
-from emulator.report.style import save
 from emulator.report.worldsheet import worldsheet
 
 Picture = Callable[[SettleResult], Figure]
@@ -28,8 +29,10 @@ RECORDINGS: dict[str, Picture] = {
 TWO_WAY: dict[str, Picture] = {"reflections.png": reflection_figure}
 
 
-def draw_pictures(result: SettleResult, traced: SettleResult | None, folder: Path) -> tuple[str, ...]:
-    """Draw a run into a folder.
+def draw_pictures(
+    result: SettleResult, traced: SettleResult | None, folder: Path, troubles: list[str] | None = None
+) -> tuple[str, ...]:
+    """Draw a run into a folder; a picture that fails costs only itself.
 
     Parameters
     ----------
@@ -38,16 +41,17 @@ def draw_pictures(result: SettleResult, traced: SettleResult | None, folder: Pat
     traced : SettleResult or None
         Of a few samples, with traces.
     folder : Path
+    troubles : list, optional
+        Gets a sentence for every picture that could not be drawn.
 
     Returns
     -------
     tuple of str
         Names of the files written.
     """
-    figures = {name: picture(result) for name, picture in OVERVIEWS.items()}
+    told: list[str] = [] if troubles is None else troubles
+    wanted = [(name, partial(picture, result)) for name, picture in OVERVIEWS.items()]
     if traced is not None:
         recorded = RECORDINGS if traced.waves is None else RECORDINGS | TWO_WAY
-        figures |= {name: picture(traced) for name, picture in recorded.items()}
-    for name, figure in figures.items():
-        save(figure, folder / name)
-    return tuple(figures)
+        wanted += [(name, partial(picture, traced)) for name, picture in recorded.items()]
+    return tuple(name for name, draw in wanted if attempt(folder / name, draw, told))

@@ -11,6 +11,7 @@ from emulator.graph import ScatteringGraph
 from emulator.measure import SettleResult
 from emulator.measure.reflections import Reflections, reflections
 from emulator.report.style import STATE, TimeUnit, letters, new_figure, time_unit, transit_axis
+from emulator.text import for_picture
 
 #: colour map of reflection coefficients from -1 to 1
 SIGNED = "RdBu_r"
@@ -65,7 +66,7 @@ def _coefficients(axes: Axes, found: Reflections, names: list[str], unit: TimeUn
         cmap=mpl.colormaps[SIGNED].with_extremes(bad="#DDDDDD"), vmin=-1, vmax=1,
     )  # fmt: skip
     axes.hlines(np.arange(1, len(names)), 0, span, color="white", linewidth=0.8)
-    axes.set_yticks(np.arange(len(names)) + 0.5, names)
+    axes.set_yticks(np.arange(len(names)) + 0.5, [for_picture(name) for name in names])
     axes.tick_params(axis="y", length=0)
     axes.set_ylabel("ports (by junction, input to output)")
     axes.set_xlabel(f"time since the sample was presented ({unit.name})")

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 from emulator.graph import ScatteringGraph
+from emulator.text import for_picture
+from hwmodels.doors import quietly
 
 #: colours that differ for every kind of colour vision (M. Okabe and K. Ito, Color Universal Design, 2008)
 STATE, COSTATE, MARK, QUIET = "#0072B2", "#D55E00", "#000000", "#7F7F7F"
@@ -59,7 +61,7 @@ def letters() -> Iterator[None]:
 def new_figure(title: str, width: float = 8.0, height: float = 5.5) -> Figure:
     """An empty figure (inches) that arranges its own margins."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle(for_picture(title), x=0.01, ha="left")
     return figure
 
 
@@ -73,7 +75,9 @@ def transit_axis(axes: Axes, unit: TimeUnit, transit_seconds: float) -> None:
 def name_rows(axes: Axes, graph: ScatteringGraph) -> None:
     """Name bands k to k + 1 after the rows of neurons, leaving some out where there are very many."""
     shown = range(0, len(graph.sites), -(-len(graph.sites) // _MOST_NAMES))
-    axes.set_yticks([k + 0.5 for k in shown], [f"{graph.sites[k].name} ({graph.sites[k].size})" for k in shown])
+    axes.set_yticks(
+        [k + 0.5 for k in shown], [f"{for_picture(graph.sites[k].name)} ({graph.sites[k].size})" for k in shown]
+    )
     axes.tick_params(axis="y", length=0)
 
 
@@ -84,6 +88,6 @@ def legend_below(figure: Figure, axes: Axes) -> Legend:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
-    with letters():
+    """Write a figure as PNG; a letter that the font lacks is no reason to complain."""
+    with letters(), quietly():
         figure.savefig(path, format="png")

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
 from emulator.study.technologies import TechnologyResult
+from emulator.text import for_picture
 
 #: errors below are round-off
 FLOOR = 1e-12
@@ -26,7 +27,7 @@ def technologies_figure(results: Sequence[TechnologyResult], title: str) -> Figu
         for axes in (accuracy, error, time, energy):
             axes.grid(axis="x", color=QUIET, alpha=0.25)
             axes.set_ylim(len(shown) - 0.5, -0.5)
-        accuracy.set_yticks(list(rows), [result.name for result in shown])
+        accuracy.set_yticks(list(rows), [for_picture(result.name) for result in shown])
         for k, result in enumerate(shown):
             _point(accuracy, k, None if result.accuracy is None else 100 * result.accuracy, STATE, "o", "no classes")
             _point(error, k, max(result.gradient_error or 0.0, FLOOR), COSTATE, "s")
@@ -52,7 +53,7 @@ def technologies_figure(results: Sequence[TechnologyResult], title: str) -> Figu
         for colour, mark, label in ((STATE, "o", "inference"), (COSTATE, "s", "with gradient")):
             energy.plot([], [], mark, color=colour, label=label)
         energy.plot([], [], "D", color=MARK, fillstyle="none", label="lower bound: some figures are missing")
-        left_out = [result.name for result in results if not result.complete]
+        left_out = [for_picture(result.name) for result in results if not result.complete]
         if left_out:
             energy.plot([], [], " ", label=f"incomplete, not emulated: {', '.join(left_out)}")
         figure.legend(*energy.get_legend_handles_labels(), loc="outside lower center", ncols=2)

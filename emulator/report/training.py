@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure, time_unit
+from emulator.text import for_picture
 from emulator.training import TrainResult
 
 if TYPE_CHECKING:
@@ -59,12 +60,13 @@ def training_figure(result: TrainResult, title: str) -> Figure:
         axes = grid[-1]
         for name, colour, style in (("available", MARK, "-"), ("absorbed", STATE, "-"), ("reflected", COSTATE, "--")):
             values = columns[name][trained]
-            if (values > 1e-12 * columns["available"][trained].max()).any():
+            if (values > 1e-12 * columns["available"][trained].max(initial=0.0)).any():
                 axes.semilogy(
                     x, np.where(values > 0, values, np.nan), color=colour, linestyle=style, label=_POWERS[name]
                 )
         axes.set_ylabel("power at parameter ports\n(loss per hold)")
-        axes.legend(loc="upper right")
+        if axes.lines:
+            axes.legend(loc="upper right")
         axes.set_xlabel("samples presented")
         axes.set_xlim(0, x[-1] if len(x) else 1)
         _time_axis(grid[0], result)
@@ -102,9 +104,9 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
                 axes.annotate(f"{lost} of {len(values)} diverged", (x[k], 0.02), xycoords=("data", "axes fraction"),
                               rotation=90, ha="center", va="bottom", color=COSTATE)  # fmt: skip
         if not placed:
-            axes.set_xticks(x, [o.name for o in variants], rotation=25, ha="right")
+            axes.set_xticks(x, [for_picture(o.name) for o in variants], rotation=25, ha="right")
             axes.set_xlim(-0.5, len(x) - 0.5)
-        axes.set_xlabel(x_label)
+        axes.set_xlabel(for_picture(x_label))
         _accuracy_axis(axes, [100 * value for o in outcomes for value in o.accuracies])
         axes.grid(axis="y", color=QUIET, alpha=0.25)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
@@ -125,7 +127,7 @@ def _accuracy_axis(axes: Axes, values: Sequence[float]) -> None:
 
 def _band(axes: Axes, outcome: Outcome, colour: str) -> None:
     """A baseline: mean as a line, spread as a band."""
-    label = _NAMES.get(outcome.name, outcome.name)
+    label = _NAMES.get(outcome.name, for_picture(outcome.name))
     if np.isnan(outcome.mean):
         axes.plot([], [], color=colour, linestyle="--", label=f"{label}: diverged")
         return

@@ -24,6 +24,7 @@ from emulator.scenario.study_base import Progress, Study
 from emulator.scenario.study_tables import atlas_table
 from emulator.study.atlas import Cell, Forecast, Map, agreement, forecast, measure
 from emulator.study.keeping import Keep
+from emulator.text import for_cell
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def atlas_study(scenario: Scenario, built: Built, batch: Batch, tell: Progress, 
         table=table,
         notes=notes,
         data={"cells": [_described(maps[cell.map][0], cell) for cell in cells]},
-        figure=maps_figure(list(maps.values()), section.within, scenario.config.title),
-        files={"times.png": times_figure(list(maps.values()), section.within), "cells.csv": _csv(maps, cells)},
+        figure=partial(maps_figure, list(maps.values()), section.within, scenario.config.title),
+        files={"times.png": partial(times_figure, list(maps.values()), section.within), "cells.csv": _csv(maps, cells)},
     )
 
 
@@ -194,7 +195,7 @@ def _csv(maps: dict[str, tuple[Map, list[Cell]]], cells: list[Cell]) -> str:
     for cell in cells:
         axes, table = maps[cell.map][0], cell.to_dict()
         error = cell.error if abs(cell.error) < float("inf") else None
-        writer.writerow((cell.map, axes.x_label, axes.x_ticks[cell.column], axes.y_label, axes.y_ticks[cell.row],
+        writer.writerow(map(for_cell, (cell.map, axes.x_label, axes.x_ticks[cell.column], axes.y_label, axes.y_ticks[cell.row],
                          cell.horizon, table["radius"], table["predicted"], cell.settled, table["measured"], cell.transit,
-                         cell.same_side, error))  # fmt: skip
+                         cell.same_side, error)))  # fmt: skip
     return text.getvalue()

@@ -74,6 +74,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "platform": platform.platform(),
         "times": {**report.times, **{f"settling: {k}": v for k, v in figures["times"].items()}},
         "files": list(report.files),
+        "troubles": list(report.troubles),
     }
 
 

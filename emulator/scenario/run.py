@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.diagnose import forewarning
 from emulator.report import draw_pictures
+from emulator.report.attempt import trouble
 from emulator.runs.settle import settle, steps_of_hold
 from emulator.scenario.build import Prepared, prepare
 from emulator.scenario.datasets import Batch
@@ -55,6 +56,8 @@ class RunReport:
         Where everything was written.
     files : tuple of str
         Names of the files there.
+    troubles : tuple of str
+        Why pictures are missing.
     """
 
     scenario: Scenario
@@ -67,6 +70,7 @@ class RunReport:
     times: dict[str, float]
     out: Path
     files: tuple[str, ...]
+    troubles: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -129,11 +133,6 @@ def run_scenario(
         errors = result.errors(exact)
         compared = scores(result, exact, ready.built, ready.batch)
         fitting = fits(result, exact, ready.batch)
-        clock.start("recording samples for the pictures")
-        traced = _traced(ready, result)
-        clock.start("drawing")
-        pictures = draw_pictures(result, traced, staging)
-        ready.graph.network.save(staging / NETWORK)
         clock.stop()
         report = RunReport(
             scenario,
@@ -145,10 +144,27 @@ def run_scenario(
             foreseen,
             clock.times,
             folder,
-            (RESULTS, NETWORK, *pictures),
+            (RESULTS, NETWORK),
         )
+        ready.graph.network.save(staging / NETWORK)
+        write_results(staging / RESULTS, report, ready)
+        report = _illustrated(report, ready, staging, clock)
         write_results(staging / RESULTS, report, ready)
     return report
+
+
+def _illustrated(report: RunReport, ready: Prepared, staging: Path, clock: _Clock) -> RunReport:
+    """The report with pictures, as far as they can be had."""
+    traced, troubles = None, list[str]()
+    clock.start("recording samples for the pictures")
+    try:
+        traced = _traced(ready, report.result)
+    except Exception as error:  # whatever it is, the numbers are there already
+        troubles.append(f"no sample could be recorded for the pictures: {trouble(error)}")
+    clock.start("drawing")
+    pictures = draw_pictures(report.result, traced, staging, troubles)
+    clock.stop()
+    return replace(report, times=clock.times, files=(*report.files, *pictures), troubles=tuple(troubles))
 
 
 class _Clock:

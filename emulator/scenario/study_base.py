@@ -31,9 +31,10 @@ class Study:
         What needs to be said beside the table.
     data : dict
         The figures, in plain tables.
-    figure : Figure
+    figure : callable
+        Draws the picture, after the figures have been written.
     files : dict
-        Further pictures and texts by file name.
+        Further pictures, drawn likewise, and texts by file name.
     """
 
     good: bool
@@ -41,8 +42,8 @@ class Study:
     table: Rows
     notes: Rows
     data: dict[str, Any]
-    figure: Figure
-    files: dict[str, Figure | str] = field(default_factory=dict)
+    figure: Callable[[], Figure]
+    files: dict[str, Callable[[], Figure] | str] = field(default_factory=dict)
 
 
 def compiling(scenario: Scenario) -> dict[str, Any]:

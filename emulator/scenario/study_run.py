@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from emulator.errors import BackwaveError, ScenarioError, suggest
 from emulator.files import atomic_write
+from emulator.report.attempt import attempt
 from emulator.report.precision import precision_figure
-from emulator.report.style import save
 from emulator.report.technologies import technologies_figure
 from emulator.scenario.atlas_run import atlas_study
 from emulator.scenario.claims_run import claims_study
@@ -43,6 +41,7 @@ class StudyReport:
     study: Study
     out: Path
     files: tuple[str, ...]
+    troubles: tuple[str, ...] = ()
 
 
 def study_of(scenario: Scenario) -> str | None:
@@ -100,21 +99,23 @@ def run_study(
             raise type(error)(f"scenario '{scenario.name}': {error}") from error
         except KeyboardInterrupt as stop:
             raise resumable(stop, parts_path(folder)) from None
-        save(study.figure, staging / picture)
-        for name, more in study.files.items():
-            _write(staging / name, more)
-        report = StudyReport(scenario, study, folder, (RESULTS, picture, *study.files))
-        text = json.dumps(plain(_results(report, kind)), indent=1, ensure_ascii=False, allow_nan=False)
-        atomic_write(staging / RESULTS, lambda file: file.write(text.encode()))
+        texts = {name: more for name, more in study.files.items() if isinstance(more, str)}
+        pictures = {picture: study.figure, **{n: more for n, more in study.files.items() if not isinstance(more, str)}}
+        for name, content in texts.items():
+            (staging / name).write_text(content, encoding="utf-8")
+        report = StudyReport(scenario, study, folder, (RESULTS, *texts))
+        _write(report, kind, staging)
+        troubles: list[str] = []
+        drawn = [name for name, draw in pictures.items() if attempt(staging / name, draw, troubles)]
+        report = replace(report, files=(RESULTS, *drawn, *texts), troubles=tuple(troubles))
+        _write(report, kind, staging)
     parts.remove()
     return report
 
 
-def _write(path: Path, content: Figure | str) -> None:
-    if isinstance(content, str):
-        path.write_text(content, encoding="utf-8")
-    else:
-        save(content, path)
+def _write(report: StudyReport, kind: str, staging: Path) -> None:
+    text = json.dumps(plain(_results(report, kind)), indent=1, ensure_ascii=False, allow_nan=False)
+    atomic_write(staging / RESULTS, lambda file: file.write(text.encode()))
 
 
 def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress, keep: Keep) -> Study:
@@ -145,7 +146,7 @@ def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress
         "; on all of them every sample settled" if good else "; some samples did not settle"
     )
     data = {"technologies": [result.to_dict() for result in results]}
-    return Study(good, verdict, table, notes, data, technologies_figure(results, config.title))
+    return Study(good, verdict, table, notes, data, partial(technologies_figure, results, config.title))
 
 
 def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress, keep: Keep) -> Study:
@@ -173,7 +174,7 @@ def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress, k
     verdict = "errors per further bit: " + ", ".join(f"x {slopes[q]['per bit']:.2f} ({q})" for q in QUANTITIES)
     table, notes = precision_table(found)
     data = {"curves": found.to_dict(), "slopes": slopes}
-    return Study(True, verdict, table, notes, data, precision_figure(found, config.title))
+    return Study(True, verdict, table, notes, data, partial(precision_figure, found, config.title))
 
 
 #: studies by the section that asks for them
@@ -200,4 +201,5 @@ def _results(report: StudyReport, kind: str) -> dict[str, Any]:
         "seeds": {"run": config.run.seed, "hardware": config.substrate.seed},
         "versions": versions(),
         "files": list(report.files),
+        "troubles": list(report.troubles),
     }

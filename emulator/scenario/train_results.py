@@ -31,6 +31,7 @@ def write_training(path: Path, report: TrainingRunReport) -> None:
         "comparison": [{**asdict(o), "mean": o.mean, "spread": o.spread} for o in report.outcomes],
         "configuration": config.model_dump(mode="json"),
         "files": list(report.files),
+        "troubles": list(report.troubles),
     }
     text = json.dumps(_finite(table), indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(path, lambda file: file.write(text.encode()))

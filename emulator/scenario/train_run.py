@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from emulator.errors import BackwaveError, ScenarioError
 from emulator.locks import held
-from emulator.report.style import save
+from emulator.report.attempt import attempt
 from emulator.report.training import comparison_figure, training_figure
 from emulator.runs.train import train
 from emulator.scenario.build import suiting
@@ -42,6 +44,8 @@ class TrainingRunReport:
     out : Path
         Where everything was written.
     files : tuple of str
+    troubles : tuple of str
+        Why a picture is missing.
     """
 
     scenario: Scenario
@@ -49,6 +53,7 @@ class TrainingRunReport:
     outcomes: tuple[Outcome, ...]
     out: Path
     files: tuple[str, ...]
+    troubles: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -117,14 +122,22 @@ def _training(
         with held(path, f"checkpoint '{path}'"):
             result = train_once(scenario, path, resume, partial(_report, tell, "training"), warn)
             result.network.save(staging / NETWORK)
-            save(training_figure(result, scenario.config.title), staging / PICTURE)
-            names = [RESULTS, NETWORK, PICTURE]
-            if path.exists():
-                names.append(CHECKPOINT)
+            names = [RESULTS, NETWORK, *([CHECKPOINT] if path.exists() else [])]
             report = TrainingRunReport(scenario, result, (), folder, tuple(names))
-            write_training(staging / RESULTS, report)
+            draw = partial(training_figure, result, scenario.config.title)
+            report = _written(report, draw, staging)
             if path.exists():
                 path.replace(staging / CHECKPOINT)
+    return report
+
+
+def _written(report: TrainingRunReport, draw: Callable[[], Figure], staging: Path) -> TrainingRunReport:
+    """Write the figures, then the picture if it can be drawn, and what became of it."""
+    write_training(staging / RESULTS, report)
+    troubles: list[str] = []
+    drawn = attempt(staging / PICTURE, draw, troubles)
+    report = replace(report, files=(*report.files, *([PICTURE] if drawn else [])), troubles=tuple(troubles))
+    write_training(staging / RESULTS, report)
     return report
 
 
@@ -196,10 +209,9 @@ def _comparison(scenario: Scenario, folder: Path, force: bool, resume: bool, tel
     with staged(folder, force) as staging:
         parts = Parts(parts_path(folder), comparison_identity(scenario), resume)
         outcomes = compare(scenario, lambda one: train_once(one, None, False, None), tell, parts)
-        save(comparison_figure(outcomes, scenario.config.title, _x_label(scenario)), staging / PICTURE)
-        names = (RESULTS, PICTURE)
-        report = TrainingRunReport(scenario, None, tuple(outcomes), folder, names)
-        write_training(staging / RESULTS, report)
+        report = TrainingRunReport(scenario, None, tuple(outcomes), folder, (RESULTS,))
+        draw = partial(comparison_figure, outcomes, scenario.config.title, _x_label(scenario))
+        report = _written(report, draw, staging)
     parts.remove()
     return report
 
