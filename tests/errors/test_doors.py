@@ -247,15 +247,18 @@ def test_a_name_that_is_there_twice_is_refused(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["position", "stretches", "stale", "events", "first_loss", "seconds"])
+@pytest.mark.parametrize("name", ["position", "stretches", "stale", "events", "first_loss", "late_loss", "seconds"])
 def test_checkpoints_whose_numbers_are_none_are_refused(tmp_path: Path, name: str) -> None:
     from emulator.training.history import History
 
     path, state, history = tmp_path / "c.npz", {"w": np.ones(2)}, History()
     history.add(samples=1.0)
-    progress = checkpoint.Progress(state, 1, 1, history, 1.0, {}, 0, 0.5, 7)
+    progress = checkpoint.Progress(
+        state=state, position=1, stretches=1, history=history, first_loss=1.0, late_loss=1.0, best={}, stale=0,
+        seconds=0.5, events=7,
+    )  # fmt: skip
     checkpoint.save(path, {}, progress)
     assert checkpoint.load(path, {}, state).position == 1
-    setattr(progress, name, "x" if name != "first_loss" else [1])
+    setattr(progress, name, "x" if not name.endswith("loss") else [1])
     checkpoint.save(path, {}, progress)
     assert f"checkpoint '{path}' has {name} " in words_of(lambda: checkpoint.load(path, {}, state))

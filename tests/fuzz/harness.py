@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from tests.fuzz.loaders import Loader, loaders
 
 SLOW = 5
 MEMORY = 1 << 30
+#: inputs between two reports
+_OFTEN = 10_000
 #: what a command turns into a sentence
 KNOWN = (BackwaveError, HardwareError, OSError)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -92,8 +94,18 @@ class Outcome:
         self.faults[name] = (count + 1, first, example)
 
 
-def fuzz(folder: Path, inputs: int, seed: int, only: str | None = None, seconds: float | None = None) -> Outcome:
-    """Put so many inputs in, or as many as fit into `seconds`; the same seed makes the same inputs."""
+def fuzz(
+    folder: Path,
+    inputs: int,
+    seed: int,
+    only: str | None = None,
+    seconds: float | None = None,
+    tell: Callable[[Outcome], None] = lambda outcome: None,
+) -> Outcome:
+    """Put so many inputs in, or as many as fit into `seconds`; the same seed makes the same inputs.
+
+    `tell` is called now and then with what has come of it so far.
+    """
     doors, outcome = loaders(folder), Outcome()
     if only is not None:
         doors = {only: doors[only]}
@@ -103,6 +115,8 @@ def fuzz(folder: Path, inputs: int, seed: int, only: str | None = None, seconds:
         for number in range(inputs):
             if end is not None and time.monotonic() > end:
                 break
+            if number % _OFTEN == _OFTEN - 1:
+                tell(outcome)
             name = order.choices(names, shares)[0]
             _one(doors[name], name, random.Random(f"{seed}/{number}"), outcome, watch)
     return outcome

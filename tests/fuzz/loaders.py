@@ -139,7 +139,7 @@ source = "random"
 
 
 def _scenarios(folder: Path) -> Loader:
-    seeds = [tomllib.loads(path.read_text()) for path in bundled().values()] + [tomllib.loads(_SMALL)] * 6
+    seeds = [tomllib.loads(path.read_text()) for path in bundled().values()] + [tomllib.loads(_SMALL)] * 40
     path = folder / "s.toml"
 
     def feed(content: bytes) -> None:
@@ -226,7 +226,22 @@ def _checkpoints(folder: Path) -> Loader:
     path, settings, like = folder / "c.npz", {"network": "n", "rate": "0.1"}, {"w": np.ones(6), "bias": np.zeros(3)}
     history = History()
     history.add(samples=3.0, loss=1.0)
-    checkpoint.save(path, settings, checkpoint.Progress(dict(like), 3, 1, history, 1.0, {}, 0, 0.5, 7))
+    checkpoint.save(
+        path,
+        settings,
+        checkpoint.Progress(
+            state=dict(like),
+            position=3,
+            stretches=1,
+            history=history,
+            first_loss=1.0,
+            late_loss=1.0,
+            best={},
+            stale=0,
+            seconds=0.5,
+            events=7,
+        ),
+    )
     with np.load(path) as found:
         seed = dict(found)
     header = json.loads(seed["header"].tobytes())

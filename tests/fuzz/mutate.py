@@ -54,7 +54,7 @@ def tree(rng: random.Random, seed: Any) -> Any:
 
 
 def _change(rng: random.Random, made: Any) -> None:
-    places = list(_places(made))
+    places = _places(made)
     if not places:
         return
     holder, key = rng.choice(places)
@@ -81,11 +81,18 @@ def _change(rng: random.Random, made: Any) -> None:
         holder[key] = value(rng)
 
 
-def _places(made: Any) -> Any:
-    items = made.items() if isinstance(made, dict) else enumerate(made) if isinstance(made, list) else ()
-    for key, inner in items:
-        yield made, key
-        yield from _places(inner)
+def _places(made: Any, most: int = 400) -> list[tuple[Any, Any]]:
+    """Holders and keys of what is in nested tables; of very large ones only the outer ones."""
+    found, level = [], [made]
+    while level and len(found) < most:
+        inner = []
+        for one in level:
+            items = one.items() if isinstance(one, dict) else enumerate(one) if isinstance(one, list) else ()
+            for key, entry in items:
+                found.append((one, key))
+                inner.append(entry)
+        level = inner
+    return found
 
 
 def toml(rng: random.Random, seed: dict[str, Any]) -> bytes:
