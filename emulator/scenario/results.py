@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emulator.contents import contents_of
 from emulator.files import atomic_write
 from emulator.scenario.build import Prepared
 from emulator.scenario.load import Scenario
@@ -73,6 +74,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         },
         "platform": platform.platform(),
         "times": {**report.times, **{f"settling: {k}": v for k, v in figures["times"].items()}},
+        "files_read": contents_of(config.model_dump(mode="json"), report.scenario.folder),
         "files": list(report.files),
         "troubles": list(report.troubles),
     }

@@ -16,6 +16,8 @@ from hwmodels.doors import RefusedError, regular
 
 #: what SQLite keeps in the header for us ("BWST"), and where; a database of nobody in particular has 0
 APPLICATION = 0x42575354
+#: fact that is in the file itself as long as what is newest is in its journal
+WRITING = "writing"
 _MAGIC, _HEADER = b"SQLite format 3\0", 100
 _WRITER_VERSION, _APPLICATION_AT = 18, slice(68, 72)
 #: value of the header's version for a database whose changes are kept in a journal of their own
@@ -50,12 +52,14 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         raise FileFormatError(f"'{path}' {error}") from None
     refuse_foreign(path, header)
     if len(header) == _HEADER and header[_WRITER_VERSION] == _WAL:
-        if _application(header) == APPLICATION:
+        link = _connected(path, "immutable=1", "it cannot be read")
+        if _application(header) == APPLICATION and _is_written(link):
+            link.close()
             raise FileFormatError(
-                f"'{path}' was copied while a study wrote to it: '{wal}' is missing, and what is in it; "
-                "allowed: both files, or a copy that is made once the study has ended or stopped"
+                f"'{path}' was copied while a study wrote to it: '{wal}' is missing, and what is in it; allowed: both "
+                "files, a copy that is made once the study has ended or stopped, or to go on with --resume"
             )
-        return _connected(path, "immutable=1", "it cannot be read")
+        return link
     journal = Path(f"{path}-journal")
     if not journal.exists() and not os.access(path.parent, os.W_OK):
         return _connected(path, "immutable=1", "it cannot be read")
@@ -118,6 +122,14 @@ def network_filesystem(path: Path, mounts: Path = _MOUNTS) -> str | None:
         if place.is_relative_to(where) and len(where.parts) >= best:
             best, kind = len(where.parts), parts[2]
     return kind if kind in _NETWORK else None
+
+
+def _is_written(link: sqlite3.Connection) -> bool:
+    """Whether the file alone says that a study writes to it."""
+    try:
+        return link.execute("SELECT 1 FROM meta WHERE key = ?", (WRITING,)).fetchone() is not None
+    except sqlite3.DatabaseError:
+        return True
 
 
 def _application(header: bytes) -> int:

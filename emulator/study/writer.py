@@ -15,7 +15,7 @@ from typing import Any
 
 from emulator.contents import refuse_changed
 from emulator.errors import FileFormatError, StudyError
-from emulator.study.opening import APPLICATION, network_filesystem, refuse_inside
+from emulator.study.opening import APPLICATION, WRITING, network_filesystem, refuse_inside
 from emulator.study.rows import guarded
 from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield
 
@@ -101,6 +101,9 @@ class Writer:
     def close(self) -> None:
         """Fold the journal into the file, so that the store is one file, and let go of it."""
         with suppress(sqlite3.DatabaseError):  # somebody reads: then the journal stays beside the file, and is whole
+            if self._link.in_transaction:  # interrupted within one
+                self._link.execute("ROLLBACK")
+            self._link.execute("DELETE FROM meta WHERE key = ?", (WRITING,))
             self._link.execute("PRAGMA busy_timeout = 2000")
             self._link.execute("PRAGMA journal_mode = DELETE")
         self._link.close()
@@ -173,13 +176,18 @@ class Writer:
                 self._link.executemany("INSERT INTO meta VALUES (?, ?)", list(rows.items()))
         if network_filesystem(self.path) is not None:
             return  # a journal of that kind needs memory that is shared by all who read, which machines do not share
+        self._mark()
         try:
             self._link.execute("PRAGMA journal_mode = WAL")
             self._link.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.DatabaseError as error:
             raise _told(self.path, error) from error
-        with self._transaction():  # so that the journal is there as long as the file says that it has one
-            self._link.execute("UPDATE meta SET value = value WHERE key = 'schema'")
+        self._mark()  # so that the journal is there as long as the file says that it has one
+
+    def _mark(self) -> None:
+        """Note that what is newest is in the journal."""
+        with self._transaction():
+            self._link.execute("INSERT OR REPLACE INTO meta VALUES (?, 'to a journal')", (WRITING,))
 
     def _check(self, meta: Mapping[str, str]) -> None:
         """Refuse a store of another study."""

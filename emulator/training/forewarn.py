@@ -65,6 +65,12 @@ def warnings(
         If the training would take longer than the laws of its devices were fitted to.
     """
     found = list(graph.law.warnings())
+    trip = graph.longest_round_trip
+    if learning.schedule == "settled" and hold < trip:
+        found.append(
+            f"the hold of {hold} steps is shorter than the longest round trip of {trip}: parameters move before all "
+            f"waves of a sample have come back (at least {trip / graph.transit:.4g} transits, or none given, are enough)"
+        )
     if ahead.curvatures is not None:
         sentence = learning.port.forewarning(ahead.curvatures, _stale(graph, learning, hold))
         found += [sentence] if sentence is not None else []

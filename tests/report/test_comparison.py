@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +221,39 @@ def test_studies_without_a_metric_in_common_are_refused(tmp_path):
         lambda: compare(*map(side, paths)),
         StudyError,
     )
+
+
+def test_two_networks_are_not_compared_chip_by_chip(tmp_path):
+    """What differs between chips of two networks are the networks; other samples only make the sides independent."""
+    paths = [build_store(tmp_path / f"{name}.db", {NOISE: [0.001]}, chips=4) for name in ("a", "b")]
+    for path, digest in zip(paths, ("aa", "bb"), strict=True):
+        _tell(path, {"digest": digest, "parameters": 9})
+    refuses(
+        "a and b are of two networks: a ran one of 9 parameters (digest aa) and b ran one of 9",
+        lambda: compare(*map(side, paths)),
+        StudyError,
+    )
+    for path in paths:
+        _tell(path, {"digest": "aa", "data": path.stem})
+    found = compare(*map(side, paths))
+    assert not found.paired and found.notes[0].startswith("the sides ran other samples")
+
+
+def test_points_that_failed_say_nothing_about_targets(tmp_path):
+    def fails(axes, chip, noise):
+        return ({}, "no such age") if chip == 1 else digits_like(axes, chip, noise)
+
+    paths = [
+        build_store(tmp_path / "a.db", {}, chips=3, noise=1),
+        build_store(tmp_path / "b.db", {}, fails, chips=3, noise=1),
+    ]
+    targets = compare(*map(side, paths)).rows[0]
+    assert targets.metric == TARGETS and targets.units == (3, 2) and targets.second == 1.0
+
+
+def _tell(path, network):
+    with closing(sqlite3.connect(path)) as link, link:
+        link.execute("UPDATE meta SET value = ? WHERE key = 'network'", (json.dumps(network),))
 
 
 def test_an_empty_study_is_refused(quiet, tmp_path):

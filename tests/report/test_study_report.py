@@ -446,3 +446,23 @@ def test_the_command_refuses_what_is_no_store(tmp_path):
         assert done.exit_code == 2
         assert words in done.output
         assert done.output.count("\n") == 1
+
+
+def test_sensitivities_say_which_way_is_worse(tmp_path):
+    found = [
+        Sensitivity(NOISE, "accuracy", -0.3, 1), Sensitivity(NOISE, "gradient_error", 0.2, 1),
+        Sensitivity(BITS, "accuracy", 0.1, 2), Sensitivity(BITS, "gradient_error", 0.0, 2),
+    ]  # fmt: skip
+    path = build_store(tmp_path / "s.db", {NOISE: [0.001, 0.01], BITS: [4, 8]}, chips=2, sensitivities=found)
+    (table,) = [one.table for one in report_of(read_evidence(path)).sections if one.name == "sensitivity"]
+    assert table.heads == ("metric", "rank", "knob", "worse with", "change over its range")
+    assert [row[3].text for row in table.rows] == ["higher values", "lower values", "higher values", "neither"]
+
+
+def test_a_yield_that_is_surely_low_is_bad_news_and_says_how_low(tmp_path):
+    def outcome(axes, chip, noise):
+        return {"accuracy": 0.95 if chip < 6 else 0.5, "clipped_forward": 0.3, "clipped_weights": 0.001}, None
+
+    head = report_of(read_evidence(build_store(tmp_path / "low.db", {}, outcome, chips=40, noise=1))).head
+    assert (head.answer, head.tone) == ("On 15\u00a0% of chips", "bad")
+    assert head.sentence.endswith("Cut off at the hardware's full scale: clipped forward waves 30\u00a0% (median).")

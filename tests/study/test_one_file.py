@@ -88,6 +88,35 @@ def test_a_copy_without_its_journal_goes_on_with_the_points_that_it_has(tmp_path
         assert store.done == 1
 
 
+def test_a_journal_that_another_program_folds_in_is_not_missed(tmp_path: Path) -> None:
+    """Whoever opens the file last folds its journal in; if the study had ended, nothing is missing then."""
+    path = tmp_path / "s.sqlite"
+    with Writer(path, META) as writer:
+        writer.add_point(finished(0, accuracy=0.5), 0, {})
+        looking = sqlite3.connect(path)
+        looking.execute("BEGIN")
+        assert looking.execute("SELECT count(*) FROM points").fetchone() == (1,)
+    assert Path(f"{path}-wal").exists()
+    with Store(path) as store:
+        assert store.done == 1
+    looking.close()
+    assert not Path(f"{path}-wal").exists() and path.read_bytes()[18] == 2
+    with Store(path) as store:
+        assert store.done == 1 and "writing" not in store.meta
+
+
+def test_an_interrupt_within_a_transaction_leaves_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    new_store(path)
+    with pytest.raises(KeyboardInterrupt), Writer(path, META, resume=True) as writer:
+        writer._link.execute("BEGIN IMMEDIATE")
+        writer._link.execute("DELETE FROM points")
+        raise KeyboardInterrupt
+    assert [one.name for one in tmp_path.iterdir()] == ["s.sqlite"] and _mode(path) == "delete"
+    with Store(path) as store:
+        assert store.done == 3
+
+
 @pytest.mark.parametrize("owner", [0, 77])
 @pytest.mark.parametrize("table", ["t (a)", "meta (key, value)"])
 def test_another_applications_database_is_not_touched(tmp_path: Path, owner: int, table: str) -> None:

@@ -294,3 +294,13 @@ def test_memory_does_not_grow_with_the_number_of_samples():
     peak(30)  # what is loaded once
     few, many = peak(60), peak(300)
     assert many < 1.1 * few
+
+
+def test_a_hold_below_the_round_trip_is_warned_of() -> None:
+    network = Network.mlp([np.eye(2), np.eye(2)], [np.zeros(2), np.zeros(2)], "identity")
+    data = {"inputs": np.ones((2, 2)), "targets": np.ones((2, 2)), "epochs": 1, "target": "numpy"}
+    short = train(network, hold=2, **data).warnings  # type: ignore[arg-type]
+    assert any("the hold of 2 steps is shorter than the longest round trip of" in text for text in short)
+    assert not any("shorter than" in text for text in train(network, **data).warnings)  # type: ignore[arg-type]
+    unlocked = train(network, hold=2, schedule="unlocked", **data).warnings  # type: ignore[arg-type]
+    assert not any("shorter than" in text for text in unlocked)
