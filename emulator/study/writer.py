@@ -132,6 +132,11 @@ class Writer:
             self._link.execute(f"INSERT INTO trials VALUES ({_marks(row)})", row)
 
     @guarded
+    def _files(self, facts: Mapping[str, str]) -> dict[str, str]:
+        """SHA-256 of the files that a study reads, by name; a store that is older has none."""
+        return {str(name): str(content) for name, content in json.loads(facts.get("files", "{}")).items()}
+
+    @guarded
     def _facts(self) -> dict[str, str]:
         return dict(self._link.execute("SELECT key, value FROM meta"))
 
@@ -192,8 +197,7 @@ class Writer:
     def _check(self, meta: Mapping[str, str]) -> None:
         """Refuse a store of another study."""
         found = self._facts()
-        known, now = (json.loads(one.get("files", "{}")) for one in (found, meta))
-        refuse_changed(known, now, f"store '{self.path}'")
+        refuse_changed(self._files(found), self._files(meta), f"store '{self.path}'")
         if found.get("schema") != FORMAT:
             raise FileFormatError(f"'{self.path}' is a store of version {found.get('schema')!r}; allowed: {FORMAT!r}")
         for key, what in _SAME.items():

@@ -421,7 +421,7 @@ def test_other_endings_are_refused(small, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("UPDATE meta SET value = '[1' WHERE key = 'study'", "is damaged, or no store of a study: JSONDecodeError"),
+        ("UPDATE meta SET value = '[1' WHERE key = 'study'", "is damaged, or no store of a study: RefusedError"),
         ("UPDATE meta SET value = '[1]' WHERE key = 'base'", "is damaged, or no store of a study: TypeError: meta 'base'"),
         ("DELETE FROM meta WHERE key = 'planned'", "is damaged, or no store of a study: KeyError: 'planned'"),
         ("UPDATE tolerances SET detail = '{}'", "is damaged, or no store of a study: KeyError: 'tolerance of"),

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator import Network
+from emulator import FileFormatError, Network
 from emulator.cli import app
 from emulator.contents import contents_of, refuse_changed
 from emulator.errors import ChangedFileError
 from emulator.scenario import load_scenario
 from emulator.scenario.parts import Parts, run_identity
 from emulator.study.store import Store
+from emulator.study.writer import Writer
 from emulator.studyfile.load import load_study
 from emulator.studyfile.run import run_study
 from hwmodels import load
 from tests.refusals import refuses
-from tests.study.rig import BASE, STUDY, write
+from tests.study.rig import BASE, META, STUDY, write
 
 FILES = BASE.replace(
     '"random-mlp"\nsizes = [3, 4, 2]\nloss = "softmax_cross_entropy"', '"file"\npath = "net.npz"'
@@ -140,3 +141,12 @@ def test_texts_that_name_no_file_do_no_harm(tmp_path: Path) -> None:
     odd = ["x" * 5000 + ".toml", "~nobody-at-all/x.toml", "a\0.toml", "digits", "a.toml", "b.toml", 3, None]
     assert set(contents_of({"k": odd}, tmp_path)) == {"a.toml"}
     refuse_changed({"a": "1"}, {"b": "2"}, "it")
+
+
+def test_a_store_whose_list_of_files_is_damaged_is_refused(tmp_path: Path) -> None:
+    store = tmp_path / "s.sqlite"
+    for value in ("[1", "[1]", "3"):
+        with Writer(store, META | {"files": value}):
+            pass
+        refuses(f"'{store}' is damaged, or no store", lambda: Writer(store, META, resume=True), FileFormatError)
+        store.unlink()
