@@ -6,39 +6,61 @@ from collections.abc import Sequence
 from math import pi, sqrt
 
 import numpy as np
-from brian2 import Function, Unit
-from scipy.special import erf
+from brian2 import Function
+from brian2.utils.stringtools import get_identifiers
+from scipy.special import erfc
 
+from emulator.engine.law_code import statements
+from emulator.engine.layout import Floats
+from emulator.engine.native import elementwise
+from emulator.engine.softmax import ANSWER, PROBABILITIES
 from emulator.laws import NodeLaw
 
 _SIGMOID = "1/(1 + exp(-s))"
+_NORMAL = f"0.5*erfc(-s*{sqrt(0.5)!r})"
 
-#: name -> (value, derivative) of the pre-activation `s`; the derivative may use the value `F`
+#: name -> (value, derivative) of the pre-activation `s`; the derivative may use the value `F`. Each is right to
+#: round-off of its own size for any finite `s`, also where it is far below 1
 ACTIVATIONS: dict[str, tuple[str, str]] = {
     "source": ("ext", "0"),
     "identity": ("s", "1"),
-    "tanh": ("tanh(s)", "(1 - F*F)"),
+    "tanh": ("tanh(s)", "tanh_slope(s, F)"),
     "relu": ("s*int(s > 0)", "int(s > 0)"),
     "leaky_relu": ("s*(int(s > 0) + slope*int(s <= 0))", "(int(s > 0) + slope*int(s <= 0))"),
-    "sigmoid": (_SIGMOID, "F*(1 - F)"),
+    "sigmoid": (_SIGMOID, "(exp(-abs(s))/(1 + exp(-abs(s)))**2)"),
     "softplus": ("(s*int(s > 0) + log1p(exp(-abs(s))))", _SIGMOID),
-    "gelu": (
-        f"0.5*s*(1 + erf(s*{sqrt(0.5)!r}))",
-        f"(0.5*(1 + erf(s*{sqrt(0.5)!r})) + s*exp(-0.5*s*s)*{1 / sqrt(2 * pi)!r})",
-    ),
-    "silu": (f"s*({_SIGMOID})", f"({_SIGMOID})*(1 + s - s*({_SIGMOID}))"),
+    "gelu": (f"s*{_NORMAL}", f"({_NORMAL} + s*exp(-0.5*s*s)*{1 / sqrt(2 * pi)!r})"),
+    "silu": (f"s*({_SIGMOID})", f"({_SIGMOID})*(1 + s/(1 + exp(s)))"),
 }
 
 
-def erf_function() -> Function:
-    """The error function for all of brian2's targets."""
-    function = Function(erf, arg_units=[1], return_unit=Unit(1), arg_types=["float"], return_type="float")
-    function.implementations.add_implementation("numpy", erf)
-    function.implementations.add_implementation(
-        "cython", "from libc.math cimport erf as _c_erf\ncdef double erf(double x):\n    return _c_erf(x)\n"
-    )
-    function.implementations.add_implementation("cpp", "", name="erf")
-    return function
+def node_functions() -> dict[str, Function]:
+    """What activations and updates use besides brian2's own functions, for all of its targets."""
+    return {
+        "erfc": elementwise("erfc", 1, erfc, None),
+        "tanh_slope": elementwise("tanh_slope", 2, _tanh_slope, _TANH_SLOPE),
+        "recovered": elementwise("recovered", 2, _recovered, "isfinite(a) ? a : b"),
+        "either": elementwise("either", 3, _either, "a != 0.0 ? b : c"),
+    }
+
+
+#: ``1 - tanh(s)^2`` from `s` (a) and ``tanh(s)`` (b), which has lost it where it is nearly 1
+_TANH_SLOPE = "fabs(b) < 0.99 ? 1.0 - b*b : 4.0/((1.0 + exp(-2.0*fabs(a)))*(1.0 + exp(-2.0*fabs(a))))*exp(-2.0*fabs(a))"
+
+
+def _tanh_slope(s: Floats, value: Floats) -> Floats:
+    fading = np.exp(-2 * np.abs(s))
+    return np.where(np.abs(value) < 0.99, 1 - value * value, 4 / ((1 + fading) * (1 + fading)) * fading)
+
+
+def _recovered(number: Floats, otherwise: Floats) -> Floats:
+    """A number unless it is beyond all numbers."""
+    return np.where(np.isfinite(number), number, otherwise)
+
+
+def _either(condition: Floats, number: Floats, otherwise: Floats) -> Floats:
+    """One of two numbers, whatever the other is."""
+    return np.where(condition, number, otherwise)
 
 
 def activation_codes(functions: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
@@ -53,21 +75,22 @@ def node_update(law: NodeLaw, used: Sequence[str], loss: str, power: bool, noise
 
     `s_in`, `B_in` are what has arrived at the two ports, `ext` the datum or target, `load` whether the load is on.
     """
-    answer = "x - ext" if loss == "mse" else "p - ext"
+    answer = "(x - ext)" if loss == "mse" else ANSWER
     noise = "".join(
         f"eta{k} = eta_decay{k}*eta{k} + eta_drive{k}*gauss(eta_key{k}, i, t_in_timesteps)\nF = F + eta{k}\n"
         for k in range(noise_poles)
     )
+    source = f"int(act == {list(used).index('source')})"
     state = f"""
 s = s_in + bias
 F = {_select(used, 0)}
 D = {_select(used, 1)}
-{noise}B = B_in + load*({answer})
+{noise}{_recovery(law)}B = B_in + load*{answer}
 {law.state_update}
-x = int(act == {_position(used, "source")})*F + int(act != {_position(used, "source")})*x
+x = either({source}, F, x)
 """
     costate = f"""
-B = B_in + load*({answer})
+B = B_in + load*{answer}
 {law.costate_update}
 mu = D*lam
 rx = x - F
@@ -77,11 +100,17 @@ rl = lam - B
         costate += "P = (rx*rx/Z + Z*rl*rl)/4\n"
     if loss == "mse":
         return [state + costate]
-    return [state, "p = int(load != 0)*exp(clip(x - lse, -700, 700))\n" + costate]
+    return [state, PROBABILITIES + costate]
 
 
-def _position(used: Sequence[str], name: str) -> int:
-    return list(used).index(name)
+def _recovery(law: NodeLaw) -> str:
+    """What a law keeps from step to step begins anew where it went beyond all numbers."""
+    code = f"{law.state_update}\n{law.costate_update}"
+    read = {name for _, operation, text in statements(law.name, code) for name in get_identifiers(text)}
+    read |= {name for name, operation, _ in statements(law.name, code) if operation != "="}
+    kept = {"x": "F", "lam": "0", **dict.fromkeys(law.memory, "0")}
+    lines = [f"{name} = recovered({name}, {anew})\n" for name, anew in kept.items() if name in read]
+    return "".join(lines) + "p = recovered(p, 0)\nother = recovered(other, 0)\n" * bool(lines)
 
 
 def _select(used: Sequence[str], which: int) -> str:

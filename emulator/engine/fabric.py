@@ -9,10 +9,10 @@
 | `lines`     | one synapse per line direction; delivers the amplitude latched at emission                       |
 | `taps`      | the receivers at the crossbars, holding the last amplitude that arrived                          |
 | `xbar`      | one two-port synapse per weight: states forward, costates back, the weight once                  |
+| `adders`    | one per direction of a crossbar: adds up anew what its receivers get when an amplitude changes   |
 
-An event carries an absolute amplitude, latched in the ring when it is emitted; a receiver turns it into a change, so a
-sum is only ever added to. One step: data, node update, emission, latch, arrival at the taps, multiplication by the
-weights. What arrives in a step is seen by the nodes in the next, so a line of d steps has a pathway delay of d - 1.
+An event carries an absolute amplitude, latched in the ring when it is emitted, and a sum is that of the amplitudes held.
+One step: data, node update, emission, latch, arrival at the taps, sums by the weights. What arrives in a step is seen by the nodes in the next, so a line of d steps has a pathway delay of d - 1.
 """
 
 from __future__ import annotations
@@ -26,15 +26,14 @@ from brian2.core.variables import Variable
 
 from emulator.engine.events import OnEvent, refer, set_unique
 from emulator.engine.heartbeat import heartbeat_of
-from emulator.engine.learning import Received, learning_objects
+from emulator.engine.learning import Received, deaf_taps, learning_objects
 from emulator.engine.monitors import monitors_of
 from emulator.engine.nodes import nodes_of
 from emulator.engine.plan import STEP, Plan
 from emulator.engine.random import functions
+from emulator.engine.sums import adders_of, directions, sums_of
 from emulator.engine.wiring import ADVANCE, constants, crossbars_of, lines_of, taps_of
 
-#: keeps the sums at both ports of a synapse up with its weight
-FOLLOW = "v_state += dw*state\nv_costate += dw*costate\n"
 SCHEDULE = ["start", "groups", "thresholds", "latch", "lines", "taps", "synapses", "resets", "end"]
 
 
@@ -74,17 +73,23 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
     terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * dt, name="feed")
     terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
-    taps, receivers = taps_of(plan, ring, clock)
-    lines, line_objects = lines_of(plan, ports, ring, taps, clock)
-    xbar = crossbars_of(plan, ports, lines, taps, clock, hold)
+    found = directions(layout, None if plan.learning is None else deaf_taps(layout))
+    adders = adders_of(found, clock)
+    taps, receivers = taps_of(plan, adders, found, clock)
+    lines, line_objects = lines_of(plan, ports, ring, taps, clock, adders, found)
+    xbar, weight = crossbars_of(plan, taps, clock, hold)
+    amplitude = (lines if plan.direct else taps).variables["inbox" if plan.direct else "a"]
+    changing = plan.learning is not None or effects.read_noise or "offset" in effects.line_variables
+    anew = (clock if plan.moving else hold) if changing else None
+    sums = sums_of(found, adders, ports, weight, amplitude, clock, anew)
     groups = {"ports": ports, "nodes": nodes, "taps": taps, "xbar": xbar}
     monitors, outputs = monitors_of(plan, groups, clock, hold)
-    objects = [ports, ring, *latching, *node_objects, terminals, *receivers, *line_objects, xbar, *monitors]
+    objects = [ports, ring, *latching, *node_objects, terminals, *receivers, *line_objects, xbar, *sums, *monitors]
     objects.append(heartbeat_of(plan.steps * STEP, hold))
     learning = None
     if plan.learning is not None and rates is not None:
         bend = "load*p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load"
-        received = Received("a_pre", "a_post", (ports, "u", "costate_port"), bend, FOLLOW)
+        received = Received("a_pre", "a_post", (ports, "u", "costate_port"), bend)
         learning = learning_objects(plan, plan.learning, rates, xbar, nodes, received, clock, hold)
         objects += learning.objects
         outputs |= learning.outputs
@@ -93,7 +98,6 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     receiver = taps if effects.jitter else lines
     owned: list[tuple[Any, tuple[str, ...]]] = [
         (ports, ("q", *effects.port_variables, *effects.port_keys)),
-        (ports, ("v",) if plan.direct and "offset" in effects.line_variables else ()),
         (nodes, ("bias", "load", "slope", "Z", *plan.law.parameters, *effects.node_variables)),
         (nodes, tuple(f"eta{k}" for k in range(effects.noise_poles))),
         (nodes, ("resolution",) if plan.probe else ()),

@@ -25,7 +25,7 @@ from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Syna
 from brian2.core.variables import Variable
 
 from emulator.engine.events import OnEvent, refer, set_unique
-from emulator.engine.expressions import erf_function
+from emulator.engine.expressions import node_functions
 from emulator.engine.fabric import SCHEDULE, Fabric, ports_of
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.junction_plan import JunctionPlan
@@ -172,7 +172,7 @@ def _nodes(plan: JunctionPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
     moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
     nodes = NeuronGroup(
         plan.layout.neurons, equations + "act : integer (constant)", events={"moved": moved} if plan.probe else {},
-        namespace={"erf": erf_function()}, clock=clock, name="nodes",
+        namespace=node_functions(), clock=clock, name="nodes",
     )  # fmt: skip
     nodes.act = plan.activation
     objects: list[Any] = [nodes]

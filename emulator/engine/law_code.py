@@ -20,8 +20,9 @@ _STEP = "t_in_timesteps"
 #: names of the engine's own, which a law may not use for anything else
 _TAKEN = frozenset(
     (
-        *("u", "s", "D", "p", "P", "mu", "rx", "rl", "s_in", "B_in", "ext", "lse", "bias", "load", "slope", "act"),
-        *("out_port", "in_port", "resolution", "seen_x", "seen_lam", "uniform", "gauss", "erf"),
+        *("u", "s", "D", "p", "P", "mu", "rx", "rl", "s_in", "B_in", "ext", "bias", "load", "slope", "act"),
+        *("out_port", "in_port", "resolution", "seen_x", "seen_lam", "uniform", "gauss", "erfc"),
+        *("other", "top", "rest", "tanh_slope", "recovered", "either"),
         *("i", "j", "N", "t", "dt", _STEP),
     )
 )

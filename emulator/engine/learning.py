@@ -5,8 +5,8 @@
 | `xbar`     | the weights' ports: effort from the two taps of each synapse                                           |
 | `learners` | one per neuron: its bias's port, what its synapses share, and the power that its parameters take up    |
 
-When a weight moves, what follows from it moves with it (in one-way lines the sums that hold its share, in two-way lines
-the crossbar's whole answer), so that learning leaves the waves exactly as if the new weight had been there when they
+When a weight moves, what follows from it moves with it (in one-way lines the sums, added up anew, in two-way lines the
+crossbar's whole answer), so that learning leaves the waves exactly as if the new weight had been there when they
 arrived. All of it happens at the start of a step, before the next sample is presented: gather, neurons, biases, weights,
 then the powers are read and set to 0.
 """
@@ -54,15 +54,12 @@ class Received:
         The costate of a neuron's bias; `index` is a variable of the neuron's learner.
     bend : str
         Second derivative of the loss in a neuron's own state.
-    follow : str
-        Code that keeps sums up with a weight that moves by `dw`.
     """
 
     state: str
     costate: str
     bias_costate: tuple[Any, str, str]
     bend: str
-    follow: str = ""
 
 
 @dataclass
@@ -176,16 +173,16 @@ def plastic_masks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     return dense, plastic
 
 
-def heard_taps(layout: Layout) -> np.ndarray:
-    """Taps (C,) whose costates somebody uses: not those that would only leave through clamped inputs.
+def deaf_taps(layout: Layout) -> np.ndarray:
+    """Taps (C,) whose costates nobody uses: those that would only leave through clamped inputs.
 
     In a substrate that learns nobody reads the costates of its inputs, and a clamp does not answer them; adding them up
     would cost as much as the states of the largest layer.
     """
-    heard = np.ones(len(layout.tap_port), bool)
+    deaf = np.zeros(len(layout.tap_port), bool)
     for block in layout.blocks:
-        heard[block.column_taps] = not np.isin(block.rows, layout.inputs).all()
-    return heard
+        deaf[block.column_taps] = np.isin(block.rows, layout.inputs).all()
+    return deaf
 
 
 def state_names(learning: Learning) -> dict[str, str]:
@@ -216,7 +213,7 @@ def synapse_equations(learning: Learning | None) -> str:
         return ""
     own = _own(learning)
     lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in device_names(learning)]
-    lines += ["plastic : boolean (constant)", "neuron : integer (constant)"]
+    lines += ["plastic : boolean (constant)", "neuron : integer (constant)", "to_costate : integer (constant)"]
     return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"
 
 
@@ -226,11 +223,10 @@ def _own(learning: Learning) -> list[str]:
 
 
 def _weight_code(learning: Learning, received: Received) -> str:
-    """A weight's port, and the sums that hold the weight's share."""
+    """A weight's port."""
     begin = f"state = {received.state}\ncostate = {received.costate}\n"
     begin += "is_weight = int(plastic)\neffort = -is_weight*state*costate\n"
-    end = f"w = w + dw\n{received.follow}"
-    return _SCALARS + begin + _port_code(learning, "is_weight") + end + _power_code("_column += ", "")
+    return _SCALARS + begin + _port_code(learning, "is_weight") + "w = w + dw\n" + _power_code("_column += ", "")
 
 
 def _bias_code(learning: Learning) -> str:

@@ -1,25 +1,27 @@
-"""The neurons in brian2: one group whatever the number of layers, and the softmax of a cross-entropy load."""
+"""The neurons in brian2: one group whatever the number of layers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, NeuronGroup, Synapses
+from brian2 import Clock, NeuronGroup
 
 from emulator.engine.events import OnEvent, refer, set_unique
-from emulator.engine.expressions import erf_function
+from emulator.engine.expressions import node_functions
 from emulator.engine.plan import Plan
 from emulator.engine.random import functions
+from emulator.engine.softmax import softmax_of
 
 
 def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
-    """The neurons and, for a cross-entropy load, the sum over the outputs that softmax needs."""
+    """The neurons and, for a cross-entropy load, what softmax needs of all outputs."""
     count, effects = plan.layout.neurons, plan.effects
     equations = """lam : 1
         F : 1
         D : 1
         p : 1
+        other : 1
         rx : 1
         rl : 1
         P : 1
@@ -41,7 +43,7 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
     moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
     nodes = NeuronGroup(
         count, equations, events={"moved": moved} if plan.probe else {},
-        namespace={"erf": erf_function(), **functions()}, clock=clock, name="nodes",
+        namespace={**node_functions(), **functions()}, clock=clock, name="nodes",
     )  # fmt: skip
     for name, variable, index in (
         ("x", "u", "out_port"), ("mu", "u", "in_port"), ("B_in", "v", "out_port"), ("s_in", "v", "in_port"),
@@ -52,37 +54,11 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
     nodes.act = plan.activation
     extra: list[Any] = [nodes]
     if plan.loss == "softmax_cross_entropy":
-        extra += _softmax(plan, ports, nodes, clock)
+        nodes.other = 1.0
+        extra += softmax_of(plan.layout.outputs, ports, nodes, clock)
     for k, code in enumerate(plan.update):
         nodes.run_regularly(code, clock=clock, when="start", order=4 * k, name=f"update{k}")
     if plan.probe:
         nodes.set_event_schedule("moved", when="groups", order=-1)
         extra.append(OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups"))
     return nodes, extra
-
-
-def _softmax(plan: Plan, ports: NeuronGroup, nodes: NeuronGroup, clock: Clock) -> list[Any]:
-    """The log-sum-exp of the outputs, about a shift that follows it when it strays, so that nothing overflows.
-
-    With the shift at rest the result depends on the outputs alone: outputs that rest give a costate that rests.
-    """
-    load = NeuronGroup(1, "lse : 1\ntotal : 1\nshift : 1", clock=clock, name="load")
-    refer(nodes, "lse", load, "lse", index="0")
-    star = Synapses(
-        ports,
-        load,
-        "total_post = exp(clip(u_pre - shift_post, -700, 700)) : 1 (summed)",
-        clock=clock,
-        name="outputs",
-    )
-    star.connect(i=plan.layout.outputs, j=np.zeros(len(plan.layout.outputs), dtype=int))
-    updater = star.summed_updaters["total_post"]
-    updater.when, updater.order = "start", 1
-    load.run_regularly(
-        "lse = shift + log(total)\nshift = shift + (lse - shift)*int(abs(lse - shift) > 300)",
-        clock=clock,
-        when="start",
-        order=2,
-        name="log_sum",
-    )
-    return [load, star]

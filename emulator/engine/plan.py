@@ -70,14 +70,14 @@ class Plan:
 
     @property
     def direct(self) -> bool:
-        """Whether lines apply weights themselves: each feeds one synapse, and its tap only holds the amplitude."""
+        """Whether lines hold the amplitudes themselves: each feeds one synapse, and its tap does nothing else."""
         effects = self.effects
-        return self.single and not (effects.jitter or effects.bandwidth or effects.crosstalk)
+        return not (self.layout.tile or effects.jitter or effects.bandwidth or effects.crosstalk)
 
     @property
-    def single(self) -> bool:
-        """Whether every tap feeds one synapse."""
-        return not self.layout.tile
+    def moving(self) -> bool:
+        """Whether weights move at every step."""
+        return self.learning is not None and self.learning.schedule != "settled"
 
     @property
     def steps(self) -> int:

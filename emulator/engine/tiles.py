@@ -146,7 +146,7 @@ def tile_objects(
     xbar = Synapses(
         rows,
         columns,
-        "w : 1\nto_costate : integer (constant)\nsent_post = w*wave_pre : 1 (summed)\n"
+        "w : 1\nsent_post = w*wave_pre : 1 (summed)\n"
         "back_pre = w*lam_post : 1 (summed)\n" + synapse_equations(plan.learning),
         clock=clock,
         name="xbar",

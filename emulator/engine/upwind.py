@@ -13,7 +13,7 @@ from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Syna
 from brian2.core.variables import Variable
 
 from emulator.engine.events import OnEvent, refer, set_unique
-from emulator.engine.expressions import ACTIVATIONS, erf_function
+from emulator.engine.expressions import ACTIVATIONS, node_functions
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.plan import STEP
@@ -98,7 +98,7 @@ def _nodes(plan: StackPlan, clock: Clock) -> NeuronGroup:
     equations += constants((), ("Z", "nu", "conductance", "q", "resolution"))
     moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
     nodes = NeuronGroup(
-        plan.layout.neurons, equations, events={"moved": moved}, namespace={"erf": erf_function()}, clock=clock,
+        plan.layout.neurons, equations, events={"moved": moved}, namespace=node_functions(), clock=clock,
         name="nodes",
     )  # fmt: skip
     for name in indices[:-1]:

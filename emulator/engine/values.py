@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from emulator.engine.effects import JITTER_CUT, Effects
@@ -12,8 +14,8 @@ from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from hwmodels import rng
 
-#: below every amplitude that matters, above what fast floating-point modes flush to zero
-SMALLEST = 1e-300
+#: the least change of a wave that is sent: below it fast floating-point modes flush numbers to zero
+SMALLEST = sys.float_info.min
 #: movements of a band-limited receiver that no longer count
 GRAIN = 1e-14
 
@@ -79,18 +81,9 @@ def values_of(
         **effects.values,
     }
     if "offset" in values:
-        offset = np.asarray(values["offset"])
-        values["inbox"], values["v"] = offset, _offset_sums(layout, weight, offset)
+        values["inbox"] = values["offset"]
     for k in range(effects.noise_poles):
         decay, drive = float(values[f"eta_decay{k}"]), float(values[f"eta_drive{k}"])
         rms = drive / np.sqrt(1 - decay**2)
         values[f"eta{k}"] = rms * rng(seed, "node noise at rest", str(k)).standard_normal(layout.neurons)
     return values
-
-
-def _offset_sums(layout: Layout, weight: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """What the offsets of receivers add to the sum at every port while no event has arrived."""
-    sums = np.zeros(2 * layout.neurons)
-    np.add.at(sums, layout.to_state, weight * offset[layout.row])
-    np.add.at(sums, layout.to_costate, weight * offset[layout.column])
-    return sums

@@ -106,6 +106,16 @@ class Matched(Worldsheet):
     gamma: float = 0.0
     name: str = "matched"
 
+    @property
+    def state_update(self) -> str:
+        """What has arrived, whatever was before."""
+        return "x = F"
+
+    @property
+    def costate_update(self) -> str:
+        """What has arrived, whatever was before."""
+        return "lam = B"
+
     def changes(self) -> Mapping[str, Sequence[Any]]:
         """None: it settles."""
         return {}

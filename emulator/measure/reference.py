@@ -39,8 +39,9 @@ class Reference:
     loss: FloatArray | None
 
 
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
 def reference(network: Network, inputs: Inputs, targets: ArrayLike | None = None) -> Reference:
-    """Compute states, costates, gradients and loss exactly.
+    """Compute states, costates, gradients and loss exactly; what is beyond all numbers is infinite or NaN.
 
     Parameters
     ----------
@@ -63,8 +64,8 @@ def reference(network: Network, inputs: Inputs, targets: ArrayLike | None = None
     costates = _backward(network, states, loss.gradient(outputs, desired))
     gradients = {
         name: Gradient(
-            costates[name].T @ states[network.sources(name)[0]] / len(outputs),
-            costates[name].mean(axis=0),
+            (costates[name] / len(outputs)).T @ states[network.sources(name)[0]],
+            (costates[name] / len(outputs)).sum(axis=0),
         )
         for name in network.parameters
     }

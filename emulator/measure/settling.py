@@ -8,6 +8,7 @@ band has landed (T plus its longest line delay is inside the hold).
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from emulator.measure.noise_floor import SIGMAS, noise_floor
 
 #: the probe's resolution as a fraction of the tolerance: movements below it are not recorded
 RESOLUTION = 1 / 16
-_TINY = 1e-300
+_TINY = sys.float_info.min
 
 
 @dataclass(frozen=True)

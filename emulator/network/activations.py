@@ -18,6 +18,8 @@ from emulator.errors import NetworkError, suggest
 from emulator.network.arrays import FloatArray
 
 DEFAULT_SLOPE = 0.01
+#: pre-activations beyond which exponentials of them are 0
+_FAR = 1e4
 Elementwise = Callable[[FloatArray], FloatArray]
 
 
@@ -48,8 +50,8 @@ class ActivationFunction:
 
 
 def _tanh_slope(s: FloatArray) -> FloatArray:
-    t = np.tanh(s)
-    return (1.0 - t) * (1.0 + t)
+    """``1 - tanh(s)^2``, also where ``tanh(s)`` is 1 to round-off."""
+    return 4.0 * _sigmoid_slope(2.0 * np.clip(s, -_FAR, _FAR))
 
 
 def _sigmoid_slope(s: FloatArray) -> FloatArray:
@@ -58,7 +60,7 @@ def _sigmoid_slope(s: FloatArray) -> FloatArray:
 
 
 def _normal_density(s: FloatArray) -> FloatArray:
-    return np.exp(-0.5 * s * s) / math.sqrt(2.0 * math.pi)
+    return np.exp(-0.5 * np.square(np.clip(s, -_FAR, _FAR))) / math.sqrt(2.0 * math.pi)
 
 
 def leaky_relu(slope: float = DEFAULT_SLOPE) -> ActivationFunction:
@@ -121,7 +123,7 @@ _FUNCTIONS = (
         name="gelu",
         phi=lambda s: s * special.ndtr(s),
         dphi=lambda s: special.ndtr(s) + s * _normal_density(s),
-        d2phi=lambda s: (2.0 - s * s) * _normal_density(s),
+        d2phi=lambda s: (2.0 - np.square(np.clip(s, -_FAR, _FAR))) * _normal_density(s),
         L1=1.1289041451851548,  # at s = sqrt(2)
         L2=2.0 / math.sqrt(2.0 * math.pi),  # at s = 0
     ),

@@ -42,22 +42,47 @@ def softmax(x: FloatArray) -> FloatArray:
     return result
 
 
+@np.errstate(over="ignore")
 def _squared_error(outputs: FloatArray, targets: FloatArray) -> FloatArray:
     value: FloatArray = 0.5 * np.sum((outputs - targets) ** 2, axis=-1)
     return value
 
 
+@np.errstate(over="ignore")
+def _difference(outputs: FloatArray, targets: FloatArray) -> FloatArray:
+    return outputs - targets
+
+
+@np.errstate(over="ignore")
 def _cross_entropy(outputs: FloatArray, targets: FloatArray) -> FloatArray:
-    value: FloatArray = -np.sum(targets * special.log_softmax(outputs, axis=-1), axis=-1)
-    return value
+    below, rest = _about_the_largest(outputs)
+    value: FloatArray = np.sum(np.where(targets == 0, 0.0, -targets * below), axis=-1)
+    return value + np.sum(targets, axis=-1) * np.log1p(rest)[..., 0]
+
+
+@np.errstate(over="ignore")
+def _excess(outputs: FloatArray, targets: FloatArray) -> FloatArray:
+    """``softmax - target`` as ``p (1 - y) - y (1 - p)``, without cancellation where the two are nearly equal."""
+    below, rest = _about_the_largest(outputs)
+    part = np.exp(below)
+    return (part * (1 - targets) - targets * (1 - part + rest)) / (1 + rest)
+
+
+def _about_the_largest(outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How far outputs (B, n) are below their largest, and the sum (B, 1) of the other outputs' ``exp`` of that."""
+    best = outputs.argmax(axis=-1)[..., np.newaxis]
+    below = outputs - np.take_along_axis(outputs, best, axis=-1)
+    part = np.exp(below)
+    np.put_along_axis(part, best, 0.0, axis=-1)
+    return below, part.sum(axis=-1, keepdims=True)
 
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
     {
         loss.name: loss
         for loss in (
-            Loss("mse", _squared_error, lambda outputs, targets: outputs - targets),
-            Loss("softmax_cross_entropy", _cross_entropy, lambda outputs, targets: softmax(outputs) - targets),
+            Loss("mse", _squared_error, _difference),
+            Loss("softmax_cross_entropy", _cross_entropy, _excess),
         )
     }
 )

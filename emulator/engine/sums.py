@@ -1,0 +1,225 @@
+"""What crossbars answer: at every port the weighted sum of the amplitudes that their taps hold.
+
+A direction of a crossbar adds up anew what reaches its receivers in every step in which one of its taps has changed, or
+a weight. A sum thus has no memory: it is what the amplitudes and weights of this moment give, to round-off of their own
+size, whatever has passed before, were it beyond all numbers. The weights of a receiver, or those of a sender, are one
+contiguous run, so that adding anew costs less than following every single change.
+
+Each direction is ``sum_k w[k] a[k]`` over its senders `k` with strides of its own, which serves crossbars of either
+wiring, forward and backward, and plain wires. Several may end at one port: each keeps its `part` of the sum there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from brian2 import Clock, NeuronGroup
+from brian2.core.variables import Variable
+
+from emulator.engine.layout import Floats, Ints, Layout
+from emulator.engine.native import Arrays, native
+
+#: columns of the table of directions, as the code calls them; strides of weights and amplitudes per receiver and sender
+FIELDS = (
+    "receivers", "senders", "first_weight", "first_tap", "first_part",
+    "weight_receiver", "weight_sender", "tap_receiver", "tap_sender",
+)  # fmt: skip
+_C = """
+static int add_up(int moved, int receivers, int senders, int first_weight, int first_tap, int first_part,
+                  int weight_receiver, int weight_sender, int tap_receiver, int tap_sender)
+{
+    static double sum[MOST];
+    if (!moved || !receivers)
+        return 0;
+    const double* w = &@WEIGHT[first_weight];
+    const double* a = &@AMPLITUDE[first_tap];
+    if (weight_receiver == 1)
+    {
+        for (int r = 0; r < receivers; r++)
+            sum[r] = 0.0;
+        for (int k = 0; k < senders; k++, w += weight_sender, a += tap_sender)
+            if (tap_receiver)
+                for (int r = 0; r < receivers; r++)
+                    sum[r] += w[r]*a[r];
+            else if (*a != 0.0)
+                for (int r = 0; r < receivers; r++)
+                    sum[r] += w[r]* *a;
+    }
+    else
+        for (int r = 0; r < receivers; r++, w += weight_receiver, a += tap_receiver)
+        {
+            double total = 0.0;
+            for (int k = 0; k < senders; k++)
+                total += w[k]*a[k];
+            sum[r] = total;
+        }
+    for (int r = 0; r < receivers; r++)
+        @PART[@PLACE[first_part + r]] = sum[r];
+    for (int r = 0; r < receivers; r++)
+    {
+        const int port = @PORT[first_part + r];
+        double total = 0.0;
+        for (int k = @FIRST[port]; k < @FIRST[port + 1]; k++)
+            total += @PART[k];
+        @V[port] = total;
+    }
+    return 0;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Directions:
+    """The directions of all crossbars and wires, D of them, with E receivers in all.
+
+    Parameters
+    ----------
+    table : (D, len(FIELDS)) int32
+    of_tap : (C,) int32
+        The direction that each tap belongs to.
+    port : (E,) int32
+        The port at each receiver.
+    place : (E,) int32
+        Where its part of the sum stands: parts of one port stand together.
+    first : (2N + 1,) int32
+        Where the parts of each port begin.
+    """
+
+    table: Ints
+    of_tap: Ints
+    port: Ints
+    place: Ints
+    first: Ints
+
+
+def directions(layout: Layout, deaf: np.ndarray | None = None) -> Directions:
+    """Tabulate a layout; a direction whose taps are `deaf` (C,) has no receivers."""
+    rows: list[tuple[int, ...]] = []
+    ports: list[Ints] = []
+    of_tap = np.zeros(len(layout.tap_port), np.int32)
+    for block in layout.blocks:
+        height, width = len(block.rows), len(block.columns)
+        if block.layer is None:  # wires: a sender for each receiver
+            forward = backward = (1, 0, 1, 0)
+            sizes = ((width, 1), (height, 1))
+        else:
+            each = 0 if layout.tile else 1
+            forward, backward = (1, width, each, max(1, width * each)), (width, 1, width * each, 1)
+            sizes = ((width, height), (height, width))
+        for taps, to, strides, size in (
+            (block.row_taps, block.columns + layout.neurons, forward, sizes[0]),
+            (block.column_taps, block.rows, backward, sizes[1]),
+        ):
+            of_tap[taps] = len(rows)
+            silent = deaf is not None and deaf[taps].all()
+            ports.append(to[:0] if silent else to)
+            part = sum(len(p) for p in ports[:-1])
+            rows.append((0 if silent else size[0], size[1], block.first, int(taps[0]), part, *strides))
+    port = np.concatenate(ports).astype(np.int32)
+    place = np.empty(len(port), np.int32)
+    place[np.argsort(port, kind="stable")] = np.arange(len(port))
+    first = np.searchsorted(np.sort(port), np.arange(layout.ports + 1)).astype(np.int32)
+    return Directions(np.array(rows, np.int32), of_tap, port, place, first)
+
+
+def adders_of(found: Directions, clock: Clock) -> NeuronGroup:
+    """One element per direction; `moved` counts the changes at its taps since it added up."""
+    adders = NeuronGroup(
+        len(found.table),
+        "moved : integer\n" + "".join(f"{name} : integer (constant)\n" for name in FIELDS),
+        clock=clock,
+        name="adders",
+    )
+    for name, column in zip(FIELDS, found.table.T, strict=True):
+        setattr(adders, name, column)
+    return adders
+
+
+def sums_of(
+    found: Directions,
+    adders: NeuronGroup,
+    ports: NeuronGroup,
+    weight: Variable,
+    amplitude: Variable,
+    clock: Clock,
+    anew: Clock | None,
+) -> list[object]:
+    """Let the directions add up, once what arrives in a step has arrived.
+
+    Parameters
+    ----------
+    found, adders
+        From `directions` and `adders_of`.
+    ports : NeuronGroup
+        Whose `v` are the sums.
+    weight, amplitude : Variable
+        Per synapse, and per tap.
+    clock : Clock
+        Of the steps.
+    anew : Clock, optional
+        When weights may have moved, or nothing has arrived yet: all is added up at the start of its steps. On the
+        clock of the steps that is enough, since nobody else reads a sum.
+    """
+    parts = NeuronGroup(
+        max(1, len(found.port)), "part : 1\nplace : integer (constant)\nport : integer (constant)\n",
+        clock=clock, name="parts",
+    )  # fmt: skip
+    firsts = NeuronGroup(len(found.first), "first : integer (constant)", clock=clock, name="firsts")
+    if len(found.port):
+        parts.place, parts.port = found.place, found.port
+    firsts.first = found.first
+    used = {
+        "WEIGHT": weight,
+        "AMPLITUDE": amplitude,
+        "PART": parts.variables["part"],
+        "PLACE": parts.variables["place"],
+        "PORT": parts.variables["port"],
+        "FIRST": firsts.variables["first"],
+        "V": ports.variables["v"],
+        "MOVED": adders.variables["moved"],
+    }
+    text = _C.replace("MOST", str(max(1, int(found.table[:, 0].max()))))
+    made: list[object] = [adders, parts, firsts]
+    arguments = ", ".join(FIELDS)
+    occasions = [] if anew is clock else [(clock, "synapses", 0, "moved")]
+    occasions += [] if anew is None else [(anew, "start", -1, "moved + 1")]
+    for when, slot, order, changed in occasions:
+        made.append(
+            native(
+                adders, f"moved = add_up({changed}, {arguments})", "add_up", text, len(FIELDS) + 1, used,
+                partial(_adding, found, everything=changed != "moved"),
+                clock=when, when=slot, order=order,
+            )  # fmt: skip
+        )
+    return [one for one in made if one is not None]
+
+
+def _adding(found: Directions, arrays: Arrays, everything: bool) -> Callable[[], None]:
+    """What the compiled program does."""
+    w, a, part, v, moved = (arrays[name] for name in ("WEIGHT", "AMPLITUDE", "PART", "V", "MOVED"))
+    port = np.repeat(np.arange(len(v)), np.diff(found.first))
+    work = []
+    for receivers, senders, w0, a0, first, w_r, w_k, a_r, a_k in found.table.tolist():
+        weight = _strided(w[w0:], receivers, senders, w_r, w_k)
+        held = _strided(a[a0:], receivers, senders, a_r, a_k) if a_r else a[a0 : a0 + senders]
+        work.append((weight, held, found.place[first : first + receivers]))
+
+    def add_up() -> None:
+        if not everything and not moved.any():
+            return
+        for k in range(len(work)) if everything else np.flatnonzero(moved):
+            weight, held, place = work[k]
+            part[place] = weight @ held if held.ndim == 1 else np.einsum("rk,rk->r", weight, held)
+        v[:] = np.bincount(port, part[: len(port)], len(v))
+        moved[:] = 0
+
+    return add_up
+
+
+def _strided(run: Floats, receivers: int, senders: int, receiver: int, sender: int) -> Floats:
+    """A run of numbers as (receivers, senders), with strides in numbers."""
+    strides = (receiver * run.itemsize, sender * run.itemsize)
+    return np.lib.stride_tricks.as_strided(run, (receivers, senders), strides, writeable=False)
