@@ -11,8 +11,9 @@
 | `xbar`      | one two-port synapse per weight: states forward, costates back, the weight once                  |
 | `adders`    | one per direction of a crossbar: adds up anew what its receivers get when an amplitude changes   |
 
-An event carries an absolute amplitude, latched in the ring when it is emitted, and a sum is that of the amplitudes held.
-One step: data, node update, emission, latch, arrival at the taps, sums by the weights. What arrives in a step is seen by the nodes in the next, so a line of d steps has a pathway delay of d - 1.
+An event carries an absolute amplitude, latched in the ring when it is emitted, and a sum is that of the amplitudes
+held. One step: data, node update, emission, latch, arrival at the taps, sums by the weights. What arrives in a step is
+seen by the nodes in the next, so a line of d steps has a pathway delay of d - 1.
 """
 
 from __future__ import annotations

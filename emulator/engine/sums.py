@@ -187,14 +187,11 @@ def sums_of(
     occasions = [] if anew is clock else [(clock, "synapses", 0, "moved")]
     occasions += [] if anew is None else [(anew, "start", -1, "moved + 1")]
     for when, slot, order, changed in occasions:
-        made.append(
-            native(
-                adders, f"moved = add_up({changed}, {arguments})", "add_up", text, len(FIELDS) + 1, used,
-                partial(_adding, found, everything=changed != "moved"),
-                clock=when, when=slot, order=order,
-            )  # fmt: skip
-        )
-    return [one for one in made if one is not None]
+        code = f"moved = add_up({changed}, {arguments})"
+        work = partial(_adding, found, everything=changed != "moved")
+        added = native(adders, code, "add_up", text, len(FIELDS) + 1, used, work, clock=when, when=slot, order=order)
+        made += [] if added is None else [added]
+    return made
 
 
 def _adding(found: Directions, arrays: Arrays, everything: bool) -> Callable[[], None]:

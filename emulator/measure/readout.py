@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from emulator.engine import Layout, Recording, biases
 from emulator.graph import ScatteringGraph
@@ -79,12 +82,35 @@ def gradients(graph: ScatteringGraph, layout: Layout, recording: Recording) -> d
         if block.layer is None:
             continue
         if recording.tap is not None:
-            product = recording.tap[:, block.column_taps].T @ recording.tap[:, block.row_taps]
+            product = (recording.tap[:, block.column_taps] / samples).T @ recording.tap[:, block.row_taps]
         else:
             flat = recording.products[block.first : block.first + block.size]  # type: ignore[index]
-            product = flat.reshape(len(block.rows), len(block.columns)).T
-        parts.setdefault(block.layer, []).append(product / samples)
+            product = flat.reshape(len(block.rows), len(block.columns)).T / samples
+        parts.setdefault(block.layer, []).append(product)
     return {
-        layer: Gradient(np.hstack(blocks), mu[:, graph.layer_neurons(layer)].mean(axis=0))
+        layer: Gradient(np.hstack(blocks), (mu[:, graph.layer_neurons(layer)] / samples).sum(axis=0))
         for layer, blocks in parts.items()
     }
+
+
+@_UNSETTLED
+def representable(
+    layout: Layout,
+    recording: Recording,
+    values: Iterable[dict[str, Floats]],
+    products: dict[str, Gradient],
+) -> NDArray[np.bool_]:
+    """Samples (B,) of which nothing is beyond all numbers: no state, no costate, and no share of the batch's gradient."""
+    count, samples = layout.neurons, len(recording.lam)
+    fits = np.ones(samples, bool)
+    for layers in values:
+        for rows in layers.values():
+            fits &= np.isfinite(rows).all(axis=1)
+    if all(np.isfinite(part).all() for gradient in products.values() for part in gradient):
+        return fits
+    x, mu = np.abs(recording.u[:, :count]), np.abs(recording.u[:, count:])
+    for block in layout.blocks:
+        if block.layer is not None:
+            largest = mu[:, block.columns].max(axis=1) * x[:, block.rows].max(axis=1)
+            fits &= largest < np.finfo(float).max / samples
+    return fits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from emulator.graph.arrival import arrival_times
 from emulator.laws import Bilateral, Upwind
 from emulator.measure.clipping import clipped_run
 from emulator.measure.energy import energy_use
-from emulator.measure.readout import gradients, layer_values
+from emulator.measure.readout import gradients, layer_values, representable
 from emulator.measure.reference import reference
 from emulator.measure.result import SettleResult, Traces
 from emulator.measure.settling import RESOLUTION, Verdict, judge
@@ -134,6 +135,8 @@ def settle(
     verdict = judge(graph, layout, recording, steps, tolerance, threshold)
     states, costates = layer_values(graph, layout, recording)
     products = gradients(graph, layout, recording) if wanted is not None else {}
+    sound = representable(layout, recording, (states, costates), products)
+    verdict = replace(verdict, settled=verdict.settled & sound, finite=verdict.finite & sound)
     reason = None
     if diagnose and not verdict.settled.all():
         reason = _reason(graph, verdict, data, wanted, steps, tolerance)
@@ -214,7 +217,7 @@ def _reason(
 
     first = int(np.flatnonzero(~verdict.settled)[0])
     missed = f"{(~verdict.settled).sum()} of {len(verdict.settled)} samples did not settle (first: sample {first})"
-    blown = "" if verdict.finite.all() else "; waves grew beyond all numbers"
+    blown = "" if verdict.finite.all() else "; waves, or products of them, grew beyond all numbers"
     one = {name: rows[first : first + 1] for name, rows in data.items()}
     point = reference(graph.network, one, None if wanted is None else wanted[first : first + 1])
     return f"{missed}{blown}: {why_not_settled(graph, point, hold=steps, tolerance=tolerance)}"
