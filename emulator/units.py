@@ -10,8 +10,8 @@ _PREFIXES = {
 }  # fmt: skip
 
 
-def si(value: float, unit: str) -> str:
-    """`value` to three digits in `unit`, with the prefix that suits it.
+def si(value: float, unit: str, digits: int = 3) -> str:
+    """`value` to so many digits in `unit`, with the prefix that suits it.
 
     Parameters
     ----------
@@ -19,6 +19,8 @@ def si(value: float, unit: str) -> str:
         In the plain SI unit; beyond the prefixes it is written with an exponent.
     unit : str
         The SI unit, such as ``"s"``.
+    digits : int
+        From 3 to 17.
 
     Returns
     -------
@@ -29,8 +31,17 @@ def si(value: float, unit: str) -> str:
         return f"0 {unit}"
     if not math.isfinite(value):
         return f"{value:g} {unit}"
-    digits, exponent = f"{value:.2e}".split("e")
+    leading, exponent = f"{value:.{digits - 1}e}".split("e")
     power = 3 * (int(exponent) // 3)
     if power not in _PREFIXES:
-        return f"{value:.3g} {unit}"
-    return f"{float(f'{digits}e{int(exponent) - power}'):g} {_PREFIXES[power]}{unit}"
+        return f"{value:.{digits}g} {unit}"
+    return f"{float(f'{leading}e{int(exponent) - power}'):.{digits}g} {_PREFIXES[power]}{unit}"
+
+
+def apart(one: float, other: float, unit: str) -> tuple[str, str]:
+    """Two values to as many digits as it takes to tell them apart, three at least."""
+    for digits in range(3, 18):
+        texts = si(one, unit, digits), si(other, unit, digits)
+        if texts[0] != texts[1]:
+            break
+    return texts

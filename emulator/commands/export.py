@@ -95,15 +95,17 @@ def export(
 def verify(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that 'backwave export' wrote.")],
     limit: Annotated[float, typer.Option(help="Most seconds that each run of ngspice may take.")] = 300.0,
+    memory: Annotated[float, typer.Option(help="Most gigabytes that each run of ngspice may use.")] = 4.0,
 ) -> None:
     """Run an exported circuit in ngspice and compare it with what it must show.
 
-    The exit status is 0 if everything agrees, 1 if not, 2 for errors.
+    The folder may be a stranger's: its netlists are read as data, anything but a plain circuit is refused with file and
+    line, and ngspice gets a copy in a room of its own. The exit status is 0 if everything agrees, 1 if not, 2 for errors.
 
     \b
     Examples:
       backwave verify circuit
-      backwave verify circuit --limit 900
+      backwave verify circuit --limit 900 --memory 8
     """  # noqa: D301
     from emulator.commands.console import console, progress, table
     from emulator.commands.console import verdict as line
@@ -111,25 +113,29 @@ def verify(
 
     with progress() as tell:
         tell("running ngspice", None)
-        outcome = check_export(directory, limit=limit)
+        outcome = check_export(directory, limit=limit, memory=memory)
     screen = console()
     heads = ("comparison", "values", "worst node", "at", "ngspice", "expected", "deviation", "allowed", "")
     screen.print(table(heads, [_row(check) for check in outcome.checks]))
+    for note in (f"network {outcome.network}", *outcome.notes):
+        screen.print(note, soft_wrap=True)
     screen.print(line(outcome.agrees, "the circuit agrees" if outcome.agrees else "the circuit does not agree"))
     if not outcome.agrees:
         raise typer.Exit(1)
 
 
 def _row(check: Check) -> tuple[str, ...]:
-    from emulator.units import si
+    from emulator.units import apart, si
 
+    values = check.found, check.expected
+    found, expected = (si(value, "V") for value in values) if check.agrees else apart(*values, "V")
     return (
         check.name,
         str(check.compared),
         check.worst,
         "" if check.seconds is None else si(check.seconds, "s"),
-        si(check.found, "V"),
-        si(check.expected, "V"),
+        found,
+        expected,
         f"{check.deviation:.2g}",
         f"{check.allowed:.0e}",
         "agrees" if check.agrees else "differs",

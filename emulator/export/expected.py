@@ -58,6 +58,8 @@ class Expected:
         appears first; None if not followed, or if two-way lines did not come to rest before.
     prediction : Prediction or None
         Of small deviations on two-way lines.
+    kappa : float
+        What multiplies the gradient of a squared loss.
     """
 
     sample: Sample
@@ -67,6 +69,7 @@ class Expected:
     hold: int
     waves: dict[str, Floats] | None
     prediction: Prediction | None = None
+    kappa: float = 1.0
 
 
 def expect(
@@ -133,6 +136,7 @@ def expect(
         hold or 0,
         moving,
         prediction,
+        graph.law.parameters.get("kappa", 1.0) if two_way and graph.loss == "mse" else 1.0,
     )
 
 

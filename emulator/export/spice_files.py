@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.errors import ExportError, suggest
+from emulator.export.bundle import EXPECTED, FILES, LIBRARY, NETLIST, OP, TRAN, write_bundle
 from emulator.export.cells import library
 from emulator.export.dialect import remark, translate
-from emulator.export.expected import SIGNALS, expect
-from emulator.export.folder import FORMAT, MAP, staged
+from emulator.export.expected import expect
+from emulator.export.folder import MAP, staged
 from emulator.export.mismatch import weight_spread
 from emulator.export.netlist import network, safe_label
 from emulator.export.options import Options, positive
@@ -25,12 +24,9 @@ from emulator.export.testbench import Bench
 from emulator.export.two_way import with_two_way_lines
 from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
 from emulator.graph import ScatteringGraph
-from emulator.graph.names import printable
 from emulator.network.batch import Inputs
 from emulator.units import si
 
-LIBRARY, NETLIST, OP, TRAN, EXPECTED = "lib.inc", "net.cir", "tb_op.cir", "tb_tran.cir", "expected.json"
-VERSION = 1
 #: neurons above which only the output is probed
 _MOST_PROBED = 2000
 
@@ -133,11 +129,8 @@ def spice(
         heading = list(_heading(graph, options, found))
         for name, title, lines in texts:
             _write(folder / name, title, heading, translate(lines, options.dialect))
-        files = (*(name for name, _, _ in texts), MAP, EXPECTED)
-        (folder / EXPECTED).write_text(json.dumps(_values(bench), allow_nan=False) + "\n", encoding="ascii")
-        described = json.dumps(_map(bench, files, found), indent=1, allow_nan=False)
-        (folder / MAP).write_text(described + "\n", encoding="ascii")
-    return SpiceExport(Path(directory), files, options, found)
+        write_bundle(folder, bench, found)
+    return SpiceExport(Path(directory), FILES, options, found)
 
 
 def _steps(graph: ScatteringGraph, options: Options, hold: float | None) -> int | None:
@@ -193,64 +186,3 @@ def _write(path: Path, title: str, heading: Iterable[str], lines: Iterable[str])
         file.writelines(f"* {text.replace('µ', 'u')}\n" for text in heading)
         file.write("\n")
         file.writelines(f"{line}\n" for line in lines)
-
-
-def _values(bench: Bench) -> dict[str, Any]:
-    """Expected values in volts, bundle by bundle."""
-    volts, waves = bench.options.volts, bench.expected.waves
-    rest = {
-        f"{signal}{row}": (bench.expected.rest[signal][site.start : site.stop] * volts).tolist()
-        for signal, row, site, _ in bench.probes()
-    }
-    tran = {"start": bench.start, "step": bench.graph.step, "hold": bench.expected.hold, "stop": bench.stop}
-    moving = None
-    if waves is not None:
-        moving = {
-            f"{signal}{row}": (waves[signal][:, site.start : site.stop] * volts).tolist()
-            for signal, row, site, _ in bench.probes("x", "lam")
-        }
-    return {"format": "backwave-expected", "version": VERSION, "rest": rest, "transient": tran, "waves": moving}
-
-
-def _map(bench: Bench, files: Sequence[str], found: tuple[str, ...]) -> dict[str, Any]:
-    """Which node is which number of which layer."""
-    graph, options = bench.graph, bench.options
-    layers: dict[str, list[tuple[str, str]]] = {}
-    for layer, (site, signal) in graph.layer_sites.items():
-        layers.setdefault(site, []).append((layer, signal))
-    bundles = [
-        {
-            "nodes": f"{signal}{row}_<k>",
-            "count": site.size,
-            "is": SIGNALS[signal],
-            "layers": [name for name, kind in layers.get(site.name, []) if (kind == "s") == (signal in ("s", "mu"))],
-            "row": printable(site.name),
-            "role": site.role,
-        }
-        for row, site in enumerate(graph.sites)
-        for signal in SIGNALS
-        if site.role != "source" or signal in ("x", "lam")
-    ]
-    crossbars = [
-        {"number": number, "layer": coupling.layer, "rows": len(coupling.rows), "columns": len(coupling.columns)}
-        for number, coupling in enumerate(graph.couplings)
-    ]
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "files": list(files),
-        "kind": "spice",
-        "network": graph.network.digest,
-        "dialect": options.dialect,
-        "circuit": options.circuit,
-        "synapse": options.synapse,
-        "wiring": graph.wiring,
-        "loss": graph.loss,
-        "volts_per_state": options.volts,
-        "ohms_per_unit": options.ohms,
-        "volts_per_costate": options.volts,
-        "seed": options.seed if options.mismatch else None,
-        "warnings": list(found),
-        "bundles": bundles,
-        "crossbars": crossbars,
-    }

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from emulator.errors import ExportError, FileFormatError
-from emulator.export.folder import FORMAT, MAP
-from emulator.export.ngspice import find_ngspice, run_ngspice
+from emulator.errors import ExportError
+from emulator.export.bundle import EXPECTED, OP, TRAN
+from emulator.export.circuit import read_circuit, refuse_start_up_files
+from emulator.export.claim import Claim, read_claim
+from emulator.export.confined import Limits
+from emulator.export.ngspice import simulate
 from emulator.export.options import positive
-from emulator.export.spice_files import EXPECTED, OP, TRAN, VERSION
+from emulator.export.rounding import ROUNDING, ROUNDING_TWO_WAY, vanishing
 from emulator.measure.synapses import Floats
 
 #: largest deviations that agree, relative to the largest magnitude in the bundle of a node
@@ -31,9 +33,10 @@ class Check:
     compared : int
         Values that were compared.
     worst : str
-        Node with the largest deviation, relative to its bundle's largest magnitude.
+        Node with the largest deviation, relative to its scale: its bundle's largest magnitude, or so much of the terms
+        that make its value that what is allowed is their rounding.
     found, expected : float
-        Its values, in volts.
+        Its values, in volts; what was found may be no number, which never agrees.
     deviation : float
         That relative deviation.
     allowed : float
@@ -58,10 +61,22 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """Outcome of all comparisons."""
+    """Outcome of all comparisons.
+
+    Parameters
+    ----------
+    directory : Path
+    checks : tuple of Check
+    network : str
+        Digest of the network that the circuit was compared with.
+    notes : tuple of str
+        What a reader should know of the comparison.
+    """
 
     directory: Path
     checks: tuple[Check, ...]
+    network: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -69,12 +84,16 @@ class Verification:
         return all(check.agrees for check in self.checks)
 
 
-def verify(directory: str | Path, *, limit: float = 300.0) -> Verification:
+def verify(directory: str | Path, *, limit: float = 300.0, memory: float = 4.0) -> Verification:
     """Run both testbenches of an export in ngspice.
 
-    Compared are: the operating point with the exact reference; states and costates in the middle of every step with
-    brian2 (but for a bilateral circuit that is large or has lumped terminations); and their last values with what brian2
-    settles to in the directional circuit, with the reference in the bilateral one.
+    Compared are: the operating point with the exact reference, worked out anew from the network and the sample in the
+    folder; states and costates in the middle of every step with brian2 (but for a bilateral circuit that is large or has
+    lumped terminations); and their last values with the reference.
+
+    A folder may come from anywhere: its netlists are read as data (`emulator.export.circuit`), ngspice runs on what was
+    read, without start-up files and in a room of its own (`emulator.export.confined`), and what it must show is checked
+    (`emulator.export.claim`).
 
     Parameters
     ----------
@@ -82,66 +101,57 @@ def verify(directory: str | Path, *, limit: float = 300.0) -> Verification:
         From `emulator.export.spice`.
     limit : float
         Most seconds that each run may take.
+    memory : float
+        Most gigabytes that each run may use.
 
     Raises
     ------
     FileFormatError
-        If the folder is not such an export.
+        If the folder is not such an export, its expected values are edited, or its netlists hold anything but a circuit.
     ExportError
-        If the export is for another simulator, or ngspice is missing, takes too long, fails, or does not save what it was asked for.
+        If the export is for another simulator, or ngspice is missing, takes too long, fails, or does not save what it
+        was asked for.
     """
-    folder, limit = Path(directory), positive("limit", limit)
-    described, expected = _read(folder, MAP, FORMAT), _read(folder, EXPECTED, "backwave-expected")
-    if described.get("kind") != "spice":
-        raise FileFormatError(f"export '{folder}' is of kind {described.get('kind')!r}; allowed: spice")
-    if described.get("dialect", "ngspice") != "ngspice":
-        raise ExportError(
-            f"export '{folder}' is in dialect {described['dialect']!r}; allowed: ngspice, which runs here"
+    folder, limit, memory = Path(directory), positive("limit", limit), positive("memory", memory)
+    claim = read_claim(folder)
+    refuse_start_up_files(folder)
+    circuits = {name: read_circuit(folder / name) for name in (OP, TRAN)}
+    saved = {
+        name: simulate(circuit, folder / name, Limits(limit, int(memory * 1e9))) for name, circuit in circuits.items()
+    }
+    checks = [_compare("operating point", saved[OP], claim.rest, claim, REST)]
+    moving = saved[TRAN]
+    time = _times(moving, claim, folder)
+    if claim.waves is not None:
+        count = len(next(iter(claim.waves.values())))
+        middles: Floats = claim.start + (np.arange(count, dtype=np.float64) + 0.5) * claim.step
+        checks.append(_compare("waveforms", moving, claim.waves, claim, WAVE, time, middles))
+    allowed = TWO_WAY if claim.circuit == "bilateral" else SETTLED
+    checks.append(_compare("settled values", moving, claim.settled, claim, allowed))
+    digests = {name: digest for circuit in circuits.values() for name, digest in circuit.digests.items()}
+    edited = [name for name, digest in claim.digests.items() if digests.get(name) != digest]
+    return Verification(folder, tuple(checks), claim.network, tuple(_notes(claim, edited)))
+
+
+def _notes(claim: Claim, edited: list[str]) -> list[str]:
+    found = []
+    if edited:
+        found.append(f"edited since the export: {', '.join(edited)}")
+    if claim.probed < claim.rows:
+        found.append(f"{claim.probed} of {claim.rows} rows of neurons are saved and compared")
+    costates = [name for name in claim.rest if name.startswith("lam")]
+    if vanishing([claim.rest[name] for name in costates], [claim.terms[name] for name in costates]):
+        found.append(
+            "every costate of this sample is as good as rounding: choose another to see the way back (--sample)"
         )
-    find_ngspice()
-    try:
-        rest = {name: np.array(values, dtype=np.float64) for name, values in expected["rest"].items()}
-        waves = expected["waves"]
-        moving = {name: np.array(values, dtype=np.float64) for name, values in (waves or {}).items()}
-        start, step = float(expected["transient"]["start"]), float(expected["transient"]["step"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileFormatError(f"file '{folder / EXPECTED}' is not what an export writes: {error}") from error
-    checks = [_compare("operating point", run_ngspice(folder / OP, limit), rest, REST)]
-    saved = run_ngspice(folder / TRAN, limit)
-    time = _column(saved, "time")
-    last = {name: values for name, values in rest.items() if name.startswith(("x", "lam"))}
-    if waves is not None:
-        count = len(next(iter(moving.values()), ()))
-        middles: Floats = start + (np.arange(count, dtype=np.float64) + 0.5) * step
-        checks.append(_compare("waveforms", saved, moving, WAVE, time, middles))
-    if described.get("circuit") == "bilateral":
-        last = {name: values for name, values in rest.items() if name.startswith(("x", "lam"))}
-        checks.append(_compare("settled values", saved, last, TWO_WAY))
-    else:
-        settled = {name: values[-1] for name, values in moving.items()}
-        checks.append(_compare("settled values", saved, settled, SETTLED))
-    return Verification(folder, tuple(checks))
-
-
-def _read(folder: Path, name: str, kind: str) -> dict[str, Any]:
-    path = folder / name
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileFormatError(
-            f"folder '{folder}' has no {name}; allowed: a folder that backwave export wrote"
-        ) from None
-    except ValueError as error:
-        raise FileFormatError(f"file '{path}' is not JSON: {error}") from error
-    if not isinstance(content, dict) or content.get("format") != kind or content.get("version") != VERSION:
-        raise FileFormatError(f"file '{path}' is not of format {kind!r} and version {VERSION}")
-    return content
+    return found
 
 
 def _compare(
     name: str,
-    saved: dict[str, Floats],
-    expected: dict[str, Floats],
+    saved: Mapping[str, Floats],
+    expected: Mapping[str, Floats],
+    claim: Claim,
     allowed: float,
     time: Floats | None = None,
     at: Floats | None = None,
@@ -154,19 +164,36 @@ def _compare(
             found = np.array([column[-1] for column in columns])
         else:
             found = np.stack([np.interp(at, time, column) for column in columns], axis=1)
-        off = np.abs(found - values) / (float(np.abs(values).max(initial=0.0)) or 1.0)
+        # what is allowed of this scale is never less than rounding
+        rounding = claim.terms[bundle] * ROUNDING
+        if claim.circuit == "bilateral":
+            rounding = np.full_like(rounding, claim.terms[bundle].max(initial=0.0) * ROUNDING_TWO_WAY)
+        scale = np.maximum(np.abs(values).max(initial=0.0), rounding / allowed)
+        with np.errstate(all="ignore"):
+            off = np.abs(found - values) / np.where(scale > 0, scale, 1.0)
         off[~np.isfinite(found)] = np.inf
         where = np.unravel_index(int(off.argmax()), off.shape)
         moment = None if at is None else float(at[where[0]])
         figures = float(found[where]), float(values[where]), float(off[where])
         checks.append(Check(name, off.size, f"{bundle}_{where[-1]}", *figures, allowed, moment))
-    if not checks:
-        raise FileFormatError(f"{name}: nothing is expected of any node; allowed: at least one bundle")
     worst = max(checks, key=lambda check: check.deviation)
     return Check(**{**vars(worst), "compared": sum(check.compared for check in checks)})
 
 
-def _column(saved: dict[str, Floats], name: str) -> Floats:
+def _times(saved: Mapping[str, Floats], claim: Claim, folder: Path) -> Floats:
+    """Moments of a transient, which must rise from 0 to its end."""
+    time = _column(saved, "time")
+    if not (
+        np.isfinite(time).all() and (np.diff(time) >= 0).all() and time[0] <= 0 and time[-1] >= claim.stop * (1 - 1e-6)
+    ):
+        raise ExportError(
+            f"ngspice on '{folder / TRAN}' went from {time[0]:g} s to {time[-1]:g} s; allowed: 0 s to {claim.stop:g} s, "
+            "in order"
+        )
+    return time
+
+
+def _column(saved: Mapping[str, Floats], name: str) -> Floats:
     if name not in saved:
         raise ExportError(f"ngspice saved no {name}; allowed: testbenches that save every node of {EXPECTED}")
     return saved[name]

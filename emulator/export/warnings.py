@@ -9,6 +9,7 @@ import numpy as np
 from emulator.export.expected import Expected
 from emulator.export.netlist import safe_label
 from emulator.export.options import Options
+from emulator.export.rounding import terms, vanishing
 from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
 from emulator.measure.curvature import curvature_screen
@@ -26,6 +27,7 @@ def warnings(graph: ScatteringGraph, options: Options, expected: Expected) -> tu
     return tuple(
         [
             *_left_out(graph, options),
+            *_vanishing(graph, expected),
             *(_settling(graph, options, expected) if options.bilateral else ()),
             *_ranges(graph, options),
             *_size(graph, options),
@@ -44,6 +46,17 @@ def _left_out(graph: ScatteringGraph, options: Options) -> Iterator[str]:
     ]
     if differing:
         yield f"of the hardware, these are not in the circuit: {', '.join(differing)}"
+
+
+def _vanishing(graph: ScatteringGraph, expected: Expected) -> Iterator[str]:
+    """Where a sample is so well answered that its costates are rounding."""
+    behind = terms(graph, expected.exact, expected.sample.targets, expected.kappa)["lam"]
+    rows = [slice(site.start, site.stop) for site in graph.sites]
+    if vanishing([expected.rest["lam"][row] for row in rows], [behind[row] for row in rows]):
+        yield (
+            "sample: its costates are as good as rounding, so that a wrong way back would not be seen; choose another "
+            "(--sample)"
+        )
 
 
 def _settling(graph: ScatteringGraph, options: Options, expected: Expected) -> Iterator[str]:

@@ -34,7 +34,8 @@ def matched_waves(graph: ScatteringGraph, inputs: Pair, targets: Floats) -> dict
     """
     plain = replace(graph, hardware=load("ideal"), law=Matched())
     run = settle(plain, inputs, targets, target="numpy", traces=True, diagnose=False)
-    if run.traces is None or not run.settled.all():
+    # rounding that is left of the first sample may outlast costates of the second; it is no reason not to export
+    if run.traces is None or not (np.isfinite(run.traces.x).all() and np.isfinite(run.traces.lam).all()):
         raise ExportError(f"the matched run is {run.status}; allowed: a network whose waves stay finite")
     return _last(run.traces, run.hold)
 

@@ -203,7 +203,7 @@ def test_an_export_is_whole_or_not_there(tmp_path, monkeypatch):
     def fails(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("emulator.export.spice_files._map", fails)
+    monkeypatch.setattr("emulator.export.bundle._map", fails)
     with pytest.raises(OSError, match="disk full"):
         spice(graph, tmp_path / "deep" / "out", *sample(graph))
     assert list(tmp_path.iterdir()) == []

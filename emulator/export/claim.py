@@ -1,0 +1,227 @@
+"""What an exported folder claims, checked: a stranger's numbers are believed only where they can be worked out anew.
+
+The rest of the sample follows from the network and the sample in the folder; the nodes follow from the network. Waveforms
+are those that the export wrote if their digest is the one in the map. What is edited together with the map's digests and
+seal is another export, and is taken for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emulator.compile import compile_network
+from emulator.errors import CompileError, ExportError, FileFormatError, NetworkError
+from emulator.export.bundle import (
+    CIRCUIT_FILES,
+    EXPECTED,
+    EXPECTED_FORMAT,
+    FILES,
+    NETWORK,
+    VERSION,
+    bundles,
+    crossbars,
+    file_digest,
+    probed_bundles,
+    seal,
+    wave_digest,
+)
+from emulator.export.circuit import inside
+from emulator.export.document import Document, read_document, shown
+from emulator.export.expected import SIGNALS
+from emulator.export.folder import FORMAT, MAP
+from emulator.export.rounding import ROUNDING, terms
+from emulator.graph import ScatteringGraph
+from emulator.measure.reference import reference
+from emulator.measure.rest import neuron_values, slopes
+from emulator.measure.synapses import Floats
+from emulator.network import Network
+
+#: bytes of a map, of expected values, and of a network
+_MOST_MAP, _MOST_EXPECTED, _MOST_NETWORK = 64 << 20, 128 << 20, 1 << 30
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a circuit must show, in volts.
+
+    Parameters
+    ----------
+    network : str
+        Digest of the network.
+    circuit : str
+        ``directional`` or ``bilateral``.
+    rows, probed : int
+        Rows of neurons, and how many of them are compared.
+    rest : dict of bundle to (n,)
+        Worked out from network and sample.
+    terms : dict of bundle to (n,)
+        Magnitudes of what makes those values (see `emulator.export.rounding`).
+    waves : dict of bundle to (hold, n), or None
+    start, step : float
+        Seconds of rest before the sample appears, and per step.
+    stop : float
+        Seconds that the transient lasts.
+    digests : dict of file name to str
+        Of the netlists as the export wrote them.
+    """
+
+    network: str
+    circuit: str
+    rows: int
+    probed: int
+    rest: dict[str, Floats]
+    terms: dict[str, Floats]
+    waves: dict[str, Floats] | None
+    start: float
+    step: float
+    stop: float
+    digests: dict[str, str]
+
+    @property
+    def settled(self) -> dict[str, Floats]:
+        """States and costates at rest."""
+        return {name: values for name, values in self.rest.items() if name.startswith(("x", "lam"))}
+
+
+def read_claim(folder: Path) -> Claim:
+    """Read what an export says of itself.
+
+    Raises
+    ------
+    FileFormatError
+        If a file is missing, damaged, edited, or contradicts another; the message names place and value.
+    ExportError
+        If it is written for another simulator.
+    """
+    described = read_document(folder, MAP, _MOST_MAP, FORMAT, VERSION)
+    if described.content.get("kind") != "spice":
+        raise FileFormatError(f"export '{folder}' is of kind {shown(described.content.get('kind'))}; allowed: spice")
+    described.check_version()
+    if described.text("dialect") != "ngspice":
+        raise ExportError(
+            f"export '{folder}' is in dialect {described['dialect']!r}; allowed: ngspice, which runs here"
+        )
+    graph = _graph(folder, described)
+    rows = _check_map(described, graph)
+    expected = read_document(folder, EXPECTED, _MOST_EXPECTED, EXPECTED_FORMAT, VERSION)
+    expected.check_version()
+    rest, magnitudes = _rest(expected, described, graph, rows)
+    start, step, hold, stop = _transient(expected)
+    waves = _waves(expected, described, graph, rows, hold)
+    digests = _digests(folder, described)
+    return Claim(
+        graph.network.digest, described.text("circuit"), len(graph.sites), len(rows), rest, magnitudes, waves,
+        start, step, stop, digests,
+    )  # fmt: skip
+
+
+def _graph(folder: Path, described: Document) -> ScatteringGraph:
+    wiring = described.choice("wiring", ("tile", "synapse"))
+    described.choice("circuit", ("directional", "bilateral"))
+    if inside(folder, NETWORK).stat().st_size > _MOST_NETWORK:
+        raise FileFormatError(
+            f"file '{folder / NETWORK}' is larger than {_MOST_NETWORK} bytes; allowed: at most so many"
+        )
+    network = Network.load(folder / NETWORK)
+    described.same("network", network.digest)
+    described.same("loss", network.loss)
+    try:
+        return compile_network(network, wiring=wiring)  # type: ignore[arg-type]
+    except CompileError as error:
+        raise FileFormatError(f"file '{folder / NETWORK}': {error}") from error
+
+
+def _check_map(described: Document, graph: ScatteringGraph) -> tuple[int, ...]:
+    """Compare a map with the network that it is of; numbers of the rows that are probed."""
+    described.same("files", list(FILES))
+    described.same("bundles", bundles(graph))
+    described.same("crossbars", crossbars(graph))
+    rows = described.part("probed", list)
+    if (
+        not rows
+        or any(type(row) is not int or not 0 <= row < len(graph.sites) for row in rows)
+        or len(set(rows)) < len(rows)
+    ):
+        raise FileFormatError(
+            f"{described.at('probed')} is {shown(rows)}; allowed: numbers of rows, 0 to {len(graph.sites) - 1}, each once"
+        )
+    if described.text("seal") != seal(described.content):
+        raise FileFormatError(
+            f"{described.place} is edited: its seal is not that of its content; allowed: what the export wrote"
+        )
+    return tuple(rows)
+
+
+def _rest(
+    expected: Document, described: Document, graph: ScatteringGraph, rows: tuple[int, ...]
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """The rest of the sample, worked out anew, which is what the file must say; and the magnitudes of its terms."""
+    network, volts = graph.network, described.positive("volts_per_state")
+    kappa = described.positive("kappa")
+    sample = expected.section("sample", {"inputs", "targets"})
+    given = sample.section("inputs", set(network.inputs))
+    inputs = {name: given.array(name, (network.size(name),)) for name in network.inputs}
+    targets = sample.array("targets", (network.size(network.output),))
+    try:
+        exact = reference(network, inputs, targets[np.newaxis])
+    except NetworkError as error:
+        raise FileFormatError(f"{expected.at('sample')}: {error}") from error
+    x, s, lam = (values[0] for values in neuron_values(graph, exact))
+    found = {"x": x, "s": s, "lam": kappa * lam, "mu": slopes(graph, s)[0] * kappa * lam}
+    magnitudes = terms(graph, exact, targets, kappa)
+    named = probed_bundles(graph, rows, SIGNALS)
+    section = expected.section("rest", set(named))
+    rest, behind = {}, {}
+    for name, neurons in named.items():
+        signal = name.rstrip("0123456789")
+        rest[name], behind[name] = found[signal][neurons] * volts, magnitudes[signal][neurons] * volts
+        stated = section.array(name, rest[name].shape)
+        wrong = np.flatnonzero(~(np.abs(stated - rest[name]) <= ROUNDING * behind[name]))
+        if wrong.size:
+            k = int(wrong[0])
+            raise FileFormatError(
+                f"{section.at(name)}[{k}] is {float(stated[k])!r}, whereas network and sample give "
+                f"{float(rest[name][k])!r}; allowed: what the export wrote"
+            )
+    return rest, behind
+
+
+def _transient(expected: Document) -> tuple[float, float, int, float]:
+    section = expected.section("transient", {"start", "step", "hold", "stop"})
+    start, step, stop = (section.positive(name) for name in ("start", "step", "stop"))
+    hold = section.positive("hold")
+    if hold != int(hold) or not np.isclose(stop, start + hold * step, rtol=1e-9, atol=0):
+        raise FileFormatError(f"{section.at('stop')} is {stop!r}; allowed: start and a whole number of steps, {hold:g}")
+    return start, step, int(hold), stop
+
+
+def _waves(
+    expected: Document, described: Document, graph: ScatteringGraph, rows: tuple[int, ...], hold: int
+) -> dict[str, Floats] | None:
+    named = probed_bundles(graph, rows, ("x", "lam"))
+    if expected["waves"] is None and described.text("circuit") == "bilateral":
+        described.section("waves", set())
+        return None
+    section, digests = expected.section("waves", set(named)), described.section("waves", set(named))
+    found = {}
+    for name, neurons in named.items():
+        found[name] = section.array(name, (hold, neurons.stop - neurons.start))
+        if wave_digest(found[name]) != digests[name]:
+            raise FileFormatError(
+                f"{section.at(name)} is edited: its digest is not that in {MAP}; allowed: what the export wrote"
+            )
+    return found
+
+
+def _digests(folder: Path, described: Document) -> dict[str, str]:
+    """Digests of the netlists; network and expected values must have theirs."""
+    section = described.section("digests", set(FILES) - {MAP})
+    for name in (EXPECTED, NETWORK):
+        if file_digest(inside(folder, name)) != section[name]:
+            raise FileFormatError(
+                f"file '{folder / name}' is edited: its digest is not that in {MAP}; allowed: what the export wrote"
+            )
+    return {name: section.text(name) for name in CIRCUIT_FILES}
