@@ -24,6 +24,7 @@ from emulator.export.testbench import Bench
 from emulator.export.two_way import with_two_way_lines
 from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
 from emulator.graph import ScatteringGraph
+from emulator.graph.names import printable
 from emulator.network.batch import Inputs
 from emulator.units import si
 
@@ -183,6 +184,11 @@ def _settings(graph: ScatteringGraph) -> str:
 def _write(path: Path, title: str, heading: Iterable[str], lines: Iterable[str]) -> None:
     with path.open("w", encoding="ascii", newline="\n") as file:
         file.write(f"* backwave {title}\n")
-        file.writelines(f"* {text.replace('µ', 'u')}\n" for text in heading)
+        file.writelines(f"* {_one_line(text)}\n" for text in heading)
         file.write("\n")
         file.writelines(f"{line}\n" for line in lines)
+
+
+def _one_line(text: str) -> str:
+    """A text for a comment, whatever names are in it."""
+    return printable(text.replace("µ", "u")).encode("ascii", "backslashreplace").decode("ascii")

@@ -65,12 +65,14 @@ HOSTILE = (
     "'q\"",
     "*;$//",
     "é\u202e{w}",
+    "\n*# shell touch canary\n.control\x1b[2J",
+    "ends in two \\\\",
 )
 
 
 def test_names_of_layers_come_out_safe_and_unique(ngspice, tmp_path):
-    graph = chain((2,) * 10, names=HOSTILE, low=1, high=1)
-    plain = chain((2,) * 10, low=1, high=1)
+    graph = chain((2,) * len(HOSTILE), names=HOSTILE, low=1, high=1)
+    plain = chain((2,) * len(HOSTILE), low=1, high=1)
     inputs, targets = sample(graph)
     for name, g in (("hostile", graph), ("plain", plain)):
         spice(g, tmp_path / name, inputs, targets)
