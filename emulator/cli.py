@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,9 +142,18 @@ def _fault(error: Exception) -> str:
     )
 
 
+def _quiet() -> None:
+    """Draw to files only, whatever a notebook has set, and tell results and errors, not what Python warns programmers of."""
+    os.environ["MPLBACKEND"] = "agg"
+    if not sys.warnoptions and "PYTHONWARNINGS" not in os.environ:
+        os.environ["PYTHONWARNINGS"] = "ignore"  # of workers
+        warnings.simplefilter("ignore")
+
+
 def main() -> None:
     """Entry point of the command `backwave`."""
     open_streams()
+    _quiet()
     try:
         app()
     except SystemExit as end:

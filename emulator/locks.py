@@ -42,6 +42,12 @@ def held(place: Path, what: str) -> Iterator[None]:
         os.close(lock)
 
 
+def lock_file(file: int) -> None:
+    """Lock an open file until it is closed; raises `BlockingIOError` if another process has."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @contextmanager
 def waited_for(path: Path) -> Iterator[None]:
     """Wait until no other process holds the lock file `path`, which stays, and hold it.
@@ -91,8 +97,7 @@ def _locked(path: Path, what: str) -> int:
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(lock)
             there = path.stat()
         except BlockingIOError:
             os.close(lock)

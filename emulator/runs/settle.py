@@ -45,6 +45,7 @@ _PATIENCE, _PATIENCE_TWO_WAY = 10, 60
 _TAIL = 1e-5
 
 
+@np.errstate(all="ignore")  # what grew beyond all numbers is told by the result
 def settle(
     graph: ScatteringGraph,
     inputs: Inputs,

@@ -38,6 +38,7 @@ Floats = NDArray[np.float64]
 _LOOKED_AT = 256
 
 
+@np.errstate(all="ignore")  # what grew beyond all numbers is told by the result
 def train(
     network: Network,
     inputs: Any,

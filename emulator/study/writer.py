@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -15,6 +14,7 @@ from typing import Any
 
 from emulator.contents import refuse_changed
 from emulator.errors import FileFormatError, StudyError
+from emulator.locks import lock_file
 from emulator.study.opening import APPLICATION, WRITING, network_filesystem, refuse_inside
 from emulator.study.rows import guarded
 from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield
@@ -74,7 +74,7 @@ class Writer:
         # closed last: closing a file releases all locks that this process has on it
         self._held = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(self._held)
         except BlockingIOError:
             os.close(self._held)
             raise StudyError(f"store '{path}' is being written by another study; allowed: to wait for it") from None

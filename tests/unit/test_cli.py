@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -316,3 +317,12 @@ def test_energy_is_never_zero_for_unknown() -> None:
         "2 pJ per sample, without what is missing of the hardware: static_per_node"
     )
     assert _energy(EnergyUse({}, ("per_event",))) == "not known, because these are missing of the hardware: per_event"
+
+
+def test_a_backend_that_a_notebook_has_set_and_warnings_do_not_matter(tmp_path):
+    code = "import warnings; from emulator import cli; cli._quiet(); warnings.warn('for programmers'); cli.main()"
+    env = os.environ | {"MPLBACKEND": "module://no.such.backend", "PYTHONPATH": str(ROOT)}
+    env.pop("PYTHONWARNINGS", None)
+    command = [sys.executable, "-c", code, "inspect", "digits", "--draw", "digits.png"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0 and (tmp_path / "digits.png").exists() and not done.stderr
