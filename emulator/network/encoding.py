@@ -116,8 +116,8 @@ def decode_layers(header: Mapping[str, Any], arrays: Sequence[FloatArray]) -> li
 
 def _array_shape(place: str, reference: Mapping[str, Any], number: int) -> tuple[int, ...]:
     _require_keys(place, reference, {"array", "shape"})
-    if reference["array"] != number:
-        raise FileFormatError(f"{place} refers to array {reference['array']!r}; allowed: {number}")
+    if type(reference["array"]) is not int or reference["array"] != number:
+        raise FileFormatError(f"{place} refers to array {brief(reference['array'])}; allowed: {number}")
     shape = reference["shape"]
     if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
         raise FileFormatError(f"{place} has shape {brief(shape)}; allowed: a list of positive whole numbers")

@@ -43,6 +43,8 @@ from emulator.versions import versions
 _PATIENCE, _PATIENCE_TWO_WAY = 10, 60
 #: what a band-limited line may still lack of its final value when the next one counts on it
 _TAIL = 1e-5
+#: longest hold, in steps: days of computing
+MOST_STEPS = 10**9
 
 
 @np.errstate(all="ignore")  # what grew beyond all numbers is told by the result
@@ -190,6 +192,8 @@ def steps_of_hold(graph: ScatteringGraph, hold: float | None, hold_seconds: floa
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value <= 0:
             raise EngineError(f"{name} is {value!r}; allowed: a finite number above 0")
+        if value * unit > MOST_STEPS:
+            raise EngineError(f"{name} is {value!r}, or {value * unit:.3g} steps; allowed: at most {MOST_STEPS:g} steps")
         return max(1, int(np.ceil(value * unit - 1e-9)))
     return hold_steps(graph)
 

@@ -115,7 +115,7 @@ class RandomData(DataSource):
     """
 
     source: Literal["random"]
-    samples: Annotated[int, Field(ge=1)] = 8
+    samples: Annotated[int, Field(ge=1, le=10**9)] = 8
     seed: Annotated[int, Field(ge=0)] = 0
 
     def read(self, network: Network, folder: Path) -> Batch:

@@ -20,7 +20,7 @@ from emulator.scenario.section import Section
 from hwmodels import rng
 
 Floats = NDArray[np.float64]
-Width = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0)]
 
 

@@ -126,7 +126,7 @@ class MapConfig(Section):
     x: AxisConfig
     y: AxisConfig
     set: dict[str, Any] = Field(default_factory=dict)
-    horizon: Annotated[int, Field(ge=10)] | None = None
+    horizon: Annotated[int, Field(ge=10, le=10**9)] | None = None
 
 
 class AtlasConfig(Section):
@@ -143,7 +143,7 @@ class AtlasConfig(Section):
     maps : list of MapConfig
     """
 
-    grid: Annotated[int, Field(ge=2)] = 8
-    horizon: Annotated[int, Field(ge=10)] = 1000
+    grid: Annotated[int, Field(ge=2, le=1000)] = 8
+    horizon: Annotated[int, Field(ge=10, le=10**9)] = 1000
     within: Annotated[float, Field(gt=0, lt=1)] = 0.2
     maps: Annotated[list[MapConfig], Field(min_length=1)]

@@ -32,7 +32,7 @@ PORTS: dict[str, type[ParameterPort]] = {
     "gauss-newton": GaussNewton,
     "device": Device,
 }
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class PortConfig(Section):

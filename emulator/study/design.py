@@ -8,6 +8,7 @@ two places is what the axes changed, not luck (common random numbers).
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +22,10 @@ from hwmodels import rng
 
 Scale = Literal["linear", "log"]
 Method = Literal["grid", "random", "latin-hypercube", "sobol"]
+
+
+#: points of a study at most
+MOST_POINTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -100,10 +105,13 @@ def places(
     Raises
     ------
     ScenarioError
-        If there are sampled axes and the method draws none, or the other way round.
+        If there are sampled axes and the method draws none, or the other way round; if there are too many points.
     """
     grid = [axis for axis in axes if not axis.sampled]
     drawn = [axis for axis in axes if axis.sampled]
+    count = math.prod(len(axis.values) for axis in grid) * (points if drawn else 1) * chips * noise
+    if count > MOST_POINTS:
+        raise ScenarioError(f"the study has {count:,} points; allowed: at most {MOST_POINTS:,}")
     sample = draw(drawn, method, points, seed)
     product = [dict(zip((axis.key for axis in grid), values, strict=True)) for values in _product(grid)]
     wanted = [axis.key for axis in axes]

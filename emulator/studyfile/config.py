@@ -13,7 +13,7 @@ from emulator.study.design import Method, Scale
 from emulator.study.metrics import METRICS
 
 Text = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 #: stands for every preset that lacks nothing

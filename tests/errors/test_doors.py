@@ -15,6 +15,7 @@ from emulator.errors import BackwaveError, FileFormatError, ScenarioError
 from emulator.network import Network
 from emulator.scenario import load_scenario
 from emulator.scenario.datasets import FileData
+from emulator.studyfile.load import load_study
 from emulator.training import checkpoint
 from emulator.training.streams import read_samples
 from hwmodels import HardwareError, HardwareModel
@@ -262,3 +263,51 @@ def test_checkpoints_whose_numbers_are_none_are_refused(tmp_path: Path, name: st
     setattr(progress, name, "x" if not name.endswith("loss") else [1])
     checkpoint.save(path, {}, progress)
     assert f"checkpoint '{path}' has {name} " in words_of(lambda: checkpoint.load(path, {}, state))
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("repeats.chips=1000000", "the study has 256,000,000 points; allowed: at most 1,000,000"),
+        ("repeats.chips=1000000000", "repeats.chips is 1000000000; allowed: at most 1e+06"),
+        ("sampling.points=1099511627776", "sampling.points is 1099511627776; allowed: at most 1e+06"),
+    ],
+)
+def test_studies_are_bounded_before_they_are_planned(override: str, words: str) -> None:
+    assert words in words_of(lambda: load_study("robustness", [override]))
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("network.sizes=[9223372036854775807, 3]", "network.sizes[0] is 9223372036854775807; allowed: at most 1e+07"),
+        ("data.samples=9223372036854775807", "data.samples is 9223372036854775807; allowed: at most 1e+09"),
+    ],
+)
+def test_sizes_are_bounded(tmp_path: Path, override: str, words: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text('title = "a"\n[network]\nsource = "random-mlp"\nsizes = [3, 2]\n[data]\nsource = "random"\n')
+    assert words in words_of(lambda: load_scenario(path, [override]))
+
+
+@pytest.mark.parametrize("hold", [1e12, 1e300, 1.7e308])
+def test_holds_are_bounded(hold: float) -> None:
+    from emulator import compile_network, settle
+
+    assert "steps; allowed: at most 1e+09 steps" in words_of(
+        lambda: settle(compile_network(NETWORK), np.ones((1, 3)), np.ones((1, 2)), hold=hold)
+    )
+
+
+@pytest.mark.parametrize("number", [0.0, False, -0.0])
+def test_arrays_are_referred_to_by_whole_numbers(number: float) -> None:
+    from emulator.network.encoding import array_shapes
+
+    layer = {
+        "kind": "Dense",
+        "name": "a",
+        "source": "x",
+        "weight": {"array": number, "shape": [1, 1]},
+        "bias": {"array": 1, "shape": [1]},
+    }
+    assert f"refers to array {number}; allowed: 0" in words_of(lambda: array_shapes({"layers": [layer]}))
