@@ -22,11 +22,10 @@ from emulator import (
 from emulator.graph import ScatteringGraph
 from emulator.measure.forecast import follow
 from emulator.measure.readout import gradients, layer_values
-from emulator.measure.settling import judge
 from emulator.measure.stability import linearised, radius_of
 from tests.graphs import random_batch, random_network
 from tests.substrate import delays
-from tests.together import Together
+from tests.together import Together, judged
 
 #: how near a rest must be to backpropagation, relative to the largest magnitude of its kind, or absolute below 1
 NEAR = 1e-9
@@ -136,8 +135,8 @@ def cases(kind: str, count: int, longest: int) -> Iterator[Case]:
 
 
 def outcomes(batch: list[Case]) -> list[Outcome]:
-    """Hold every case of a batch for twice the longest predicted settling time."""
-    hold = 2 * max(case.steps for case in batch)
+    """Hold every case of a batch for twice the longest predicted settling time, and two round trips."""
+    hold = 2 * max(case.steps for case in batch) + 2 * max(case.graph.longest_round_trip for case in batch)
     if len(batch) == 1:
         return [_alone(batch[0], hold)]
     side_by_side = Together.of([case.graph for case in batch])
@@ -145,8 +144,8 @@ def outcomes(batch: list[Case]) -> list[Outcome]:
     feeds.append([case.targets for case in batch])
     recordings = side_by_side.run(*feeds, hold, NEAR)
     found = []
-    for case, layout, recording in zip(batch, side_by_side.layouts, recordings, strict=True):
-        verdict = judge(case.graph, layout, recording, hold, NEAR, 0.0)
+    for case, layout, recording, *feed in zip(batch, side_by_side.layouts, recordings, *feeds, strict=True):
+        verdict = judged(case.graph, layout, recording, *feed, hold, NEAR)
         states, costates = layer_values(case.graph, layout, recording)
         weights = gradients(case.graph, layout, recording)
         found.append(Outcome(case, bool(verdict.settled.all()), _deviation(case, states, costates, weights)))

@@ -14,7 +14,9 @@ from emulator.engine.junction_plan import JunctionPlan, junction_values
 from emulator.engine.junction_run import collect_junctions
 from emulator.engine.simulate import execute
 from emulator.graph import ScatteringGraph
-from emulator.measure.settling import RESOLUTION
+from emulator.measure.deviation import deviation
+from emulator.measure.passage import plain_passage
+from emulator.measure.settling import RESOLUTION, Verdict, judge
 
 #: fields of a layout that number neurons, that number ports, and that are one number per thing
 _NEURONS, _PORTS = ("inputs", "outputs", "node"), ("tap_port", "row", "to_state", "mate")
@@ -62,6 +64,15 @@ class Together:
         if any(part[name] != same[name] for part in parts for name in _SHARED):
             raise ValueError(f"graphs side by side share {', '.join(_SHARED)}")
         return same | {name: np.concatenate([p[name] for p in parts]) for name in parts[0] if name not in _SHARED}
+
+
+def judged(
+    graph: ScatteringGraph, layout: Any, recording: Any, inputs: Any, targets: Any, hold: int, tolerance: float
+) -> Verdict:
+    """The verdict on one graph's recording, of two-way lines or of stations, with targets."""
+    feed = np.hstack([inputs, targets])
+    found = deviation(graph, layout, recording, plain_passage(graph), feed, True)
+    return judge(graph, layout, recording, found, feed, hold=hold, tolerance=tolerance, q=0.0, loaded=True)
 
 
 def _merged(layouts: Sequence[JunctionLayout]) -> JunctionLayout:

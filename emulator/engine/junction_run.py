@@ -48,10 +48,13 @@ class JunctionRecording(Recording):
         Largest residual of any neuron's equation at any step, and for a cross-entropy load the largest last move of
         its log-sum-exp.
     waves : WaveTraces or None
+    rounded : (B, P) or None
+        Where waves are rounded as they leave: what each port made less what it sent, at the end of each hold.
     """
 
     unsolved: float = 0.0
     waves: WaveTraces | None = None
+    rounded: Floats | None = None
 
 
 def run_junctions(
@@ -114,7 +117,14 @@ def collect_junctions(
         rails=end["sent"][:, : 2 * layout.lines.count],
         unsolved=max(float(np.max(outputs["worst"])), float(np.max(outputs.get("worst_load", 0.0)))),
         waves=waves,
+        rounded=None if plan.effects.wave == "u" else _leaving(layout, end) - end["sent"],
     )
+
+
+def _leaving(layout: JunctionLayout, end: dict[str, np.ndarray]) -> Floats:
+    """The waves that the junctions make of what is held at their taps, (B, P)."""
+    driven = layout.on_x * end["x"][:, layout.node] + layout.on_mu * end["mu"][:, layout.node]
+    return np.asarray(end["v"] + driven + layout.own * end["a"] + layout.other * end["a"][:, layout.mate])
 
 
 def _forget_costates(recording: JunctionRecording) -> None:

@@ -89,6 +89,20 @@ def error_bound(graph: ScatteringGraph, reference: Reference, q: float) -> Bound
     )
 
 
+def held_back(graph: ScatteringGraph, s: Floats, lam: Floats, q: float, loaded: bool) -> tuple[Floats, ...]:
+    """The bound at every neuron, around a rest with these pre-activations and costates: of s, x, lam and mu, (B, N) each.
+
+    A slope that is not known at a kink is off by 1 at most.
+    """
+    first, second, kinked = _steepness(graph)
+    es = _forward(graph, first, q, len(s))
+    ex, none = first * es, np.zeros_like(s)
+    if not loaded:
+        return es, ex, none, none
+    unknown = np.where(kinked & (es > 0) & (np.abs(s) <= es), np.abs(lam), 0.0)
+    return es, ex, *_backward(graph, first, second * es * np.abs(lam) + unknown, q, ex)
+
+
 def _steepness(graph: ScatteringGraph) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Bounds on ``|phi'|`` and ``|phi''|`` of every neuron (N,), and whether ``phi'`` jumps."""
     first, second, kinked = np.zeros(graph.neurons), np.zeros(graph.neurons), np.zeros(graph.neurons, bool)

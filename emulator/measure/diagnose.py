@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.measure.forecast import follow, needed
@@ -13,8 +11,8 @@ from emulator.measure.linearise import MOST_NUMBERS, numbers
 from emulator.measure.reference import Reference
 from emulator.measure.remedies import remedies
 from emulator.measure.rest import OperatingPoint, checked_point
+from emulator.measure.settling import hold_for, longest_trip
 from emulator.measure.stability import Prediction, linearised, radius_of
-from emulator.measure.synapses import synapses
 from hwmodels import HardwareModel
 
 #: spectral radius that a remedy must reach to be worth naming
@@ -87,7 +85,7 @@ def expected(
     With `most`, the spectral test is skipped for steps that hold more numbers.
     """
     point = checked_point(graph, point)
-    trip = _longest_trip(graph, point)
+    trip = longest_trip(graph, point.loaded)
     if hold <= trip:
         way = "round trip" if point.loaded else "way of a state"
         return Finding(
@@ -120,25 +118,24 @@ def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, toleran
     if not prediction.settles:
         return Finding(f"{prediction.sentence}; {_stabler(graph, point)}", True)
     steps = needed(follow(graph, step, tolerance=tolerance), prediction)
-    if steps > hold:
+    enough = hold_for(graph, steps, point.loaded)
+    if enough > hold:
         return Finding(
             f"the hold of {hold} steps is too short: near its rest the substrate settles, but slowly "
-            f"(spectral radius {radius:.4g}); about {steps:.0f} steps are predicted"
+            f"(spectral radius {radius:.4g}); {_predicted(steps, enough)}"
             f"{_faster(graph, point, hold, tolerance)}",
             True,
         )
     return Finding(
-        f"no reason found: the hold of {hold} steps outlasts the longest trip of {_longest_trip(graph, point)} steps, "
+        f"no reason found: the hold of {hold} steps outlasts the longest trip of {longest_trip(graph, point.loaded)} steps, "
         f"and near its rest the substrate settles (spectral radius {radius:.4g}), within {steps:.0f} steps as predicted",
         False,
     )
 
 
-def _longest_trip(graph: ScatteringGraph, point: OperatingPoint) -> int:
-    """Steps until the last wave of a new sample has landed; without a load only states change."""
-    if point.loaded:
-        return graph.longest_round_trip
-    return int((graph.arrival.state + np.maximum(*synapses(graph).longest(graph.neurons))).max())
+def _predicted(steps: float, enough: float) -> str:
+    """When it is predicted to rest, and the hold that shows it."""
+    return f"about {steps:.0f} steps are predicted, and a hold of about {enough:.0f} to see it still"
 
 
 def _left_out(graph: ScatteringGraph) -> str:
@@ -176,7 +173,7 @@ def _faster(graph: ScatteringGraph, point: OperatingPoint, hold: int, tolerance:
         step = linearised(other, point)
         radius, method = radius_of(step)
         steps = needed(follow(other, step, tolerance=tolerance, most=hold), Prediction(radius, tolerance, method))
-        return f"about {steps:.0f} steps" if steps <= hold else None
+        return f"about {steps:.0f} steps" if hold_for(other, steps, point.loaded) <= hold else None
 
     found, _ = remedies(graph, point, check)
     return f"; fast enough: {' or '.join(found)}" if found else ""

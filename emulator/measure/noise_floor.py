@@ -9,57 +9,65 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.engine import Layout, Recording, biases, weights
+from emulator.engine import Layout, weights
 from emulator.engine.layout import Block
 from emulator.graph import ScatteringGraph
-from emulator.measure.rest import OperatingPoint
+from emulator.measure.deviation import Fields
+from emulator.measure.rest import OperatingPoint, slopes
 from emulator.measure.result import Floats
 from emulator.measure.wave_noise import wave_noise
-from emulator.network.activations import activation_function
+from emulator.network import softmax
 
 #: standard deviations that noise is allowed before it counts as motion
 SIGMAS = 6.0
 
 
-def noise_floor(graph: ScatteringGraph, layout: Layout, recording: Recording) -> tuple[Floats, Floats]:
-    """Standard deviation of every neuron's state and costate that the hardware's noise causes, (B, N) each."""
-    shape = recording.lam.shape
+def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields) -> Fields | None:
+    """Standard deviation that the hardware's noise causes in every neuron's fields, (B, N) each; None without noise.
+
+    On two-way lines those of pre-activations and their costates are as large as those at the lines' other ends allow.
+    """
+    shape = held.x.shape
     node, receiver = _sources(graph)
     if not (node or any(receiver)):
-        return np.zeros(shape), np.zeros(shape)
-    count = layout.neurons
-    s = recording.v[:, count:] + biases(graph)
+        return None
     if graph.law.two_way:
-        held = zip(recording.u[:, :count], s, recording.lam, strict=True)
-        found = [wave_noise(graph, OperatingPoint(*values), receiver) for values in held]
-        return np.array([state for state, _ in found]), np.array([costate for _, costate in found])
-    slope, bend = np.ones(shape), np.zeros(shape)
-    for site in graph.sites:
-        part = slice(site.start, site.stop)
-        function = activation_function(site.function, site.slope)
-        if site.role == "source":
-            slope[:, part] = 0.0
-        else:
-            slope[:, part], bend[:, part] = function.dphi(s[:, part]), function.d2phi(s[:, part])
+        values = zip(held.x, held.s, held.lam, strict=True)
+        found = [wave_noise(graph, OperatingPoint(*point), receiver) for point in values]
+        state, costate = (np.array([one[k] for one in found]) for k in (0, 1))
+        unknown = np.full(shape, np.inf)
+        return Fields(unknown, state, costate, unknown)
+    slope, bend = slopes(graph, held.s)
     square = weights(graph, layout) ** 2
     var_s, var_lam = np.zeros(shape), np.zeros(shape)
-    state = np.zeros(shape)
     for coupling, block in zip(graph.couplings, layout.blocks, strict=True):
         rows = coupling.rows
-        state[:, rows] = slope[:, rows] ** 2 * var_s[:, rows] + node
-        _add(var_s, coupling.columns, state[:, rows] + receiver[0], square, block)
+        arriving = slope[:, rows] ** 2 * var_s[:, rows] + node + receiver[0]
+        _add(var_s, coupling.columns, arriving, square, block)
     state = slope**2 * var_s + node
-    var_lam[:, layout.outputs] = state[:, layout.outputs]
+    var_lam[:, layout.outputs] = _of_load(graph, held.x[:, layout.outputs], state[:, layout.outputs])
+    var_mu = np.zeros(shape)
     for coupling, block in zip(reversed(graph.couplings), reversed(layout.blocks), strict=True):
         columns = coupling.columns
         at = slope[:, columns] ** 2 * var_lam[:, columns]
-        at = at + (bend[:, columns] * recording.lam[:, columns]) ** 2 * var_s[:, columns] + receiver[1]
+        at = at + (bend[:, columns] * held.lam[:, columns]) ** 2 * var_s[:, columns]
+        var_mu[:, columns] = at
+        at = at + receiver[1]
         if block.layer is None:
             var_lam[:, coupling.rows] += at
         else:
             matrix = square[block.first : block.first + block.size].reshape(len(block.rows), -1)
             np.add.at(var_lam.T, coupling.rows, matrix @ at.T)
-    return np.sqrt(state), np.sqrt(var_lam)
+    return Fields(np.sqrt(var_s), np.sqrt(state), np.sqrt(var_lam), np.sqrt(var_mu))
+
+
+def _of_load(graph: ScatteringGraph, x: Floats, state: Floats) -> Floats:
+    """Variance of what the load answers: of a softmax, by its derivative."""
+    if graph.loss == "mse":
+        return state
+    share = softmax(x)
+    own = ((1 - share) ** 2 - share**2) * state
+    return np.asarray(share**2 * (own + (share**2 * state).sum(axis=1, keepdims=True)))
 
 
 def _add(total: Floats, columns: np.ndarray, arriving: Floats, square: Floats, block: Block) -> None:

@@ -60,8 +60,13 @@ class SettleResult:
     settled : (B,) bool
     settling_steps : (B,) int64
         Steps until it settled; the hold where it did not.
+    outcome : (B,) str
+        ``settled``, ``not settled``, ``lost in noise``, or ``below the threshold``: where the noise, or what the
+        threshold holds back, is as large as the values of a row.
     residual : (B,)
         Largest node residual at the end of the hold, relative to its row.
+    deviation : (B,)
+        Largest distance from rest at the end of the hold, relative to its row, by the residuals of all rest equations.
     events : (B,) int64
         Events carried by lines during each hold, both directions.
     reflected_power : (T,)
@@ -96,7 +101,9 @@ class SettleResult:
     held_gradients: dict[str, Gradient]
     settled: NDArray[np.bool_]
     settling_steps: NDArray[np.int64]
+    outcome: NDArray[np.object_]
     residual: Floats
+    deviation: Floats
     events: NDArray[np.int64]
     reflected_power: Floats
     energy: EnergyUse
@@ -114,10 +121,13 @@ class SettleResult:
 
     @property
     def status(self) -> str:
-        """``settled``, ``partly settled`` or ``not settled``."""
+        """``settled``, ``partly settled``, or where none did what became of most samples: see `outcome`."""
         if self.settled.all():
             return "settled"
-        return "partly settled" if self.settled.any() else "not settled"
+        if self.settled.any():
+            return "partly settled"
+        names, counts = np.unique(self.outcome.astype(str), return_counts=True)
+        return str(names[counts.argmax()])
 
     @property
     def states(self) -> dict[str, Floats]:
@@ -187,6 +197,7 @@ class SettleResult:
             "reason": self.reason,
             "samples": len(self.settled),
             "settled": int(self.settled.sum()),
+            "outcomes": [str(outcome) for outcome in self.outcome],
             "tolerance": self.tolerance,
             "threshold": self.threshold,
             "hold": {
@@ -198,6 +209,7 @@ class SettleResult:
             "settling_transits": [None if math.isnan(t) else float(t) for t in self.settling_transits],
             "events": [int(n) for n in self.events],
             "residual": [float(r) if math.isfinite(r) else None for r in self.residual],
+            "deviation": [float(d) if math.isfinite(d) else None for d in self.deviation],
             "reflected_energy": float(self.reflected_power.sum() * graph.step) if len(self.reflected_power) else 0.0,
             "energy_joules": None if self.energy.total is None else [float(e) for e in self.energy.total],
             "energy_known_parts_joules": {name: float(part.mean()) for name, part in self.energy.parts.items()},

@@ -1,14 +1,22 @@
 """Did it settle, and when: decided from the substrate's own data alone.
 
 A sample has settled at T if from T to the end of its hold every state and costate stays within `tolerance` times the
-largest magnitude in its row of neurons of its end-of-hold value (with noise, within its predicted floor if that is
-more); and at the end every node's residuals are below the same bound, and what each port sent since it came within its
-band has landed (T plus its longest line delay is inside the hold).
+largest magnitude in its row of neurons of where the substrate rests. Where that is follows from what its rest equations
+lack at the end of the hold (`emulator.measure.deviation`), not from where its waves happen to be: a wave that still moves
+slowly, a charge that still flows, a value that is still under way is a distance from rest. What is held then, of every
+layer, is within the tolerance of rest; what each port sent since it came within its band has landed; and where nodes
+reflect, it was still for as long as `stillness` says.
+
+What a rest cannot be told apart from does not count: round-off, and what noise and the send-on-change threshold may come
+to. But where these are as large as the signal of a row, the sample is lost in them, and not settled. The signal of a row
+of states is the largest of the sample; that of a row of costates, which are 0 where there is nothing to learn, the largest
+of the batch.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +24,31 @@ import numpy as np
 from emulator.engine import Layout, Recording
 from emulator.engine.effects import JITTER_CUT
 from emulator.graph import ScatteringGraph
+from emulator.measure.bounds import held_back
+from emulator.measure.deviation import EPSILON, Deviation, Fields
 from emulator.measure.noise_floor import SIGMAS, noise_floor
+from emulator.measure.readout import by_layer
+from emulator.measure.result import Floats
+from emulator.measure.synapses import synapses
 
 #: the probe's resolution as a fraction of the tolerance: movements below it are not recorded
 RESOLUTION = 1 / 16
+#: how long reflecting nodes must have been still: longest round trips, and share of the hold
+STILL_TRIPS, STILL_SHARE = 2, 0.1
+#: share of a row's largest magnitude beyond which a threshold has cost the row its value
+LOST_SHARE = 0.5
+#: a row that rests at 0 is measured by the largest state or costate of its sample, this much more strictly
+ZERO_ROW = 1e-3
 _TINY = sys.float_info.min
+_FIELDS = ("s", "x", "lam", "mu")
+
+#: outcomes of a sample
+SETTLED, NOT_SETTLED, NOISE, THRESHOLD = "settled", "not settled", "lost in noise", "below the threshold"
+#: why a sample that did not settle is none whose hold is to blame
+LOST = {
+    NOISE: f"in some row of neurons {SIGMAS:g} standard deviations of the noise exceed the largest value",
+    THRESHOLD: f"what the ports hold back costs some row of neurons more than {LOST_SHARE:g} of its largest value",
+}
 
 
 @dataclass(frozen=True)
@@ -30,62 +58,207 @@ class Verdict:
     Parameters
     ----------
     settled : (B,) bool
+    outcome : (B,) str
+        ``settled``, ``not settled``, ``lost in noise`` or ``below the threshold``.
     steps : (B,) int64
         Steps from the presentation of the sample to T; the hold where it did not settle.
     finite : (B,) bool
         Whether everything stayed finite.
     residual : (B,)
         Largest residual at the end of the hold, relative to the magnitude of its row.
+    deviation : (B,)
+        Largest distance from rest at the end of the hold, relative to the magnitude of its row.
     state_steps, costate_steps : (B, N) int64
         T of each neuron's state and costate.
     """
 
     settled: np.ndarray
+    outcome: np.ndarray
     steps: np.ndarray
     finite: np.ndarray
     residual: np.ndarray
+    deviation: np.ndarray
     state_steps: np.ndarray
     costate_steps: np.ndarray
 
 
+def stillness(graph: ScatteringGraph, hold: int, loaded: bool = True) -> int:
+    """Steps at the end of a hold for which a substrate must have been at rest.
+
+    Where nodes reflect, what was sent may come back: two longest round trips, and a tenth of the hold. Where they do
+    not, a wave that has landed is gone.
+    """
+    if graph.law.settles_on_arrival:
+        return 1
+    return max(STILL_TRIPS * longest_trip(graph, loaded), int(np.ceil(STILL_SHARE * hold)))
+
+
+def hold_for(graph: ScatteringGraph, steps: float, loaded: bool = True) -> float:
+    """The shortest hold in which a substrate that rests after so many steps is found settled."""
+    if graph.law.settles_on_arrival:
+        return steps + 1
+    return max(steps + STILL_TRIPS * longest_trip(graph, loaded), float(np.ceil(steps / (1 - STILL_SHARE))))
+
+
+def longest_trip(graph: ScatteringGraph, loaded: bool) -> int:
+    """Steps until the last wave of a new sample has landed; without a load only states change."""
+    if loaded:
+        return graph.longest_round_trip
+    return int((graph.arrival.state + np.maximum(*synapses(graph).longest(graph.neurons))).max())
+
+
 def judge(
-    graph: ScatteringGraph, layout: Layout, recording: Recording, hold: int, tolerance: float, q: float
+    graph: ScatteringGraph,
+    layout: Layout,
+    recording: Recording,
+    found: Deviation,
+    feed: Floats,
+    *,
+    hold: int,
+    tolerance: float,
+    q: float,
+    loaded: bool,
 ) -> Verdict:
-    """Judge every sample of a recording made with the probe on; noise widens the bound to its predicted floor."""
-    count = layout.neurons
-    x, lam = recording.u[:, :count], recording.lam
-    starts = [site.start for site in graph.sites]
-    sizes = [site.size for site in graph.sites]
-    with np.errstate(invalid="ignore", over="ignore"):
-        finite = (
-            np.isfinite(recording.u).all(axis=1) & np.isfinite(recording.v).all(axis=1) & np.isfinite(lam).all(axis=1)
-        )
-        state_scale = np.repeat(np.maximum.reduceat(np.abs(x), starts, axis=1), sizes, axis=1)
-        costate_scale = np.repeat(np.maximum.reduceat(np.abs(lam), starts, axis=1), sizes, axis=1)
-        state_floor, costate_floor = noise_floor(graph, layout, recording)
-        state_band = np.maximum(np.maximum(tolerance * state_scale, SIGMAS * np.sqrt(2) * state_floor), max(q, _TINY))
-        costate_band = np.maximum(
-            np.maximum(tolerance * costate_scale, SIGMAS * np.sqrt(2) * costate_floor), max(q, _TINY)
-        )
-        state_steps, state_rest = _last_entry(recording, "x", x, state_band, hold)
-        costate_steps, costate_rest = _last_entry(recording, "lam", lam, costate_band, hold)
-        quiet = (np.abs(recording.state_residual) <= state_band) & (np.abs(recording.costate_residual) <= costate_band)
+    """Judge every sample of a recording made with the probe on, given its distance from rest.
+
+    Parameters
+    ----------
+    graph, layout, recording
+        What ran.
+    found : Deviation
+        From `emulator.measure.deviation.deviation`.
+    feed : (B, inputs + outputs)
+        Data and targets, which tell whether a sample differs from the one before.
+    hold : int
+        Steps.
+    tolerance : float
+        Relative settling tolerance.
+    q : float
+        Send-on-change threshold.
+    loaded : bool
+        Whether the load answered.
+    """
+    with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
+        off, rest = found.off, found.rest
+        scale = _each(lambda values: _of_row(graph, np.abs(values)), rest)
+        strict = _strict(graph, layout, tolerance, found, scale)
+        signal = Fields(scale.s, scale.x, *(size.max(axis=0, keepdims=True) for size in (scale.lam, scale.mu)))
+        allowed, noise = strict, noise_floor(graph, layout, found.held)
+        blurred = noise is not None or q > 0
+        lost_in_noise, lost_below = np.zeros((2, len(feed)), bool)
+        if noise is not None:
+            lost_in_noise = ~_all(lambda s, size: (SIGMAS * s <= size) | np.isinf(s), noise, signal)
+            allowed = _each(lambda a, sigma: np.maximum(a, SIGMAS * np.sqrt(2) * sigma), allowed, noise)
+        motion = allowed
+        if q > 0:
+            lost_below = ~_all(lambda d, size, a: np.abs(d) <= np.maximum(LOST_SHARE * size, a), off, signal, allowed)
+            if not graph.law.two_way:
+                allowed = _each(np.add, allowed, Fields(*held_back(graph, rest.s, rest.lam, q, loaded)))
+        finite = _finite(recording) & _all(np.isfinite, off)
+        near = _all(lambda d, a: np.abs(d) <= a, off, allowed)
+        if loaded and not blurred:
+            near &= _joined(graph, found, tolerance)
+        # where noise or a threshold blur the rest, the end stands for it
+        centre, least = found.held if blurred else rest, max(q, _TINY)
+        state_steps, state_rest = _last_entry(recording, "x", centre.x, np.maximum(motion.x, least), hold)
+        costate_steps, costate_rest = _last_entry(recording, "lam", centre.lam, np.maximum(motion.lam, least), hold)
         residual = np.maximum(
-            np.abs(recording.state_residual) / np.maximum(state_scale, _TINY),
-            np.abs(recording.costate_residual) / np.maximum(costate_scale, _TINY),
+            np.abs(recording.state_residual) / np.maximum(scale.x, _TINY),
+            np.abs(recording.costate_residual) / np.maximum(scale.lam, _TINY),
         )
-    latest = np.maximum(state_steps, costate_steps)
+        away = _each(lambda d, size: np.abs(d) / np.maximum(size, _TINY), off, scale)
     late = int(np.ceil(JITTER_CUT * graph.hardware.lines.jitter / graph.step))
+    latest, count = np.maximum(state_steps, costate_steps), layout.neurons
     landed = np.maximum(state_steps + layout.longest[:count], latest + layout.longest[count:]) + late < hold
-    settled = finite & state_rest.all(axis=1) & costate_rest.all(axis=1) & quiet.all(axis=1) & landed.all(axis=1)
+    steps = latest.max(axis=1)
+    if blurred:
+        steps = np.maximum(steps, _light_cone(graph, layout, feed, loaded))
+    still = steps + stillness(graph, hold, loaded) <= hold
+    at_rest = finite & near & state_rest.all(axis=1) & costate_rest.all(axis=1) & landed.all(axis=1) & still
+    settled = at_rest & ~lost_in_noise & ~lost_below
+    outcome = np.full(len(settled), NOT_SETTLED, dtype=object)
+    outcome[settled] = SETTLED
+    outcome[finite & lost_below] = THRESHOLD
+    outcome[finite & lost_in_noise] = NOISE
     return Verdict(
         settled=settled,
-        steps=np.where(settled, latest.max(axis=1), hold),
+        outcome=outcome,
+        steps=np.where(settled, steps, hold),
         finite=finite,
         residual=residual.max(axis=1),
+        deviation=np.max([getattr(away, name).max(axis=1) for name in _FIELDS], axis=0),
         state_steps=state_steps,
         costate_steps=costate_steps,
     )
+
+
+def _each(function: Callable[..., Floats], *fields: Fields) -> Fields:
+    """A function of each field's values."""
+    return Fields(*(function(*(getattr(one, name) for one in fields)) for name in _FIELDS))
+
+
+def _all(test: Callable[..., np.ndarray], *fields: Fields) -> np.ndarray:
+    """For every sample, whether all values of all fields pass a test."""
+    passed = [test(*(getattr(one, name) for one in fields)).all(axis=1) for name in _FIELDS]
+    return np.asarray(np.all(passed, axis=0))
+
+
+def _of_row(graph: ScatteringGraph, values: Floats) -> Floats:
+    """The largest of every row, at each of its neurons."""
+    starts, sizes = [site.start for site in graph.sites], [site.size for site in graph.sites]
+    return np.repeat(np.maximum.reduceat(values, starts, axis=1), sizes, axis=1)
+
+
+def _strict(graph: ScatteringGraph, layout: Layout, tolerance: float, found: Deviation, scale: Fields) -> Fields:
+    """What every field may be off by without noise and threshold: its share of the row, or round-off."""
+    rounding = _each(lambda values: _of_row(graph, np.where(np.isfinite(values), values, 0.0)), found.rounding)
+    answered = rounding.lam[:, layout.outputs].max(axis=1) / EPSILON  # what the load's answer is a difference of
+    states = np.abs(found.rest.x).max(axis=1, keepdims=True)
+    costates = np.maximum(np.abs(found.rest.lam).max(axis=1), answered)[:, np.newaxis]
+    sample = Fields(states, states, costates, costates)
+    return _each(
+        lambda size, least, all_rows: np.maximum(tolerance * np.where(size > least, size, ZERO_ROW * all_rows), least),
+        scale,
+        rounding,
+        sample,
+    )
+
+
+def _joined(graph: ScatteringGraph, found: Deviation, tolerance: float) -> np.ndarray:
+    """Whether what comes back to each concatenation, which has no neurons, is as near to rest as all else."""
+    layers = [layer for layer in graph.network.layers if layer not in graph.layer_sites]
+    near = np.ones(len(found.held.x), bool)
+    if not layers:
+        return near
+    off, rest, rounding = (
+        by_layer(graph, values.x, values.s, values.lam, values.mu)[1]
+        for values in (found.off, found.rest, found.rounding)
+    )
+    for layer in layers:
+        size, least = np.abs(rest[layer]).max(axis=1), np.abs(rounding[layer]).max(axis=1)
+        whole = ZERO_ROW * np.abs(found.rest.lam).max(axis=1)
+        near &= np.abs(off[layer]).max(axis=1) <= np.maximum(tolerance * np.where(size > least, size, whole), least)
+    return near
+
+
+def _light_cone(graph: ScatteringGraph, layout: Layout, feed: Floats, loaded: bool) -> np.ndarray:
+    """Steps (B,) before which not every value can have changed: 0 for a sample that is the same as the one before."""
+    before = np.vstack([np.zeros((1, feed.shape[1])), feed[:-1]])
+    inputs = len(layout.inputs)
+    fresh = (feed[:, :inputs] != before[:, :inputs]).any(axis=1)
+    arrival = graph.arrival
+    first = arrival.first_state[arrival.first_state < graph.longest_round_trip + 1].max(initial=0)
+    steps = np.where(fresh, first, 0)
+    if loaded:
+        first = arrival.first_costate[arrival.first_costate <= graph.longest_round_trip].max(initial=0)
+        steps = np.where((feed != before).any(axis=1), np.maximum(steps, first), steps)
+    return steps
+
+
+def _finite(recording: Recording) -> np.ndarray:
+    """Samples whose waves are finite to the end of the hold."""
+    fields = (recording.u, recording.v, recording.lam)
+    return np.asarray(np.all([np.isfinite(values).all(axis=1) for values in fields], axis=0))
 
 
 def _last_entry(

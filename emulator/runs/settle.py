@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from emulator.engine.compiler import built_with
 from emulator.engine import (
     TARGETS,
+    JunctionLayout,
     JunctionRecording,
     Layout,
     Plan,
@@ -30,11 +31,14 @@ from emulator.graph import ScatteringGraph
 from emulator.graph.arrival import arrival_times
 from emulator.laws import Bilateral, Upwind
 from emulator.measure.clipping import clipped_run
+from emulator.measure.deviation import deviation
 from emulator.measure.energy import energy_use
+from emulator.measure.line_rounding import line_rounding
+from emulator.measure.passage import passage_of, plain_passage
 from emulator.measure.readout import gradients, layer_values, representable
 from emulator.measure.reference import reference
 from emulator.measure.result import SettleResult, Traces
-from emulator.measure.settling import RESOLUTION, Verdict, judge
+from emulator.measure.settling import LOST, NOT_SETTLED, RESOLUTION, Verdict, judge
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
 from emulator.versions import versions
@@ -122,6 +126,7 @@ def settle(
     layout: Layout
     recording: Recording
     doubling: NDArray[np.float64] | float = 0.0
+    passage = None
     how: dict[str, Any] = {"hold": steps, "target": target, "traces": traces, "report": progress}
     if isinstance(graph.law, Bilateral):
         layout, recording = run_junctions(graph, graph.law, feed, seed=seed, **how, **numbers)
@@ -134,12 +139,19 @@ def settle(
         doubling = effects.values.get("duplicate", 0.0)
         values = values_of(graph, layout, effects, seed=seed, age=age, **numbers)
         recording = simulate(plan, values, feed, target, progress)
+        passage = passage_of(graph, layout, effects, values["w"])
     simulated = time.perf_counter()
-    verdict = judge(graph, layout, recording, steps, tolerance, threshold)
+    loaded = wanted is not None
+    rounded = None
+    if isinstance(recording, JunctionRecording) and isinstance(layout, JunctionLayout) and recording.rounded is not None:
+        rounded = line_rounding(graph, layout, recording.rounded)
+    found = deviation(graph, layout, recording, passage or plain_passage(graph), feed, loaded, rounded)
+    verdict = judge(graph, layout, recording, found, feed, hold=steps, tolerance=tolerance, q=threshold, loaded=loaded)
     states, costates = layer_values(graph, layout, recording)
     products = gradients(graph, layout, recording) if wanted is not None else {}
     sound = representable(layout, recording, (states, costates), products)
-    verdict = replace(verdict, settled=verdict.settled & sound, finite=verdict.finite & sound)
+    outcome = np.where(verdict.settled & ~sound, NOT_SETTLED, verdict.outcome)
+    verdict = replace(verdict, settled=verdict.settled & sound, outcome=outcome, finite=verdict.finite & sound)
     reason = None
     if diagnose and not verdict.settled.all():
         reason = _reason(graph, verdict, data, wanted, steps, tolerance)
@@ -153,7 +165,9 @@ def settle(
         held_gradients=products,
         settled=verdict.settled,
         settling_steps=verdict.steps,
+        outcome=verdict.outcome,
         residual=verdict.residual,
+        deviation=verdict.deviation,
         events=recording.sent @ layout.lines_of_port.astype(np.int64),
         reflected_power=recording.power if recording.power is not None else np.zeros(0),
         energy=energy_use(graph, layout, recording, steps, doubling),
@@ -217,15 +231,31 @@ def _reason(
     steps: int,
     tolerance: float,
 ) -> str:
-    """Why the first sample that did not settle did not."""
+    """Why samples are not settled: of those that noise or threshold cost, and of the first of the others."""
     from emulator.measure.diagnose import why_not_settled
 
-    first = int(np.flatnonzero(~verdict.settled)[0])
-    missed = f"{(~verdict.settled).sum()} of {len(verdict.settled)} samples did not settle (first: sample {first})"
-    blown = "" if verdict.finite.all() else "; waves, or products of them, grew beyond all numbers"
-    one = {name: rows[first : first + 1] for name, rows in data.items()}
-    point = reference(graph.network, one, None if wanted is None else wanted[first : first + 1])
-    return f"{missed}{blown}: {why_not_settled(graph, point, hold=steps, tolerance=tolerance)}"
+    samples, missed = len(verdict.settled), []
+    for outcome, why in LOST.items():
+        count = int((verdict.outcome == outcome).sum())
+        if count:
+            missed.append(f"{count} of {samples} samples are {outcome}: {why}")
+    others = np.flatnonzero(verdict.outcome == NOT_SETTLED)
+    if len(others):
+        first = int(others[0])
+        blown = "" if verdict.finite.all() else "; waves, or products of them, grew beyond all numbers"
+        one = {name: rows[first : first + 1] for name, rows in data.items()}
+        point = reference(graph.network, one, None if wanted is None else wanted[first : first + 1])
+        missed.append(
+            f"{len(others)} of {samples} samples did not settle (first: sample {first}){blown}: "
+            f"{why_not_settled(graph, point, hold=steps, tolerance=tolerance)}{_away(verdict, first)}"
+        )
+    return "; ".join(missed)
+
+
+def _away(verdict: Verdict, sample: int) -> str:
+    """How far from rest a sample was at the end of its hold, as a clause."""
+    off = float(verdict.deviation[sample])
+    return f"; at the end of the hold it was {off:.2g} of a row's values from rest" if 0 < off < np.inf else ""
 
 
 def _traces(recording: Recording, count: int) -> Traces:

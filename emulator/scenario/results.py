@@ -45,6 +45,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "command": command(report.scenario),
         "result": {k: v for k, v in figures.items() if k not in ("seeds", "versions", "times")},
         "forewarning": report.forewarning,
+        "forewarning_contradicted": report.contradiction,
         "errors_against_backpropagation": report.errors,
         "predictions": None if report.scores is None else report.scores.to_dict(),
         "fit": None if report.fits is None else {name: asdict(one) for name, one in report.fits.items()},

@@ -77,6 +77,18 @@ class RunReport:
         """Whether every sample settled."""
         return bool(self.result.settled.all())
 
+    @property
+    def contradiction(self) -> str | None:
+        """What to make of a forewarning if every sample settled all the same: the run is measured, not predicted."""
+        if self.forewarning is None or not self.settled:
+            return None
+        result = self.result
+        off, still = float(result.deviation.max()), result.hold - int(result.settling_steps.max())
+        return (
+            "did not come true: the prediction is that of small waves near rest; the run was still for its last "
+            f"{still} steps at the least, and in the end {off:.2g} of a row's values from rest by its own residuals"
+        )
+
 
 def run_scenario(
     scenario: Scenario,

@@ -22,11 +22,10 @@ from emulator import Bilateral, Network, NetworkBuilder, SeriesRC, Upwind, compi
 from emulator.engine import lay_out_junctions
 from emulator.measure.rest import operating_point
 from emulator.measure.scattering import swap_test
-from emulator.measure.settling import judge
 from tests.graphs import random_batch, random_network
 from tests.invariance import cases, outcomes
 from tests.substrate import delays
-from tests.together import Together
+from tests.together import Together, judged
 
 IMAGES = 3
 #: what, given, found
@@ -63,8 +62,8 @@ def steps(
     found = []
     for tolerance in tolerances:
         verdicts = [
-            judge(graph, layout, recording, hold, tolerance, 0.0)
-            for layout, recording in zip(blank.layouts, recordings, strict=True)
+            judged(graph, layout, recording, inputs[k : k + 1], targets[k : k + 1], hold, tolerance)
+            for k, (layout, recording) in enumerate(zip(blank.layouts, recordings, strict=True))
         ]
         found.append([float(v.steps[0]) if v.settled[0] else np.inf for v in verdicts])
     return found

@@ -9,6 +9,7 @@ import pytest
 
 from emulator import Matched, Network, Worldsheet, compile_network, settle
 from emulator.engine import Plan, effects_of, lay_out, simulate, values_of
+from emulator.measure.deviation import Fields
 from emulator.measure.noise_floor import noise_floor
 from tests.substrate import delays
 
@@ -69,7 +70,11 @@ def test_the_predicted_floor_is_the_spread_of_what_is_held(noise):
     effects = effects_of(graph, layout, 0)
     plan = Plan(layout, graph.law, graph.loss, 40, 240, effects=effects, probe=False, power=False)
     recording = simulate(plan, values_of(graph, layout, effects, loaded=True), np.tile(two, (120, 1)), "numpy")
-    state, costate = (floor[::2] for floor in noise_floor(graph, layout, recording))
+    count = layout.neurons
+    floor = noise_floor(
+        graph, layout, Fields(recording.v[:, count:], recording.u[:, :count], recording.lam, recording.u[:, count:])
+    )
+    state, costate = floor.x[::2], floor.lam[::2]
     moving = np.arange(layout.neurons) >= 6
     for held, predicted in ((recording.u[::2, : layout.neurons], state), (recording.lam[::2], costate)):
         ratio = held.std(axis=0)[moving] / predicted.mean(axis=0)[moving]

@@ -130,8 +130,12 @@ def test_a_long_enough_hold_leaves_no_reason():
     trip = graph.longest_round_trip
     assert reason.startswith(f"no reason found: the hold of 500 steps outlasts the longest trip of {trip} steps, and")
     within = int(re.search(r"within (\d+) steps as predicted", reason)[1])
-    assert "is too short" in why_not_settled(graph, exact, hold=within - 1, tolerance=1e-3)
-    assert "no reason found" in why_not_settled(graph, exact, hold=within, tolerance=1e-3)
+    short = why_not_settled(graph, exact, hold=within, tolerance=1e-3)
+    assert f"about {within} steps are predicted" in short and "is too short" in short
+    enough = int(re.search(r"a hold of about (\d+)", short)[1])
+    assert enough == within + 2 * trip  # and it must be seen still
+    assert "is too short" in why_not_settled(graph, exact, hold=enough - 1, tolerance=1e-3)
+    assert "no reason found" in why_not_settled(graph, exact, hold=enough, tolerance=1e-3)
 
 
 def test_a_steady_slope_takes_over_where_a_wave_is_no_longer_followed(monkeypatch):

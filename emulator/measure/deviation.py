@@ -1,0 +1,215 @@
+"""How far a substrate is from its rest, from what it holds: the residuals of its rest equations, carried through the layers.
+
+A substrate rests where, with what its lines deliver (see `emulator.measure.passage`),
+
+    s = bias + F(x)        x = phi(s)        lam = load(x) + B(mu)        mu = phi'(s) lam
+
+Whatever is stored or under way (waves on lines, a slow receiver, the charge of a termination, what a threshold holds
+back) makes one of these wrong. The equations are triangular, so the distance from rest follows from what is wrong: each
+row's own residual, and what the deviations of the rows before it come to. Deviations are carried with the activations
+themselves, not their slopes, so the distance is right however large it is; where nothing is wrong it is 0.
+
+`Fields.rounding` is the part of a distance that says nothing: what the round-off of each sum and product may come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from emulator.engine import Layout, Recording, biases
+from emulator.graph import ScatteringGraph
+from emulator.measure.passage import Passage
+from emulator.measure.rest import slopes
+from emulator.measure.synapses import Floats
+from emulator.network import softmax
+from emulator.network.activations import activation_function
+
+#: round-off of a sum or a product, of what its terms add up to
+EPSILON = 16 * np.finfo(np.float64).eps
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Pre-activation, state, costate, and costate of the pre-activation of every neuron, (B, N) each."""
+
+    s: Floats
+    x: Floats
+    lam: Floats
+    mu: Floats
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """What a substrate held at the end of each hold.
+
+    Parameters
+    ----------
+    held : Fields
+    off : Fields
+        Their distance from rest, signed: ``held - off`` is the rest.
+    rounding : Fields
+        What round-off may come to.
+    """
+
+    held: Fields
+    off: Fields
+    rounding: Fields
+
+    @property
+    def rest(self) -> Fields:
+        """Where the substrate would rest."""
+        held, off = self.held, self.off
+        return Fields(held.s - off.s, held.x - off.x, held.lam - off.lam, held.mu - off.mu)
+
+
+def deviation(
+    graph: ScatteringGraph,
+    layout: Layout,
+    recording: Recording,
+    passage: Passage,
+    feed: Floats,
+    loaded: bool,
+    allowed: tuple[Floats, Floats] | None = None,
+) -> Deviation:
+    """The distance from rest at the end of each hold.
+
+    Parameters
+    ----------
+    graph, layout, recording
+        What ran.
+    passage : Passage
+        What its lines deliver.
+    feed : (B, inputs + outputs)
+        Data and targets.
+    loaded : bool
+        Whether the load answered; without it there are no costates.
+    allowed : (B, N), (B, N), optional
+        Residuals of pre-activations and of costates that belong to the rest, such as those of rounded waves.
+    """
+    held = _held(graph, layout, recording, loaded)
+    data, wanted = np.split(feed, [len(layout.inputs)], axis=1)
+    wrong_s, wrong_lam = allowed or (0.0, 0.0)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        s, x = _forward(graph, layout, recording, passage, held, data, wrong_s)
+        if not loaded:
+            none = np.zeros_like(x)
+            off = Fields(s, x, none, none)
+        else:
+            load = _load(graph, layout, wanted)
+            off = Fields(s, x, *_backward(graph, layout, recording, passage, held, (s, x), load, wrong_lam))
+        return Deviation(held, off, _rounding(graph, layout, passage, held, wanted if loaded else None))
+
+
+def _held(graph: ScatteringGraph, layout: Layout, recording: Recording, loaded: bool) -> Fields:
+    count = layout.neurons
+    x, mu = recording.u[:, :count], recording.u[:, count:]
+    return Fields(recording.v[:, count:] + biases(graph), x, recording.lam, mu if loaded else np.zeros_like(mu))
+
+
+def _forward(
+    graph: ScatteringGraph,
+    layout: Layout,
+    recording: Recording,
+    passage: Passage,
+    held: Fields,
+    data: Floats,
+    wrong: Floats | float,
+) -> tuple[Floats, Floats]:
+    """Distances of pre-activations and states, rows in order."""
+    count = layout.neurons
+    sent, moved = passage.sent(held.x, False), np.zeros_like(held.x)
+    off_s, off_x = np.zeros_like(held.x), np.zeros_like(held.x)
+    if passage.certain:
+        off_s = recording.v[:, count:] - passage.forward_offset - _times(passage.forward, sent) - wrong
+    off_x[:, layout.inputs] = held.x[:, layout.inputs] - data
+    for site in graph.sites:
+        part = slice(site.start, site.stop)
+        if site.role == "source":
+            off_s[:, part] = 0.0
+        else:
+            off_s[:, part] += _times(passage.forward[part], moved)
+            phi = activation_function(site.function, site.slope).phi
+            off_x[:, part] = held.x[:, part] - phi(held.s[:, part] - off_s[:, part])
+        rest = held.x[:, part] - off_x[:, part]
+        moved[:, part] = sent[:, part] - passage.sent(rest, False, part)
+    return off_s, off_x
+
+
+def _backward(
+    graph: ScatteringGraph,
+    layout: Layout,
+    recording: Recording,
+    passage: Passage,
+    held: Fields,
+    off: tuple[Floats, Floats],
+    load: Callable[[Floats], Floats],
+    wrong: Floats | float,
+) -> tuple[Floats, Floats]:
+    """Distances of costates, and of those of pre-activations, rows in reverse order."""
+    off_s, off_x = off
+    sent, moved = passage.sent(held.mu, True), np.zeros_like(held.mu)
+    returned = recording.v[:, : layout.neurons]
+    if passage.certain:
+        returned = passage.backward_offset + _times(passage.backward, sent) + wrong
+    off_lam, off_mu = held.lam - returned, np.zeros_like(held.mu)
+    off_lam[:, layout.outputs] -= load(held.x[:, layout.outputs] - off_x[:, layout.outputs])
+    for site in reversed(graph.sites):
+        part = slice(site.start, site.stop)
+        off_lam[:, part] += _times(passage.backward[part], moved)
+        if site.role != "source":
+            slope = activation_function(site.function, site.slope).dphi(held.s[:, part] - off_s[:, part])
+            off_mu[:, part] = held.mu[:, part] - slope * (held.lam[:, part] - off_lam[:, part])
+        rest = held.mu[:, part] - off_mu[:, part]
+        moved[:, part] = sent[:, part] - passage.sent(rest, True, part)
+    return off_lam, off_mu
+
+
+def _load(graph: ScatteringGraph, layout: Layout, wanted: Floats) -> Callable[[Floats], Floats]:
+    """What the load answers to the states of the outputs."""
+    conductance = graph.law.parameters.get("kappa", 1.0)
+    if graph.loss == "mse":
+        return lambda x: conductance * (x - wanted)
+    return lambda x: softmax(x) - wanted
+
+
+def _rounding(graph: ScatteringGraph, layout: Layout, passage: Passage, held: Fields, wanted: Floats | None) -> Fields:
+    """What round-off may come to: that of each sum, of what its terms add up to, carried on as independent errors."""
+    slope, bend = (part**2 for part in slopes(graph, held.s))
+    forward, backward = abs(passage.forward), abs(passage.backward)
+    s = _own(_times(forward, np.abs(held.x)) + np.abs(biases(graph)))
+    x, none = _own(held.x), np.zeros_like(s)
+    forward, backward = forward.power(2), backward.power(2)
+    for site in graph.sites:
+        part = slice(site.start, site.stop)
+        s[:, part] += _times(forward[part], x)
+        x[:, part] += slope[:, part] * s[:, part]
+    if wanted is None:
+        return Fields(np.sqrt(s), np.sqrt(x), none, none)
+    lam, mu, out = _own(_times(abs(passage.backward), np.abs(held.mu))), _own(held.mu), layout.outputs
+    if graph.loss == "mse":
+        stiff = graph.law.parameters.get("kappa", 1.0)
+        lam[:, out] += _own(stiff * (np.abs(held.x[:, out]) + np.abs(wanted))) + stiff**2 * x[:, out]
+    else:
+        share = softmax(held.x[:, out])
+        shaken = share**2 * (x[:, out] + (share**2 * x[:, out]).sum(axis=1, keepdims=True))
+        lam[:, out] += _own(share + np.abs(wanted)) + shaken
+    bend = bend * held.lam**2
+    for site in reversed(graph.sites):
+        part = slice(site.start, site.stop)
+        lam[:, part] += _times(backward[part], mu)
+        mu[:, part] += slope[:, part] * lam[:, part] + bend[:, part] * s[:, part]
+    return Fields(*(np.sqrt(part) for part in (s, x, lam, mu)))
+
+
+def _own(terms: Floats) -> Floats:
+    """Variance of the round-off of a sum of terms."""
+    return np.asarray((EPSILON * terms) ** 2)
+
+
+def _times(matrix: sparse.csr_array, values: Floats) -> Floats:
+    """A map of neurons, applied to each row of values (B, N)."""
+    return np.asarray((matrix @ values.T).T)
