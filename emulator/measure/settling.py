@@ -9,8 +9,8 @@ reflect, it was still for as long as `stillness` says.
 
 What a rest cannot be told apart from does not count: round-off, and what noise and the send-on-change threshold may come
 to. But where these are as large as the signal of a row, the sample is lost in them, and not settled. The signal of a row
-of states is the largest of the sample; that of a row of costates, which are 0 where there is nothing to learn, the largest
-of the batch.
+is the largest value in the batch, since costates are 0 where there is nothing to learn; of states below a threshold, it is
+that of the sample.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def judge(
         off, rest = found.off, found.rest
         scale = _each(lambda values: _of_row(graph, np.abs(values)), rest)
         strict = _strict(graph, layout, tolerance, found, scale)
-        signal = Fields(scale.s, scale.x, *(size.max(axis=0, keepdims=True) for size in (scale.lam, scale.mu)))
+        signal = _each(lambda size: size.max(axis=0, keepdims=True), scale)
         allowed, noise = strict, noise_floor(graph, layout, found.held)
         blurred = noise is not None or q > 0
         lost_in_noise, lost_below = np.zeros((2, len(feed)), bool)
@@ -151,7 +151,8 @@ def judge(
             allowed = _each(lambda a, sigma: np.maximum(a, SIGMAS * np.sqrt(2) * sigma), allowed, noise)
         motion = allowed
         if q > 0:
-            lost_below = ~_all(lambda d, size, a: np.abs(d) <= np.maximum(LOST_SHARE * size, a), off, signal, allowed)
+            own = Fields(scale.s, scale.x, signal.lam, signal.mu)
+            lost_below = ~_all(lambda d, size, a: np.abs(d) <= np.maximum(LOST_SHARE * size, a), off, own, allowed)
             if not graph.law.two_way:
                 allowed = _each(np.add, allowed, Fields(*held_back(graph, rest.s, rest.lam, q, loaded)))
         finite = _finite(recording) & _all(np.isfinite, off)
