@@ -12,6 +12,7 @@ largest, round-off of the sample's largest aside. The exit status is 1 if there 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ class Resonator(NodeLaw):
     coupling: float = 0.05
     impedance: float = 1.0
     name = "resonator"
-    memory = {"v": "0", "w": "0"}  # noqa: RUF012
+    memory = {"v": "0", "w": "0"}
     state_update = "v += stiffness*(F - x) + coupling*Z*(lam - B) - damping*v\nx += v"
     costate_update = "w += stiffness*(B - lam) - coupling/Z*(x - F) - damping*w\nlam += w"
 
@@ -111,7 +112,7 @@ def draw_network(rng: np.random.Generator, law: Law) -> Network:
     if rng.random() < 0.4:
         return random_network(rng, max_depth=4, max_width=5, max_layers=6)
     sizes = rng.integers(1, 7, rng.integers(2, 5))
-    weights = [rng.normal(size=(b, a)) * size / np.sqrt(a) for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(size=(b, a)) * size / np.sqrt(a) for a, b in itertools.pairwise(sizes)]
     biases = [rng.normal(size=len(w)) * 0.1 * (rng.random() < 0.5) for w in weights]
     name = str(rng.choice(["tanh", "relu", "sigmoid", "gelu", "leaky_relu", "identity"]))
     loss = str(rng.choice(["mse", "softmax_cross_entropy"]))
