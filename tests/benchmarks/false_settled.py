@@ -264,7 +264,7 @@ def main() -> int:
         for line in tally.false:
             print(line, flush=True)
         total.add(tally)
-        if number % 50 == 0:
+        if number % 25 == 0:
             print(f"{number} runs: {dict(total.counts)}, {len(total.false)} false", flush=True)
     for name, count in sorted(total.counts.items()):
         print(f"{name:60} {count}")
