@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from emulator.errors import ExportError
 from emulator.files import staging_folder, take_place
+from hwmodels.doors import read_json
 
 #: the file that says what an export holds
 MAP = "map.json"
@@ -56,7 +56,7 @@ def _is_export(directory: Path) -> bool:
     """Whether a folder holds nothing but the files that its own map lists, and what simulators made of them."""
     found = {path.name for path in directory.iterdir() if path.suffix not in _OUTPUTS}
     try:
-        listed = json.loads((directory / MAP).read_text(encoding="utf-8"))
+        listed = read_json(directory / MAP)
         return bool(listed["format"] == FORMAT) and found <= set(listed["files"])
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -18,6 +18,7 @@ from emulator.locks import lock_file
 from emulator.study.opening import APPLICATION, WRITING, network_filesystem, refuse_inside
 from emulator.study.rows import guarded
 from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield
+from hwmodels.doors import parse_json
 
 #: seconds to wait for others who read the file as it is
 _PATIENCE = 30.0
@@ -134,7 +135,7 @@ class Writer:
     @guarded
     def _files(self, facts: Mapping[str, str]) -> dict[str, str]:
         """SHA-256 of the files that a study reads, by name; a store that is older has none."""
-        return {str(name): str(content) for name, content in json.loads(facts.get("files", "{}")).items()}
+        return {str(name): str(content) for name, content in parse_json(facts.get("files", "{}")).items()}
 
     @guarded
     def _facts(self) -> dict[str, str]:

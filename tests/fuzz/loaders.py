@@ -13,9 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from emulator import compile_network
+from emulator.engine import cache
 from emulator.engine.law_code import checked_law, statements
 from emulator.errors import BackwaveError
-from emulator.export import verification
+from emulator.export import spice
+from emulator.export.bundle import EXPECTED, seal
+from emulator.export.claim import read_claim
+from emulator.export.folder import MAP
 from emulator.graph.files import write_graphml, write_json
 from emulator.laws import NodeLaw
 from emulator.network import Network
@@ -72,6 +77,7 @@ def loaders(folder: Path) -> dict[str, Loader]:
         "parts": _parts(out),
         "store": _stores(out),
         "export": _exports(out),
+        "program": _programs(out),
         "law": _laws(),
         "names": _names(out),
     }
@@ -409,29 +415,46 @@ def _stores(folder: Path) -> Loader:
 
 
 def _exports(folder: Path) -> Loader:
-    path = folder / "export"
-    path.mkdir(exist_ok=True)
-    map_seed = {"format": "backwave-export", "version": 1, "kind": "spice", "dialect": "ngspice", "circuit": "directional",
-                "files": ["map.json", "expected.json", "op.cir", "tran.cir"], "network": "0" * 64}  # fmt: skip
-    expected = {"format": "backwave-expected", "version": 1, "rest": {"x": [0.1, 0.2], "lam": [0.3, -0.1]},
-                "waves": {"x": [[0.1, 0.2]]}, "transient": {"start": 0.0, "step": 1e-9}}  # fmt: skip
+    """The map and the expectations of a real export; half of the maps have a seal that suits them."""
+    path, network = folder / "export", _network()
+    spice(compile_network(network), path, np.ones((1, 3)), np.ones((1, 2)))
+    seeds = {name: json.loads((path / name).read_text()) for name in (MAP, EXPECTED)}
 
-    def make(rng: random.Random) -> tuple[bytes, bytes]:
-        return mutate.as_json(rng, map_seed), mutate.as_json(rng, expected)
+    def make(rng: random.Random) -> dict[str, bytes]:
+        made = {name: json.dumps(seed).encode() for name, seed in seeds.items()}
+        name = rng.choice(list(seeds))
+        made[name] = mutate.as_json(rng, seeds[name])
+        if name == MAP and rng.random() < 0.5:
+            with suppress(ValueError, TypeError, KeyError):
+                content = json.loads(made[name])
+                made[name] = json.dumps({**content, "seal": seal(content)}).encode()
+        return made
 
-    def no_simulator(*_: Any, **__: Any) -> Any:
-        raise BackwaveError("no simulator is run by a fuzzer")
+    def feed(made: dict[str, bytes]) -> None:
+        for name, content in made.items():
+            _write(path / name, content)
+        read_claim(path)
 
-    for name in ("find_ngspice", "run_ngspice"):
-        if hasattr(verification, name):
-            setattr(verification, name, no_simulator)
+    return Loader(0.2, make, feed)
 
-    def feed(one: tuple[bytes, bytes]) -> None:
-        _write(path / "map.json", one[0])
-        _write(path / "expected.json", one[1])
-        verification.verify(path)
 
-    return Loader(0.7, make, feed)
+def _programs(folder: Path) -> Loader:
+    """Manifests of compiled programs, half of them with a sum that suits them."""
+    path = folder / "program"
+    path.mkdir(mode=0o700)
+    (path / "main").write_bytes(b"program")
+    content = {
+        "inputs": {"a": {"argument": "a.b", "dtype": "<f8"}},
+        "outputs": {"x": {"file": "x", "dtype": "<f8", "width": None}},
+    }
+    cache.write_manifest(path, content)
+    seed = json.loads((path / cache.MANIFEST).read_text())
+
+    def feed(made: bytes) -> None:
+        _write(path / cache.MANIFEST, made)
+        cache.intact(path)
+
+    return Loader(1, lambda rng: mutate.as_json(rng, seed), feed)
 
 
 def _laws() -> Loader:
@@ -465,8 +488,6 @@ def _laws() -> Loader:
 
 
 def _names(folder: Path) -> Loader:
-    from emulator import compile_network
-
     def make(rng: random.Random) -> str:
         return mutate.text(rng, rng.choice(["h", "layer one", "x2[3]"]))
 
