@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from emulator.engine.branches import COUPLED, KINDS
 from emulator.engine.effects import Effects
 from emulator.engine.junction_layout import JunctionLayout
-from emulator.engine.layout import biases
+from emulator.engine.layout import Ints, biases
 from emulator.engine.plan import Plan
 from emulator.engine.programming import programmed
 from emulator.engine.solver import junction_code
@@ -37,8 +38,21 @@ class JunctionPlan(Plan):
 
     @cached_property
     def update(self) -> list[str]:
-        """The neurons' code, one block per round."""
-        return junction_code(self.used, self.loss)
+        """The neurons' code."""
+        return junction_code(self.loss)
+
+    @property
+    def kinds(self) -> Ints:
+        """Number of every neuron's activation; see `emulator.engine.branches.KINDS`."""
+        return np.array([KINDS[name] for name in self.layout.function], dtype=np.int32)
+
+    @property
+    def alone(self) -> Ints:
+        """The same for neurons whose junction is solved by itself."""
+        kinds = self.kinds
+        if self.loss != "mse":
+            kinds[self.layout.outputs] = COUPLED
+        return kinds
 
     @cached_property
     def key(self) -> str:
@@ -73,7 +87,6 @@ def junction_values(
         "bias": biases(graph),
         "load": load,
         "low": np.where(kinked, layout.slope, 0.0),
-        "slope": layout.slope,
         "series": layout.series,
         "G": layout.conductance,
         "kappa": law.kappa,

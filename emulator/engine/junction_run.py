@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +44,17 @@ class JunctionRecording(Recording):
 
     Parameters
     ----------
-    unsolved : float
-        Largest residual of any neuron's equation at any step, and for a cross-entropy load the largest last move of
-        its log-sum-exp.
+    unsolved : (B,)
+        Largest residual of any neuron's equation at any step of a sample, over the equation's largest term.
+    several : (B, 2) int64
+        Steps of every sample in which some neuron had more than one answer, and neurons that had, summed over steps.
     waves : WaveTraces or None
     rounded : (B, P) or None
         Where waves are rounded as they leave: what each port made less what it sent, at the end of each hold.
     """
 
-    unsolved: float = 0.0
+    unsolved: Floats = field(default_factory=lambda: np.zeros(0))
+    several: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     waves: WaveTraces | None = None
     rounded: Floats | None = None
 
@@ -89,6 +91,7 @@ def collect_junctions(
     """What the outputs of a run by name (see `emulator.engine.junctions`) say; `bias` is that of every neuron."""
     layout, steps = plan.layout, plan.hold * plan.samples
     end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in ("sent", "v", "a", "x", "lam", "s", "mu")}
+    held = {name: outputs[f"held.{name}"][1 : plan.samples + 1] for name in ("worst", "n_several", "n_steps")}
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
     state_residual, costate_residual = _line_residuals(layout, end["sent"], end["a"])
     moved = emitted = waves = None
@@ -115,7 +118,8 @@ def collect_junctions(
         target=target,
         times=times,
         rails=end["sent"][:, : 2 * layout.lines.count],
-        unsolved=max(float(np.max(outputs["worst"])), float(np.max(outputs.get("worst_load", 0.0)))),
+        unsolved=held["worst"].max(axis=1),
+        several=np.stack([held["n_steps"][:, 0], held["n_several"].sum(axis=1)], axis=1).astype(np.int64),
         waves=waves,
         rounded=None if plan.effects.wave == "u" else _leaving(layout, end) - end["sent"],
     )

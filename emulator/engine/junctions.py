@@ -25,19 +25,19 @@ from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Syna
 from brian2.core.variables import Variable
 
 from emulator.engine.events import OnEvent, refer, set_unique
-from emulator.engine.expressions import node_functions
 from emulator.engine.fabric import SCHEDULE, Fabric, ports_of
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.junction_plan import JunctionPlan
 from emulator.engine.learning import Received, learning_objects
+from emulator.engine.load import load_object
 from emulator.engine.plan import STEP
-from emulator.engine.solver import ROUNDS
+from emulator.engine.solver import junction_functions
 from emulator.engine.tiles import MOVING, SLOTS, tile_objects
 from emulator.engine.wiring import constants, lines_of
 from emulator.learning import Learning
 
 #: order of the neurons' last block within a step; crossbars that learn, leaving waves and their power come after
-_LAST = 4 * ROUNDS
+_LAST = 2
 
 
 def build_junctions(plan: JunctionPlan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabric:
@@ -51,7 +51,7 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray, rates: np.ndarray | No
     ports, ring, latching = ports_of(plan, clock, own)
     ports.node, ports.mate, ports.partner = layout.node, layout.mate, layout.partner
     taps, receiving = _taps(plan, clock)
-    nodes, node_objects = _nodes(plan, clock)
+    nodes, node_objects = _nodes(plan, clock, hold)
     lines, line_objects = lines_of(plan, ports, ring, taps, clock)
     for name, group, variable, index in (
         ("a", taps, "a", "_idx"), ("a_mate", taps, "a", "mate"), ("a_there", taps, "a", "partner"),
@@ -88,18 +88,17 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray, rates: np.ndarray | No
         crossbars, inputs = _fixed(plan, ports, taps, clock)
         monitors, outputs = _monitors(plan, ports, taps, nodes, clock, hold)
         crossbars += monitors
+    counting, counts = _counts(nodes, node_objects, hold)
+    outputs |= counts
     network = Network(
-        ports, ring, *latching, *node_objects, terminals, *receiving, *line_objects, *crossbars, gather,
+        ports, ring, *latching, *node_objects, terminals, *receiving, *line_objects, *crossbars, gather, *counting,
         heartbeat_of(plan.steps * STEP, hold),
     )  # fmt: skip
     network.schedule = SCHEDULE
-    if plan.loss != "mse":
-        load = next(o for o in node_objects if o.name == "load")
-        outputs["worst_load"] = load.variables["worst"]
     owned: list[tuple[Any, tuple[str, ...]]] = [
         (ports, ("q", "on_x", "on_mu", "own", "other", "power_scale")),
         (ports, (*plan.effects.port_variables, *plan.effects.port_keys)),
-        (nodes, ("bias", "load", "slope", "low", "series", "G", "kappa", "resistance", "resolution")),
+        (nodes, ("bias", "load", "low", "series", "G", "kappa", "resistance", "resolution")),
         (lines, ("line_delay", *plan.effects.line_variables, *plan.effects.line_keys)),
         (taps, ("pole", "grain") if plan.filtered else ()),
         (gather, ("to_in", "to_out")),
@@ -163,59 +162,54 @@ def _taps(plan: JunctionPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
     return taps, [taps, OnEvent(taps, "arrive", f"da = {came} - a\na = {came}", when="after_taps")]
 
 
-def _nodes(plan: JunctionPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
-    """The neurons and, for a cross-entropy load, the log-sum-exp of the outputs."""
-    names = ["x", "lam", "s", "mu", "sum_in", "sum_out", "ext", "p", "ease", "worst", "seen_x", "seen_lam", "bias", "G"]
-    names += ["D"] * (plan.learning is not None)
-    equations = "".join(f"{name} : 1\n" for name in names)
-    equations += constants(("load", "slope", "low", "series"), ("kappa", "resistance", "resolution"))
+def _nodes(plan: JunctionPlan, clock: Clock, hold: Clock) -> tuple[NeuronGroup, list[Any]]:
+    """The neurons, what solves a cross-entropy load, and what counts neurons with more than one answer."""
+    names = ["x", "lam", "s", "mu", "sum_in", "sum_out", "ext", "p", "worst", "several", "n_several", "D"]
+    names += ["seen_x", "seen_lam", "bias", "G"]
+    equations = "".join(f"{name} : 1\n" for name in names) + "act : integer (constant)\nalone : integer (constant)\n"
+    equations += constants(("load", "low", "series"), ("kappa", "resistance", "resolution"))
     moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
     nodes = NeuronGroup(
-        plan.layout.neurons, equations + "act : integer (constant)", events={"moved": moved} if plan.probe else {},
-        namespace=node_functions(), clock=clock, name="nodes",
+        plan.layout.neurons, equations, events={"moved": moved} if plan.probe else {},
+        namespace=junction_functions(), clock=clock, name="nodes",
     )  # fmt: skip
-    nodes.act = plan.activation
+    nodes.act, nodes.alone = plan.kinds, plan.alone
+    nodes.run_regularly("worst = 0\nn_several = 0", clock=hold, when="start", order=-8, name="begin")
     objects: list[Any] = [nodes]
-    if plan.loss != "mse":
-        objects += _load(plan, nodes, clock)
     for k, code in enumerate(plan.update):
-        order = _LAST if k == len(plan.update) - 1 else 4 * k
-        nodes.run_regularly(code, clock=clock, when="start", order=order, name=f"solve{k}")
+        nodes.run_regularly(code, clock=clock, when="start", order=2 * k, name=f"solve{k}")
+    if plan.loss != "mse":
+        objects += load_object(nodes, plan.layout.outputs, clock, 1)
+    crowd = NeuronGroup(1, "several : 1\nn_steps : 1", clock=clock, name="crowd")
+    wires = Synapses(nodes, crowd, "several_post = several_pre : 1 (summed)", clock=clock, name="crowd_wires")
+    wires.connect(i=np.arange(plan.layout.neurons), j=np.zeros(plan.layout.neurons, dtype=int))
+    for updater in wires.summed_updaters.values():
+        updater.when, updater.order = "start", _LAST + 1
+    crowd.run_regularly("n_steps = n_steps + int(several > 0)", clock=clock, when="start", order=_LAST + 2, name="crowded")
+    crowd.run_regularly("n_steps = 0", clock=hold, when="start", order=-8, name="uncrowded")
+    objects += [crowd, wires]
     if plan.probe:
         nodes.set_event_schedule("moved", when="groups", order=-1)
         objects.append(OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups"))
     return nodes, objects
 
 
-def _load(plan: JunctionPlan, nodes: NeuronGroup, clock: Clock) -> list[Any]:
-    """The log-sum-exp of a cross-entropy load, one Newton step per round; `worst` keeps the largest last step."""
-    outputs = plan.layout.outputs
-    sums = "".join(f"total{k} : 1\neased{k} : 1\n" for k in range(ROUNDS))
-    load = NeuronGroup(1, "lse : 1\nlast : 1\nworst : 1\n" + sums, clock=clock, name="load")
-    refer(nodes, "lse", load, "lse", index="0")
-    objects: list[Any] = [load]
-    for k in range(ROUNDS):
-        model = f"total{k}_post = p_pre : 1 (summed)\neased{k}_post = ease_pre : 1 (summed)"
-        star = Synapses(nodes, load, model, clock=clock, name=f"outputs{k}")
-        star.connect(i=outputs, j=np.zeros(len(outputs), dtype=int))
-        for updater in star.summed_updaters.values():
-            updater.when, updater.order = "start", 4 * k + 1
-        step = (
-            f"total = total{k}\nlast = int(total > 0)*total*log(total + int(total <= 0))"
-            f"/(clip(total - eased{k}, 0.001*total, 1e300) + int(total <= 0))\n"
-        )
-        keep = "worst = clip(abs(last), worst, 1e300)\n" if k == ROUNDS - 1 else ""
-        load.run_regularly(step + "lse = lse + last\n" + keep, clock=clock, when="start", order=4 * k + 2,
-                           name=f"log_sum{k}")  # fmt: skip
-        objects.append(star)
-    return objects
+def _counts(nodes: NeuronGroup, objects: list[Any], hold: Clock) -> tuple[list[Any], dict[str, Variable]]:
+    """At the end of every hold: what was left of the equations, and how often there was more than one answer."""
+    crowd = next(o for o in objects if o.name == "crowd")
+    monitors, outputs = [], {}
+    for group, names in ((nodes, ["worst", "n_several"]), (crowd, ["n_steps"])):
+        monitor = StateMonitor(group, names, record=True, clock=hold, when="start", order=-9, name=f"held_{group.name}")
+        monitors.append(monitor)
+        outputs |= {f"held.{name}": monitor.variables[name] for name in names}
+    return monitors, outputs
 
 
 def _monitors(
     plan: JunctionPlan, ports: NeuronGroup, taps: NeuronGroup, nodes: NeuronGroup, clock: Clock, hold: Clock
 ) -> tuple[list[Any], dict[str, Variable]]:
     """What is recorded: the end of every hold; movements, power and traces on request."""
-    outputs: dict[str, Variable] = {"worst": nodes.variables["worst"]}
+    outputs: dict[str, Variable] = {}
     monitors: list[Any] = []
 
     def watch(prefix: str, **when: Any) -> None:

@@ -1,147 +1,124 @@
-"""A neuron's junction solved for its pre-activation, in brian2's expression language.
+"""A neuron's junction in brian2's expression language: its pre-activation by its branch, then its state and costates.
 
-Every step each neuron solves ``s - A + Zs phi'(s) lam(phi(s)) = 0`` (see `emulator.laws.bilateral`) from where it was,
-by a fixed number of Newton steps inside a bracket: a step that leaves it, or would go uphill, is replaced by its
-middle. The residual is kept. Where several roots exist the one found from the present state is taken. A function with a
-kink is solved on both sides of it, and keeps to its side while there is a root there; where neither side has one the
-neuron rests at the kink, ``s = 0``, and passes on whatever costate balances it.
-
-The bracket holds since ``phi' phi`` is at least 0 above ``s = 0`` and at most `_MOST_BELOW` below it, for every
-activation, and ``|phi'|`` at most `_STEEPEST`.
-
-A cross-entropy load couples the outputs by their log-sum-exp: a scalar Newton iteration around that of the neurons,
-which amounts to Newton's method on all of them with the Sherman-Morrison formula.
+The root is found by functions that brian2 calls on each of its targets (`emulator.engine.branches`, and the same in C++).
+What is left of the equation is kept, in units of its largest term. A cross-entropy load couples the outputs; those are
+solved between the two blocks of code, see `emulator.engine.load`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from math import pi, sqrt
+from collections.abc import Callable
 
-from emulator.engine.expressions import ACTIVATIONS
+import numpy as np
+from brian2 import Function, Unit
 
-#: Newton steps per neuron in the first round, and in each later round of a cross-entropy load
-STEPS, MORE_STEPS = 12, 6
-#: rounds of the log-sum-exp
-ROUNDS = 4
-#: what bounds the bracket: ``phi' phi`` and `phi` below 0, and the slope anywhere
-_MOST_BELOW, _HIGHEST_BELOW, _STEEPEST = 0.35, 0.7, 1.13
-KINKED = ("relu", "leaky_relu")
+from emulator.engine import branches
+from emulator.engine.branches import COUPLED, KINDS, KINKED, Floats, Junctions
+from emulator.engine.branches_cpp import CODE
+from emulator.network.activations import activation_function
 
-#: second derivative of each activation, by its value `F` and slope `D`
-SECOND = {
-    "source": "0",
-    "identity": "0",
-    "tanh": "(-2*F*D)",
-    "relu": "0",
-    "leaky_relu": "0",
-    "sigmoid": "D*(1 - 2*F)",
-    "softplus": "D*(1 - D)",
-    "gelu": f"((2 - s*s)*exp(-0.5*s*s)*{1 / sqrt(2 * pi)!r})",
-    "silu": "(1/(1 + exp(-s))*(1 - 1/(1 + exp(-s)))*(2 + s*(1 - 2/(1 + exp(-s)))))",
+#: name -> body in C++; all take whole numbers and floats as float
+_BODIES = {
+    "junction_root": "if (kind < 0) return s;\nreturn bw_solved({(int)kind, low, A, J, G, Z, 0.0, false}, s);",
+    "junction_several": "if (kind <= 0) return 0.0;\nreturn bw_several({(int)kind, low, A, J, G, Z, 0.0, false}, s);",
+    "activation_value": "return bw_activation((int)kind, low, s).value;",
+    "activation_slope": "return bw_activation((int)kind, low, s).slope;",
 }
+_JUNCTION, _POINT = ("kind", "low", "A", "J", "G", "Z", "s"), ("kind", "low", "s")
 
 
-def junction_code(used: Sequence[str], loss: str) -> list[str]:
-    """Code blocks for the neurons, one for a squared loss, and one per round and a last one for cross-entropy."""
+def junction_code(loss: str) -> list[str]:
+    """Code blocks for the neurons: one for a squared loss, two around the load for cross-entropy."""
     if loss == "mse":
-        return [_solve(used, loss, STEPS) + _answer(used)]
-    first, later = _solve(used, loss, STEPS) + _exponential(), _solve(used, loss, MORE_STEPS) + _exponential()
-    return [first, *[later] * (ROUNDS - 1), _solve(used, loss, MORE_STEPS) + _answer(used)]
-
-
-def _solve(used: Sequence[str], loss: str, steps: int) -> str:
-    """Newton steps, then the value `F`, slope `D` and derivative `tilt` of the residual at the root."""
-    smooth = [name for name in used if name not in KINKED]
-    kinked = [name for name in used if name in KINKED]
-    linear = loss == "mse" and set(smooth) <= {"source", "identity"}
-    code = "A = bias + sum_in\n"
-    if smooth:
-        variable = "root" if kinked else "s"
-        code += f"{_bracket(loss)}{variable} = clip(s, low_end, high_end)\n"
-        for _ in range(1 if linear else steps):
-            code += _at(used, variable, loss) + _step(variable)
-    if kinked:
-        for side, slope in (("up", "1"), ("down", "low")):
-            code += f"{side} = clip(s, -1e300, 1e300)\n"  # a copy: brian2's numpy code would update `s` in place
-            for _ in range(1 if loss == "mse" else steps):
-                code += _residual(side, loss, f"{slope}*{side}", slope, "0") + f"{side} = {side} - miss/tilt\n"
-        code += "go_up = int(up > 0)*int(s > 0 or down > 0)\ngo_down = (1 - go_up)*int(down <= 0)\n"
-        chosen = " + ".join(f"int(act == {list(used).index(name)})" for name in kinked)
-        other = f" + (1 - ({chosen}))*root" if smooth else ""
-        code += f"s = ({chosen})*(go_up*up + go_down*down){other}\n"
-    return code + _at(used, "s", loss)
-
-
-def _bracket(loss: str) -> str:
-    """Ends between which the residual changes its sign."""
-    held = "abs(load*kappa*ext)" if loss == "mse" else "abs(load*ext)"
-    stiff, load = "(G + load*kappa)", "0"
-    if loss != "mse":
-        stiff, load = "G", f"load*exp(clip({_HIGHEST_BELOW} - lse, -700, 30))"
-    return (
-        f"reach = {_STEEPEST}*series*(abs(sum_out) + {held})\n"
-        "high_end = clip(A, 0, 1e300) + reach\n"
-        f"low_end = clip(A, -1e300, 0) - reach - series*({_MOST_BELOW}*{stiff} + {_STEEPEST}*{load})\n"
-    )
-
-
-def _step(variable: str) -> str:
-    return f"""high_end = int(miss > 0)*{variable} + int(miss <= 0)*high_end
-low_end = int(miss > 0)*low_end + int(miss <= 0)*{variable}
-newton = {variable} - miss/(tilt + int(tilt <= 0)*(1 - tilt))
-inside = int(tilt > 0)*int(newton >= low_end)*int(newton <= high_end)
-{variable} = inside*newton + (1 - inside)*0.5*(low_end + high_end)
-"""
-
-
-def _at(used: Sequence[str], variable: str, loss: str) -> str:
-    code = "".join(f"{name} = {_select(used, table, variable)}\n" for name, table in (("F", 0), ("D", 1), ("H", 2)))
-    return code + _residual(variable, loss)
-
-
-def _residual(variable: str, loss: str, value: str = "F", slope: str = "D", bend: str = "H") -> str:
-    """Costate, residual and its derivative, where value, slope and curvature of the activation are known."""
-    if loss == "mse":
-        load = f"lam = G*{value} - sum_out + load*kappa*({value} - ext)\nstiff = G + load*kappa\n"
+        load, drive, stiff = "load*kappa*(x - ext)", "sum_out + load*kappa*ext", "G + load*kappa"
     else:
-        load = f"p = load*exp(clip({value} - lse, -700, 700))\n"
-        load += f"lam = G*{value} - sum_out + p - load*ext\nstiff = G + p\n"
-    return (
-        load
-        + f"miss = {variable} - A + series*{slope}*lam\n"
-        + f"tilt = 1 + series*({bend}*lam + {slope}*{slope}*stiff)\n"
-    )
-
-
-def _exponential() -> str:
-    """What the outputs add to the sum of exponentials, and to its derivative in the log-sum-exp."""
-    return "ease = p*D*D*series*p/clip(abs(tilt), 0.1, 1e300)\n"
-
-
-def _answer(used: Sequence[str]) -> str:
-    """State, costates and residual of the solved junction; sources give the datum behind their resistance."""
-    source = f"int(act == {list(used).index('source')})"
-    at_kink = " + ".join(f"int(act == {k})" for k, name in enumerate(used) if name in KINKED)
-    solved = f"(1 - ({at_kink})*int(s == 0))*" if at_kink else ""
-    return f"""x = (1 - {source})*F + {source}*(ext + resistance*sum_out)/(1 + resistance*G)
-lam = (1 - {source})*lam + {source}*(G*x - sum_out)
-mu = (A - s)/(series + int(series == 0))*int(series > 0)
-worst = clip({solved}abs(miss)*int(series > 0), worst, 1e300)
+        load, drive, stiff = "p - load*ext", "sum_out", "G"
+    given = "A = bias + sum_in\n"
+    solve = f"""s = junction_root(alone, low, A, {drive}, {stiff}, series, s)
+several = junction_several(alone, low, A, {drive}, {stiff}, series, s)
 """
+    source, at_kink = f"int(act == {KINDS['source']})", " + ".join(f"int(act == {KINDS[name]})" for name in KINKED)
+    answer = f"""D = activation_slope(act, low, s)
+x = (1 - {source})*activation_value(act, low, s) + {source}*(ext + resistance*sum_out)/(1 + resistance*G)
+lam = G*x - sum_out + {load}
+held = ({at_kink})*int(s == 0)
+mu = held*(A - s)/(series + int(series == 0)) + (1 - held)*D*lam
+terms = abs(s) + abs(A) + series*abs(D)*(abs(G*x) + abs(sum_out) + {_terms(loss)})
+miss = (1 - held)*int(series > 0)*abs(s - A + series*D*lam)
+worst = clip(miss/(terms + int(terms == 0)), worst, 1e300)
+n_several = n_several + several
+"""
+    return [given + solve + answer] if loss == "mse" else [given + solve, given + answer]
 
 
-def _select(used: Sequence[str], which: int, variable: str) -> str:
-    def expression(name: str) -> str:
-        if name == "source":
-            return "0"
-        text = SECOND[name] if which == 2 else ACTIVATIONS[name][which]
-        return _renamed(text, variable)
-
-    return " + ".join(f"int(act == {k})*({expression(name)})" for k, name in enumerate(used))
+def _terms(loss: str) -> str:
+    return "load*kappa*(abs(x) + abs(ext))" if loss == "mse" else "p + load*abs(ext)"
 
 
-def _renamed(text: str, variable: str) -> str:
-    """The expression with its argument `s` under another name."""
-    return re.sub(r"\bs\b", variable, text)
+def junction_functions() -> dict[str, Function]:
+    """The functions that the code calls, for all of brian2's targets."""
+    python: dict[str, Callable[..., Floats]] = {
+        "junction_root": _root,
+        "junction_several": _several,
+        "activation_value": _value,
+        "activation_slope": _slope,
+    }
+    return {name: _function(name, python[name]) for name in _BODIES}
+
+
+def _function(name: str, python: Callable[..., Floats]) -> Function:
+    arguments = _JUNCTION if name.startswith("junction") else _POINT
+    made = Function(
+        python, arg_units=[1] * len(arguments), return_unit=Unit(1), arg_types=["any"] * len(arguments),
+        return_type="float",
+    )  # fmt: skip
+    made.implementations.add_implementation("numpy", python)
+    listed = ", ".join(f"double {argument}" for argument in arguments)
+    body = f"{CODE}static inline double {name}({listed})\n{{\n    {_BODIES[name]}\n}}\n"
+    made.implementations.add_implementation("cpp", body, name=name)
+    types = ", ".join(["double"] * len(arguments))
+    quoted = body.replace("\\", "\\\\")
+    made.implementations.add_implementation(
+        "cython", f'cdef extern from *:\n    """{quoted}"""\n    double {name}({types}) nogil\n', name=name
+    )
+    return made
+
+
+def _by_kind(kind: Floats, *columns: Floats) -> list[tuple[str, np.ndarray, list[Floats]]]:
+    """The elements of every activation that occurs, and their columns."""
+    kind, *columns = np.broadcast_arrays(kind, *columns)
+    found = []
+    for name, number in KINDS.items():
+        chosen = kind == number
+        if number > 0 and chosen.any():
+            found.append((name, chosen, [column[chosen] for column in columns]))
+    return found
+
+
+def _root(kind: Floats, low: Floats, A: Floats, J: Floats, G: Floats, Z: Floats, s: Floats) -> Floats:
+    found = np.where(np.broadcast_to(kind, np.shape(s)) == COUPLED, s, 0.0)
+    for name, chosen, (*numbers, start) in _by_kind(kind, low, A, J, G, Z, s):
+        found[chosen] = branches.solved(Junctions(name, *numbers, np.full(len(start), np.inf)), start)
+    return found
+
+
+def _several(kind: Floats, low: Floats, A: Floats, J: Floats, G: Floats, Z: Floats, s: Floats) -> Floats:
+    found = np.zeros(np.shape(s))
+    for name, chosen, (*numbers, start) in _by_kind(kind, low, A, J, G, Z, s):
+        found[chosen] = branches.several(Junctions(name, *numbers, np.full(len(start), np.inf)), start)
+    return found
+
+
+def _value(kind: Floats, low: Floats, s: Floats) -> Floats:
+    found = np.zeros(np.shape(s))
+    for name, chosen, (slope, here) in _by_kind(kind, low, s):
+        straight = name in KINKED
+        found[chosen] = np.where(here > 0, here, slope * here) if straight else activation_function(name).phi(here)
+    return found
+
+
+def _slope(kind: Floats, low: Floats, s: Floats) -> Floats:
+    found = np.zeros(np.shape(s))
+    for name, chosen, (slope, here) in _by_kind(kind, low, s):
+        found[chosen] = np.where(here > 0, 1.0, slope) if name in KINKED else branches.slope_of(name, here)
+    return found
