@@ -101,5 +101,6 @@ def _part(outputs: dict[str, np.ndarray], neurons: slice, ports: slice) -> dict[
     inside = (outputs["moved.i"] >= neurons.start) & (outputs["moved.i"] < neurons.stop)
     own |= {name: outputs[name][inside] for name in ("moved.t", "moved.x", "moved.lam")}
     own["moved.i"] = outputs["moved.i"][inside] - neurons.start
-    own["worst"] = outputs["worst"][neurons]
+    own |= {name: outputs[name][:, neurons] for name in ("held.worst", "held.n_several")}
+    own["held.n_steps"] = outputs["held.n_steps"]
     return own

@@ -142,6 +142,8 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
         yield "settling time", ", ".join(parts)
     if report.contradiction is not None:
         yield "forewarning", report.contradiction
+    if result.warning is not None:
+        yield "warning", result.warning
     yield "hold", _duration(graph.step, graph.transit, result.hold)
     yield "longest round trip", _duration(graph.step, graph.transit, graph.longest_round_trip)
     yield "events", f"{result.events.mean():,.0f} per sample, on lines of both directions"

@@ -73,6 +73,9 @@ def _rows(tuning: Tuning) -> Iterator[tuple[str, str, str]]:
     before, after = tuning.before, tuning.after
     yield "predicted settling time", _steps(before.predicted.worst), _steps(after.predicted.worst)
     yield "measured settling time", _measured(before), _measured(after)
+    if before.predicted.margin or after.predicted.margin:
+        yield "margin to one answer", f"{before.predicted.margin:.3g}", f"{after.predicted.margin:.3g} (below 1)"
+        yield "steps with several answers", str(before.several), str(after.several)
     yield "spectral radius", f"{before.predicted.radius:.4g}", f"{after.predicted.radius:.4g}"
 
 

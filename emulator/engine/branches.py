@@ -43,6 +43,8 @@ COUPLED = -1
 MOST_BELOW, STEEPEST = 0.35, 1.13
 #: steps after which a root is given up; residuals that are rounding, in units of what is summed
 MOST_STEPS, ROUNDING = 300, 4 * 2.0**-52
+#: beyond, no activation bends
+_FAR = 1e3
 #: roots further apart than this share of their size are two
 APART = 1e-6
 
@@ -123,7 +125,7 @@ class Junctions:
     def at(self, s: Floats) -> tuple[Floats, Floats, Floats]:
         """`f` of a smooth activation, its slope, and how much of it may be rounding, times 1/`ROUNDING`."""
         function = self.function
-        value, slope, bend = function.phi(s), slope_of(self.name, s), function.d2phi(s)
+        value, slope, bend = function.phi(s), slope_of(self.name, s), function.d2phi(np.clip(s, -_FAR, _FAR))
         p = self.share(value)
         lam = self.G * value - self.J + p
         f = s - self.A + self.Z * slope * lam

@@ -55,7 +55,7 @@ static inline bw_point bw_activation(int kind, double low, double s)
     case {KINDS["gelu"]}:
     {{
         const double n = 0.5*erfc(-s*0.70710678118654752440), g = 0.39894228040143267794*exp(-0.5*s*s);
-        return {{s*n, n + s*g, (2.0 - s*s)*g}};
+        return {{s*n, n + s*g, a < 1e3 ? (2.0 - s*s)*g : 0.0}};
     }}
     case {KINDS["silu"]}:
     {{

@@ -15,7 +15,7 @@ from emulator.engine.layout import Ints, biases
 from emulator.engine.plan import Plan
 from emulator.engine.programming import programmed
 from emulator.engine.solver import junction_code
-from emulator.engine.values import GRAIN, SMALLEST
+from emulator.engine.values import SMALLEST
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
 
@@ -93,7 +93,7 @@ def junction_values(
         "resistance": law.source_resistance,
         "resolution": resolution,
         "q": max(threshold, SMALLEST),
-        "grain": max(threshold, GRAIN),
+        "grain": threshold,
         "pole": layout.pole,
         "line_delay": layout.tap_delay - 1.0,
         "on_x": layout.on_x,

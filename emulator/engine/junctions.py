@@ -6,10 +6,12 @@
 | `ring`      | amplitudes in flight                                                                             |
 | `lines`     | one synapse per line direction; delivers the amplitude latched at emission                       |
 | `taps`      | where waves arrive: hold the last amplitude, behind a low-pass where there is one                |
-| `crossbars` | one synapse per entry of the scattering matrices: ``r = S i``, summed as waves change; for        |
-|             | crossbars that learn see `emulator.engine.tiles`                                                 |
+| `crossbars` | one synapse per entry of the scattering matrices: ``r = S i``; for crossbars that learn see      |
+|             | `emulator.engine.tiles`                                                                          |
 | `gather`    | one synapse per port of a neuron: what arrives, summed into `A` and `J` of the neuron            |
-| `nodes`     | one per neuron: the nonlinear junction, solved every step                                        |
+| `nodes`     | one per neuron: the nonlinear junction, solved every step (`emulator.engine.solver`)             |
+| `load`      | solves the outputs of a cross-entropy load, which it couples                                     |
+| `crowd`     | counts steps in which a junction has more than one answer                                        |
 | `terminals` | the data: what sources and loads are set to when a sample begins                                 |
 
 One step: data, neurons, leaving waves, emission, latch, arrival at the taps, sums. What arrives in a step is seen by
@@ -65,17 +67,9 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray, rates: np.ndarray | No
         order=_LAST + 1 + SLOTS,
         name="leave",
     )
-    gather = Synapses(
-        taps,
-        nodes,
-        "to_in : 1\nto_out : 1",
-        on_pre="sum_in_post += to_in*da_pre\nsum_out_post += to_out*da_pre",
-        on_event="arrive",
-        clock=clock,
-        name="gather",
-    )
     at = np.flatnonzero(layout.at_neuron)
-    _connect(gather, at, layout.node[at])
+    sums = {"sum_in": "to_in*a_pre", "sum_out": "to_out*a_pre"}
+    gather = _summing("gather", taps, nodes, "to_in : 1\nto_out : 1\n", sums, at, layout.node[at], clock)
     terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
     refer(terminals, "ext", nodes, "ext", index="at")
     set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
@@ -111,9 +105,8 @@ def _fixed(
     plan: JunctionPlan, ports: NeuronGroup, taps: NeuronGroup, clock: Clock
 ) -> tuple[list[Any], dict[str, Variable]]:
     """Crossbars whose scattering matrices stay as they are."""
-    crossbars = Synapses(taps, ports, "w : 1", on_pre="v_post += w*da_pre", on_event="arrive", clock=clock,
-                         name="crossbars")  # fmt: skip
-    _connect(crossbars, plan.layout.row, plan.layout.to_state)
+    row, to = plan.layout.row, plan.layout.to_state
+    crossbars = _summing("crossbars", taps, ports, "w : 1\n", {"v": "w*a_pre"}, row, to, clock)
     return [crossbars], {"w": crossbars.variables["w"]}
 
 
@@ -140,26 +133,37 @@ def _plastic(
     return objects, made.inputs | learned.inputs, outputs | learned.outputs
 
 
-def _connect(synapses: Synapses, i: np.ndarray, j: np.ndarray) -> None:
-    """Connect pairs, of which there may be none."""
+def _summing(
+    name: str,
+    source: NeuronGroup,
+    target: NeuronGroup,
+    numbers: str,
+    sums: dict[str, str],
+    i: np.ndarray,
+    j: np.ndarray,
+    clock: Clock,
+) -> Synapses:
+    """Sums over the waves that are held, made anew at every step: nothing of an earlier sample is left in them."""
+    model = numbers + "".join(f"{to}_post = {what} : 1 (summed)\n" for to, what in sums.items())
+    made = Synapses(source, target, model, clock=clock, name=name)
     if len(i):
-        synapses.connect(i=i, j=j)
+        made.connect(i=i, j=j)
     else:
-        synapses.connect(False)
-    synapses.pre.when = "synapses"
+        made.connect(False)
+    for updater in made.summed_updaters.values():
+        updater.when = "synapses"
+    return made
 
 
 def _taps(plan: JunctionPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
-    """Where waves arrive: the wave that is held, and by how much it has changed."""
-    came, equations, event = "inbox", "a : 1\nda : 1\n", "inbox != a"
+    """Where waves arrive: the wave that is held."""
+    equations, code = "a : 1\n", "a = inbox"
     if plan.filtered:
         equations += "y : 1\n" + constants(("pole",), ("grain",))
-        came, event = "y", "abs(y - a) >= grain"
-    taps = NeuronGroup(plan.layout.ports, equations, events={"arrive": event}, clock=clock, name="taps")
-    taps.set_event_schedule("arrive", when="taps")
-    if plan.filtered:
-        taps.run_regularly("y = y + pole*(inbox - y)", clock=clock, when="before_taps", name="low_pass")
-    return taps, [taps, OnEvent(taps, "arrive", f"da = {came} - a\na = {came}", when="after_taps")]
+        code = "y = y + pole*(inbox - y)\nstays = int(abs(y - a) < grain)\na = stays*a + (1 - stays)*y"
+    taps = NeuronGroup(plan.layout.ports, equations, clock=clock, name="taps")
+    taps.run_regularly(code, clock=clock, when="taps", name="hold")
+    return taps, [taps]
 
 
 def _nodes(plan: JunctionPlan, clock: Clock, hold: Clock) -> tuple[NeuronGroup, list[Any]]:
@@ -185,7 +189,9 @@ def _nodes(plan: JunctionPlan, clock: Clock, hold: Clock) -> tuple[NeuronGroup, 
     wires.connect(i=np.arange(plan.layout.neurons), j=np.zeros(plan.layout.neurons, dtype=int))
     for updater in wires.summed_updaters.values():
         updater.when, updater.order = "start", _LAST + 1
-    crowd.run_regularly("n_steps = n_steps + int(several > 0)", clock=clock, when="start", order=_LAST + 2, name="crowded")
+    crowd.run_regularly(
+        "n_steps = n_steps + int(several > 0)", clock=clock, when="start", order=_LAST + 2, name="crowded"
+    )
     crowd.run_regularly("n_steps = 0", clock=hold, when="start", order=-8, name="uncrowded")
     objects += [crowd, wires]
     if plan.probe:
@@ -197,7 +203,8 @@ def _nodes(plan: JunctionPlan, clock: Clock, hold: Clock) -> tuple[NeuronGroup, 
 def _counts(nodes: NeuronGroup, objects: list[Any], hold: Clock) -> tuple[list[Any], dict[str, Variable]]:
     """At the end of every hold: what was left of the equations, and how often there was more than one answer."""
     crowd = next(o for o in objects if o.name == "crowd")
-    monitors, outputs = [], {}
+    monitors: list[Any] = []
+    outputs: dict[str, Variable] = {}
     for group, names in ((nodes, ["worst", "n_several"]), (crowd, ["n_steps"])):
         monitor = StateMonitor(group, names, record=True, clock=hold, when="start", order=-9, name=f"held_{group.name}")
         monitors.append(monitor)

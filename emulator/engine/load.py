@@ -241,7 +241,9 @@ def load_object(nodes: NeuronGroup, outputs: Ints, clock: Clock, order: int) -> 
     )
     function.implementations.add_implementation("cpp", code, name="solve_load")
     load = NeuronGroup(1, "done : 1", namespace={"solve_load": function}, clock=clock, name="load")
-    load.run_regularly(f"done = solve_load({len(outputs)})", clock=clock, when="start", order=order, name="load_answers")
+    load.run_regularly(
+        f"done = solve_load({len(outputs)})", clock=clock, when="start", order=order, name="load_answers"
+    )
     return [terminals, load]
 
 
@@ -313,7 +315,8 @@ class _Turns:
 
     def _one(self, i: int, x: Floats) -> Junctions:
         rest = _log_sum(np.delete(x, i)) if self.loaded else np.inf
-        return Junctions(self.names[i], *(column[i : i + 1] for column in self.columns), np.array([rest]))
+        low, A, J, G, Z = (column[i : i + 1] for column in self.columns)
+        return Junctions(self.names[i], low, A, J, G, Z, np.array([rest]))
 
     def run(self, s: Floats) -> Floats:
         """Until what is left of every equation is rounding."""

@@ -86,26 +86,32 @@ def _function(name: str, python: Callable[..., Floats]) -> Function:
 
 def _by_kind(kind: Floats, *columns: Floats) -> list[tuple[str, np.ndarray, list[Floats]]]:
     """The elements of every activation that occurs, and their columns."""
-    kind, *columns = np.broadcast_arrays(kind, *columns)
+    kind, *given = np.broadcast_arrays(kind, *columns)
     found = []
     for name, number in KINDS.items():
         chosen = kind == number
         if number > 0 and chosen.any():
-            found.append((name, chosen, [column[chosen] for column in columns]))
+            found.append((name, chosen, [column[chosen] for column in given]))
     return found
+
+
+def _alone(name: str, columns: list[Floats]) -> Junctions:
+    """Junctions without the term of a cross-entropy load."""
+    low, A, J, G, Z, s = columns
+    return Junctions(name, low, A, J, G, Z, np.full(len(s), np.inf))
 
 
 def _root(kind: Floats, low: Floats, A: Floats, J: Floats, G: Floats, Z: Floats, s: Floats) -> Floats:
     found = np.where(np.broadcast_to(kind, np.shape(s)) == COUPLED, s, 0.0)
-    for name, chosen, (*numbers, start) in _by_kind(kind, low, A, J, G, Z, s):
-        found[chosen] = branches.solved(Junctions(name, *numbers, np.full(len(start), np.inf)), start)
+    for name, chosen, columns in _by_kind(kind, low, A, J, G, Z, s):
+        found[chosen] = branches.solved(_alone(name, columns), columns[-1])
     return found
 
 
 def _several(kind: Floats, low: Floats, A: Floats, J: Floats, G: Floats, Z: Floats, s: Floats) -> Floats:
     found = np.zeros(np.shape(s))
-    for name, chosen, (*numbers, start) in _by_kind(kind, low, A, J, G, Z, s):
-        found[chosen] = branches.several(Junctions(name, *numbers, np.full(len(start), np.inf)), start)
+    for name, chosen, columns in _by_kind(kind, low, A, J, G, Z, s):
+        found[chosen] = branches.several(_alone(name, columns), columns[-1])
     return found
 
 

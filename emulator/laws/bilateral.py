@@ -10,6 +10,10 @@ neuron    inputs p in series, lines out q in parallel: ``A = bias + 2 sum i_p``,
 
           and ``r_p = i_p - Z_p mu``, ``r_q = x - i_q``: an adder, an activation and a fan-out in one junction. The load
           of an output is ``kappa (x - target)`` or ``softmax(x) - target``.
+          Several answers: the equation has one root while its slope ``1 + Zs d/ds[phi' (G phi - J)]`` is above 0
+          everywhere, for tanh while ``Zs (0.77 |J| + G/3) < 1``; beyond there may be three. The junction moves as one
+          with a little capacitance would, down where the left side is above 0 and up where it is below, to the first
+          root; so it keeps to its branch, jumps where that ends, and never rests at the middle root.
 source    ``x = (x_in + R J)/(1 + R G)``, ``r_q = x - i_q``; without series resistance `R` a clamp, which reflects -1
 crossbar  ideal transformers `W`, left ports `Z1`, right ports `Z2`:
           ``x = (Z1^-1 + W^T Z2^-1 W)^-1 (2 Z1^-1 i_left + 2 W^T Z2^-1 i_right)``,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
+from emulator.measure.answers import foreseen
 from emulator.measure.forecast import follow, needed
 from emulator.measure.linearise import MOST_NUMBERS, numbers
 from emulator.measure.reference import Reference
@@ -64,12 +65,16 @@ def forewarning(
 ) -> str | None:
     """Say before a run why a sample will not settle, and what would help; None where it will, or nothing is known.
 
+    It also says where junctions of two-way lines may have more than one answer (`emulator.measure.answers`).
+
     Parameters and errors are as for `why_not_settled`; it never takes long, and is silent on networks for which it would.
     """
     if graph.law.settles_on_arrival and hold > graph.longest_round_trip:
         return None
     found = expected(graph, point, hold=hold, tolerance=tolerance, most=_FORESEEN)
-    return found.sentence if found.is_reason else None
+    said = [found.sentence] if found.is_reason else []
+    said += [several] if (several := foreseen(graph, checked_point(graph, point))) is not None else []
+    return "; ".join(said) or None
 
 
 def expected(

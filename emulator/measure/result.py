@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.graph import ScatteringGraph
+from emulator.measure.answers import told
 from emulator.measure.clipping import Clipping
 from emulator.measure.energy import EnergyUse
 from emulator.measure.reference import Reference
@@ -86,8 +87,12 @@ class SettleResult:
     times : dict
         Seconds spent building, running, and reading out.
     traces : Traces or None
-    unsolved : float
-        Two-way lines: largest residual of a junction's equation at any step.
+    unsolved : (B,)
+        Two-way lines: largest residual of a junction's equation at any step of a sample, over its largest term; a
+        sample whose equations were not solved has not settled.
+    several : (B, 2) int64
+        Two-way lines: steps of every sample in which some junction had more than one answer, and junctions that had,
+        summed over steps; the branch that a junction with a little capacitance stays on is followed.
     waves : WaveTraces or None
         Two-way lines: every wave at every step, with `traces`.
     clipping : Clipping
@@ -115,7 +120,8 @@ class SettleResult:
     versions: dict[str, str]
     times: dict[str, float]
     traces: Traces | None = field(default=None, repr=False)
-    unsolved: float = 0.0
+    unsolved: Floats = field(default_factory=lambda: np.zeros(0))
+    several: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     waves: WaveTraces | None = field(default=None, repr=False)
     clipping: Clipping = field(default_factory=Clipping)
 
@@ -160,6 +166,11 @@ class SettleResult:
     def settling_transits(self) -> Floats:
         """Mean line delays until each sample settled; NaN where it did not."""
         return np.where(self.settled, self.settling_steps / self.graph.transit, np.nan)
+
+    @property
+    def warning(self) -> str | None:
+        """What a reader must know of the run: that junctions had more than one answer; None without."""
+        return told(int(self.several[:, 0].sum()), len(self.several) * self.hold)
 
     def errors(self, reference: Reference) -> dict[str, float]:
         """Deviation of the settled samples from an exact reference; the measurement never uses the reference itself.
@@ -215,6 +226,13 @@ class SettleResult:
             "energy_known_parts_joules": {name: float(part.mean()) for name, part in self.energy.parts.items()},
             "energy_missing": list(self.energy.missing),
             "clipped": self.clipping.to_dict(),
+            "several_answers": {
+                "samples": int((self.several[:, 0] > 0).sum()),
+                "steps": int(self.several[:, 0].sum()),
+                "junction_steps": int(self.several[:, 1].sum()),
+            },
+            "unsolved": [float(r) if math.isfinite(r) else None for r in self.unsolved],
+            "warning": self.warning,
             "step_seconds": graph.step,
             "transit_seconds": graph.transit_seconds,
             "longest_round_trip_seconds": graph.longest_round_trip * graph.step,

@@ -45,6 +45,8 @@ from emulator.versions import versions
 
 #: holds, in longest round trips, for a law whose settling time is not known in advance
 _PATIENCE, _PATIENCE_TWO_WAY = 10, 60
+#: share of its largest term that may be left of a junction's equation
+SOLVED = 1e-9
 #: what a band-limited line may still lack of its final value when the next one counts on it
 _TAIL = 1e-5
 #: longest hold, in steps: days of computing
@@ -147,11 +149,16 @@ def settle(
         rounded = line_rounding(graph, layout, recording.rounded)
     found = deviation(graph, layout, recording, passage or plain_passage(graph), feed, loaded, rounded)
     verdict = judge(graph, layout, recording, found, feed, hold=steps, tolerance=tolerance, q=threshold, loaded=loaded)
+    two_way: dict[str, Any] = {}
+    exact = np.ones(samples, bool)
+    if isinstance(recording, JunctionRecording):
+        exact = (recording.unsolved <= SOLVED) & (recording.rounding <= tolerance)
+        two_way = {"unsolved": recording.unsolved, "several": recording.several, "waves": recording.waves}
     states, costates = layer_values(graph, layout, recording)
     products = gradients(graph, layout, recording) if wanted is not None else {}
     sound = representable(layout, recording, (states, costates), products)
-    outcome = np.where(verdict.settled & ~sound, NOT_SETTLED, verdict.outcome)
-    verdict = replace(verdict, settled=verdict.settled & sound, outcome=outcome, finite=verdict.finite & sound)
+    outcome = np.where(verdict.settled & ~(sound & exact), NOT_SETTLED, verdict.outcome)
+    verdict = replace(verdict, settled=verdict.settled & sound & exact, outcome=outcome, finite=verdict.finite & sound)
     reason = None
     if diagnose and not verdict.settled.all():
         reason = _reason(graph, verdict, data, wanted, steps, tolerance)
@@ -179,8 +186,7 @@ def settle(
         versions=versions() | built_with(recording.target),
         times=times,
         traces=_traces(recording, layout.neurons) if traces else None,
-        unsolved=recording.unsolved if isinstance(recording, JunctionRecording) else 0.0,
-        waves=recording.waves if isinstance(recording, JunctionRecording) else None,
+        **two_way,
         clipping=clipped_run(graph, layout, recording),
     )
 

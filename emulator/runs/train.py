@@ -18,6 +18,7 @@ from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.laws import Law
 from emulator.learning import Learning, ParameterPort, RateSchedule, Resistive, agree
+from emulator.measure.answers import told
 from emulator.measure.clipping import Clipping, clipped_network, limited
 from emulator.measure.reference import reference
 from emulator.network import Network
@@ -211,6 +212,7 @@ def train(
     loop = Loop(substrate, stream, total, tested, batch, rates, every, patience, ahead.start, ahead.chance)
     earlier = here.seconds
     status, reason = loop.run(here, path, settings, progress)
+    several = told(here.several, here.position * steps)
     kept = {**here.state, **here.best} if status == "stopped early" else here.state
     clipping = _clipped(substrate, kept, stream)
     return TrainResult(
@@ -223,9 +225,10 @@ def train(
         hold=steps,
         step=graph.step,
         events=here.events,
+        several=here.several,
         target=substrate.target,
         settings=settings,
-        warnings=(*found, *_cut("after training", clipping)),
+        warnings=(*found, *_cut("after training", clipping), *([several] if several is not None else [])),
         clipping=clipping,
         seeds={"run": seed, "hardware": hardware_seed},
         versions=versions() | built_with(substrate.target),

@@ -49,6 +49,11 @@ class Trial:
         """Measured settling time of the slowest sample in steps; inf where one did not settle."""
         return float(self.measured.settling_steps.max()) if self.measured.settled.all() else math.inf
 
+    @property
+    def several(self) -> int:
+        """Steps in which a junction of two-way lines had more than one answer."""
+        return int(self.measured.several[:, 0].sum())
+
 
 @dataclass(frozen=True)
 class Tuning:
@@ -73,9 +78,10 @@ class Tuning:
 
     @property
     def better(self) -> bool:
-        """Whether the tuned law is predicted, and measured, to settle sooner than the first."""
+        """Whether the tuned law is predicted, and measured, to settle sooner, with answers no less unique."""
         sooner = self.after.predicted.worst < self.before.predicted.worst
-        return sooner and self.after.steps < self.before.steps and self.after.predicted.radius < 1
+        single = self.after.several <= self.before.several
+        return sooner and self.after.steps < self.before.steps and self.after.predicted.radius < 1 and single
 
     def to_toml(self) -> str:
         """The tuned law as the section ``[law]`` of a scenario."""

@@ -21,6 +21,7 @@ from emulator.compile import with_law
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, Law, ParallelRL, SeriesRC, Upwind, Worldsheet
+from emulator.measure.answers import largest_margin
 from emulator.measure.forecast import affordable, follow, needed
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.rest import OperatingPoint
@@ -33,6 +34,8 @@ Floats = NDArray[np.float64]
 _MEMBERS, _FEW = 8, 2
 #: share of the evaluations that the simplex gets, and its size
 _POLISH, _SIMPLEX = 0.3, 0.1
+#: margin that a proposal should keep to, what going beyond costs, and where that stops to grow
+_SINGLE, _SEVERAL, _FAR = 0.8, 20.0, 10.0
 #: how much longer than the best so far a setting is followed before it counts as slower
 _PATIENCE = 2.0
 
@@ -118,10 +121,13 @@ class Predicted:
         Settling time of each sample, inf where it does not settle.
     radius : float
         The largest spectral radius.
+    margin : float
+        The largest of any junction at rest; from 1 on it may have more than one answer (`emulator.measure.answers`).
     """
 
     steps: tuple[float, ...]
     radius: float
+    margin: float = 0.0
 
     @property
     def worst(self) -> float:
@@ -155,10 +161,18 @@ class Forecast:
             times.append(needed(found, Prediction(radius, self.tolerance, method)))
             radii.append(radius)
             before = step
-        return Predicted(tuple(times), max(radii))
+        return Predicted(tuple(times), max(radii), self.margin(law))
+
+    def margin(self, law: Law) -> float:
+        """The largest margin of any junction at the rest of any sample."""
+        return largest_margin(with_law(self.graph, law), self.points)
 
     def cost(self, law: Law, samples: int) -> float:
-        """Steps of the slowest of the first samples; where one is given up, more the farther it still is from rest."""
+        """Steps of the slowest of the first samples, and more where junctions may have more than one answer."""
+        return self._slowest(law, samples) * (1 + _SEVERAL * max(0.0, min(self.margin(law), _FAR) - _SINGLE))
+
+    def _slowest(self, law: Law, samples: int) -> float:
+        """Steps of the slowest; where one is given up, more the farther it still is from rest."""
         most = int(min(self._most, _PATIENCE * self._best + self.graph.longest_round_trip))
         worst, before = 0.0, None
         for step in self._steps(law, samples):

@@ -35,6 +35,7 @@ _KEYS = {
     "late_loss",
     "seconds",
     "events",
+    "several",
 }
 
 
@@ -61,6 +62,8 @@ class Progress:
         Time spent, interruptions not counted.
     events : int
         Events that lines carried.
+    several : int
+        Steps in which a junction of two-way lines had more than one answer.
     """
 
     state: State
@@ -73,6 +76,7 @@ class Progress:
     stale: int
     seconds: float
     events: int
+    several: int = 0
 
 
 def save(path: Path, settings: Mapping[str, str], progress: Progress) -> None:
@@ -94,6 +98,7 @@ def save(path: Path, settings: Mapping[str, str], progress: Progress) -> None:
         "late_loss": repr(progress.late_loss),
         "seconds": progress.seconds,
         "events": progress.events,
+        "several": progress.several,
     }
     members = {_STATE + name: array for name, array in progress.state.items()}
     members |= {_BEST + name: array for name, array in progress.best.items()}
@@ -156,6 +161,7 @@ def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
         stale=header["stale"],
         seconds=header["seconds"],
         events=header["events"],
+        several=header["several"],
     )
 
 
@@ -173,7 +179,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         )
     if set(header) != _KEYS or not isinstance(header["settings"], dict):
         raise FileFormatError(f"checkpoint '{path}' has header keys {sorted(header)}; allowed: {sorted(_KEYS)}")
-    for name in ("position", "stretches", "stale", "events"):
+    for name in ("position", "stretches", "stale", "events", "several"):
         if type(header[name]) is not int or header[name] < 0:
             raise FileFormatError(f"checkpoint '{path}' has {name} {brief(header[name])}; allowed: a whole number")
     for name in ("first_loss", "late_loss", "seconds"):

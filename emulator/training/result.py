@@ -36,6 +36,8 @@ class TrainResult:
         Seconds per step of the substrate.
     events : int
         Events that lines carried while learning, both directions.
+    several : int
+        Steps in which a junction of two-way lines had more than one answer (`emulator.measure.answers`).
     target : str
         brian2 target that ran.
     settings : dict
@@ -56,6 +58,7 @@ class TrainResult:
     hold: int
     step: float
     events: int
+    several: int
     target: str
     settings: dict[str, str]
     warnings: tuple[str, ...]
@@ -92,6 +95,7 @@ class TrainResult:
             "hold": {"steps": self.hold, "seconds": self.hold * self.step},
             "substrate_seconds": self.samples * self.hold * self.step,
             "events": self.events,
+            "several_answers": {"steps": self.several},
             "history": history,
             "target": self.target,
             "settings": self.settings,

@@ -40,6 +40,8 @@ class Stretch:
         Parameters and port state afterwards.
     events : int
         Events that lines carried.
+    several : int
+        Steps in which a junction of two-way lines had more than one answer.
     seconds : float
         Time the run took, without building.
     """
@@ -48,6 +50,7 @@ class Stretch:
     powers: dict[str, Floats]
     state: State
     events: int
+    several: int
     seconds: float
 
 
@@ -173,6 +176,7 @@ class Substrate:
             outputs=outputs["end.outputs"][ended],
             powers={name: outputs[f"power.{name}"][ended].sum(axis=1) * h for name in POWERS},
             state={name: np.array(outputs[name]) for name in ("w", "bias", *self._names)},
+            several=int(outputs["held.n_steps"][ended].sum()) if "held.n_steps" in outputs else 0,
             events=int(outputs["n_sent"].astype(np.int64) @ self.layout.lines_of_port),
             seconds=times["run"],
         )

@@ -103,7 +103,7 @@ def test_a_given_up_law_costs_more_than_any_that_settles():
     forecast = forecast_of(Bilateral(0.3, bandwidth=0.5))
     graph = forecast.graph
     good, ringing = forecast.cost(graph.law, 3), forecast.cost(Bilateral(0.3), 3)
-    assert good < 1000 < 20_000 <= ringing
+    assert good < 5000 < 20_000 <= ringing  # what is good has a margin of more than 1 here, which costs
     assert forecast.cost(Bilateral(0.3, bandwidth=0.02), 3) > 20_000  # given up: much slower than the best so far
     assert forecast.of(Bilateral(0.3)).worst == math.inf
 

@@ -93,6 +93,7 @@ _SHOWN = {
     "energy": ("energy per sample", "J", True),
     "events": ("events per sample", "", True),
     "reflected_power": ("reflected power", "", True),
+    "several_answers": ("steps with several answers", "%", False),
     "training_accuracy": ("training accuracy", "%", False),
 }
 
