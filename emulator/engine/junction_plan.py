@@ -15,9 +15,11 @@ from emulator.engine.layout import Ints, biases
 from emulator.engine.plan import Plan
 from emulator.engine.programming import programmed
 from emulator.engine.solver import junction_code
-from emulator.engine.values import SMALLEST
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
+
+#: the least change of a wave that is sent: what fast floating-point modes do not flush to zero
+SMALLEST_WAVE = 2.0**-1022
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def junction_values(
         "kappa": law.kappa,
         "resistance": law.source_resistance,
         "resolution": resolution,
-        "q": max(threshold, SMALLEST),
+        "q": max(threshold, SMALLEST_WAVE),
         "grain": threshold,
         "pole": layout.pole,
         "line_delay": layout.tap_delay - 1.0,

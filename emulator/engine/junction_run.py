@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from emulator.engine import runtime
 from emulator.engine.junction_effects import junction_effects
 from emulator.engine.junction_layout import JunctionLayout, lay_out_junctions
-from emulator.engine.junction_plan import JunctionPlan, junction_values
+from emulator.engine.junction_plan import SMALLEST_WAVE, JunctionPlan, junction_values
 from emulator.engine.layout import biases
 from emulator.engine.simulate import Recording, execute, until
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
 
 Floats = NDArray[np.float64]
+#: rounding of a wave that has met a junction
+_EPSILON = 4 * 2.0**-52
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ class JunctionRecording(Recording):
         Largest residual of any neuron's equation at any step of a sample, over the equation's largest term.
     several : (B, 2) int64
         Steps of every sample in which some neuron had more than one answer, and neurons that had, summed over steps.
+    rounding : (B,)
+        By how much rounding of waves may be off a costate, a difference of two waves over an impedance, at the end of
+        each hold: over the largest costate, or the largest term of the load whose difference it is.
     waves : WaveTraces or None
     rounded : (B, P) or None
         Where waves are rounded as they leave: what each port made less what it sent, at the end of each hold.
@@ -55,6 +60,7 @@ class JunctionRecording(Recording):
 
     unsolved: Floats = field(default_factory=lambda: np.zeros(0))
     several: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    rounding: Floats = field(default_factory=lambda: np.zeros(0))
     waves: WaveTraces | None = None
     rounded: Floats | None = None
 
@@ -80,7 +86,10 @@ def run_junctions(
     values = junction_values(graph, law, layout, effects, loaded=loaded, threshold=threshold, resolution=resolution)
     outputs, times, target = execute(plan, values, feed, target, report)
     recording = collect_junctions(plan, biases(graph), outputs, times, target)
-    if not loaded:
+    if loaded:
+        recording.rounding = _rounding(graph, law, layout, recording, outputs["end.sent"][1 : plan.samples + 1])
+    else:
+        recording.rounding = np.zeros(len(feed))
         _forget_costates(recording)
     return layout, recording
 
@@ -129,6 +138,20 @@ def _leaving(layout: JunctionLayout, end: dict[str, np.ndarray]) -> Floats:
     """The waves that the junctions make of what is held at their taps, (B, P)."""
     driven = layout.on_x * end["x"][:, layout.node] + layout.on_mu * end["mu"][:, layout.node]
     return np.asarray(end["v"] + driven + layout.own * end["a"] + layout.other * end["a"][:, layout.mate])
+
+
+def _rounding(
+    graph: ScatteringGraph, law: Bilateral, layout: JunctionLayout, recording: JunctionRecording, sent: Floats
+) -> Floats:
+    """See `JunctionRecording.rounding`; `sent` stands for what arrives, too, since at rest one is the other."""
+    with np.errstate(all="ignore"):
+        answer = np.ones(len(recording.lam))
+        if graph.loss == "mse":
+            answer = law.kappa * np.abs(recording.u[:, layout.outputs]).max(axis=1)
+        scale = np.maximum(np.abs(recording.lam).max(axis=1), answer)
+        waves = _EPSILON * np.abs(sent[:, : 2 * layout.lines.count]) + 16 * SMALLEST_WAVE
+        currents = waves / layout.impedance[: 2 * layout.lines.count]
+        return np.asarray(currents.max(axis=1, initial=0.0) / np.where(scale > 0, scale, 1.0))
 
 
 def _forget_costates(recording: JunctionRecording) -> None:

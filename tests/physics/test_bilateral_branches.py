@@ -8,6 +8,8 @@ import subprocess
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import erf, expit, logsumexp
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
@@ -262,3 +264,27 @@ def test_the_condition_forewarns(crowded):
     tanh = many.site("x1")
     hidden = slice(tanh.start, tanh.stop)
     assert (margins(many, point)[: tanh.start] == 0).all() and (margins(many, point)[hidden] > 0).all()
+
+
+@pytest.mark.slow
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(ALL),
+    st.sampled_from(["mse", "softmax_cross_entropy"]),
+    st.sampled_from([1e-300, 1e-150, 1e-12, 1e-3, 1.0, 1e3, 1e9, 1e150, 1e300]),
+    st.integers(0, 1000),
+)
+def test_whatever_the_scale_of_the_data_a_settled_sample_is_exact(activation, loss, size, seed):
+    """To 1e-9 of the sample's own scale, or not settled; the sample before leaves nothing behind."""
+    rng = np.random.default_rng(seed)
+    weights = [rng.normal(size=(4, 3)) / 1.7, rng.normal(size=(2, 4)) / 2]
+    network = Network.mlp(weights, [rng.normal(size=4), rng.normal(size=2)], activations=activation, loss=loss)
+    inputs = np.array([[size], [1.0]]) * rng.normal(size=(2, 3))
+    targets = np.array([0, 1]) if loss != "mse" else rng.normal(size=(2, 2))
+    graph = compile_network(network, law=Bilateral(0.4, taper=4, far_end=SeriesRC()))
+    result = settle(graph, inputs, targets, hold=160, target="numpy", tolerance=1e-10, diagnose=False)
+    exact = reference(network, inputs, targets)
+    for found, true in ((result.held_states, exact.states), (result.held_costates, exact.costates)):
+        scale = np.max([np.abs(rows).max(axis=1) for rows in true.values()], axis=0)
+        error = np.max([np.abs(found[name] - true[name]).max(axis=1) for name in true], axis=0)
+        assert (error[result.settled] <= 1e-9 * np.maximum(scale, 1e-30)[result.settled]).all()
