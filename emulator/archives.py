@@ -154,6 +154,20 @@ def read_arrays(path: str | os.PathLike[str], wanted: Sequence[str] | None = Non
         return {name: archive.read(name) for name in archive.names if wanted is None or name in wanted}
 
 
+def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """The array of an ``.npy`` file; raises as `open_archive` does."""
+    with regular(Path(path)) as file, _guarded():
+        shape, fortran, dtype = _header(file, "the file", _READERS)
+        if dtype.hasobject or dtype.kind not in "biuf":
+            raise UnsuitableError(f"the file has type {dtype}; allowed: numbers")
+        size = math.prod(shape) * dtype.itemsize
+        if size > max(most_bytes(), os.fstat(file.fileno()).st_size):
+            raise RefusedError(f"the file claims {size:,} bytes; allowed: {most_bytes():,}, or {LIMIT} of them")
+        flat = np.empty(math.prod(shape), dtype)
+        _fill(file, flat, "the file")
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
 def most_bytes() -> int:
     """How many bytes the arrays of one archive may take if it is not larger itself.
 

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, StrictBool
 
-from emulator.archives import open_archive
+from emulator.archives import open_archive, read_npy
 from emulator.errors import FileFormatError
 from emulator.network import Network
 from emulator.scenario.digits import split_digits
 from emulator.scenario.files import find_file
 from emulator.scenario.section import Section
+from emulator.scenario.tables import Table, read_table
 from hwmodels import rng
 from hwmodels.doors import RefusedError
 
@@ -36,11 +37,14 @@ class Batch:
         What the load is given; None switches it off (inference).
     labels : (B,) int64 or None
         Positions of the true classes, where they are known, whether or not the load is given them.
+    classes : tuple of str or None
+        Their names, where the data have some.
     """
 
     inputs: Floats | dict[str, Floats]
     targets: NDArray[Any] | None = None
     labels: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] | None = None
 
     @property
     def digest(self) -> str:
@@ -62,6 +66,7 @@ class Batch:
             inputs,
             None if self.targets is None else self.targets[:count],
             None if self.labels is None else self.labels[:count],
+            self.classes,
         )
 
 
@@ -132,28 +137,138 @@ class RandomData(DataSource):
 
 
 class FileData(DataSource):
-    """Samples from a NumPy ``.npz`` file: `inputs` (or one array per input, by its name) and perhaps `targets`.
+    """Samples from a file: arrays (``.npz``, ``.npy``), or a table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``).
 
     Parameters
     ----------
     path : str
         The file; looked for beside the scenario first, then in the current directory.
+    inputs, targets_in : str, optional
+        ``.npz``: names of the arrays, by default ``inputs`` (or one array per input, by its name) and ``targets``, or else
+        ``X`` and ``y``, ``x`` and ``y``, ``data`` and ``target``.
+    target : str or list of str, optional
+        Table: the column of classes (numbers or texts) or values, or several columns of values. Without it there are no
+        targets.
+    features : list of str, optional
+        Table: the columns that go in, in this order; by default all but the target's.
+    scale : {"none", "standard"}
+        ``standard``: every input gets mean 0 and standard deviation 1.
+    scaled_by : str, optional
+        The file that fixes mean and deviation: the training part, where this one is tested on. By default this one.
     """
 
     source: Literal["file"]
     path: Annotated[str, Field(min_length=1)]
+    inputs: str | None = None
+    targets_in: str | None = None
+    target: str | list[str] | None = None
+    features: list[str] | None = None
+    scale: Literal["none", "standard"] = "none"
+    scaled_by: str | None = None
 
     def read(self, network: Network, folder: Path) -> Batch:
-        """Read the arrays; nothing in the file is executed."""
-        path = find_file(self.path, folder, "data.path")
-        wanted = ("inputs",) if len(network.inputs) == 1 else network.inputs
-        arrays, known = _read_arrays(path, (*wanted, "targets"))
-        missing = [name for name in wanted if name not in arrays]
-        if missing:
-            raise FileFormatError(f"file '{path}' has no array {missing[0]!r}; arrays: {', '.join(known) or 'none'}")
-        data = {name: np.atleast_2d(arrays[name]) for name in wanted}
-        targets = np.atleast_1d(arrays["targets"]) if "targets" in arrays else None
-        return Batch(data["inputs"] if len(wanted) == 1 else data, targets, _labels(network, targets))
+        """Read the samples; nothing in the file is executed."""
+        batch = self._read(find_file(self.path, folder, "data.path"), network)
+        if self.scale == "none":
+            return batch
+        by = (
+            batch
+            if self.scaled_by is None
+            else self._read(find_file(self.scaled_by, folder, "data.scaled_by"), network)
+        )
+        return replace(batch, inputs=_standard(batch.inputs, by.inputs))
+
+    def _read(self, path: Path, network: Network) -> Batch:
+        if path.suffix.lower() in TABLES:
+            return _from_table(read_table(path), self, network)
+        return _from_arrays(path, self, network)
+
+
+#: endings of tables
+TABLES = (".csv", ".tsv", ".txt", ".parquet")
+#: names under which arrays of inputs and targets are looked for
+_PAIRS = (("inputs", "targets"), ("X", "y"), ("x", "y"), ("data", "target"), ("images", "labels"))
+
+
+def _from_arrays(path: Path, source: FileData, network: Network) -> Batch:
+    """The arrays of an ``.npz`` or ``.npy`` file."""
+    if path.suffix.lower() == ".npy":
+        try:
+            return Batch(_flat(read_npy(path)))
+        except RefusedError as error:
+            raise FileFormatError(f"file '{path}' is not an .npy file of numbers: {error}") from error
+    _, known = _read_arrays(path, ())
+    if len(network.inputs) == 1:
+        inputs, targets = next((pair for pair in _PAIRS if pair[0] in known), _PAIRS[0])
+        wanted: tuple[str, ...] = (source.inputs or inputs,)
+    else:
+        wanted, targets = network.inputs, "targets"
+    named = source.targets_in or targets
+    arrays, _ = _read_arrays(path, (*wanted, named))
+    missing = [name for name in (*wanted, *([named] if source.targets_in else [])) if name not in arrays]
+    if missing:
+        raise FileFormatError(f"file '{path}' has no array {missing[0]!r}; arrays: {', '.join(known) or 'none'}")
+    data = {name: _flat(arrays[name]) for name in wanted}
+    found = np.atleast_1d(arrays[named]) if named in arrays else None
+    if found is not None and found.ndim == 2 and found.shape[1] == 1 and _classifies(network):
+        found = found[:, 0]
+    classes, found = _classes(network, found)
+    return Batch(next(iter(data.values())) if len(wanted) == 1 else data, found, _labels(network, found), classes)
+
+
+def _from_table(table: Table, source: FileData, network: Network) -> Batch:
+    """The columns of a table."""
+    if len(network.inputs) != 1:
+        raise FileFormatError(
+            f"file '{table.file}' is one table, but the network has inputs {', '.join(network.inputs)}; allowed: an .npz file "
+            "with an array for each"
+        )
+    targets = [] if source.target is None else [source.target] if isinstance(source.target, str) else source.target
+    features = source.features or [name for name in table.columns if name not in targets]
+    width = network.size(network.inputs[0])
+    if len(features) != width:
+        raise FileFormatError(
+            f"file '{table.file}' has {len(features)} columns beside the target ({', '.join(features[:20])}); allowed: {width}, "
+            "as the network has inputs: data.features names them, data.target the target"
+        )
+    inputs = table.numbers(features)
+    if not targets:
+        return Batch(inputs)
+    if _classifies(network) and len(targets) == 1:
+        column = table[targets[0]]
+        classes, labels = _classes(network, np.array(column) if isinstance(column, list) else column)
+        return Batch(inputs, labels, _labels(network, labels), classes)
+    return Batch(inputs, table.numbers(targets))
+
+
+def _flat(array: NDArray[Any]) -> NDArray[Any]:
+    """Rows of samples: images and sequences in one row each."""
+    rows = np.atleast_2d(array)
+    return rows.reshape(len(rows), -1) if rows.ndim > 2 else rows
+
+
+def _classes(network: Network, targets: NDArray[Any] | None) -> tuple[tuple[str, ...] | None, NDArray[Any] | None]:
+    """Names of the classes, and labels from 0, where targets are texts, booleans, or whole numbers in another form."""
+    if targets is None or not _classifies(network) or targets.ndim != 1 or targets.dtype.kind in "iu":
+        return None, targets
+    if targets.dtype.kind == "f" and not (targets == np.round(targets)).all():
+        return None, targets
+    if targets.dtype.kind == "f" and targets.min(initial=0) >= 0:
+        return None, targets.astype(np.int64)
+    names, labels = np.unique(targets, return_inverse=True)
+    return tuple(str(name) for name in names), labels.astype(np.int64)
+
+
+def _standard(inputs: Floats | dict[str, Floats], by: Floats | dict[str, Floats]) -> Floats | dict[str, Floats]:
+    if isinstance(inputs, dict) and isinstance(by, dict):
+        return {name: _scaled(rows, by[name]) for name, rows in inputs.items()}
+    return _scaled(np.asarray(inputs), np.asarray(by))
+
+
+def _scaled(rows: Floats, by: Floats) -> Floats:
+    """Mean 0 and deviation 1 of `by`; what never changes becomes 0."""
+    deviation = by.std(axis=0)
+    return (rows - by.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
 
 
 AnyData = Annotated[DigitsData | RandomData | FileData, Field(discriminator="source")]

@@ -20,6 +20,7 @@ from emulator.scenario.build import Prepared, prepare
 from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.outdir import RESULTS, staged
+from emulator.scenario.predictions import PREDICTIONS, predictions
 from emulator.scenario.results import write_results
 from emulator.scenario.scores import Fit, Scores, fits, scores
 
@@ -98,7 +99,7 @@ def run_scenario(
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> RunReport:
-    """Build, compile, settle, compare and draw; write ``results.json``, pictures and ``network.npz`` to `out`.
+    """Build, compile, settle, compare and draw; write ``results.json``, ``predictions.csv``, pictures and ``network.npz`` to `out`.
 
     Parameters
     ----------
@@ -156,9 +157,10 @@ def run_scenario(
             foreseen,
             clock.times,
             folder,
-            (RESULTS, NETWORK),
+            (RESULTS, NETWORK, PREDICTIONS),
         )
         ready.graph.network.save(staging / NETWORK)
+        (staging / PREDICTIONS).write_text(predictions(result, ready.batch), encoding="utf-8")
         write_results(staging / RESULTS, report, ready)
         report = _illustrated(report, ready, staging, clock)
         write_results(staging / RESULTS, report, ready)

@@ -247,7 +247,7 @@ def test_inference_has_no_costates(small: Path) -> None:
 
 def test_no_pictures_on_request(small: Path) -> None:
     report = run_scenario(load_scenario(small, ["run.pictures=0"]), small.parent / "out")
-    assert report.files == ("results.json", "network.npz", "settling_times.png")
+    assert report.files == ("results.json", "network.npz", "predictions.csv", "settling_times.png")
 
 
 def write_some(out: Path, name: str, force: bool = False) -> None:
@@ -295,10 +295,11 @@ def test_a_failed_swap_brings_earlier_results_back(tmp_path: Path, monkeypatch: 
     rename = Path.rename
 
     def failing(self: Path, target: Path) -> Path:
-        if self.parent.name.startswith(".out-") and "old" not in self.parent.name and Path(target) == out:
+        if self.parent.name.startswith(".out.staging-") and Path(target) == out:
             raise OSError("disk trouble")
         return rename(self, target)
 
+    monkeypatch.setattr("emulator.files._exchange", lambda one, other: False)  # a system that cannot exchange folders
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(OSError, match="disk trouble"):
         write_some(out, "second")

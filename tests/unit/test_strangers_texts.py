@@ -121,7 +121,7 @@ def test_results_are_written_though_no_picture_can_be_drawn(tmp_path: Path, monk
     monkeypatch.undo()
     monkeypatch.setattr("emulator.scenario.run._traced", broken)
     report = run_scenario(load_scenario(scenario(tmp_path)), tmp_path / "out")
-    assert report.files == ("results.json", "network.npz", "settling_times.png")
+    assert report.files == ("results.json", "network.npz", "predictions.csv", "settling_times.png")
     assert report.troubles == ("no sample could be recorded for the pictures: ValueError: a font is missing",)
 
 
