@@ -7,15 +7,18 @@ hold (or, of a network that learns, what its exact pass would send).
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.engine import Layout, Recording
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference
 from emulator.measure.rest import neuron_values, slopes
 from hwmodels import HardwareModel, Quantizer
+
+if TYPE_CHECKING:
+    from emulator.engine import Layout, Recording
 
 Floats = NDArray[np.float64]
 
