@@ -13,6 +13,7 @@ from emulator.graph import ScatteringGraph
 from emulator.measure.clipping import Clipping
 from emulator.measure.energy import EnergyUse
 from emulator.measure.reference import Reference
+from emulator.measure.several import told
 from emulator.network import Gradient
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class SettleResult:
     @property
     def warning(self) -> str | None:
         """What a reader must know of the run: that junctions had more than one answer; None without."""
-        return _told(int(self.several[:, 0].sum()), len(self.several) * self.hold)
+        return told(int(self.several[:, 0].sum()), len(self.several) * self.hold)
 
     def errors(self, reference: Reference) -> dict[str, float]:
         """Deviation of the settled samples from an exact reference; the measurement never uses the reference itself.
@@ -247,13 +248,3 @@ class SettleResult:
         masked = np.array(values)
         masked[~self.settled] = np.nan
         return masked
-
-
-def _told(steps: int, of: int) -> str | None:
-    """What a run says that had more than one answer in so many of its steps; None if there were none."""
-    if steps == 0:
-        return None
-    return (
-        f"in {steps:,} of {of:,} steps a junction had more than one answer: the branch that it was on was followed, and "
-        "where the substrate rests depends on the way there; lower the impedance"
-    )

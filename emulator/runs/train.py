@@ -18,7 +18,7 @@ from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.laws import Law
 from emulator.learning import Learning, ParameterPort, RateSchedule, Resistive, agree
-from emulator.measure.answers import told
+from emulator.measure.several import told
 from emulator.measure.clipping import Clipping, clipped_network, limited
 from emulator.measure.reference import reference
 from emulator.network import Network
