@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.measure.answers import foreseen
@@ -11,7 +13,7 @@ from emulator.measure.forecast import follow, needed
 from emulator.measure.linearise import MOST_NUMBERS, numbers
 from emulator.measure.reference import Reference
 from emulator.measure.remedies import remedies
-from emulator.measure.rest import OperatingPoint, checked_point
+from emulator.measure.rest import OperatingPoint, checked_point, operating_point
 from emulator.measure.settling import hold_for, longest_trip
 from emulator.measure.stability import Prediction, linearised, radius_of
 from hwmodels import HardwareModel
@@ -73,6 +75,8 @@ def forewarning(
         return None
     found = expected(graph, point, hold=hold, tolerance=tolerance, most=_FORESEEN)
     said = [found.sentence] if found.is_reason else []
+    if _beyond(graph, point):
+        return found.sentence
     said += [several] if (several := foreseen(graph, checked_point(graph, point))) is not None else []
     return "; ".join(said) or None
 
@@ -89,6 +93,8 @@ def expected(
 
     With `most`, the spectral test is skipped for steps that hold more numbers.
     """
+    if _beyond(graph, point):
+        return Finding("the exact answer, too, is beyond all numbers; smaller data or weights are needed", True)
     point = checked_point(graph, point)
     trip = longest_trip(graph, point.loaded)
     if hold <= trip:
@@ -113,6 +119,15 @@ def expected(
     except EngineError as error:
         return Finding(f"no reason found by the cheap tests; the spectral test was not possible: {error}", False)
     return replace(found, sentence=found.sentence + _left_out(graph))
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _beyond(graph: ScatteringGraph, point: Reference | OperatingPoint) -> bool:
+    """Whether a sample's exact answer holds values that no number is large enough for."""
+    if not isinstance(point, Reference):
+        return False
+    rest = operating_point(graph, point)
+    return not all(np.isfinite(values).all() for values in (rest.x, rest.s, rest.lam))
 
 
 def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, tolerance: float) -> Finding:

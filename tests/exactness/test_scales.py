@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emulator import Matched, Network, NetworkBuilder, Worldsheet, compile_network, reference, settle
+from emulator.measure.diagnose import forewarning
 from emulator.network import ACTIVATIONS
 from tests.laws import Resonator
 
@@ -150,3 +151,15 @@ def test_a_gradient_beyond_all_numbers_is_not_called_settled() -> None:
     result = settle(compile_network(network), x, np.zeros((2, 2)), target="numpy")
     assert list(result.settled) == [False, True]
     assert "beyond all numbers" in result.reason
+
+
+@pytest.mark.parametrize("law", [Matched(), Worldsheet(beta=0.8, gamma=0.05)], ids=lambda law: law.name)
+def test_a_sample_whose_exact_answer_is_beyond_all_numbers_is_told_as_such(law) -> None:
+    network = Network.mlp([np.full((2, 2), 2.0), np.eye(2)], loss="softmax_cross_entropy")
+    x, y = np.array([[1.7e308, 1.7e308], [1.0, 2.0]]), np.array([0, 1])
+    graph = compile_network(network, law=law)
+    result = settle(graph, x, y, target="numpy")
+    assert list(result.settled) == [False, True]
+    assert "sample 0" in result.reason and "the exact answer, too, is beyond all numbers" in result.reason
+    said = forewarning(graph, reference(network, x[:1], y[:1]), hold=result.hold)
+    assert law.settles_on_arrival or "the exact answer, too, is beyond all numbers" in said

@@ -12,7 +12,7 @@ import pytest
 from brian2 import prefs
 
 from emulator import EngineError, Network, compile_network, reference, settle
-from emulator.engine import brian_state, compiler, runtime, selfcheck
+from emulator.engine import brian_state, compiler, expressions, native, nodes, runtime, selfcheck, softmax
 from emulator.engine.cython_target import StrictCython, modules
 from tests.refusals import refuses
 
@@ -126,13 +126,34 @@ def test_code_that_is_no_cpp_is_an_error(block):
 
 
 def test_the_known_network_is_known():
-    network = Network.mlp(list(selfcheck.WEIGHTS), loss="softmax_cross_entropy")
+    network = selfcheck.known_network()
     exact = reference(network, selfcheck.INPUTS, selfcheck.LABELS)
     states, costates = (
-        np.hstack([table[name] for name in ("x0", "x1", "x2")]) for table in (exact.states, exact.costates)
+        np.hstack([table[name] for name in ("x", "s", "r", "y")])[1:] for table in (exact.states, exact.costates)
     )
-    np.testing.assert_allclose(selfcheck.STATES, states, atol=1e-15, rtol=0)
+    assert not np.isfinite(exact.costates["x"][0]).any()
+    np.testing.assert_allclose(selfcheck.STATES, states, atol=1e-15, rtol=1e-15)
     np.testing.assert_allclose(selfcheck.COSTATES, costates, atol=1e-15, rtol=0)
+
+
+@pytest.mark.parametrize("broken", ["recovered", "either", "tanh_slope", "erfc", "find_top"])
+def test_the_known_network_needs_every_function_of_the_engine(monkeypatch, broken):
+    """A target on which one of them does nothing is not used."""
+    monkeypatch.setattr(selfcheck, "_right", set())
+    if broken == "find_top":
+        monkeypatch.setattr(softmax, "_finding", lambda arrays: lambda: None)
+    else:
+        functions = expressions.node_functions()
+        functions[broken] = native.elementwise(
+            broken, len(functions[broken]._arg_units), lambda first, *others: first, None
+        )
+        monkeypatch.setattr(nodes, "node_functions", lambda: functions)
+    network, inputs, targets = small()
+    refuses(
+        "target numpy computes a small known network wrongly here",
+        lambda: settle(compile_network(network), inputs, targets, target="numpy"),
+        EngineError,
+    )
 
 
 @pytest.mark.parametrize("wrong", ["end.u", "end.lam"])
