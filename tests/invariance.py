@@ -134,9 +134,10 @@ def cases(kind: str, count: int, longest: int) -> Iterator[Case]:
         seed += 1
 
 
-def outcomes(batch: list[Case]) -> list[Outcome]:
-    """Hold every case of a batch for twice the longest predicted settling time, and two round trips."""
-    hold = 2 * max(case.steps for case in batch) + 2 * max(case.graph.longest_round_trip for case in batch)
+def outcomes(batch: list[Case], hold: int | None = None) -> list[Outcome]:
+    """Hold every case of a batch, by default for twice the longest predicted settling time, and two round trips."""
+    if hold is None:
+        hold = 2 * max(case.steps for case in batch) + 2 * max(case.graph.longest_round_trip for case in batch)
     if len(batch) == 1:
         return [_alone(batch[0], hold)]
     side_by_side = Together.of([case.graph for case in batch])

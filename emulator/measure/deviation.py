@@ -7,7 +7,9 @@ A substrate rests where, with what its lines deliver (see `emulator.measure.pass
 Whatever is stored or under way (waves on lines, a slow receiver, the charge of a termination, what a threshold holds
 back) makes one of these wrong. The equations are triangular, so the distance from rest follows from what is wrong: each
 row's own residual, and what the deviations of the rows before it come to. Deviations are carried with the activations
-themselves, not their slopes, so the distance is right however large it is; where nothing is wrong it is 0.
+themselves, not their slopes, so the distance is right however large it is; where nothing is wrong it is 0. A series
+resistance `R` of the sources closes the circle, ``x_0 = data - R lam_0``: then the costates of the inputs are those that
+come back when they are assumed.
 
 `Fields.rounding` is the part of a distance that says nothing: what the round-off of each sum and product may come to.
 """
@@ -22,6 +24,7 @@ from scipy import sparse
 
 from emulator.engine import Layout, Recording, biases
 from emulator.graph import ScatteringGraph
+from emulator.measure.fixed_point import fixed_point
 from emulator.measure.passage import Passage
 from emulator.measure.rest import slopes
 from emulator.measure.synapses import Floats
@@ -30,6 +33,8 @@ from emulator.network.activations import activation_function
 
 #: round-off of a sum or a product, of what its terms add up to
 EPSILON = 16 * np.finfo(np.float64).eps
+#: share of a distance from rest to which it is worked out where sources have a resistance
+_CLOSED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -94,14 +99,35 @@ def deviation(
     data, wanted = np.split(feed, [len(layout.inputs)], axis=1)
     wrong_s, wrong_lam = allowed or (0.0, 0.0)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        s, x = _forward(graph, layout, recording, passage, held, data, wrong_s)
-        if not loaded:
-            none = np.zeros_like(x)
-            off = Fields(s, x, none, none)
-        else:
-            load = _load(graph, layout, wanted)
-            off = Fields(s, x, *_backward(graph, layout, recording, passage, held, (s, x), load, wrong_lam))
+        load, none = _load(graph, layout, wanted), np.zeros_like(held.x)
+
+        def away(given: Floats) -> Fields:
+            s, x = _forward(graph, layout, recording, passage, held, given, wrong_s)
+            if not loaded:
+                return Fields(s, x, none, none)
+            return Fields(s, x, *_backward(graph, layout, recording, passage, held, (s, x), load, wrong_lam))
+
+        resistance = graph.law.parameters.get("source_resistance", 0.0)
+        off = _behind(resistance, away, data, held, layout) if loaded and resistance else away(data)
         return Deviation(held, off, _rounding(graph, layout, passage, held, wanted if loaded else None))
+
+
+def _behind(resistance: float, away: Callable[[Floats], Fields], data: Floats, held: Fields, layout: Layout) -> Fields:
+    """Distances from rest behind sources of a series resistance; infinite where no rest was found.
+
+    `away` gives them for what the sources would hold at rest.
+    """
+
+    def returned(lam: Floats) -> Floats:
+        return (held.lam - away(data - resistance * lam).lam)[:, layout.inputs]
+
+    start = held.lam[:, layout.inputs]
+    back = returned(start)
+    near = _CLOSED * np.abs(back - start).max(axis=1, keepdims=True, initial=0.0)
+    near += EPSILON * np.abs(back).max(axis=1, keepdims=True, initial=0.0)
+    lam, found = fixed_point(returned, start, near)
+    off = away(data - resistance * lam)
+    return Fields(*(np.where(found[:, np.newaxis], part, np.inf) for part in (off.s, off.x, off.lam, off.mu)))
 
 
 def _held(graph: ScatteringGraph, layout: Layout, recording: Recording, loaded: bool) -> Fields:
