@@ -14,7 +14,18 @@ from .graph import ScatteringGraph
 from .laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, Worldsheet
 from .learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from .measure import Reference, SettleResult, reference
-from .network import Activation, Add, Concat, Dense, Gradient, Input, Network, NetworkBuilder
+from .network import (
+    Activation,
+    ActivationFunction,
+    Add,
+    Concat,
+    Dense,
+    Gradient,
+    Input,
+    Network,
+    NetworkBuilder,
+    register_activation,
+)
 from .runs.settle import settle
 from .runs.train import train
 from .runs.tune import Trial, Tuning, tune
@@ -22,6 +33,7 @@ from .training import TrainResult
 
 __all__ = [
     "Activation",
+    "ActivationFunction",
     "Add",
     "BackwaveError",
     "Bilateral",
@@ -60,6 +72,7 @@ __all__ = [
     "compile_network",
     "export",
     "reference",
+    "register_activation",
     "settle",
     "train",
     "tune",

@@ -5,14 +5,23 @@ Every message is one clear sentence that names the place, the value and what is 
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+from hwmodels.errors import BackwaveError, HardwareError, PluginError, suggest
 
-_MOST_NAMES = 20
-
-
-class BackwaveError(Exception):
-    """Base of every error the emulator raises on purpose; catch it to catch them all."""
+__all__ = [
+    "BackwaveError",
+    "BusyError",
+    "ChangedFileError",
+    "CompileError",
+    "EngineError",
+    "ExportError",
+    "FileFormatError",
+    "HardwareError",
+    "NetworkError",
+    "PluginError",
+    "ScenarioError",
+    "StudyError",
+    "suggest",
+]
 
 
 class NetworkError(BackwaveError):
@@ -49,27 +58,3 @@ class BusyError(BackwaveError):
 
 class FileFormatError(BackwaveError):
     """Raised when a file is not what its reader expects: wrong kind, version, content, or damaged."""
-
-
-def suggest(name: object, allowed: Iterable[str]) -> str:
-    """Render an unknown name together with the known ones, the nearest first.
-
-    Parameters
-    ----------
-    name : object
-        What was asked for.
-    allowed : iterable of str
-        The known names; at most 20 are listed.
-
-    Returns
-    -------
-    str
-        For example ``'h3' (did you mean 'h2'?); allowed: h2, h1``.
-    """
-    names = list(allowed)
-    near = difflib.get_close_matches(str(name), names, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    ordered = near + [known for known in names if known not in near]
-    listed = ", ".join(ordered[:_MOST_NAMES]) or "none"
-    more = f" and {len(ordered) - _MOST_NAMES} more" if len(ordered) > _MOST_NAMES else ""
-    return f"{name!r}{hint}; allowed: {listed}{more}"

@@ -1,12 +1,22 @@
-"""The one error of this package, and the wording of its suggestions."""
+"""The root of all errors that are raised on purpose, the one of this package, and the wording of suggestions."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
+_MOST_NAMES = 20
 
-class HardwareError(ValueError):
+
+class BackwaveError(Exception):
+    """Base of every error that this project raises on purpose; catch it to catch them all."""
+
+
+class PluginError(BackwaveError):
+    """Raised when a part that a user or a plug-in offers cannot be used: its name, its kind, or what loading it says."""
+
+
+class HardwareError(BackwaveError, ValueError):
     """A hardware model, preset or measurement file is wrong.
 
     Raised for out-of-range, contradictory, unknown or missing values, for wrong units, for a law used
@@ -20,10 +30,10 @@ class HardwareError(ValueError):
         What is wrong and what is allowed.
     """
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str = "") -> None:
         self.path = path
         self.problem = problem
-        super().__init__(f"{path}: {problem}" if path else problem)
+        super().__init__(": ".join(part for part in (path, problem) if part))
 
     def __reduce__(self) -> tuple[type[HardwareError], tuple[str, str]]:
         return HardwareError, (self.path, self.problem)
@@ -33,9 +43,37 @@ class HardwareError(ValueError):
         return HardwareError(".".join(part for part in (parent, self.path) if part), self.problem)
 
 
-def alternatives(name: str, allowed: Iterable[str]) -> str:
-    """Render ``did you mean 'jitter'? allowed: ...`` for an unknown name."""
+def suggest(name: object, allowed: Iterable[str]) -> str:
+    """Render an unknown name together with the known ones, the nearest first.
+
+    Parameters
+    ----------
+    name : object
+        What was asked for.
+    allowed : iterable of str
+        The known names; at most 20 are listed.
+
+    Returns
+    -------
+    str
+        For example ``'h3' (did you mean 'h2'?); allowed: h2, h1``.
+    """
     names = list(allowed)
-    near = difflib.get_close_matches(name, names, n=1)
+    near = _nearest(name, names)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    ordered = near + [known for known in names if known not in near]
+    listed = ", ".join(ordered[:_MOST_NAMES]) or "none"
+    more = f" and {len(ordered) - _MOST_NAMES} more" if len(ordered) > _MOST_NAMES else ""
+    return f"{name!r}{hint}; allowed: {listed}{more}"
+
+
+def alternatives(name: str, allowed: Iterable[str]) -> str:
+    """Render ``did you mean 'jitter'? allowed: ...`` for an unknown name that the sentence has named already."""
+    names = list(allowed)
+    near = _nearest(name, names)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"{hint}allowed: {', '.join(names)}"
+
+
+def _nearest(name: object, names: list[str]) -> list[str]:
+    return difflib.get_close_matches(str(name), names, n=1)

@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.engine.expressions import ACTIVATIONS
 from emulator.network.activations import ActivationFunction, activation_function
+from emulator.network.functions import FUNCTIONS
 
 Floats = NDArray[np.float64]
 
 #: position of every activation, the same in every plan
-KINDS = {name: k for k, name in enumerate(ACTIVATIONS)}
+KINDS = {name: k for k, name in enumerate(("source", *FUNCTIONS))}
 KINKED = ("relu", "leaky_relu")
 #: of those that bend, the ones whose slope falls to 0 on both sides
 SATURATING = ("tanh", "sigmoid")
@@ -125,7 +125,7 @@ class Junctions:
     def at(self, s: Floats) -> tuple[Floats, Floats, Floats]:
         """`f` of a smooth activation, its slope, and how much of it may be rounding, times 1/`ROUNDING`."""
         function = self.function
-        value, slope, bend = function.phi(s), slope_of(self.name, s), function.d2phi(np.clip(s, -_FAR, _FAR))
+        value, slope, bend = function.phi(s), slope_of(self.name, s), function.curvature(np.clip(s, -_FAR, _FAR))
         p = self.share(value)
         lam = self.G * value - self.J + p
         f = s - self.A + self.Z * slope * lam

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import pi, sqrt
 
 import numpy as np
 from brian2 import Function
@@ -15,23 +14,15 @@ from emulator.engine.layout import Floats
 from emulator.engine.native import elementwise
 from emulator.engine.softmax import ANSWER, PROBABILITIES
 from emulator.laws import NodeLaw
+from emulator.network import ACTIVATIONS
 
-_SIGMOID = "1/(1 + exp(-s))"
-_NORMAL = f"0.5*erfc(-s*{sqrt(0.5)!r})"
+#: value and derivative of a source, which holds its datum
+_SOURCE = ("ext", "0")
 
-#: name -> (value, derivative) of the pre-activation `s`; the derivative may use the value `F`. Each is right to
-#: round-off of its own size for any finite `s`, also where it is far below 1
-ACTIVATIONS: dict[str, tuple[str, str]] = {
-    "source": ("ext", "0"),
-    "identity": ("s", "1"),
-    "tanh": ("tanh(s)", "tanh_slope(s, F)"),
-    "relu": ("s*int(s > 0)", "int(s > 0)"),
-    "leaky_relu": ("s*(int(s > 0) + slope*int(s <= 0))", "(int(s > 0) + slope*int(s <= 0))"),
-    "sigmoid": (_SIGMOID, "(exp(-abs(s))/(1 + exp(-abs(s)))**2)"),
-    "softplus": ("(s*int(s > 0) + log1p(exp(-abs(s))))", _SIGMOID),
-    "gelu": (f"s*{_NORMAL}", f"({_NORMAL} + s*exp(-0.5*s*s)*{1 / sqrt(2 * pi)!r})"),
-    "silu": (f"s*({_SIGMOID})", f"({_SIGMOID})*(1 + s/(1 + exp(s)))"),
-}
+
+def activation_text(name: str, which: int) -> str:
+    """Value (0) or derivative (1) of an activation or of a ``source``, of the pre-activation `s`."""
+    return _SOURCE[which] if name == "source" else ACTIVATIONS[name].brian2[which]
 
 
 def node_functions() -> dict[str, Function]:
@@ -65,7 +56,8 @@ def _either(condition: Floats, number: Floats, otherwise: Floats) -> Floats:
 
 def activation_codes(functions: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     """The activations in use, and per neuron the position of its own among them."""
-    used = tuple(name for name in ACTIVATIONS if name in set(functions))
+    there = set(functions)
+    used = tuple(name for name in ("source", *ACTIVATIONS) if name in there)
     position = {name: k for k, name in enumerate(used)}
     return used, np.array([position[name] for name in functions], dtype=np.int32)
 
@@ -114,4 +106,4 @@ def _recovery(law: NodeLaw) -> str:
 
 
 def _select(used: Sequence[str], which: int) -> str:
-    return " + ".join(f"int(act == {k})*({ACTIVATIONS[name][which]})" for k, name in enumerate(used))
+    return " + ".join(f"int(act == {k})*({activation_text(name, which)})" for k, name in enumerate(used))

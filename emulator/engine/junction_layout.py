@@ -17,8 +17,10 @@ import numpy as np
 from emulator.engine.ends import Lines, two_way_lines
 from emulator.engine.layout import Block, Floats, Ints, Layout
 from emulator.engine.tile_layout import Tiles, lay_out_tiles
+from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
+from emulator.network.functions import FUNCTIONS
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class JunctionLayout(Layout):
 
 def lay_out_junctions(graph: ScatteringGraph, law: Bilateral, learns: bool = False) -> JunctionLayout:
     """Flatten a graph of two-way lines; if it `learns`, with the weights in the place of the scattering matrices."""
+    _check_activations(graph, law)
     lines = two_way_lines(graph, law)
     number, neurons = np.arange(lines.count), graph.neurons
     narrow = min(law.bandwidth, graph.hardware.lines.filter_coefficient(graph.step))
@@ -252,3 +255,12 @@ def _crossbars(
         np.concatenate([empty, *values]),
         tuple(blocks),
     )
+
+
+def _check_activations(graph: ScatteringGraph, law: Bilateral) -> None:
+    """Refuse activations whose branches cannot be followed: how they bend is known of the built-in ones only."""
+    for site in graph.sites:
+        if site.role != "source" and site.function not in FUNCTIONS:
+            raise EngineError(
+                f"law {law.name}: activation {site.function!r} of {site.name} is not built in; allowed: {', '.join(FUNCTIONS)}"
+            )

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from emulator.engine.expressions import activation_text
 from emulator.engine.layout import Floats, Ints, Layout, biases, flatten, weights
 from emulator.engine.plan import Plan
 from emulator.engine.values import SMALLEST
@@ -140,8 +141,9 @@ class StackPlan(Plan):
 
     @cached_property
     def update(self) -> list[str]:
-        """The code is the same for all stacks of as many levels; see `emulator.engine.upwind`."""
-        return [f"upwind, {len(self.cells.synapses)} levels"]
+        """The code is the same for all stacks of as many levels and activations; see `emulator.engine.upwind`."""
+        texts = [activation_text(name, which) for name in self.used for which in (0, 1)]
+        return [f"upwind, {len(self.cells.synapses)} levels", *texts]
 
     @cached_property
     def key(self) -> str:

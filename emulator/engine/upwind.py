@@ -13,7 +13,7 @@ from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Syna
 from brian2.core.variables import Variable
 
 from emulator.engine.events import OnEvent, refer, set_unique
-from emulator.engine.expressions import ACTIVATIONS, node_functions
+from emulator.engine.expressions import activation_text, node_functions
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.plan import STEP
@@ -117,7 +117,7 @@ def _forward(plan: StackPlan, level: int) -> str:
     """States of the branches at a level, from what arrived there."""
 
     def select(which: int) -> str:
-        parts = [f"int(act == {k})*({ACTIVATIONS[n][which]})" for k, n in enumerate(plan.used) if n != "source"]
+        parts = [f"int(act == {k})*({activation_text(n, which)})" for k, n in enumerate(plan.used) if n != "source"]
         return " + ".join(parts)
 
     return f"""here = int(level == {level})

@@ -8,59 +8,23 @@ circuit it is the current ``V lam / R`` out of the neuron, and the probe nodes o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+
+import numpy as np
 
 from emulator.export.options import Options
 from emulator.export.two_way import TwoWayLines
-from emulator.graph import ScatteringGraph
+from emulator.graph import ScatteringGraph, Site
+from emulator.network import ACTIVATIONS, activation_function
+from emulator.network.functions import KINK
 
-#: the normal distribution function for u >= 0 is 1 - exp(-u^2/2) P(u)/Q(u), to 1e-15
-#: (J. F. Hart et al., Computer Approximations, 1968, no. 5666)
-_HART_P = (
-    220.206867912376, 221.213596169931, 112.079291497871, 33.912866078383,
-    6.37396220353165, 0.700383064443688, 3.52624965998911e-2,
-)  # fmt: skip
-_HART_Q = (
-    440.413735824752, 793.826512519948, 637.333633378831, 296.564248779674, 86.7807322029461,
-    16.064177579207, 1.75566716318264, 8.83883476483184e-2,
-)  # fmt: skip
-
-
-def _horner(coefficients: Iterable[float], variable: str) -> str:
-    *rest, text = [repr(c) for c in coefficients]
-    for c in reversed(rest):
-        text = f"({c}+{variable}*{text})"
-    return text
-
-
-#: beyond 40 the tail is 0 in double precision; a simulator's first guesses may be far beyond
-_FAR = "min(abs(u),40)"
-_TAIL = f"exp(-0.5*{_FAR}*{_FAR})*{_horner(_HART_P, _FAR)}/{_horner(_HART_Q, _FAR)}"
-_NORMAL = f"((u>0 ? 1 : 0)+(u>0 ? -1 : 1)*{_TAIL})"
-#: the slope at a kink is that below it, also where rounding leaves a trace of a pre-activation that is 0
-_KINK = "1e-9"
-#: functions with a kink
-BENT = ("relu", "leaky_relu")
 #: volts by which the pre-activation rises in the gap at a kink
 _FLAT = 1e-9
-_LOGISTIC = "(0.5+0.5*tanh(0.5*u))"
-
-#: activation functions and their slopes as expressions of the pre-activation ``u``; ``a`` is the slope of a leaky one
-FUNCTIONS: dict[str, tuple[str, str]] = {
-    "identity": ("u", "1"),
-    "tanh": ("tanh(u)", "(1-tanh(u))*(1+tanh(u))"),
-    "relu": ("(u>0 ? u : 0)", f"(u>{_KINK} ? 1 : 0)"),
-    "leaky_relu": ("(u>0 ? u : a*u)", f"(u>{_KINK} ? 1 : a)"),
-    "sigmoid": (_LOGISTIC, "0.25*(1-tanh(0.5*u))*(1+tanh(0.5*u))"),
-    "softplus": ("((u>0 ? u : 0)+ln(1+exp(-abs(u))))", _LOGISTIC),
-    "gelu": (f"u*{_NORMAL}", f"({_NORMAL}+u*0.3989422804014327*exp(-0.5*{_FAR}*{_FAR}))"),
-    "silu": (f"u*{_LOGISTIC}", f"{_LOGISTIC}*(1+u*(0.5-0.5*tanh(0.5*u)))"),
-}
 
 
 def library(graph: ScatteringGraph, options: Options) -> Iterator[str]:
     """Lines of the library: the cells that this graph needs, each as one subcircuit."""
-    if options.bilateral and any(function in BENT for _, function, _ in activations(graph)):
+    if options.bilateral and bent(graph):
         yield ".global gap"
         yield ""
     for name, function, slope in activations(graph):
@@ -86,18 +50,28 @@ def _two_way(lines: TwoWayLines, loss: str, options: Options) -> Iterator[str]:
 
 
 def activations(graph: ScatteringGraph) -> list[tuple[str, str, float]]:
-    """Cell name, function and leaky slope of every activation in a graph, each once."""
+    """Cell name, function and slope of the parameter of every activation in a graph, each once."""
     found: dict[tuple[str, float], str] = {}
     for site in graph.sites:
-        if site.role != "source":
-            key = (site.function, site.slope if site.function == "leaky_relu" else 0.0)
-            leaky = sum(function == "leaky_relu" for function, _ in found)
-            found.setdefault(key, f"leaky_relu{leaky}" if site.function == "leaky_relu" else site.function)
+        if site.role != "source" and (key := activation_key(site)) not in found:
+            same = sum(function == site.function for function, _ in found)
+            label = re.sub(r"\W", "_", site.function)
+            found[key] = label if ACTIVATIONS[site.function].of_slope is None else f"{label}{same}"
     return [(name, function, slope) for (function, slope), name in found.items()]
 
 
+def activation_key(site: Site) -> tuple[str, float]:
+    """What tells the activations of a graph apart."""
+    return site.function, 0.0 if ACTIVATIONS[site.function].of_slope is None else site.slope
+
+
+def bent(graph: ScatteringGraph) -> bool:
+    """Whether a function of the graph has a kink, which the bilateral circuit keeps a gap for."""
+    return any(ACTIVATIONS[site.function].hinge for site in graph.sites if site.role != "source")
+
+
 def expression(text: str, argument: str, slope: float) -> str:
-    """A formula of `FUNCTIONS` with `argument` for ``u`` and `slope` for ``a``."""
+    """A formula of an activation with `argument` for ``u`` and `slope` for ``a``."""
     words = {"u": argument, "a": f"({slope!r})"}
     return re.sub(r"\b[ua]\b", lambda found: words[found.group()], text)
 
@@ -113,15 +87,17 @@ def _activation(name: str, function: str, slope: float, options: Options) -> Ite
     """``x = phi(s)`` and ``mu = phi'(s) lam``; in the bilateral circuit `mu` is the current into ``s``."""
     volts, ohms = options.volts, options.ohms
     argument = "V(s)" if volts == 1.0 else f"(V(s)/{volts!r})"
-    value, derivative = (expression(text, argument, slope) for text in FUNCTIONS[function])
+    value, derivative = (expression(text, argument, slope) for text in ACTIVATIONS[function].circuit())
     state = f"V={value}" if volts == 1.0 else f"V={volts!r}*{value}"
     costate = f"Bm mu 0 V={derivative}*V(lam)"
     if not options.bilateral:
         yield from _cell(f"{name} s x lam mu", f"Bx x 0 {state}", costate)
         return
     ahead = f"Bx drive 0 {state}", "Vl drive x 0", f"Hl lam 0 Vl {ohms!r}"
-    if function in BENT:
-        yield from _cell(f"{name} s x lam mu", *ahead, *_bend(slope if function == "leaky_relu" else 0.0, options))
+    known = activation_function(function, slope)
+    if known.hinge:
+        low = 0.0 - float(known.phi(np.array([-1.0]))[0])
+        yield from _cell(f"{name} s x lam mu", *ahead, *_bend(low, options))
     else:
         yield from _cell(f"{name} s x lam mu", *ahead, costate, f"Gm s 0 mu 0 {1 / ohms!r}")
 
@@ -143,7 +119,7 @@ def _bend(low: float, options: Options) -> Iterator[str]:
     share = sides(repr(low), f"{low!r}+{1 - low!r}*V(u)/V(gap)", repr(low), "1", "1")
     rest = sides("V(u)", f"{_FLAT!r}*V(u)/V(gap)", "V(u)", "V(u)-V(gap)", f"V(u)-V(gap)+{_FLAT!r}")
     yield f"Bm mu 0 V=V(lam)*{share}"
-    yield f"Bs s sm V={float(_KINK) * volts!r}+{rest}"
+    yield f"Bs s sm V={float(KINK) * volts!r}+{rest}"
     yield "Vm sm 0 0"
     yield f"Bu 0 u I=V(mu)/{ohms!r}-I(Vm)"
 

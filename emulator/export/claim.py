@@ -35,7 +35,7 @@ from emulator.export.folder import FORMAT, MAP
 from emulator.export.rounding import ROUNDING, terms
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import reference
-from emulator.measure.rest import neuron_values, slopes
+from emulator.measure.rest import first_slopes, neuron_values
 from emulator.measure.synapses import Floats
 from emulator.network import Network
 
@@ -170,7 +170,7 @@ def _rest(
     except NetworkError as error:
         raise FileFormatError(f"{expected.at('sample')}: {error}") from error
     x, s, lam = (values[0] for values in neuron_values(graph, exact))
-    found = {"x": x, "s": s, "lam": kappa * lam, "mu": slopes(graph, s)[0] * kappa * lam}
+    found = {"x": x, "s": s, "lam": kappa * lam, "mu": first_slopes(graph, s) * kappa * lam}
     magnitudes = terms(graph, exact, targets, kappa)
     named = probed_bundles(graph, rows, SIGNALS)
     section = expected.section("rest", set(named))

@@ -11,7 +11,7 @@ from emulator.errors import ExportError
 from emulator.export.waves import matched_waves, two_way_waves
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference, reference
-from emulator.measure.rest import neuron_values, operating_point, slopes
+from emulator.measure.rest import first_slopes, neuron_values, operating_point
 from emulator.measure.stability import Prediction, predict
 from emulator.measure.synapses import Floats
 from emulator.network import check_batch
@@ -132,7 +132,7 @@ def expect(
         Sample(np.concatenate(list(one.values())), desired),
         Sample(np.concatenate(list(nothing.values())), undecided),
         exact,
-        {"x": x, "s": s, "lam": lam, "mu": slopes(graph, s)[0] * lam},
+        {"x": x, "s": s, "lam": lam, "mu": first_slopes(graph, s) * lam},
         hold or 0,
         moving,
         prediction,

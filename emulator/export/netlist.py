@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from emulator.export.cells import activations
+from emulator.export.cells import activation_key, activations
 from emulator.export.mismatch import Spread
 from emulator.export.options import Options
 from emulator.export.tiles import blocks, card, tile
@@ -175,7 +175,7 @@ class _Text:
             bias[self.graph.layer_neurons(layer)] = parameters.bias
         for row, site in enumerate(self.graph.sites):
             self.instances += ["", f"* row {row}: {safe_label(site.name)} ({site.role}, {site.function})"]
-            cell = cells.get((site.function, site.slope if site.function == "leaky_relu" else 0.0), "")
+            cell = "" if site.role == "source" else cells[activation_key(site)]
             for k in range(site.size):
                 self._costate_sum(f"lam{row}_{k}")
                 if site.role != "source":

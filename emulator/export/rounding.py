@@ -49,7 +49,7 @@ def terms(graph: ScatteringGraph, point: Reference, targets: Floats, kappa: floa
         ``x``, ``s``, ``lam`` and ``mu`` of every neuron, none below the value's own magnitude.
     """
     x, s, lam = (values[0] for values in neuron_values(graph, point))
-    first, second = (np.abs(values) for values in slopes(graph, s))
+    first, second = (np.abs(values) for values in slopes(graph, s, exact=False))
     joined = [(coupling, _magnitudes(graph, coupling)) for coupling in graph.couplings]
     sums, states = np.zeros_like(x), np.abs(x)
     for layer, parameters in graph.network.parameters.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emulator.export.cells import BENT
+from emulator.export.cells import bent
 from emulator.export.expected import SIGNALS, Expected
 from emulator.export.netlist import Nodes
 from emulator.export.options import Options
@@ -105,7 +105,7 @@ class Bench:
 
     def _gap(self, volts: str) -> Iterator[str]:
         """The gap of two-way neurons with a kink."""
-        if self.options.bilateral and any(site.function in BENT for site in self.graph.sites):
+        if self.options.bilateral and bent(self.graph):
             yield f"Bgap gap 0 V={volts}"
 
     def _sources(self, drive: Callable[[float, float], str]) -> Iterator[str]:

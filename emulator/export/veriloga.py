@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emulator.export.cells import FUNCTIONS, activations, expression
+from emulator.export.cells import activations, expression
 from emulator.graph import ScatteringGraph
+from emulator.network import ACTIVATIONS
 
 _PARAMETERS = ("parameter real volts = 1.0;", "parameter real ohms = 50.0;")
 
@@ -24,7 +25,7 @@ def _lines(graph: ScatteringGraph) -> Iterator[str]:
     yield '`include "constants.vams"'
     yield '`include "disciplines.vams"'
     for name, function, slope in activations(graph):
-        value, derivative = (expression(text, "u", slope) for text in FUNCTIONS[function])
+        value, derivative = (expression(text, "u", slope) for text in ACTIVATIONS[function].circuit("verilog_a"))
         body = ("real u;", "analog begin", "  u = V(s)/volts;", f"  V(x) <+ volts*({value});",
                 f"  V(mu) <+ ({derivative})*V(lam);", "end")  # fmt: skip
         yield from _module(f"neuron_{name}", "s, x, lam, mu", "s, lam", "x, mu", _PARAMETERS[:1], body)

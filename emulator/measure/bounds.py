@@ -10,7 +10,7 @@ crossbars and wires of a neuron,
     |dW error| <= (em + q) (|x| + ex + q)^T + |mu| (ex + q)^T     |db error| <= em
 
 since a crossbar's gradient is the product of what it received on both sides, and the bias reads the neuron's
-own wave. Where an activation has a kink (relu, leaky_relu) and ``|s| <= es``, its slope is unknown and there
+own wave. Where an activation has a kink (relu and leaky_relu at 0) that is no further than `es`, its slope is unknown and there
 is no bound from there on. The bound also holds for other node laws where they settle completely, since they
 rest on the same equations.
 """
@@ -21,13 +21,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.graph.coupling import Coupling
 from emulator.measure.reference import Reference
-from emulator.measure.rest import neuron_values, slopes
+from emulator.measure.rest import first_slopes, neuron_values
 from emulator.measure.synapses import Floats, crossbar
 from emulator.network import Dense, Gradient
 from emulator.network.activations import activation_function
@@ -69,19 +68,19 @@ def error_bound(graph: ScatteringGraph, reference: Reference, q: float) -> Bound
     if not math.isfinite(q) or q < 0:
         raise EngineError(f"error bound: q is {q!r}; allowed: a finite number, at least 0")
     x, s, lam = neuron_values(graph, reference)
-    first, second, kinked = _steepness(graph)
+    first, second = _steepness(graph, q)
     es = _forward(graph, first, q, len(x))
     ex = first * es
     states = {name: _of_layer(graph, name, ex, es) for name in graph.network}
     if not reference.costates:
         return Bound(states, {}, {})
-    unknown = np.where(kinked & (es > 0) & (np.abs(s) <= es), np.inf, 0.0)
+    unknown = np.where((es > 0) & (_from_kink(graph, s) <= es), np.inf, 0.0)
     el, em = _backward(graph, first, second * es * np.abs(lam) + unknown, q, ex)
     costates = {name: _of_layer(graph, name, el, em) for name in graph.layer_sites}
     for name in reversed(list(graph.network)):
         if name not in graph.layer_sites:
             costates[name] = _returned(graph, name, em + q, costates)
-    mu = slopes(graph, s)[0] * lam
+    mu = first_slopes(graph, s) * lam
     return Bound(
         states,
         {name: costates[name] for name in states},
@@ -92,25 +91,56 @@ def error_bound(graph: ScatteringGraph, reference: Reference, q: float) -> Bound
 def held_back(graph: ScatteringGraph, s: Floats, lam: Floats, q: float, loaded: bool) -> tuple[Floats, ...]:
     """The bound at every neuron, around a rest with these pre-activations and costates: of s, x, lam and mu, (B, N) each.
 
-    A slope that is not known at a kink is off by 1 at most.
+    A slope that is not known at a kink is off by the jump there at most.
     """
-    first, second, kinked = _steepness(graph)
+    first, second = _steepness(graph, q)
     es = _forward(graph, first, q, len(s))
     ex, none = first * es, np.zeros_like(s)
     if not loaded:
         return es, ex, none, none
-    unknown = np.where(kinked & (es > 0) & (np.abs(s) <= es), np.abs(lam), 0.0)
+    unknown = np.where((es > 0) & (_from_kink(graph, s) <= es), _jumps(graph) * np.abs(lam), 0.0)
     return es, ex, *_backward(graph, first, second * es * np.abs(lam) + unknown, q, ex)
 
 
-def _steepness(graph: ScatteringGraph) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Bounds on ``|phi'|`` and ``|phi''|`` of every neuron (N,), and whether ``phi'`` jumps."""
-    first, second, kinked = np.zeros(graph.neurons), np.zeros(graph.neurons), np.zeros(graph.neurons, bool)
+def _steepness(graph: ScatteringGraph, q: float) -> tuple[Floats, Floats]:
+    """Bounds on ``|phi'|`` and ``|phi''|`` of every neuron (N,); without a threshold they do not matter.
+
+    Raises
+    ------
+    EngineError
+        If an activation has none.
+    """
+    first, second = np.zeros(graph.neurons), np.zeros(graph.neurons)
     for site in graph.sites:
         if site.role != "source":
             function, part = activation_function(site.function, site.slope), slice(site.start, site.stop)
-            first[part], second[part], kinked[part] = function.L1, function.L2, not function.smooth
-    return first, second, kinked
+            if q > 0 and not (math.isfinite(function.L1) and math.isfinite(function.L2)):
+                raise EngineError(
+                    f"activation {function.name!r} has no bounds on its derivatives (L1 is {function.L1}, L2 {function.L2}); "
+                    f"allowed with a threshold of {q:g}: finite ones"
+                )
+            first[part], second[part] = (function.L1, function.L2) if q > 0 else (0.0, 0.0)
+    return first, second
+
+
+def _from_kink(graph: ScatteringGraph, s: Floats) -> Floats:
+    """How far every pre-activation (B, N) is from where its slope jumps; inf where it never does."""
+    distance = np.full_like(s, np.inf)
+    for site in graph.sites:
+        if site.role != "source":
+            part = slice(site.start, site.stop)
+            for kink in activation_function(site.function, site.slope).kinks:
+                distance[:, part] = np.minimum(distance[:, part], np.abs(s[:, part] - kink))
+    return distance
+
+
+def _jumps(graph: ScatteringGraph) -> Floats:
+    """By how much the slope of every neuron jumps at most, and at least 1 (N,)."""
+    jumps = np.ones(graph.neurons)
+    for site in graph.sites:
+        if site.role != "source":
+            jumps[site.start : site.stop] = max(1.0, activation_function(site.function, site.slope).jump)
+    return jumps
 
 
 def _forward(graph: ScatteringGraph, first: Floats, q: float, samples: int) -> Floats:

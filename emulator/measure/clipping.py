@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference
-from emulator.measure.rest import neuron_values, slopes
+from emulator.measure.rest import first_slopes, neuron_values
 from hwmodels import HardwareModel, Quantizer
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def clipped_run(graph: ScatteringGraph, layout: Layout, recording: Recording) ->
 def clipped_network(graph: ScatteringGraph, reference: Reference) -> Clipping:
     """What would be cut off of an exact pass: of the states and costates that neurons send."""
     x, s, lam = neuron_values(graph, reference)
-    backward = lam * slopes(graph, s)[0]
+    backward = lam * first_slopes(graph, s)
     precision = graph.hardware.precision
     return Clipping(_beyond(precision.forward, x), _beyond(precision.backward, backward), _weights(graph))
 

@@ -204,7 +204,7 @@ def _load(graph: ScatteringGraph, layout: Layout, wanted: Floats) -> Callable[[F
 
 def _rounding(graph: ScatteringGraph, layout: Layout, passage: Passage, held: Fields, wanted: Floats | None) -> Fields:
     """What round-off may come to: that of each sum, of what its terms add up to, carried on as independent errors."""
-    slope, bend = (part**2 for part in slopes(graph, held.s))
+    slope, bend = (part**2 for part in slopes(graph, held.s, exact=False))
     forward, backward = abs(passage.forward), abs(passage.backward)
     s = _own(_times(forward, np.abs(held.x)) + np.abs(biases(graph)))
     x, none = _own(held.x), np.zeros_like(s)

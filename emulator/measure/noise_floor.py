@@ -37,7 +37,7 @@ def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields) -> Fields 
         state, costate = (np.array([one[k] for one in found]) for k in (0, 1))
         unknown = np.full(shape, np.inf)
         return Fields(unknown, state, costate, unknown)
-    slope, bend = slopes(graph, held.s)
+    slope, bend = slopes(graph, held.s, exact=False)
     square = weights(graph, layout) ** 2
     var_s, var_lam = np.zeros(shape), np.zeros(shape)
     for coupling, block in zip(graph.couplings, layout.blocks, strict=True):

@@ -61,16 +61,32 @@ def neuron_values(graph: ScatteringGraph, reference: Reference) -> tuple[Floats,
     return x, s, lam
 
 
-def slopes(graph: ScatteringGraph, s: Floats) -> tuple[Floats, Floats]:
-    """``phi'`` and ``phi''`` of every neuron at pre-activations `s` (..., N); 0 at sources."""
-    first, second = np.zeros_like(s), np.zeros_like(s)
+def slopes(graph: ScatteringGraph, s: Floats, exact: bool = True) -> tuple[Floats, Floats]:
+    """``phi'`` and ``phi''`` of every neuron at pre-activations `s` (..., N); 0 at sources.
+
+    Where a second derivative that is not known need not be `exact`, differences take its place.
+
+    Raises
+    ------
+    EngineError
+        If an activation has no second derivative.
+    """
+    second = np.zeros_like(s)
     for site in graph.sites:
         if site.role != "source":
-            function = activation_function(site.function, site.slope)
-            part = s[..., site.start : site.stop]
-            first[..., site.start : site.stop] = function.dphi(part)
-            second[..., site.start : site.stop] = function.d2phi(part)
-    return first, second
+            part = slice(site.start, site.stop)
+            second[..., part] = activation_function(site.function, site.slope).curvature(s[..., part], exact)
+    return first_slopes(graph, s), second
+
+
+def first_slopes(graph: ScatteringGraph, s: Floats) -> Floats:
+    """``phi'`` of every neuron at pre-activations `s` (..., N); 0 at sources."""
+    first = np.zeros_like(s)
+    for site in graph.sites:
+        if site.role != "source":
+            part = slice(site.start, site.stop)
+            first[..., part] = activation_function(site.function, site.slope).dphi(s[..., part])
+    return first
 
 
 def checked_point(graph: ScatteringGraph, point: Reference | OperatingPoint) -> OperatingPoint:

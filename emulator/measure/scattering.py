@@ -19,7 +19,7 @@ from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.reference import Reference
-from emulator.measure.rest import OperatingPoint, checked_point, slopes
+from emulator.measure.rest import OperatingPoint, checked_point, first_slopes, slopes
 from emulator.measure.synapses import Floats
 from emulator.network.losses import softmax
 
@@ -159,7 +159,7 @@ def rest_waves(graph: ScatteringGraph, layout: JunctionLayout, point: OperatingP
     """Waves that leave and arrive at every port at rest, (P,) each."""
     lines, z = layout.lines, layout.lines.impedance
     x, lam = np.zeros(lines.count), np.zeros(lines.count)
-    first, _ = slopes(graph, point.s)
+    first = first_slopes(graph, point.s)
     mu, start = first * point.lam, 0
     for coupling in graph.couplings:
         rows = slice(start, start + len(coupling.rows))

@@ -1,6 +1,6 @@
 """Networks as users bring them: named layers on a directed acyclic graph, without physics."""
 
-from emulator.network.activations import ACTIVATIONS, ActivationFunction, activation_function
+from emulator.network.activations import ACTIVATIONS, ActivationFunction, activation_function, register_activation
 from emulator.network.batch import check_batch
 from emulator.network.builder import NetworkBuilder
 from emulator.network.layers import (
@@ -36,5 +36,6 @@ __all__ = [
     "check_batch",
     "layer_sources",
     "loss_function",
+    "register_activation",
     "softmax",
 ]

@@ -9,7 +9,8 @@ import numpy as np
 from emulator.errors import NetworkError
 from emulator.network.arrays import FloatArray
 
-_FUNCTIONS = {"identity": "identity", "tanh": "tanh", "relu": "relu", "logistic": "sigmoid"}
+#: activations by their names there
+FUNCTIONS = {"identity": "identity", "tanh": "tanh", "relu": "relu", "logistic": "sigmoid"}
 _LINEAR = ("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV")
 _LOGISTIC = ("LogisticRegression", "LogisticRegressionCV")
 _SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
@@ -69,11 +70,11 @@ def _fitted(model: Any, attribute: str) -> Any:
 
 def _perceptron(model: Any, kind: str) -> MlpArguments:
     coefs = _fitted(model, "coefs_")
-    if model.activation not in _FUNCTIONS:
-        raise NetworkError(f"{kind} has activation {model.activation!r}; allowed: {', '.join(_FUNCTIONS)}")
+    if model.activation not in FUNCTIONS:
+        raise NetworkError(f"{kind} has activation {model.activation!r}; allowed: {', '.join(FUNCTIONS)}")
     weights = [np.array(coefficients.T, dtype=np.float64) for coefficients in coefs]
     biases = [np.array(intercepts, dtype=np.float64) for intercepts in model.intercepts_]
-    activations = [_FUNCTIONS[model.activation]] * (len(weights) - 1) + ["identity"]
+    activations = [FUNCTIONS[model.activation]] * (len(weights) - 1) + ["identity"]
     match kind == "MLPClassifier", model.out_activation_, model.n_outputs_:
         case False, "identity", _:
             return MlpArguments(weights, biases, activations, "mse")

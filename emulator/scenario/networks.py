@@ -13,15 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from emulator.network import Network, NetworkBuilder
+from emulator.network import ACTIVATIONS, Network, NetworkBuilder
+from emulator.network.from_sklearn import FUNCTIONS
 from emulator.scenario.digits import split_digits
 from emulator.scenario.files import find_file
-from emulator.scenario.section import Section
+from emulator.scenario.section import Section, one_of
 from hwmodels import rng
 
 Floats = NDArray[np.float64]
 Width = Annotated[int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0)]
+#: an activation that is built in, registered, or a plug-in's
+ActivationName = Annotated[str, one_of(ACTIVATIONS)]
+#: activations that scikit-learn can train, and their names there
+_TRAINED = {ours: theirs for theirs, ours in FUNCTIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class DigitsMlp(NetworkSource):
 
     source: Literal["digits-mlp"]
     hidden: list[Width] = Field(default_factory=lambda: [32], min_length=1)
-    activation: Literal["identity", "tanh", "relu", "sigmoid"] = "tanh"
+    activation: Annotated[str, one_of(_TRAINED)] = "tanh"
     l2: Annotated[float, Field(ge=0)] = 1e-4
     iterations: Width = 200
     seed: Seed = 0
@@ -81,7 +86,7 @@ class DigitsMlp(NetworkSource):
 
         model = MLPClassifier(
             hidden_layer_sizes=tuple(self.hidden),
-            activation="logistic" if self.activation == "sigmoid" else self.activation,
+            activation=_TRAINED[self.activation],
             alpha=self.l2,
             max_iter=self.iterations,
             random_state=self.seed,
@@ -117,7 +122,7 @@ class DigitsResidual(NetworkSource):
     source: Literal["digits-residual"]
     blocks: Width = 6
     width: Width = 32
-    activation: Literal["identity", "tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu"] = "tanh"
+    activation: ActivationName = "tanh"
     scale: Annotated[float, Field(gt=0)] = 0.5
     l2: Annotated[float, Field(gt=0)] = 1.0
     seed: Seed = 0
@@ -170,7 +175,7 @@ class RandomMlp(NetworkSource):
 
     source: Literal["random-mlp"]
     sizes: Annotated[list[Width], Field(min_length=2)]
-    activation: Literal["identity", "tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu"] = "tanh"
+    activation: ActivationName = "tanh"
     loss: Literal["mse", "softmax_cross_entropy"] = "mse"
     scale: Annotated[float, Field(gt=0)] = 1.0
     seed: Seed = 0
@@ -210,7 +215,7 @@ class RandomResidual(NetworkSource):
     outputs: Width
     blocks: Width = 6
     width: Width = 32
-    activation: Literal["identity", "tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu"] = "tanh"
+    activation: ActivationName = "tanh"
     loss: Literal["mse", "softmax_cross_entropy"] = "softmax_cross_entropy"
     scale: Annotated[float, Field(gt=0)] = 0.3
     seed: Seed = 0
@@ -251,7 +256,7 @@ class RandomStack(NetworkSource):
     source: Literal["random-stack"]
     blocks: Width = 6
     width: Width = 16
-    activation: Literal["identity", "tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu"] = "tanh"
+    activation: ActivationName = "tanh"
     scale: Annotated[float, Field(gt=0)] = 0.5
     seed: Seed = 0
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from emulator.errors import ScenarioError, suggest
 
@@ -38,6 +39,17 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def one_of(names: Collection[str]) -> AfterValidator:
+    """A validator of texts that must be one of `names` as they are then: those of a registry, say."""
+
+    def known(value: str) -> str:
+        if value not in names:
+            raise PydanticCustomError("unknown_name", "is {told}", {"told": suggest(value, names)})
+        return value
+
+    return AfterValidator(known)
+
+
 def sentence(top: type[Section], error: ValidationError) -> ScenarioError:
     """Turn pydantic's report on `top` into one sentence on its first problem, unknown keys before all others.
 
@@ -60,6 +72,8 @@ def sentence(top: type[Section], error: ValidationError) -> ScenarioError:
         return ScenarioError(f"{path}.source is missing; allowed: {', '.join(_tags(here))}")
     if kind == "union_tag_invalid":
         return ScenarioError(f"{path}.source is {suggest(context['tag'], _tags(here))}")
+    if kind == "unknown_name":
+        return ScenarioError(f"{path} {first['msg']}")
     if kind == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"])
         return ScenarioError(f"{path} is {suggest(value, known)}")
