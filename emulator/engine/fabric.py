@@ -25,6 +25,7 @@ import numpy as np
 from brian2 import Clock, Network, NeuronGroup, Synapses, TimedArray, second
 from brian2.core.variables import Variable
 
+from emulator.engine.clocks import clocks_of
 from emulator.engine.events import OnEvent, refer, set_unique
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.learning import Received, deaf_taps, learning_objects
@@ -64,15 +65,14 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     rates : (samples, 3) float64, optional
         How fast the parameters move, if the plan learns; see `emulator.engine.learning`.
     """
-    layout, effects, dt = plan.layout, plan.effects, STEP * second
-    clock = Clock(dt=dt, name="step_clock")
-    hold = Clock(dt=plan.hold * dt, name="hold_clock")
+    layout, effects = plan.layout, plan.effects
+    clock, hold = clocks_of(plan)
     ports, ring, latching = ports_of(plan, clock)
     nodes, node_objects = nodes_of(plan, ports, clock)
     terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
     refer(terminals, "ext", nodes, "ext", index="at")
     set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
-    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * dt, name="feed")
+    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * STEP * second, name="feed")
     terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
     found = directions(layout, None if plan.learning is None else deaf_taps(layout))
     adders = adders_of(found, clock)

@@ -26,6 +26,7 @@ import numpy as np
 from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Synapses, TimedArray, second
 from brian2.core.variables import Variable
 
+from emulator.engine.clocks import clocks_of
 from emulator.engine.events import OnEvent, refer, set_unique
 from emulator.engine.fabric import SCHEDULE, Fabric, ports_of
 from emulator.engine.heartbeat import heartbeat_of
@@ -44,9 +45,8 @@ _LAST = 2
 
 def build_junctions(plan: JunctionPlan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabric:
     """Create the brian2 objects of a plan; see `emulator.engine.fabric.build`."""
-    layout, dt = plan.layout, STEP * second
-    clock = Clock(dt=dt, name="step_clock")
-    hold = Clock(dt=plan.hold * dt, name="hold_clock")
+    layout = plan.layout
+    clock, hold = clocks_of(plan)
     own = constants(("on_x", "on_mu", "own", "other", "power_scale"))
     own += MOVING * (plan.learning is not None)
     own += "P : 1\nnode : integer (constant)\nmate : integer (constant)\npartner : integer (constant)\n"
@@ -73,7 +73,7 @@ def build_junctions(plan: JunctionPlan, feed: np.ndarray, rates: np.ndarray | No
     terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
     refer(terminals, "ext", nodes, "ext", index="at")
     set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
-    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * dt, name="feed")
+    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * STEP * second, name="feed")
     terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
     crossbars: list[Any]
     if plan.learning is not None and rates is not None:

@@ -12,6 +12,7 @@ import numpy as np
 from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Synapses, TimedArray, second
 from brian2.core.variables import Variable
 
+from emulator.engine.clocks import clocks_of
 from emulator.engine.events import OnEvent, refer, set_unique
 from emulator.engine.expressions import activation_text, node_functions
 from emulator.engine.fabric import SCHEDULE, Fabric
@@ -50,10 +51,9 @@ P = (rx*rx/Z + Z*rl*rl)/4
 
 def build_upwind(plan: StackPlan, feed: np.ndarray) -> Fabric:
     """Create the brian2 objects of a plan; `feed` is (samples, inputs + outputs)."""
-    layout, stack, dt = plan.layout, plan.cells, STEP * second
+    layout, stack = plan.layout, plan.cells
     levels = len(stack.synapses)
-    clock = Clock(dt=dt, name="step_clock")
-    hold = Clock(dt=plan.hold * dt, name="hold_clock")
+    clock, hold = clocks_of(plan)
     nodes = _nodes(plan, clock)
     objects: list[Any] = [nodes]
     owned: list[tuple[Any, str, str]] = []
@@ -75,7 +75,7 @@ def build_upwind(plan: StackPlan, feed: np.ndarray) -> Fabric:
     terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
     refer(terminals, "ext", nodes, "ext", index="at")
     set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
-    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * dt, name="feed")
+    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * STEP * second, name="feed")
     terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
     monitors, outputs = _monitors(plan, nodes, clock, hold)
     network = Network(*objects, terminals, *monitors, heartbeat_of(plan.steps * STEP, hold))

@@ -33,6 +33,8 @@ from emulator.network.activations import activation_function
 
 #: round-off of a sum or a product, of what its terms add up to
 EPSILON = 16 * np.finfo(np.float64).eps
+#: of squares, which have twice the range of the numbers that they are of
+_WIDE = np.longdouble
 #: share of a distance from rest to which it is worked out where sources have a resistance
 _CLOSED = 1e-3
 
@@ -204,17 +206,17 @@ def _load(graph: ScatteringGraph, layout: Layout, wanted: Floats) -> Callable[[F
 
 def _rounding(graph: ScatteringGraph, layout: Layout, passage: Passage, held: Fields, wanted: Floats | None) -> Fields:
     """What round-off may come to: that of each sum, of what its terms add up to, carried on as independent errors."""
-    slope, bend = (part**2 for part in slopes(graph, held.s, exact=False))
+    slope, bend = (part.astype(_WIDE) ** 2 for part in slopes(graph, held.s, exact=False))
     forward, backward = abs(passage.forward), abs(passage.backward)
     s = _own(_times(forward, np.abs(held.x)) + np.abs(biases(graph)))
     x, none = _own(held.x), np.zeros_like(s)
-    forward, backward = forward.power(2), backward.power(2)
+    forward, backward = forward.astype(_WIDE).power(2), backward.astype(_WIDE).power(2)
     for site in graph.sites:
         part = slice(site.start, site.stop)
         s[:, part] += _times(forward[part], x)
         x[:, part] += slope[:, part] * s[:, part]
     if wanted is None:
-        return Fields(np.sqrt(s), np.sqrt(x), none, none)
+        return _deviations(s, x, none, none)
     lam, mu, out = _own(_times(abs(passage.backward), np.abs(held.mu))), _own(held.mu), layout.outputs
     if graph.loss == "mse":
         stiff = graph.law.parameters.get("kappa", 1.0)
@@ -223,17 +225,21 @@ def _rounding(graph: ScatteringGraph, layout: Layout, passage: Passage, held: Fi
         share = softmax(held.x[:, out])
         shaken = share**2 * (x[:, out] + (share**2 * x[:, out]).sum(axis=1, keepdims=True))
         lam[:, out] += _own(share + np.abs(wanted)) + shaken
-    bend = bend * held.lam**2
+    bend = bend * held.lam.astype(_WIDE) ** 2
     for site in reversed(graph.sites):
         part = slice(site.start, site.stop)
         lam[:, part] += _times(backward[part], mu)
         mu[:, part] += slope[:, part] * lam[:, part] + bend[:, part] * s[:, part]
-    return Fields(*(np.sqrt(part) for part in (s, x, lam, mu)))
+    return _deviations(s, x, lam, mu)
 
 
 def _own(terms: Floats) -> Floats:
     """Variance of the round-off of a sum of terms."""
-    return np.asarray((EPSILON * terms) ** 2)
+    return np.asarray((EPSILON * terms.astype(_WIDE)) ** 2)
+
+
+def _deviations(*variances: Floats) -> Fields:
+    return Fields(*(np.sqrt(part).astype(np.float64) for part in variances))
 
 
 def _times(matrix: sparse.csr_array, values: Floats) -> Floats:

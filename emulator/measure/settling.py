@@ -5,7 +5,8 @@ largest magnitude in its row of neurons of where the substrate rests. Where that
 lack at the end of the hold (`emulator.measure.deviation`), not from where its waves happen to be: a wave that still moves
 slowly, a charge that still flows, a value that is still under way is a distance from rest. What is held then, of every
 layer, is within the tolerance of rest; what each port sent since it came within its band has landed; and where nodes
-reflect, it was still for as long as `stillness` says.
+reflect, it was still for as long as `stillness` says. Without a load there are no costates to judge, though waves may run
+back.
 
 What a rest cannot be told apart from does not count: round-off, and what noise and the send-on-change threshold may come
 to. But where these are as large as the signal of a row, the sample is lost in them, and not settled. The signal of a row
@@ -162,7 +163,9 @@ def judge(
         # where noise or a threshold blur the rest, the end stands for it
         centre, least = found.held if blurred else rest, max(q, _TINY)
         state_steps, state_rest = _last_entry(recording, "x", centre.x, np.maximum(motion.x, least), hold)
-        costate_steps, costate_rest = _last_entry(recording, "lam", centre.lam, np.maximum(motion.lam, least), hold)
+        costate_steps, costate_rest = np.zeros_like(state_steps), np.ones_like(state_rest)
+        if loaded:
+            costate_steps, costate_rest = _last_entry(recording, "lam", centre.lam, np.maximum(motion.lam, least), hold)
         residual = np.maximum(
             np.abs(recording.state_residual) / np.maximum(scale.x, _TINY),
             np.abs(recording.costate_residual) / np.maximum(scale.lam, _TINY),

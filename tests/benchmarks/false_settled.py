@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.false_settled [--runs 5000] [--first 0] [--workers 1]
 
-Every run draws a law (matched, worldsheet, two-way lines, upwind, one of its own; often with its default settings), a
+Runs come in groups of 25 that share a law, a wiring, a hold and a tolerance: they stand side by side in one run of brian2,
+each with a network, lines and data of its own, but the first, which runs alone. Every one draws a law (matched, worldsheet, two-way lines, upwind, one of its own; often with its default settings), a
 network, a wiring, hardware that delays, jitters, narrows and mismatches lines but has no static error, a hold, a tolerance,
 scales of data and weights, and samples: fresh, repeated, blank, with targets, without, or with those that are met exactly.
 A settled sample is false where a layer's state or costate is further from the exact one than the tolerance of the layer's
@@ -15,7 +16,7 @@ import argparse
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,16 +37,24 @@ from emulator import (
     settle,
 )
 from emulator.errors import BackwaveError
+from emulator.graph import ScatteringGraph
 from emulator.laws import Law, NodeLaw
+from emulator.measure.result import SettleResult
 from emulator.measure.settling import hold_for
+from emulator.network import LOSSES as KNOWN_LOSSES
 from emulator.network import NetworkBuilder
+from emulator.runs.settle import hold_steps
 from hwmodels import HardwareModel
 from tests.graphs import random_network
+from tests.side_by_side import settle_side_by_side
 from tests.substrate import STEP, delays
 
 Floats = np.ndarray
+LOSSES = tuple(KNOWN_LOSSES)
+#: runs side by side
+GROUP = 25
 #: steps that a run may take, of all its samples together
-LONGEST = 1200
+LONGEST = 1500
 #: round-off, of a sample's largest value; and how much more strictly a row that is 0 is measured, by the same
 ROUND_OFF, ZERO_ROW = 1e-11, 1e-3
 
@@ -75,11 +84,13 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     false: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         """Count others in."""
         self.counts += other.counts
         self.false += other.false
+        self.missed += other.missed
 
 
 def draw_law(rng: np.random.Generator) -> Law:
@@ -104,18 +115,18 @@ def draw_law(rng: np.random.Generator) -> Law:
     return Bilateral(spread(0.1, 3), taper, float(rng.uniform(0.2, 1)), far, near, kappa=spread(0.3, 3))
 
 
-def draw_network(rng: np.random.Generator, law: Law) -> Network:
+def draw_network(rng: np.random.Generator, law: Law, losses: tuple[str, ...] = LOSSES) -> Network:
     """A network that the law can run, small."""
     if isinstance(law, Upwind):
         return stack(rng)
     size = _log(rng, 0.2, 3)
     if rng.random() < 0.4:
-        return random_network(rng, max_depth=4, max_width=5, max_layers=6)
+        return random_network(rng, max_depth=4, max_width=5, max_layers=6, losses=losses)
     sizes = rng.integers(1, 7, rng.integers(2, 5))
     weights = [rng.normal(size=(b, a)) * size / np.sqrt(a) for a, b in itertools.pairwise(sizes)]
     biases = [rng.normal(size=len(w)) * 0.1 * (rng.random() < 0.5) for w in weights]
     name = str(rng.choice(["tanh", "relu", "sigmoid", "gelu", "leaky_relu", "identity"]))
-    loss = str(rng.choice(["mse", "softmax_cross_entropy"]))
+    loss = str(rng.choice(losses))
     return Network.mlp(weights, biases, name, loss=loss)
 
 
@@ -129,89 +140,175 @@ def stack(rng: np.random.Generator) -> Network:
     return build.build(output=x)
 
 
-def draw_hardware(rng: np.random.Generator, law: Law) -> HardwareModel:
-    """Lines that delay, jitter, narrow or mismatch waves."""
-    if isinstance(law, Upwind):
-        return delays(1, 1)
-    low = int(rng.integers(1, 4))
-    model = delays(low, low + int(rng.integers(0, 4)))
+def draw_lines(rng: np.random.Generator, law: Law) -> dict[str, Any]:
+    """What lines do to waves besides delaying them."""
     changes: dict[str, Any] = {}
+    if isinstance(law, Upwind):
+        return changes
     if rng.random() < 0.3:
         changes["lines.bandwidth"] = _log(rng, 1e7, 1e9)
-    if law.two_way:
-        if rng.random() < 0.3:
-            changes["lines.impedance_tolerance"] = float(rng.uniform(0, 0.2))
-    elif low > 2 and rng.random() < 0.3:
+    if not law.two_way and rng.random() < 0.3:
         changes["lines.jitter"] = STEP * float(rng.uniform(0.05, 0.24))
-    return model.replace(changes)
+    return changes
 
 
-def draw_data(rng: np.random.Generator, network: Network) -> tuple[dict[str, Floats], Floats | None]:
+def draw_hardware(rng: np.random.Generator, law: Law, lines: dict[str, Any]) -> HardwareModel:
+    """Lines of any delays, and where waves are reflected anyway of any impedance."""
+    if isinstance(law, Upwind):
+        return delays(1, 1)
+    low = int(rng.integers(3 if "lines.jitter" in lines else 1, 4))
+    model = delays(low, low + int(rng.integers(0, 4))).replace(lines)
+    if law.two_way and rng.random() < 0.3:
+        model = model.replace({"lines.impedance_tolerance": float(rng.uniform(0, 0.2))})
+    return model
+
+
+def draw_data(
+    rng: np.random.Generator, network: Network, count: int, loaded: bool
+) -> tuple[dict[str, Floats], Floats | None]:
     """Samples and targets."""
     scale = 10.0 ** rng.uniform(-3, 3) if rng.random() < 0.5 else 1.0
     if rng.random() < 0.1:
         scale = 10.0 ** rng.uniform(-250, 250)
-    count = int(rng.integers(1, 5))
     inputs = {name: rng.normal(size=(count, network.size(name))) * scale for name in network.inputs}
     for part in inputs.values():
         if count > 1 and rng.random() < 0.2:
             part[1] = part[0]
         if rng.random() < 0.2:
             part[int(rng.integers(count))] = 0.0
-    kind = rng.random()
-    if kind < 0.15:
+    if not loaded:
         return inputs, None
     outputs = reference(network, inputs).states[network.output]
     if network.loss == "softmax_cross_entropy":
         return inputs, np.eye(outputs.shape[1])[rng.integers(0, outputs.shape[1], count)]
-    if kind < 0.25:
+    if rng.random() < 0.1:
         return inputs, np.array(outputs)
     return inputs, outputs + rng.normal(size=outputs.shape) * scale * _log(rng, 1e-3, 1)
 
 
-def one_run(seed: int) -> Tally:
-    """One random run."""
-    rng, tally = np.random.default_rng([seed, 12]), Tally()
-    law = draw_law(rng)
-    network = draw_network(rng, law)
-    with np.errstate(all="ignore"):
-        inputs, targets = draw_data(rng, network)
-        wiring = "synapse" if rng.random() < 0.3 and not (law.two_way or isinstance(law, Upwind)) else "tile"
-        tolerance = float(rng.choice([1e-3, 1e-3, 1e-3, 1e-1, 1e-2, 1e-6]))
-        try:
-            graph = compile_network(network, hardware=draw_hardware(rng, law), law=law, wiring=wiring, seed=seed)
-            count = len(next(iter(inputs.values())))
-            default, patient = rng.random() < 0.4, float(rng.choice([0.6, 1.2, 3, 6, 12, 25]))
-            trip = graph.longest_round_trip
-            hold = None if default else max(1, int(patient * trip))
-            if isinstance(law, Bilateral) and default:
-                count = min(count, max(1, LONGEST // (60 * trip)))
-            elif hold is not None:
-                hold = min(hold, LONGEST // count)
-            inputs = {name: part[:count] for name, part in inputs.items()}
-            targets = None if targets is None else targets[:count]
-            seconds = None if hold is None else hold * graph.step
-            how: dict[str, Any] = {"hold_seconds": seconds, "tolerance": tolerance, "target": "numpy"}
-            result = settle(graph, inputs, targets, diagnose=False, seed=seed, **how)
-        except BackwaveError as error:
+@dataclass(frozen=True)
+class Common:
+    """What the runs of a group share."""
+
+    law: Law
+    wiring: str
+    lines: dict[str, Any]
+    loss: str
+    samples: int
+    tolerance: float
+    loaded: bool
+    default: bool
+    patience: float
+
+    @classmethod
+    def draw(cls, number: int) -> Common:
+        """That of a group."""
+        rng = np.random.default_rng([number, 12])
+        law = draw_law(rng)
+        plain = law.two_way or isinstance(law, Upwind)
+        return cls(
+            law=law,
+            wiring="synapse" if rng.random() < 0.3 and not plain else "tile",
+            lines=draw_lines(rng, law),
+            loss="mse" if isinstance(law, Upwind) else str(rng.choice(LOSSES)),
+            samples=int(rng.integers(1, 5)),
+            tolerance=float(rng.choice([1e-3, 1e-3, 1e-3, 1e-1, 1e-2, 1e-6])),
+            loaded=rng.random() < 0.85,
+            default=rng.random() < 0.4,
+            patience=float(rng.choice([0.6, 1.2, 3, 6, 12, 25])),
+        )
+
+    def hold(self, graphs: Sequence[ScatteringGraph]) -> int | None:
+        """Steps of a hold: the default one if there is time, or round trips in plenty or too few."""
+        trip = int(np.median([graph.longest_round_trip for graph in graphs]))
+        most = LONGEST // self.samples
+        steps = max(hold_steps(graph) for graph in graphs)
+        if self.default and steps <= 2 * most:
+            return steps
+        return min(most, max(1, int(self.patience * trip)))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a group."""
+
+    seed: int
+    common: Common
+    graph: ScatteringGraph
+    inputs: dict[str, Floats]
+    targets: Floats | None
+
+    @classmethod
+    def draw(cls, seed: int, common: Common) -> Run:
+        """A run; raises what `compile_network` raises."""
+        rng = np.random.default_rng([seed, 13])
+        network = draw_network(rng, common.law, (common.loss,))
+        lines = draw_hardware(rng, common.law, common.lines)
+        with np.errstate(all="ignore"):
+            inputs, targets = draw_data(rng, network, common.samples, common.loaded)
+        graph = compile_network(network, hardware=lines, law=common.law, wiring=common.wiring, seed=seed)
+        return cls(seed, common, graph, inputs, targets)
+
+    def settle(self, hold: int) -> SettleResult:
+        """Present the samples."""
+        return settle(
+            self.graph, self.inputs, self.targets, hold_seconds=hold * self.graph.step, tolerance=self.common.tolerance,
+            target="numpy", seed=self.seed, diagnose=False,
+        )  # fmt: skip
+
+    def judge(self, result: SettleResult | BackwaveError) -> Tally:
+        """Compare with exact backpropagation."""
+        tally, law = Tally(), self.common.law
+        if isinstance(result, BackwaveError):
             tally.counts["refused"] += 1
-            tally.counts[f"refused: {str(error).split(';')[0][:60]}"] += 1
+            tally.counts[f"refused: {str(result).split(';')[0][:60]}"] += 1
             return tally
-        exact = reference(network, inputs, targets)
-    scale = getattr(law, "kappa", 1.0) if network.loss == "mse" else 1.0
-    away = distance(result, exact, scale, tolerance)
-    tally.counts["runs"] += 1
-    for k, (off, settled) in enumerate(zip(away, result.settled, strict=True)):
-        tally.counts["samples"] += 1
-        tally.counts["settled"] += int(settled)
-        right = bool(off <= 1)
-        if settled and not right:
-            tally.false.append(f"run {seed} sample {k}: {off:.3g} tolerances from rest ({law}, tolerance {tolerance})")
-        if right and not settled:
-            tally.counts["at rest at the end, not settled"] += 1
-            trip = 2 * graph.longest_round_trip + 1
-            tally.counts["... in a hold that is too short to tell"] += int(result.hold < hold_for(graph, trip / 2))
-    return tally
+        with np.errstate(all="ignore"):
+            exact = reference(self.graph.network, self.inputs, self.targets)
+        conductance = getattr(law, "kappa", 1.0) if self.common.loss == "mse" else 1.0
+        away = distance(result, exact, conductance, self.common.tolerance)
+        short = result.hold < hold_for(self.graph, self.graph.longest_round_trip + 0.5, self.common.loaded)
+        tally.counts["runs"] += 1
+        tally.counts[f"{law.name}: runs"] += 1
+        for k, (off, settled) in enumerate(zip(away, result.settled, strict=True)):
+            right = bool(off <= 1)
+            for name, count in (
+                ("samples", 1), ("settled", settled), ("at rest", right), ("at rest, not settled", right and not settled),
+                ("at rest, not settled, in a hold that is too short to tell", right and not settled and short),
+            ):  # fmt: skip
+                tally.counts[name] += int(count)
+                tally.counts[f"{law.name}: {name}"] += int(count)
+            if settled and not right:
+                tally.false.append(f"run {self.seed} sample {k}: {off:.3g} tolerances from rest ({self.common})")
+            if right and not settled and not short:
+                tally.missed.append(f"run {self.seed} sample {k}: {off:.3g} ({self.common}, hold {result.hold})")
+        return tally
+
+
+def group(number: int, runs: range | None = None) -> list[Tally]:
+    """The runs of a group, or some of them."""
+    common, found = Common.draw(number), list[Run]()
+    tallies = []
+    for seed in range(number * GROUP, (number + 1) * GROUP):
+        try:
+            found.append(Run.draw(seed, common))
+        except BackwaveError as error:
+            tallies.append(Tally(Counter({"refused": 1, f"refused: {str(error).split(';')[0][:60]}": 1})))
+    if not found:
+        return tallies
+    hold = common.hold([run.graph for run in found])
+    together = [run for run in found if run.seed % GROUP and (runs is None or run.seed in runs)]
+    results = settle_side_by_side([partial(run.settle, hold) for run in together])
+    tallies += [run.judge(result) for run, result in zip(together, results, strict=True)]
+    return tallies + [alone(run) for run in found if run.seed % GROUP == 0 and (runs is None or run.seed in runs)]
+
+
+def alone(run: Run) -> Tally:
+    """A run that shares nothing, with a hold of its own."""
+    try:
+        return run.judge(run.settle(run.common.hold([run.graph])))
+    except BackwaveError as error:
+        return run.judge(error)
 
 
 def distance(result: Any, exact: Any, kappa: float, tolerance: float) -> Floats:
@@ -238,13 +335,13 @@ def distance(result: Any, exact: Any, kappa: float, tolerance: float) -> Floats:
     return worst
 
 
-def search(runs: range, workers: int = 1) -> Iterator[Tally]:
-    """Run after run."""
+def search(groups: range, workers: int = 1) -> Iterator[list[Tally]]:
+    """Group after group."""
     if workers == 1:
-        yield from map(one_run, runs)
+        yield from map(group, groups)
         return
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(one_run, runs, chunksize=8)
+        yield from pool.map(group, groups)
 
 
 def _log(rng: np.random.Generator, low: float, high: float) -> float:
@@ -258,14 +355,15 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--missed", action="store_true", help="also list what was at rest and is not called settled")
     given = parser.parse_args()
     total = Tally()
-    for number, tally in enumerate(search(range(given.first, given.first + given.runs), given.workers), 1):
-        for line in tally.false:
-            print(line, flush=True)
-        total.add(tally)
-        if number % 25 == 0:
-            print(f"{number} runs: {dict(total.counts)}, {len(total.false)} false", flush=True)
+    for tallies in search(range(given.first // GROUP, (given.first + given.runs) // GROUP), given.workers):
+        for tally in tallies:
+            for line in tally.false + tally.missed * given.missed:
+                print(line, flush=True)
+            total.add(tally)
+        print(f"{total.counts['runs']} runs, {total.counts['samples']} samples, {len(total.false)} false", flush=True)
     for name, count in sorted(total.counts.items()):
         print(f"{name:60} {count}")
     print(f"{'false':60} {len(total.false)}")
