@@ -30,6 +30,7 @@ from emulator.measure.rest import slopes
 from emulator.measure.synapses import Floats
 from emulator.network import softmax
 from emulator.network.activations import activation_function
+from emulator.network.losses import loss_function
 
 #: round-off of a sum or a product, of what its terms add up to
 EPSILON = 16 * np.finfo(np.float64).eps
@@ -198,10 +199,9 @@ def _backward(
 
 def _load(graph: ScatteringGraph, layout: Layout, wanted: Floats) -> Callable[[Floats], Floats]:
     """What the load answers to the states of the outputs."""
-    conductance = graph.law.parameters.get("kappa", 1.0)
-    if graph.loss == "mse":
-        return lambda x: conductance * (x - wanted)
-    return lambda x: softmax(x) - wanted
+    conductance = graph.law.parameters.get("kappa", 1.0) if graph.loss == "mse" else 1.0
+    gradient = loss_function(graph.loss).gradient
+    return lambda x: conductance * gradient(x, wanted)
 
 
 def _rounding(graph: ScatteringGraph, layout: Layout, passage: Passage, held: Fields, wanted: Floats | None) -> Fields:

@@ -1,6 +1,5 @@
 """Every error of layers, networks, the builder and scikit-learn conversion, with its words."""
 
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -212,12 +211,6 @@ def test_builder_refuses_at_once() -> None:
 
 
 # ---- scikit-learn
-
-
-def test_sklearn_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.neural_network", None)
-    words = "reading a scikit-learn model needs the package scikit-learn, which is missing"
-    refuses(words, lambda: Network.from_sklearn(object()))
 
 
 def test_sklearn_other_kind() -> None:

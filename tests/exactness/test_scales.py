@@ -13,7 +13,7 @@ from emulator.network import ACTIVATIONS
 from tests.laws import Resonator
 
 #: relative to the largest magnitude in the row; and what numbers that are nearly 0 may lack
-NEAR, LEAST = 1e-9, 1e-305
+NEAR, LEAST, CONFIDENT = 1e-9, 1e-305, 1e-13
 LAWS = (Matched(), Worldsheet(beta=0.8, gamma=0.05), Resonator(stiffness=0.7, damping=1.2))
 #: powers of ten by which samples are multiplied; None is a blank one
 SCALES = st.lists(st.one_of(st.none(), st.integers(-300, 300), st.integers(-3, 4)), min_size=3, max_size=6)
@@ -33,19 +33,23 @@ def _batch(rng: np.random.Generator, scales: list[int | None], loss: str) -> tup
     return x, np.eye(3)[rng.integers(0, 3, len(scales))]
 
 
-def _assert_each_exact(result, exact) -> None:
-    """Rows of what has settled against the reference, each to its own scale."""
-    for held, wanted in ((result.held_states, exact.states), (result.held_costates, exact.costates)):
+def _assert_each_exact(result, exact, answer: float = LEAST) -> None:
+    """Rows of what has settled against the reference, each to its own scale; costates that are below `answer` may lack it."""
+    for held, wanted, least in (
+        (result.held_states, exact.states, LEAST),
+        (result.held_costates, exact.costates, answer),
+    ):
         for layer, right in wanted.items():
             got, rows = held[layer][result.settled], right[result.settled]
             assert np.isfinite(got).all()
-            bound = NEAR * np.abs(rows).max(axis=1, keepdims=True) + LEAST
+            bound = NEAR * np.abs(rows).max(axis=1, keepdims=True) + least
             assert (np.abs(got - rows) <= bound).all(), (layer, got, rows)
     if result.settled.all():
         for gradient, right in ((result.gradients[layer], g) for layer, g in exact.gradients.items()):
             for got, part in zip(gradient, right, strict=True):
                 assert np.isfinite(got).all()
-                assert np.abs(got - part).max() <= NEAR * np.abs(part).max() + LEAST
+                most = max(np.abs(rows).max() for rows in exact.states.values())
+                assert np.abs(got - part).max() <= NEAR * np.abs(part).max() + LEAST + (answer > LEAST) * answer * most
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -72,6 +76,7 @@ def test_matched_samples_of_any_scale(seed, scales, activation, loss, wiring) ->
 
 @pytest.mark.parametrize("law", LAWS[1:], ids=lambda law: law.name)
 @settings(max_examples=5, deadline=None, derandomize=True)
+@example(seed=0, scales=[None, None, 3], activation="gelu", loss="softmax_cross_entropy", wiring="tile")
 @given(
     seed=st.integers(0, 2**32 - 1),
     scales=SCALES,
@@ -85,7 +90,8 @@ def test_scattering_samples_of_any_scale(law, seed, scales, activation, loss, wi
     x, y = _batch(rng, scales, loss)
     graph = compile_network(network, law=law, wiring=wiring)
     result = settle(graph, x, y, hold=100, tolerance=1e-11, target="numpy", diagnose=False)
-    _assert_each_exact(result, reference(network, x, y))
+    # beside the probabilities and targets of which they are differences, costates of the confident do not count
+    _assert_each_exact(result, reference(network, x, y), LEAST if loss == "mse" else CONFIDENT)
 
 
 def _mixed() -> Network:
