@@ -147,4 +147,4 @@ def test_the_number_of_brian2_objects_does_not_depend_on_the_depth():
         return len(network.sorted_objects)
 
     for wiring in ("tile", "synapse"):
-        assert objects(2, wiring) == objects(20, wiring) < 40
+        assert objects(2, wiring) == objects(20, wiring) < 45
