@@ -19,7 +19,7 @@ from emulator.network.activations import activation_function
 
 #: name -> body in C++; all take whole numbers and floats as float
 _BODIES = {
-    "junction_root": "if (kind < 0) return s;\nreturn bw_solved({(int)kind, low, A, J, G, Z, 0.0, false}, s);",
+    "junction_root": "if (kind < 0) return s;\nif (kind == 0) return 0.0;\nreturn bw_solved({(int)kind, low, A, J, G, Z, 0.0, false}, s);",
     "junction_several": "if (kind <= 0) return 0.0;\nreturn bw_several({(int)kind, low, A, J, G, Z, 0.0, false}, s);",
     "activation_value": "return bw_activation((int)kind, low, s).value;",
     "activation_slope": "return bw_activation((int)kind, low, s).slope;",
