@@ -113,7 +113,6 @@ static inline double bw_curvature(const bw_junction& o, double s, double inward,
 static double bw_newton(const bw_junction& o, double s, double low, double high)
 {{
     double step = high - low;
-    const double flat = bw_flat(o);
     for (int k = 0; k < {MOST_STEPS}; k++)
     {{
         const bw_miss at = bw_at(o, s);
@@ -130,6 +129,7 @@ static double bw_newton(const bw_junction& o, double s, double low, double high)
             s = newton;
             continue;
         }}
+        const double flat = bw_flat(o);
         step = high - low;
         s = low < -flat && high > -flat ? -flat : low < flat && high > flat ? flat : 0.5*low + 0.5*high;
     }}

@@ -242,9 +242,9 @@ def _crossbars(
         matrix = np.vstack(answer)
         matrix[:width] -= np.eye(len(port))[:width]
         matrix[width:] += np.diag(sign[port])[width:]
-        ports.append(np.repeat(port, len(port)))
-        taps.append(np.tile(port, len(port)))
-        values.append(matrix.ravel())
+        ports.append(np.tile(port, len(port)))  # tap by tap: sums that follow each other do not wait for each other
+        taps.append(np.repeat(port, len(port)))
+        values.append(matrix.T.ravel())
         where = (coupling.rows.astype(np.int32), coupling.columns.astype(np.int32))
         blocks.append(Block(layer, first, *where, left[0].astype(np.int32), columns.astype(np.int32)))
         first += matrix.size

@@ -33,6 +33,7 @@ from emulator.laws import Bilateral, Upwind
 from emulator.measure.clipping import clipped_run
 from emulator.measure.deviation import deviation
 from emulator.measure.energy import energy_use
+from emulator.measure.exactness import exact, inexact
 from emulator.measure.line_rounding import line_rounding
 from emulator.measure.passage import passage_of, plain_passage
 from emulator.measure.readout import gradients, layer_values, representable
@@ -45,8 +46,6 @@ from emulator.versions import versions
 
 #: holds, in longest round trips, for a law whose settling time is not known in advance
 _PATIENCE, _PATIENCE_TWO_WAY = 10, 60
-#: share of its largest term that may be left of a junction's equation
-SOLVED = 1e-9
 #: what a band-limited line may still lack of its final value when the next one counts on it
 _TAIL = 1e-5
 #: longest hold, in steps: days of computing
@@ -150,18 +149,18 @@ def settle(
     found = deviation(graph, layout, recording, passage or plain_passage(graph), feed, loaded, rounded)
     verdict = judge(graph, layout, recording, found, feed, hold=steps, tolerance=tolerance, q=threshold, loaded=loaded)
     two_way: dict[str, Any] = {}
-    exact = np.ones(samples, bool)
+    solved, at_rest = np.ones(samples, bool), verdict.settled
     if isinstance(recording, JunctionRecording):
-        exact = (recording.unsolved <= SOLVED) & (recording.rounding <= tolerance)
+        solved = exact(recording, tolerance)
         two_way = {"unsolved": recording.unsolved, "several": recording.several, "waves": recording.waves}
     states, costates = layer_values(graph, layout, recording)
     products = gradients(graph, layout, recording) if wanted is not None else {}
     sound = representable(layout, recording, (states, costates), products)
-    outcome = np.where(verdict.settled & ~(sound & exact), NOT_SETTLED, verdict.outcome)
-    verdict = replace(verdict, settled=verdict.settled & sound & exact, outcome=outcome, finite=verdict.finite & sound)
+    outcome = np.where(at_rest & ~(sound & solved), NOT_SETTLED, verdict.outcome)
+    verdict = replace(verdict, settled=at_rest & sound & solved, outcome=outcome, finite=verdict.finite & sound)
     reason = None
     if diagnose and not verdict.settled.all():
-        reason = _reason(graph, verdict, data, wanted, steps, tolerance)
+        reason = _reason(graph, recording, verdict, at_rest, data, wanted, steps, tolerance)
     laid_out = simulated - begun - sum(recording.times.values())
     times = {**recording.times, "layout": laid_out, "readout": time.perf_counter() - simulated}
     return SettleResult(
@@ -231,7 +230,9 @@ def _check(threshold: float, tolerance: float, seed: int, target: str) -> None:
 
 def _reason(
     graph: ScatteringGraph,
+    recording: Recording,
     verdict: Verdict,
+    at_rest: NDArray[np.bool_],
     data: dict[str, np.ndarray],
     wanted: np.ndarray | None,
     steps: int,
@@ -251,10 +252,11 @@ def _reason(
         blown = "" if verdict.finite.all() else "; waves, or products of them, grew beyond all numbers"
         one = {name: rows[first : first + 1] for name, rows in data.items()}
         point = reference(graph.network, one, None if wanted is None else wanted[first : first + 1])
-        missed.append(
-            f"{len(others)} of {samples} samples did not settle (first: sample {first}){blown}: "
-            f"{why_not_settled(graph, point, hold=steps, tolerance=tolerance)}{_away(verdict, first)}"
-        )
+        why = inexact(recording, first, tolerance) if isinstance(recording, JunctionRecording) else None
+        if why is None or not at_rest[first]:
+            said = f"{why_not_settled(graph, point, hold=steps, tolerance=tolerance)}{_away(verdict, first)}"
+            why = said if why is None else f"{why}; {said}"
+        missed.append(f"{len(others)} of {samples} samples did not settle (first: sample {first}){blown}: {why}")
     return "; ".join(missed)
 
 

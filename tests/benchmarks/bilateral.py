@@ -26,7 +26,7 @@ from emulator.export.spice_files import TRAN
 from tests.benchmarks.figures import RC_TAPER_4, digits
 from tests.substrate import delays
 
-SAMPLES, HOLD, REPEATS = 500, 64, 3
+SAMPLES, HOLD, REPEATS = 500, 80, 3
 
 
 def emulated(graph, images: np.ndarray, targets: np.ndarray) -> tuple[float, float, float, float]:

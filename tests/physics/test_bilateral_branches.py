@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from emulator.engine.branches import KINDS, SHAPES, Junctions, several, solved
 from emulator.engine.branches_cpp import CODE
 from emulator.engine.load import answered
 from emulator.measure.answers import foreseen, largest_margin, margins
+from emulator.measure.exactness import exact, inexact
 from emulator.measure.rest import operating_point
 
 BENDING = [name for name in SHAPES if name != "identity"]
@@ -288,3 +290,15 @@ def test_whatever_the_scale_of_the_data_a_settled_sample_is_exact(activation, lo
         scale = np.max([np.abs(rows).max(axis=1) for rows in true.values()], axis=0)
         error = np.max([np.abs(found[name] - true[name]).max(axis=1) for name in true], axis=0)
         assert (error[result.settled] <= 1e-9 * np.maximum(scale, 1e-30)[result.settled]).all()
+
+
+def test_the_reason_names_rounding_and_junctions_that_were_not_solved():
+    """Costates are differences of waves over an impedance: of 1e-13 nothing is left of them."""
+    network = Network.mlp([[[0.5, -0.2], [0.3, 0.8]], [[0.4, 0.1]]], activations=["tanh", "identity"])
+    graph = compile_network(network, law=Bilateral(1e-13, far_end=SeriesRC()))
+    result = settle(graph, [[0.3, -0.4]], [[0.1]], hold=300, target="numpy")
+    assert not result.settled.any() and "the rounding of numbers may be" in result.reason
+    recording = SimpleNamespace(unsolved=np.array([0.0, 1e-3, np.nan]), rounding=np.array([1e-12, 1e-12, 0.5]))
+    assert exact(recording, 1e-3).tolist() == [True, False, False] and inexact(recording, 0, 1e-3) is None
+    assert "a junction was not solved: 0.001 of its equation's largest term" in inexact(recording, 1, 1e-3)
+    assert "not solved" in inexact(recording, 2, 1e-3) and "0.5 of the largest" in inexact(recording, 2, 1e-3)
