@@ -252,10 +252,11 @@ def _reason(
         blown = "" if verdict.finite.all() else "; waves, or products of them, grew beyond all numbers"
         one = {name: rows[first : first + 1] for name, rows in data.items()}
         point = reference(graph.network, one, None if wanted is None else wanted[first : first + 1])
-        why = inexact(recording, first, tolerance) if isinstance(recording, JunctionRecording) else None
-        if why is None or not at_rest[first]:
-            said = f"{why_not_settled(graph, point, hold=steps, tolerance=tolerance)}{_away(verdict, first)}"
-            why = said if why is None else f"{why}; {said}"
+        lost = inexact(recording, first, tolerance) if isinstance(recording, JunctionRecording) else None
+        causes = [] if lost is None else [lost]
+        if lost is None or not at_rest[first]:
+            causes.append(why_not_settled(graph, point, hold=steps, tolerance=tolerance) + _away(verdict, first))
+        why = "; ".join(causes)
         missed.append(f"{len(others)} of {samples} samples did not settle (first: sample {first}){blown}: {why}")
     return "; ".join(missed)
 
