@@ -10,8 +10,13 @@ back.
 
 What a rest cannot be told apart from does not count: round-off, and what noise and the send-on-change threshold may come
 to. But where these are as large as the signal of a row, the sample is lost in them, and not settled. The signal of a row
-is the largest value in the batch, since costates are 0 where there is nothing to learn; of states below a threshold, it is
-that of the sample.
+is the largest value in the batch, since costates are 0 where there is nothing to learn: noise decides on a batch, not on a
+sample that the network has met already. Of states below a threshold, it is that of the sample. For two-way lines there is
+no bound of what a threshold holds back, since it echoes: there its whole effect is a distance from rest, and settled means
+within the tolerance in spite of it.
+
+Every row is measured by its own values, however small: neurons that saturate one and all rest at 1e-28, say, and a law that
+approaches its rest by and by is settled only once it is as near as that asks.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ from emulator import (
 from emulator.errors import BackwaveError
 from emulator.graph import ScatteringGraph
 from emulator.laws import Law, NodeLaw
+from emulator.measure.reference import Reference
 from emulator.measure.result import SettleResult
 from emulator.measure.settling import hold_for
 from emulator.network import LOSSES as KNOWN_LOSSES
@@ -265,20 +266,29 @@ class Run:
             return tally
         with np.errstate(all="ignore"):
             exact = reference(self.graph.network, self.inputs, self.targets)
-        conductance = getattr(law, "kappa", 1.0) if self.common.loss == "mse" else 1.0
-        away = distance(result, exact, conductance, self.common.tolerance)
+            conductance, answers = getattr(law, "kappa", 1.0), np.zeros(len(result.settled))
+            if self.targets is not None:
+                answers = np.abs(exact.states[self.graph.network.output]).max(axis=1) + np.abs(self.targets).max(axis=1)
+            if self.common.loss != "mse":
+                conductance, answers = 1.0, np.ones(len(answers))
+            away, near = (
+                distance(result, exact, answers, conductance, self.common.tolerance, least)
+                for least in (ROUND_OFF, 0.0)
+            )
+            sizes = [np.abs(part).max(axis=1) for part in (*exact.states.values(), *exact.costates.values())]
+            told = np.isfinite(np.max(sizes, axis=0) ** 2)  # products are gradients
         short = result.hold < hold_for(self.graph, self.graph.longest_round_trip + 0.5, self.common.loaded)
         tally.counts["runs"] += 1
         tally.counts[f"{law.name}: runs"] += 1
         for k, (off, settled) in enumerate(zip(away, result.settled, strict=True)):
-            right = bool(off <= 1)
+            right = bool(near[k] <= 1 and told[k])
             for name, count in (
                 ("samples", 1), ("settled", settled), ("at rest", right), ("at rest, not settled", right and not settled),
                 ("at rest, not settled, in a hold that is too short to tell", right and not settled and short),
             ):  # fmt: skip
                 tally.counts[name] += int(count)
                 tally.counts[f"{law.name}: {name}"] += int(count)
-            if settled and not right:
+            if settled and not off <= 1:
                 tally.false.append(f"run {self.seed} sample {k}: {off:.3g} tolerances from rest ({self.common})")
             if right and not settled and not short:
                 tally.missed.append(f"run {self.seed} sample {k}: {off:.3g} ({self.common}, hold {result.hold})")
@@ -311,27 +321,36 @@ def alone(run: Run) -> Tally:
         return run.judge(error)
 
 
-def distance(result: Any, exact: Any, kappa: float, tolerance: float) -> Floats:
-    """Of every sample (B,): the largest distance of a layer from the exact one, in what it may be."""
+def distance(result: SettleResult, exact: Reference, answers: Floats, kappa: float, tolerance: float, least: float):
+    """Of every sample (B,): the largest distance of a layer from the exact one, in what it may be.
+
+    Parameters
+    ----------
+    result, exact
+        What was held, and exact backpropagation.
+    answers : (B,)
+        Largest term of the load's answer, a difference.
+    kappa : float
+        Costates held are those of backpropagation times this.
+    tolerance : float
+    least : float
+        Round-off, of a sample's largest value.
+    """
     worst = np.zeros(len(result.settled))
-    with np.errstate(all="ignore"):
-        for held, true, size in (
-            (result.held_states, exact.states, 1.0),
-            (result.held_costates, exact.costates, kappa),
-        ):
-            if not true:
-                continue
-            whole = np.max([size * np.abs(part).max(axis=1) for part in true.values()], axis=0)
-            if size is kappa or true is exact.costates:
-                loads = np.abs(exact.states[result.graph.network.output]).max(axis=1)
-                whole = np.maximum(whole, kappa * loads)
-            for name, part in true.items():
-                row = size * np.abs(part).max(axis=1)
-                off = np.abs(held[name] - size * part).max(axis=1)
-                off = np.where(np.isfinite(off), off, np.inf)
-                row = np.where(row > ROUND_OFF * whole, row, ZERO_ROW * whole)
-                off = np.maximum(off - ROUND_OFF * whole, 0.0)
-                worst = np.maximum(worst, np.where(off > 0, off / (tolerance * row), 0.0))
+    for held, true, size, scale in (
+        (result.held_states, exact.states, 1.0, 0.0 * answers),
+        (result.held_costates, exact.costates, kappa, kappa * answers),
+    ):
+        if not true:
+            continue
+        whole = np.max([scale, *(size * np.abs(part).max(axis=1) for part in true.values())], axis=0)
+        for name, part in true.items():
+            row = size * np.abs(part).max(axis=1)
+            off = np.abs(held[name] - size * part).max(axis=1)
+            off = np.where(np.isfinite(off), off, np.inf)
+            row = np.where(row > ROUND_OFF * whole, row, ZERO_ROW * whole)
+            off = np.maximum(off - least * whole, 0.0)
+            worst = np.maximum(worst, np.where(off > 0, off / (tolerance * row), 0.0))
     return worst
 
 

@@ -100,6 +100,31 @@ def test_run_of_what_does_not_settle(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "results.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "outcome", "why"),
+    [
+        ("hardware.set.noise.receiver=3.0", "lost in noise", "6 standard deviations of the noise exceed"),
+        ("run.threshold=5.0", "below the threshold", "what the ports hold back costs"),
+    ],
+)
+def test_run_of_what_noise_or_threshold_swallow(change: str, outcome: str, why: str, tmp_path: Path) -> None:
+    result = backwave("run", "unstable", *QUICK, "--set", change, "--out", tmp_path / "out")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1 and said.startswith(f"{outcome}: 2 of 2 samples are {outcome}"), said
+    assert why in said and "settling time" not in said
+    assert json.loads((tmp_path / "out/results.json").read_text())["result"]["status"] == outcome
+
+
+def test_run_that_settles_against_its_forewarning_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emulator.scenario.run._forewarning", lambda ready: "it takes about 66673 steps")
+    result = backwave("run", "unstable", *QUICK, "--out", tmp_path / "out")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 0 and "predicted not to settle: it takes about 66673 steps" in said
+    assert "did not come true" in said and "from rest by its own residuals" in said
+    found = json.loads((tmp_path / "out/results.json").read_text())
+    assert "did not come true" in found["forewarning_contradicted"]
+
+
 def test_run_goes_to_runs_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert backwave("run", "unstable", *QUICK).exit_code == 0
