@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from hwmodels.errors import HardwareError, alternatives
 from hwmodels.model import HardwareModel
+from hwmodels.registry import Registry
 
 _PRESETS = "presets"
+Preset = HardwareModel | str | Path | Callable[[], HardwareModel | str | Path]
 
 
 @cache
-def presets() -> tuple[str, ...]:
-    """Names of all presets, in alphabetical order."""
+def _own() -> tuple[str, ...]:
     folder = resources.files("hwmodels") / _PRESETS
     return tuple(sorted(Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".toml")))
+
+
+def _checked(name: str, preset: Preset) -> Preset:
+    if not (isinstance(preset, HardwareModel | str | Path) or callable(preset)):
+        raise HardwareError(
+            f"preset {name!r}",
+            f"is {preset!r}; allowed: a HardwareModel, the path of a TOML file, or a function that gives one",
+        )
+    return preset
+
+
+#: presets besides those of this package: models, paths of TOML files, or functions that return either
+PRESETS: Registry[Preset] = Registry("preset", "backwave.presets", {}, _checked)
+
+
+def presets() -> tuple[str, ...]:
+    """Names of all presets, in alphabetical order."""
+    return tuple(sorted({*_own(), *PRESETS}))
 
 
 def load(name_or_path: str | Path) -> HardwareModel:
@@ -38,7 +58,20 @@ def load(name_or_path: str | Path) -> HardwareModel:
     if name not in presets():
         problem = f"is neither a preset nor a file ending in .toml; {alternatives(name, presets())}"
         raise HardwareError(name, problem)
-    return _preset(name)
+    return _preset(name) if name in _own() else _added(name)
+
+
+def _added(name: str) -> HardwareModel:
+    """A preset of a user or a plug-in."""
+    preset = PRESETS[name]
+    found = preset() if callable(preset) else preset
+    if isinstance(found, str | Path):
+        return HardwareModel.from_toml(found)
+    if not isinstance(found, HardwareModel):
+        raise HardwareError(
+            f"preset {name!r}", f"gives {found!r}; allowed: a HardwareModel, or the path of a TOML file"
+        )
+    return found
 
 
 @cache

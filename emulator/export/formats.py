@@ -13,19 +13,39 @@ from emulator.export.touchstone import network_touchstone, touchstone
 from emulator.export.veriloga import verilog_a
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference
+from hwmodels.registry import Registry
+
+Format = tuple[str, Callable[[ScatteringGraph, Path], object]]
 
 
 def _text(make: Callable[[ScatteringGraph], str]) -> Callable[[ScatteringGraph, Path], object]:
     return lambda graph, path: path.write_text(make(graph), encoding="utf-8")
 
 
+def _checked_format(name: str, found: Format) -> Format:
+    try:
+        file, write = found
+    except (TypeError, ValueError):
+        file, write = "", None
+    if not (isinstance(file, str) and file and Path(file).name == file and file != MAP and callable(write)):
+        raise ExportError(
+            f"export format {name!r} is {found!r}; allowed: a file name, and a function of a graph and a path"
+        )
+    return found
+
+
 #: format -> file name, and what writes it
-FORMATS: dict[str, tuple[str, Callable[[ScatteringGraph, Path], object]]] = {
-    "graphml": ("graph.graphml", ScatteringGraph.to_graphml),
-    "json": ("graph.json", ScatteringGraph.to_json),
-    "sax": ("netlist.json", _text(sax_text)),
-    "verilog-a": ("cells.va", _text(verilog_a)),
-}
+FORMATS: Registry[Format] = Registry(
+    "export format",
+    "backwave.formats",
+    {
+        "graphml": ("graph.graphml", ScatteringGraph.to_graphml),
+        "json": ("graph.json", ScatteringGraph.to_json),
+        "sax": ("netlist.json", _text(sax_text)),
+        "verilog-a": ("cells.va", _text(verilog_a)),
+    },
+    _checked_format,
+)
 #: Touchstone: a crossbar, and the network around a rest
 SCATTERING = {"touchstone": "tile.ts", "touchstone-network": "network.ts"}
 

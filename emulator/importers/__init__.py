@@ -10,6 +10,7 @@ from emulator.errors import FileFormatError, NetworkError
 from emulator.importers.report import Imported
 from emulator.network import storage
 from emulator.network.network import Network
+from hwmodels.registry import Registry
 
 __all__ = ["FORMATS", "Imported", "import_network"]
 
@@ -28,8 +29,20 @@ def _npz(path: Path, loss: str | None) -> Imported:
         raise FileFormatError(f"file '{path}': {error}") from error
 
 
+def _checked_importer(
+    name: str, read: Callable[[Path, str | None], Imported]
+) -> Callable[[Path, str | None], Imported]:
+    if not (name.startswith(".") and name == name.lower() and callable(read)):
+        raise NetworkError(
+            f"importer {name!r} is {read!r}; allowed: a function of a path and a loss, under an ending as '.abc'"
+        )
+    return read
+
+
 #: what reads a file, by its ending
-FORMATS: dict[str, Callable[[Path, str | None], Imported]] = {".npz": _npz, ".onnx": _onnx}
+FORMATS: Registry[Callable[[Path, str | None], Imported]] = Registry(
+    "importer", "backwave.importers", {".npz": _npz, ".onnx": _onnx}, _checked_importer
+)
 
 #: what cannot be read without executing it, and what to do instead
 _PICKLED = (

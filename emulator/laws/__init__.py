@@ -1,17 +1,18 @@
 """Laws: one file per law; each docstring gives the equations and their source."""
 
-from emulator.laws.base import Law, NodeLaw, node_law
+from emulator.laws.base import Law, NodeLaw, checked_law_class, node_law
 from emulator.laws.bilateral import Bilateral, ParallelRL, SeriesRC
 from emulator.laws.upwind import Upwind
 from emulator.laws.worldsheet import Matched, Worldsheet
+from hwmodels.registry import Registry
 
-#: laws by the name a scenario uses
-LAWS: dict[str, type[Law]] = {
-    "matched": Matched,
-    "worldsheet": Worldsheet,
-    "bilateral": Bilateral,
-    "upwind": Upwind,
-}
+#: laws by the name a scenario uses; those of users are registered with ``LAWS[name] = MyLaw``, a dataclass
+LAWS: Registry[type[Law]] = Registry(
+    "law",
+    "backwave.laws",
+    {"matched": Matched, "worldsheet": Worldsheet, "bilateral": Bilateral, "upwind": Upwind},
+    checked_law_class,
+)
 
 __all__ = [
     "LAWS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -116,4 +117,17 @@ def node_law(law: Law) -> NodeLaw:
     """
     if not isinstance(law, NodeLaw):
         raise EngineError(f"law {law.name} has no node update; allowed: a node law, such as matched or worldsheet")
+    return law
+
+
+def checked_law_class(name: str, law: type[Law]) -> type[Law]:
+    """The class, if scenarios can make laws of it.
+
+    Raises
+    ------
+    EngineError
+        If it is no law, or no dataclass.
+    """
+    if not (isinstance(law, type) and issubclass(law, Law) and dataclasses.is_dataclass(law)):
+        raise EngineError(f"law {name!r} is {law!r}; allowed: a dataclass that is a Law")
     return law

@@ -24,14 +24,22 @@ from emulator.scenario.datasets import Batch, DataSource, FileData, RandomData
 from emulator.scenario.digits import split_digits
 from emulator.scenario.section import Section
 from hwmodels import HardwareModel
+from hwmodels.registry import Registry
+
+
+def _checked_port(name: str, port: type[ParameterPort]) -> type[ParameterPort]:
+    if not (isinstance(port, type) and issubclass(port, ParameterPort) and dataclasses.is_dataclass(port)):
+        raise EngineError(f"parameter port {name!r} is {port!r}; allowed: a dataclass that is a ParameterPort")
+    return port
+
 
 #: parameter ports by the name a scenario uses
-PORTS: dict[str, type[ParameterPort]] = {
-    "resistive": Resistive,
-    "inductive": Inductive,
-    "gauss-newton": GaussNewton,
-    "device": Device,
-}
+PORTS: Registry[type[ParameterPort]] = Registry(
+    "parameter port",
+    "backwave.ports",
+    {"resistive": Resistive, "inductive": Inductive, "gauss-newton": GaussNewton, "device": Device},
+    _checked_port,
+)
 Count = Annotated[int, Field(ge=1, le=10**9)]
 
 

@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 
 from emulator.errors import StudyError
 from emulator.interrupts import ignore_interrupts
+from emulator.plugins import Parts, missing
 from emulator.versions import versions
 
 #: seconds that a batch should take, and the most items in one
@@ -44,6 +45,9 @@ class Pool(Protocol):
     def share(self, work: Any) -> Any:
         """What to pass as `work` to `submit`: it may be sent to the processes ahead of time."""
 
+    def ask(self, function: Callable[..., Any], *given: Any) -> dict[str, Any]:
+        """What the function returns in processes other than this one, by their names; of processes that are alike, in one."""
+
     def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
         """Let a process call ``function(work, items)``."""
 
@@ -60,6 +64,10 @@ class InProcess:
     def share(self, work: Any) -> Any:
         """It is here already."""
         return work
+
+    def ask(self, function: Callable[..., Any], *given: Any) -> dict[str, Any]:
+        """There is no other process."""
+        return {}
 
     def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
         """Call the function now."""
@@ -85,14 +93,21 @@ class Local:
         """It is sent with every batch."""
         return work
 
+    def ask(self, function: Callable[..., Any], *given: Any) -> dict[str, Any]:
+        """All processes are alike."""
+        return {"process": self._processes().submit(function, *given).result()}
+
     def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
         """Let a process call the function."""
+        future: Future[Any] = self._processes().submit(function, work, items)
+        return future
+
+    def _processes(self) -> Any:
+        """The processes; new ones if the old have died."""
         from joblib.externals.loky import get_reusable_executor
 
-        # new ones if the old have died
         self._executor = get_reusable_executor(max_workers=self.workers, timeout=60, initializer=ignore_interrupts)
-        future: Future[Any] = self._executor.submit(function, work, items)
-        return future
+        return self._executor
 
     def close(self) -> None:
         """End the processes, whatever they are at."""
@@ -113,6 +128,11 @@ class Cluster:
     def share(self, work: Any) -> Any:
         """It is sent to every worker once: as the result of a task, which is made anew when its worker dies."""
         return self.client.submit(_itself, work, pure=False)
+
+    def ask(self, function: Callable[..., Any], *given: Any) -> dict[str, Any]:
+        """Every worker is asked."""
+        found: dict[str, Any] = self.client.run(function, *given)
+        return found
 
     def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
         """Let a worker call the function."""
@@ -266,6 +286,27 @@ def shared_out(
     finally:
         for future in running:
             future.cancel()
+
+
+def equip(pool: Pool, told: object) -> Parts:
+    """The parts of users and plug-ins that tables of settings mention, once every process of the pool is known to have, or get, them.
+
+    Raises
+    ------
+    StudyError
+        If one cannot be sent, or a process lacks it.
+    """
+    if isinstance(pool, InProcess):
+        return Parts()
+    parts = Parts.of(told)
+    if not (parts.added or parts.loaded):
+        return parts
+    for name, lacking in pool.ask(missing, parts.added, parts.loaded).items():
+        if lacking:
+            raise StudyError(
+                f"worker {name} lacks {'; '.join(lacking)}; allowed: workers in which every part of the study is installed"
+            )
+    return parts
 
 
 def _itself(work: Any) -> Any:

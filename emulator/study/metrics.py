@@ -1,17 +1,77 @@
-"""What a study measures at every point, and the targets it is held against."""
+"""What a study measures at every point, one record a metric, and the targets it is held against."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.errors import StudyError
 from emulator.measure import Reference, SettleResult
 from emulator.measure.fit import fit
 from emulator.measure.pace import comparable_time
+from hwmodels.registry import Registry
+
+_CLASSES, _VALUES = "softmax_cross_entropy", "mse"
+#: what a network is called by its loss
+TASKS = {_CLASSES: "classification", _VALUES: "regression"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is measured: gradients and outputs are those held in the end, whether or not every sample settled.
+
+    Parameters
+    ----------
+    result : SettleResult
+    exact : Reference
+        Of the same batch.
+    labels : (B,) int64, optional
+        True classes; by default the digital network's own predictions.
+    targets : (B, n_out), optional
+        What the outputs should be.
+    """
+
+    result: SettleResult
+    exact: Reference
+    labels: NDArray[np.int64] | None = None
+    targets: NDArray[np.float64] | None = None
+
+    @property
+    def held(self) -> NDArray[np.float64]:
+        """Outputs of the substrate, (B, n_out)."""
+        return self.result.held_states[self.result.graph.network.output]
+
+    @property
+    def digital(self) -> NDArray[np.float64]:
+        """Outputs of the exact network, (B, n_out)."""
+        return self.exact.states[self.result.graph.network.output]
+
+    @cached_property
+    def fit(self) -> Mapping[str, float | None]:
+        """Loss and scores of the outputs against the targets."""
+        return fit(self.result.graph.network.loss, self.held, self.targets)
+
+    @cached_property
+    def clipped(self) -> Mapping[str, float | None]:
+        """Shares of waves and weights that are cut off."""
+        return self.result.clipping.to_dict()
+
+    @cached_property
+    def gradients(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """All gradients of the substrate, and the exact ones, each in one row; None without targets."""
+        if not (self.exact.gradients and self.result.held_gradients):
+            return None
+        ours, true = (
+            np.concatenate([part.ravel() for layer in self.exact.gradients for part in gradients[layer]])
+            for gradients in (self.result.held_gradients, self.exact.gradients)
+        )
+        return ours, true
 
 
 @dataclass(frozen=True)
@@ -30,6 +90,14 @@ class Metric:
         The loss of the networks that have it; empty: all.
     targets : bool
         Whether samples need targets for it.
+    label : str
+        What reports call it; by default its name.
+    shown : str, optional
+        Its unit in reports, such as ``%`` for a share from 0 to 1; by default `unit`.
+    log : bool
+        Whether it is best drawn on a logarithmic scale.
+    compute : callable, optional
+        Its value for a `Run`, None or not finite where it is not known; without it, it is a figure of a training.
     """
 
     unit: str
@@ -39,34 +107,132 @@ class Metric:
     high: float = math.inf
     loss: str = ""
     targets: bool = False
+    label: str = ""
+    shown: str | None = None
+    log: bool = False
+    compute: Callable[[Run], float | None] | None = None
 
 
-_CLASSES, _VALUES = "softmax_cross_entropy", "mse"
-METRICS: dict[str, Metric] = {
-    "accuracy": Metric("", "higher", "share of samples whose class is right; unsettled ones count as wrong", 0, 1,
-                       loss=_CLASSES),
-    "loss": Metric("", "lower", "mean loss of a sample", 0, targets=True),
+def _accuracy(run: Run) -> float | None:
+    if run.result.graph.network.loss != _CLASSES:
+        return None
+    truth = run.digital.argmax(axis=1) if run.labels is None else run.labels
+    right = (run.held.argmax(axis=1) == truth) & run.result.settled
+    return float(right.mean())
+
+
+def _output_error(run: Run) -> float | None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = float(np.linalg.norm(run.digital))
+        return float(np.linalg.norm(run.held - run.digital)) / length if length > 0 else None
+
+
+def _gradient_error(run: Run) -> float | None:
+    if run.gradients is None:
+        return None
+    ours, true = run.gradients
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = float(np.linalg.norm(true))
+        return float(np.linalg.norm(ours - true)) / size if size > 0 else None
+
+
+def _gradient_cosine(run: Run) -> float | None:
+    if run.gradients is None:
+        return None
+    ours, true = run.gradients
+    size, length = float(np.linalg.norm(true)), float(np.linalg.norm(ours))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(ours @ true / (size * length)) if size > 0 and length > 0 else None
+
+
+def _energy(run: Run) -> float | None:
+    total = run.result.energy.total
+    return None if total is None else float(total.mean())
+
+
+def _reflected_power(run: Run) -> float | None:
+    power = run.result.reflected_power
+    return float(power.mean()) if len(power) else None
+
+
+def _several(run: Run) -> float | None:
+    several = run.result.several
+    return float(several[:, 0].mean() / run.result.hold) if len(several) else 0.0
+
+
+def _of_fit(name: str) -> Callable[[Run], float | None]:
+    return lambda run: run.fit.get(name)
+
+
+def _clipped(name: str) -> Callable[[Run], float | None]:
+    return lambda run: run.clipped.get(name)
+
+
+def _share(better: str, meaning: str, label: str, compute: Callable[[Run], float | None] | None, **how: Any) -> Metric:
+    """A metric from 0 to 1 that reports show in per cent."""
+    return Metric("", better, meaning, 0, 1, label=label, shown="%", compute=compute, **how)
+
+
+_BUILT_IN: dict[str, Metric] = {
+    "accuracy": _share("higher", "share of samples whose class is right; unsettled ones count as wrong", "accuracy",
+                       _accuracy, loss=_CLASSES),
+    "loss": Metric("", "lower", "mean loss of a sample", 0, targets=True, label="loss per sample", log=True,
+                   compute=_of_fit("loss")),
     "rmse": Metric("", "lower", "root of the mean squared deviation of outputs from targets", 0, loss=_VALUES,
-                   targets=True),
-    "r2": Metric("", "higher", "share of the targets' variance that outputs explain", high=1, loss=_VALUES, targets=True),
-    "output_error": Metric("", "lower", "norm of the outputs' deviation from the exact network's over the norm of these", 0),
+                   targets=True, label="rms error", log=True, compute=_of_fit("rmse")),
+    "r2": Metric("", "higher", "share of the targets' variance that outputs explain", high=1, loss=_VALUES, targets=True,
+                 label="R\u00b2", compute=_of_fit("r2")),
+    "output_error": Metric("", "lower", "norm of the outputs' deviation from the exact network's over the norm of these", 0,
+                           label="output error", log=True, compute=_output_error),
     "gradient_cosine": Metric("", "higher", "cosine between the gradient that is held and the exact one", -1, 1,
-                              targets=True),
+                              targets=True, label="gradient cosine", compute=_gradient_cosine),
     "gradient_error": Metric("", "lower", "norm of the gradient's deviation over the norm of the exact gradient", 0,
-                             targets=True),
-    "settled_fraction": Metric("", "higher", "share of samples that settled", 0, 1),
-    "settling_time": Metric("s", "lower", "median time to the tolerance of the samples that settled, as without noise", 0),
-    "energy": Metric("J", "lower", "mean energy of a sample; missing while a figure of the hardware is", 0),
-    "events": Metric("events", "lower", "mean number of events that lines carry for a sample, both directions", 0),
-    "reflected_power": Metric("state x costate", "lower", "mean power of the waves that nodes reflect", 0),
-    "training_accuracy": Metric("", "higher", "test accuracy after training on the substrate", 0, 1, loss=_CLASSES),
-    "several_answers": Metric("", "lower", "share of steps in which a two-way junction had several answers", 0, 1),
-    "clipped_forward": Metric("", "lower", "share of forward waves that are cut off at full scale", 0, 1),
-    "clipped_backward": Metric("", "lower", "share of backward waves that are cut off at full scale", 0, 1, targets=True),
-    "clipped_weights": Metric("", "lower", "share of weights beyond what the hardware can hold", 0, 1),
+                             targets=True, label="gradient error", log=True, compute=_gradient_error),
+    "settled_fraction": _share("higher", "share of samples that settled", "settled samples",
+                               lambda run: float(run.result.settled.mean())),
+    "settling_time": Metric("s", "lower", "median time to the tolerance of the samples that settled, as without noise", 0,
+                            label="settling time", log=True, compute=lambda run: comparable_time(run.result, run.exact)),
+    "energy": Metric("J", "lower", "mean energy of a sample; missing while a figure of the hardware is", 0,
+                     label="energy per sample", log=True, compute=_energy),
+    "events": Metric("events", "lower", "mean number of events that lines carry for a sample, both directions", 0,
+                     label="events per sample", shown="", log=True, compute=lambda run: float(run.result.events.mean())),
+    "reflected_power": Metric("state x costate", "lower", "mean power of the waves that nodes reflect", 0,
+                              label="reflected power", shown="", log=True, compute=_reflected_power),
+    "training_accuracy": _share("higher", "test accuracy after training on the substrate", "training accuracy", None,
+                                loss=_CLASSES),
+    "several_answers": _share("lower", "share of steps in which a two-way junction had several answers",
+                              "steps with several answers", _several),
+    "clipped_forward": _share("lower", "share of forward waves that are cut off at full scale", "clipped forward waves",
+                              _clipped("forward")),
+    "clipped_backward": _share("lower", "share of backward waves that are cut off at full scale",
+                               "clipped backward waves", _clipped("backward"), targets=True),
+    "clipped_weights": _share("lower", "share of weights beyond what the hardware can hold", "weights beyond range",
+                              _clipped("weights")),
 }  # fmt: skip
-#: what a network is called by its loss
-TASKS = {_CLASSES: "classification", _VALUES: "regression"}
+
+
+def checked_metric(name: str, metric: Metric) -> Metric:
+    """The record, if it is one that studies can measure.
+
+    Raises
+    ------
+    StudyError
+        If it is none, or its direction, loss, range or function is not what it should be.
+    """
+    if not isinstance(metric, Metric):
+        raise StudyError(f"metric {name!r} is {metric!r}; allowed: a Metric")
+    if metric.better not in ("higher", "lower"):
+        raise StudyError(f"metric {name!r}: better is {metric.better!r}; allowed: higher, lower")
+    if metric.loss not in ("", *TASKS):
+        raise StudyError(f"metric {name!r}: loss is {metric.loss!r}; allowed: {', '.join(TASKS)}, or none")
+    if not metric.low < metric.high:
+        raise StudyError(f"metric {name!r} is from {metric.low!r} to {metric.high!r}; allowed: low below high")
+    if not callable(metric.compute):
+        raise StudyError(f"metric {name!r}: compute is {metric.compute!r}; allowed: a function of a Run")
+    return metric
+
+
+METRICS: Registry[Metric] = Registry("metric", "backwave.metrics", _BUILT_IN, checked_metric)
 
 
 def unmeasurable(name: str, loss: str, targets: bool) -> str | None:
@@ -100,53 +266,25 @@ def measure(
     exact: Reference,
     labels: NDArray[np.int64] | None = None,
     targets: NDArray[np.float64] | None = None,
+    names: Collection[str] = tuple(_BUILT_IN),
 ) -> dict[str, float | None]:
-    """All metrics of a run but that of training; None where a metric is not known.
+    """Metrics of a run but those of trainings; None where a metric is not known. Parameters are those of a `Run`.
 
-    Gradients and outputs are those that were held in the end, whether or not every sample settled.
-
-    Parameters
-    ----------
-    result : SettleResult
-    exact : Reference
-        Of the same batch.
-    labels : (B,) int64, optional
-        True classes; by default the digital network's own predictions.
-    targets : (B, n_out), optional
-        What the outputs should be.
+    Raises
+    ------
+    StudyError
+        If a metric of a user's own fails.
     """
-    network, settled = result.graph.network, result.settled
-    held, digital = result.held_states[network.output], exact.states[network.output]
-    found: dict[str, float | None] = {
-        "settled_fraction": float(settled.mean()),
-        "settling_time": comparable_time(result, exact),
-        "energy": None if result.energy.total is None else float(result.energy.total.mean()),
-        "events": float(result.events.mean()),
-        "reflected_power": float(result.reflected_power.mean()) if len(result.reflected_power) else None,
-        "several_answers": float(result.several[:, 0].mean() / result.hold) if len(result.several) else 0.0,
-        **fit(network.loss, held, targets),
-        **{f"clipped_{name}": share for name, share in result.clipping.to_dict().items()},
-        "accuracy": None,
-        "output_error": None,
-        "gradient_cosine": None,
-        "gradient_error": None,
-    }
-    if network.loss == "softmax_cross_entropy":
-        truth = digital.argmax(axis=1) if labels is None else labels
-        right = (held.argmax(axis=1) == truth) & settled
-        found["accuracy"] = float(right.mean())
-    with np.errstate(over="ignore", invalid="ignore"):
-        if (length := float(np.linalg.norm(digital))) > 0:
-            found["output_error"] = float(np.linalg.norm(held - digital)) / length
-    if exact.gradients and result.held_gradients:
-        ours, true = (
-            np.concatenate([part.ravel() for layer in exact.gradients for part in gradients[layer]])
-            for gradients in (result.held_gradients, exact.gradients)
-        )
-        size, length = float(np.linalg.norm(true)), float(np.linalg.norm(ours))
-        with np.errstate(over="ignore", invalid="ignore"):
-            if size > 0:
-                found["gradient_error"] = float(np.linalg.norm(ours - true)) / size
-            if size > 0 and length > 0:
-                found["gradient_cosine"] = float(ours @ true / (size * length))
+    run = Run(result, exact, labels, targets)
+    found = {name: _value(name, compute, run) for name in names if (compute := METRICS[name].compute) is not None}
     return {name: value if value is not None and math.isfinite(value) else None for name, value in found.items()}
+
+
+def _value(name: str, compute: Callable[[Run], float | None], run: Run) -> float | None:
+    if name in _BUILT_IN:
+        return compute(run)
+    try:
+        value = compute(run)
+        return None if value is None else float(value)
+    except Exception as error:  # whatever a stranger's function raises
+        raise StudyError(f"metric {name!r} raises {type(error).__name__}: {error}") from error

@@ -8,7 +8,7 @@ import platform
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from emulator.contents import contents_of
 from emulator.errors import BackwaveError, StudyError
 from emulator.scenario.load import changed
 from emulator.scenario.results import plain
-from emulator.study.execute import Pool, cluster, local, shared_out
+from emulator.study.execute import Pool, cluster, equip, local, shared_out
 from emulator.study.metrics import METRICS, meets
 from emulator.study.opening import network_filesystem
 from emulator.study.store import Store, Tolerance
@@ -117,7 +117,15 @@ def run_study(
         run = _Run(study, tell, say)
     except BackwaveError as error:
         raise type(error)(f"study '{study.name}': {error}") from error
-    with _pool(workers, scheduler) as pool, Writer(path, run.meta(path), resume) as writer:
+    with _pool(workers, scheduler) as pool:
+        run.equip(pool)
+        return _conducted(run, pool, path, resume, limit)
+
+
+def _conducted(run: _Run, pool: Pool, path: Path, resume: bool, limit: int | None) -> StudyReport:
+    """Run all that is left with the processes of a pool."""
+    study = run.study
+    with Writer(path, run.meta(path), resume) as writer:
         run.points(writer, pool, limit)
         complete = len(writer.done()) == len(study.places)
         if complete:
@@ -199,6 +207,11 @@ class _Run:
             ),
             "planned": str(len(study.places)),
         }
+
+    def equip(self, pool: Pool) -> None:
+        """See that the processes have the parts that the study uses."""
+        told = [self.work.scenario.config.model_dump(mode="json"), _tried(self.study), list(self.work.metrics)]
+        self.work = replace(self.work, parts=equip(pool, told))
 
     def points(self, writer: Writer, pool: Pool, limit: int | None) -> None:
         """Run the points that are not in the store."""

@@ -25,6 +25,7 @@ from emulator.contents import contents_of, refuse_changed
 from emulator.errors import BackwaveError, ChangedFileError
 from emulator.measure import Reference, SettleResult, reference
 from emulator.network import Network, check_batch
+from emulator.plugins import Parts
 from emulator.runs.settle import settle, steps_of_hold
 from emulator.scenario.config import HardwareConfig, validate
 from emulator.scenario.datasets import Batch
@@ -79,6 +80,8 @@ class Work:
         Whether full scales follow the network.
     files : dict
         SHA-256 of every file that points may read, by name, when the study began.
+    parts : Parts
+        What users and plug-ins add to the names that the scenario and its points use.
     """
 
     scenario: Scenario
@@ -86,6 +89,11 @@ class Work:
     metrics: tuple[str, ...]
     fit: bool
     files: dict[str, str] = field(default_factory=dict)
+    parts: Parts = field(default_factory=Parts)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The parts first: a process must have them before it reads the rest."""
+        return {"parts": self.parts, **vars(self)}
 
 
 @dataclass(frozen=True)
@@ -220,7 +228,7 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
             threshold=run.threshold,
             tolerance=run.tolerance,
         )
-        return result, measure(result, material.exact, material.batch.labels, material.rows)
+        return result, measure(result, material.exact, material.batch.labels, material.rows, work.metrics)
 
 
 def _trained(scenario: Scenario) -> tuple[float | None, str | None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.laws import LAWS
+from emulator.laws import LAWS, Worldsheet
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -53,7 +53,7 @@ def test_the_commands_of_a_block_work_in_their_order(block, tmp_path):
 @pytest.mark.slow
 def test_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(LAWS, "resonator", None)  # the README adds it; it goes again afterwards
+    monkeypatch.setitem(LAWS, "resonator", Worldsheet)  # the README adds it; it goes again afterwards
     scope: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), scope)

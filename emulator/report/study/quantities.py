@@ -76,32 +76,15 @@ class Quantity:
         return f"{self.label} ({self.unit or '1'})"
 
 
-#: label, unit and scale of the metrics whose names alone do not say it
-_SHOWN = {
-    "accuracy": ("accuracy", "%", False),
-    "loss": ("loss per sample", "", True),
-    "rmse": ("rms error", "", True),
-    "r2": ("R\u00b2", "", False),
-    "output_error": ("output error", "", True),
-    "clipped_forward": ("clipped forward waves", "%", False),
-    "clipped_backward": ("clipped backward waves", "%", False),
-    "clipped_weights": ("weights beyond range", "%", False),
-    "gradient_cosine": ("gradient cosine", "", False),
-    "gradient_error": ("gradient error", "", True),
-    "settled_fraction": ("settled samples", "%", False),
-    "settling_time": ("settling time", "s", True),
-    "energy": ("energy per sample", "J", True),
-    "events": ("events per sample", "", True),
-    "reflected_power": ("reflected power", "", True),
-    "several_answers": ("steps with several answers", "%", False),
-    "training_accuracy": ("training accuracy", "%", False),
-}
-
-
 def metric(name: str) -> Quantity:
     """The metric of that name; one that is not known here is shown as a plain number."""
-    label, unit, log = _SHOWN.get(name, (shortened(literal(name)).replace("_", " "), "", False))
-    return Quantity(name, label, unit, log, METRICS[name].meaning if name in METRICS else "")
+    label = shortened(literal(name)).replace("_", " ")
+    if name not in METRICS:
+        return Quantity(name, label)
+    known = METRICS[name]
+    return Quantity(
+        name, known.label or label, known.unit if known.shown is None else known.shown, known.log, known.meaning
+    )
 
 
 def change_of(quantity: Quantity) -> Quantity:
