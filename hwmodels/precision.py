@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import StrictBool
 
 from hwmodels.fields import Quantity, Section
-from hwmodels.quantize import Rounding, quantize
+from hwmodels.rounding import Rounding, quantize
 
 
 class Quantizer(Section):

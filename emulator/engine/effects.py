@@ -183,7 +183,7 @@ def lsb(quantiser: Quantizer) -> float:
 
 
 def rounded(quantiser: Quantizer) -> str:
-    """The quantiser as code: the levels and modes of `hwmodels.quantize`."""
+    """The quantiser as code: the levels and modes of `hwmodels.rounding`."""
     if quantiser.bits is None:
         return "u"
     code = {

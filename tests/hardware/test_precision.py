@@ -1,4 +1,4 @@
-"""Quantised waves and weights in the brian2 run are those of `hwmodels.quantize`."""
+"""Quantised waves and weights in the brian2 run are those of `hwmodels.rounding`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,18 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "scipy", "brian2", "sympy", "matplotlib", "sklearn", "networkx", "pydantic", "jinja2", "hwmodels")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "brian2",
+    "sympy",
+    "matplotlib",
+    "sklearn",
+    "networkx",
+    "pydantic",
+    "jinja2",
+    "hwmodels.model",
+)
 #: what describing and analysing needs none of
 SIMULATION = ("brian2", "sympy", "matplotlib", "sklearn", "jinja2")
 
