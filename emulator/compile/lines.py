@@ -11,6 +11,7 @@ from emulator.compile.draft import Draft
 from emulator.compile.elements import fused_into
 from emulator.errors import CompileError
 from emulator.graph.elements import Steps
+from emulator.network import Dense
 from emulator.units import si
 
 Seconds = NDArray[np.float64]
@@ -41,24 +42,23 @@ def lay_lines(draft: Draft) -> None:
             if draft.wiring == "tile":
                 draft.replace(bundle, replace(bundle, delay_forward=_zeros(bundle.count), delay_backward=back))
             else:
-                columns = head.port("columns").width
-                draft.replace(
-                    bundle,
-                    replace(
-                        bundle,
-                        count=bundle.count * columns,
-                        rows=np.repeat(np.arange(bundle.into.start, bundle.into.stop), columns),
-                        columns=np.tile(np.arange(columns), bundle.count),
-                        delay_forward=_zeros(bundle.count * columns),
-                        delay_backward=_zeros(bundle.count * columns),
-                    ),
-                )
+                rows, columns = _devices(draft.network.dense[head.layer], bundle.into)
+                apart = replace(bundle, count=len(rows), rows=rows, columns=columns)
+                zeros = _zeros(len(rows))
+                draft.replace(bundle, replace(apart, delay_forward=zeros, delay_backward=zeros))
         elif tail.kind == "crossbar":
             if draft.wiring == "tile":
                 draft.replace(bundle, replace(bundle, delay_forward=back, delay_backward=_zeros(bundle.count)))
         elif not (tail.kind == "adder" and fused_into(draft, tail.layer) == head.layer):
             zeros = _zeros(bundle.count)
             draft.replace(bundle, replace(bundle, delay_forward=zeros, delay_backward=zeros))
+
+
+def _devices(layer: Dense, into: slice) -> tuple[Steps, Steps]:
+    """Row and column of every device in some rows of a crossbar, row by row."""
+    part = np.ones(layer.weight.shape, bool) if layer.devices is None else layer.devices
+    row, column = np.nonzero(part[:, into].T)
+    return row + into.start, column
 
 
 def assign_delays(draft: Draft) -> None:
@@ -93,7 +93,7 @@ def _whole_steps(seconds: Seconds, step: float, place: str, rounding: str) -> tu
         raise CompileError(
             f"{place}: delay {seconds[wrong][0]:g} s; allowed: finite, not negative, at most {_LONGEST} steps"
         )
-    if rounding == "error" and (seconds < step * (1 - _WHOLE)).any():
+    if rounding == "error" and len(seconds) and (seconds < step * (1 - _WHOLE)).any():
         raise CompileError(
             f"{place}: delay {seconds.min():g} s is finer than the clock; allowed: at least one node update "
             f"interval of {step:g} s (or rounding='nearest')"
@@ -108,7 +108,7 @@ def _whole_steps(seconds: Seconds, step: float, place: str, rounding: str) -> tu
             f"{place}: delay {seconds[k]:.9g} s of line {k} is not a whole number of steps of {step:g} s; "
             "allowed: whole multiples (or rounding='nearest', which reports the largest change)"
         )
-    return steps, float(error.max())
+    return steps, float(error.max(initial=0.0))
 
 
 def _zeros(count: int) -> Steps:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.engine.ends import Lines, two_way_lines
-from emulator.engine.layout import Block, Floats, Ints, Layout
+from emulator.engine.layout import Block, Floats, Ints, Layout, block_of
 from emulator.engine.tile_layout import Tiles, lay_out_tiles
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
@@ -245,8 +245,7 @@ def _crossbars(
         ports.append(np.tile(port, len(port)))  # tap by tap: sums that follow each other do not wait for each other
         taps.append(np.repeat(port, len(port)))
         values.append(matrix.T.ravel())
-        where = (coupling.rows.astype(np.int32), coupling.columns.astype(np.int32))
-        blocks.append(Block(layer, first, *where, left[0].astype(np.int32), columns.astype(np.int32)))
+        blocks.append(block_of(coupling, first, left[0], columns))
         first += matrix.size
     empty = np.zeros(0)
     return (

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.graph import ScatteringGraph, Site
+from emulator.graph.coupling import Coupling
 from emulator.laws import node_law
 
 Ints = NDArray[np.int32]
@@ -20,9 +21,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Block:
-    """Where the synapses of one coupling stand: ``first + row * columns + column`` for a crossbar.
+    """Where the synapses of one coupling stand: row by row from `first` on; all of a row's columns for a full crossbar.
 
     In tile wiring `row_taps` and `column_taps` are its taps per row and per column; in synapse wiring, per synapse.
+    A crossbar that has no synapse for some pairs has the positions (row, column) of its `devices`.
     """
 
     layer: str | None
@@ -31,11 +33,41 @@ class Block:
     columns: Ints
     row_taps: Ints
     column_taps: Ints
+    devices: tuple[Ints, Ints] | None = None
+    trainable: bool = True
 
     @property
     def size(self) -> int:
         """Number of synapses."""
-        return len(self.rows) * len(self.columns) if self.layer is not None else len(self.rows)
+        if self.layer is None:
+            return len(self.rows)
+        return len(self.rows) * len(self.columns) if self.devices is None else len(self.devices[0])
+
+    def matrix(self, flat: Floats) -> Floats:
+        """Numbers of all synapses (S,), those of this crossbar as a matrix (columns, rows): 0 where there is none."""
+        own = flat[self.first : self.first + self.size]
+        if self.devices is None:
+            return own.reshape(len(self.rows), len(self.columns)).T
+        row, column = self.devices
+        full = np.zeros((len(self.columns), len(self.rows)))
+        full[column, row] = own
+        return full
+
+    def run(self, matrix: Floats) -> Floats:
+        """The entries of a matrix (columns, rows) where this crossbar has synapses, in their order."""
+        if self.devices is None:
+            return matrix.T.ravel()
+        row, column = self.devices
+        return matrix[column, row]
+
+    def existing(self, matrix: Floats) -> Floats:
+        """A matrix (columns, rows) with 0 where there is no synapse."""
+        if self.devices is None:
+            return matrix
+        row, column = self.devices
+        full = np.zeros_like(matrix)
+        full[column, row] = matrix[column, row]
+        return full
 
 
 @dataclass(frozen=True)
@@ -127,7 +159,7 @@ def flatten(graph: ScatteringGraph) -> Layout:
         column.append(column_taps[pick_column])
         to_state.append(columns[at_column] + count)
         to_costate.append(rows[at_row])
-        blocks.append(Block(coupling.layer, synapses, rows, columns, row_taps, column_taps))
+        blocks.append(block_of(coupling, synapses, row_taps, column_taps))
         synapses += blocks[-1].size
     port, delay = _ints(np.concatenate(tap_port)), _ints(np.concatenate(tap_delay))
     lines, longest = np.zeros(2 * count, np.int32), np.zeros(2 * count, np.int32)
@@ -152,17 +184,19 @@ def flatten(graph: ScatteringGraph) -> Layout:
     )
 
 
+def block_of(coupling: Coupling, first: int, row_taps: np.ndarray, column_taps: np.ndarray) -> Block:
+    """The synapses of a coupling from number `first` on, with the taps at its rows and columns."""
+    devices = None if coupling.devices is None else (_ints(coupling.devices[0]), _ints(coupling.devices[1]))
+    ends = _ints(coupling.rows), _ints(coupling.columns), _ints(row_taps), _ints(column_taps)
+    return Block(coupling.layer, first, *ends, devices, coupling.trainable)
+
+
 def spread(layout: Layout, matrices: dict[str, np.ndarray], wire: float) -> Floats:
     """Matrices (n_out, n_in) per dense layer as one number per synapse, in the layout's order."""
     flat = np.full(layout.synapses, wire)
-    offset: dict[str, int] = {}
     for block in layout.blocks:
-        if block.layer is None:
-            continue
-        start = offset.get(block.layer, 0)
-        part = matrices[block.layer][:, start : start + len(block.rows)]
-        offset[block.layer] = start + len(block.rows)
-        flat[block.first : block.first + block.size] = part.T.ravel()
+        if block.layer is not None:
+            flat[block.first : block.first + block.size] = block.run(matrices[block.layer])
     return flat
 
 

@@ -164,10 +164,10 @@ def learning_objects(
 
 
 def plastic_masks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """Neurons with a dense layer in front (N,), and synapses that are weights rather than wires (S,)."""
+    """Neurons with a dense layer in front that may learn (N,), and synapses that are weights of one (S,)."""
     dense, plastic = np.zeros(layout.neurons, bool), np.zeros(layout.synapses, bool)
     for block in layout.blocks:
-        if block.layer is not None:
+        if block.layer is not None and block.trainable:
             plastic[block.first : block.first + block.size] = True
             dense[block.columns] = True
     return dense, plastic

@@ -111,7 +111,9 @@ class Plan:
         layout = self.layout
         names = [*sorted(self.law.parameters), "memory", *sorted(self.memory)]
         text = [brian2.__version__, FORMAT, *self.update, *self.used, *names, self.effects.code]
-        text += [] if self.learning is None else [self.learning.code]
+        text += (
+            [] if self.learning is None else [self.learning.code, *(str(block.trainable) for block in layout.blocks)]
+        )
         sizes = [
             layout.neurons,
             self.ring_depth,

@@ -6,7 +6,8 @@ size, whatever has passed before, were it beyond all numbers. The weights of a r
 contiguous run, so that adding anew costs less than following every single change.
 
 Each direction is ``sum_k w[k] a[k]`` over its senders `k` with strides of its own, which serves crossbars of either
-wiring, forward and backward, and plain wires. Several may end at one port: each keeps its `part` of the sum there.
+wiring, forward and backward, and plain wires. Where a crossbar has no device for some pairs, each of those it has names
+its receiver and its sender. Several may end at one port: each keeps its `part` of the sum there.
 """
 
 from __future__ import annotations
@@ -25,18 +26,28 @@ from emulator.engine.native import Arrays, native
 #: columns of the table of directions, as the code calls them; strides of weights and amplitudes per receiver and sender
 FIELDS = (
     "receivers", "senders", "first_weight", "first_tap", "first_part",
-    "weight_receiver", "weight_sender", "tap_receiver", "tap_sender",
+    "weight_receiver", "weight_sender", "tap_receiver", "tap_sender", "joints", "first_joint",
 )  # fmt: skip
 _C = """
 static int add_up(int moved, int receivers, int senders, int first_weight, int first_tap, int first_part,
-                  int weight_receiver, int weight_sender, int tap_receiver, int tap_sender)
+                  int weight_receiver, int weight_sender, int tap_receiver, int tap_sender,
+                  int joints, int first_joint)
 {
     static double sum[MOST];
     if (!moved || !receivers)
         return 0;
     const double* w = &@WEIGHT[first_weight];
     const double* a = &@AMPLITUDE[first_tap];
-    if (weight_receiver == 1)
+    if (joints)
+    {
+        const int* receiver = &@RECEIVER[first_joint];
+        const int* sender = &@SENDER[first_joint];
+        for (int r = 0; r < receivers; r++)
+            sum[r] = 0.0;
+        for (int k = 0; k < joints; k++)
+            sum[receiver[k]] += w[k]*a[sender[k]];
+    }
+    else if (weight_receiver == 1)
     {
         for (int r = 0; r < receivers; r++)
             sum[r] = 0.0;
@@ -86,6 +97,8 @@ class Directions:
         Where its part of the sum stands: parts of one port stand together.
     first : (2N + 1,) int32
         Where the parts of each port begin.
+    receiver, sender : (J,) int32
+        Of every device of the crossbars that do not have all: position among the receivers, and among the taps.
     """
 
     table: Ints
@@ -93,6 +106,8 @@ class Directions:
     port: Ints
     place: Ints
     first: Ints
+    receiver: Ints
+    sender: Ints
 
 
 def directions(layout: Layout, deaf: np.ndarray | None = None) -> Directions:
@@ -100,6 +115,7 @@ def directions(layout: Layout, deaf: np.ndarray | None = None) -> Directions:
     rows: list[tuple[int, ...]] = []
     ports: list[Ints] = []
     of_tap = np.zeros(len(layout.tap_port), np.int32)
+    joined: list[tuple[Ints, Ints]] = [(of_tap[:0], of_tap[:0])]
     for block in layout.blocks:
         height, width = len(block.rows), len(block.columns)
         if block.layer is None:  # wires: a sender for each receiver
@@ -109,20 +125,26 @@ def directions(layout: Layout, deaf: np.ndarray | None = None) -> Directions:
             each = 0 if layout.tile else 1
             forward, backward = (1, width, each, max(1, width * each)), (width, 1, width * each, 1)
             sizes = ((width, height), (height, width))
-        for taps, to, strides, size in (
-            (block.row_taps, block.columns + layout.neurons, forward, sizes[0]),
-            (block.column_taps, block.rows, backward, sizes[1]),
+        for taps, to, strides, size, way in (
+            (block.row_taps, block.columns + layout.neurons, forward, sizes[0], 1),
+            (block.column_taps, block.rows, backward, sizes[1], -1),
         ):
             of_tap[taps] = len(rows)
             silent = deaf is not None and deaf[taps].all()
             ports.append(to[:0] if silent else to)
             part = sum(len(p) for p in ports[:-1])
-            rows.append((0 if silent else size[0], size[1], block.first, int(taps[0]), part, *strides))
+            joints = (0, 0)
+            if block.devices is not None:
+                sender, receiver = block.devices[::way]
+                joints = block.size, sum(len(found) for found, _ in joined)
+                joined.append((receiver, sender if layout.tile else np.arange(block.size, dtype=np.int32)))
+            rows.append((0 if silent else size[0], size[1], block.first, int(taps[0]), part, *strides, *joints))
     port = np.concatenate(ports).astype(np.int32)
     place = np.empty(len(port), np.int32)
     place[np.argsort(port, kind="stable")] = np.arange(len(port))
     first = np.searchsorted(np.sort(port), np.arange(layout.ports + 1)).astype(np.int32)
-    return Directions(np.array(rows, np.int32), of_tap, port, place, first)
+    receiver, sender = (np.concatenate(found) for found in zip(*joined, strict=True))
+    return Directions(np.array(rows, np.int32), of_tap, port, place, first, receiver, sender)
 
 
 def adders_of(found: Directions, clock: Clock) -> NeuronGroup:
@@ -171,6 +193,12 @@ def sums_of(
     if len(found.port):
         parts.place, parts.port = found.place, found.port
     firsts.first = found.first
+    joints = NeuronGroup(
+        max(1, len(found.sender)), "receiver : integer (constant)\nsender : integer (constant)\n",
+        clock=clock, name="joints",
+    )  # fmt: skip
+    if len(found.sender):
+        joints.receiver, joints.sender = found.receiver, found.sender
     used = {
         "WEIGHT": weight,
         "AMPLITUDE": amplitude,
@@ -178,11 +206,13 @@ def sums_of(
         "PLACE": parts.variables["place"],
         "PORT": parts.variables["port"],
         "FIRST": firsts.variables["first"],
+        "RECEIVER": joints.variables["receiver"],
+        "SENDER": joints.variables["sender"],
         "V": ports.variables["v"],
         "MOVED": adders.variables["moved"],
     }
     text = _C.replace("MOST", str(max(1, int(found.table[:, 0].max()))))
-    made: list[object] = [adders, parts, firsts]
+    made: list[object] = [adders, parts, firsts, joints]
     arguments = ", ".join(FIELDS)
     occasions = [] if anew is clock else [(clock, "synapses", 0, "moved")]
     occasions += [] if anew is None else [(anew, "start", -1, "moved + 1")]
@@ -198,22 +228,40 @@ def _adding(found: Directions, arrays: Arrays, everything: bool) -> Callable[[],
     """What the compiled program does."""
     w, a, part, v, moved = (arrays[name] for name in ("WEIGHT", "AMPLITUDE", "PART", "V", "MOVED"))
     port = np.repeat(np.arange(len(v)), np.diff(found.first))
-    work = []
-    for receivers, senders, w0, a0, first, w_r, w_k, a_r, a_k in found.table.tolist():
-        weight = _strided(w[w0:], receivers, senders, w_r, w_k)
-        held = _strided(a[a0:], receivers, senders, a_r, a_k) if a_r else a[a0 : a0 + senders]
-        work.append((weight, held, found.place[first : first + receivers]))
+    work: list[Callable[[], Floats]] = []
+    places: list[Ints] = []
+    for receivers, senders, w0, a0, first, w_r, w_k, a_r, a_k, joints, joint in found.table.tolist():
+        places.append(found.place[first : first + receivers])
+        if joints:
+            at, of = found.receiver[joint : joint + joints], found.sender[joint : joint + joints]
+            work.append(_joined(w[w0 : w0 + joints], a[a0:], at, of, receivers))
+        else:
+            weight = _strided(w[w0:], receivers, senders, w_r, w_k)
+            work.append(_full(weight, _strided(a[a0:], receivers, senders, a_r, a_k) if a_r else a[a0 : a0 + senders]))
 
     def add_up() -> None:
         if not everything and not moved.any():
             return
         for k in range(len(work)) if everything else np.flatnonzero(moved):
-            weight, held, place = work[k]
-            part[place] = weight @ held if held.ndim == 1 else np.einsum("rk,rk->r", weight, held)
+            part[places[k]] = work[k]()
         v[:] = np.bincount(port, part[: len(port)], len(v))
         moved[:] = 0
 
     return add_up
+
+
+def _full(weight: Floats, held: Floats) -> Callable[[], Floats]:
+    """Sums of a crossbar whose weights are views with strides, of amplitudes shared by the receivers or their own."""
+    if held.ndim == 1:
+        return lambda: np.asarray(weight @ held)
+    return lambda: np.einsum("rk,rk->r", weight, held)
+
+
+def _joined(weight: Floats, held: Floats, receiver: Ints, sender: Ints, receivers: int) -> Callable[[], Floats]:
+    """Sums of a crossbar that does not have all devices."""
+    if not receivers:
+        return lambda: np.zeros(0)
+    return lambda: np.bincount(receiver, weight * held[sender], receivers)
 
 
 def _strided(run: Floats, receivers: int, senders: int, receiver: int, sender: int) -> Floats:

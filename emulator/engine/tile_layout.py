@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.engine.ends import Lines
-from emulator.engine.layout import Block, Floats, Ints
+from emulator.engine.layout import Block, Floats, Ints, block_of
 from emulator.graph import ScatteringGraph
 
 
@@ -122,10 +122,7 @@ def lay_out_tiles(
         start = (len(left) + at["wire"], len(right) + at["wire"]) if is_wire else (at["row"], at["column"])
         where = (row + start[0], column + start[1], coupling.rows[row], coupling.columns[column])
         synapses.append(np.stack(where).astype(np.int32))
-        ends = (coupling.rows.astype(np.int32), coupling.columns.astype(np.int32))
-        blocks.append(
-            Block(coupling.layer, at["weight"], *ends, *(np.unique(part).astype(np.int32) for part in where[:2]))
-        )
+        blocks.append(block_of(coupling, at["weight"], np.arange(r) + start[0], np.arange(c) + start[1]))
         at["weight"] += len(row)
         if is_wire:
             at["wire"] += r

@@ -50,18 +50,25 @@ static double invert(int moved, int first_weight, int first_row, int height, int
     if (!moved)
         return 0.0;
     const double* w = &brian::WEIGHT[first_weight];
+    const int* column = &brian::COLUMN[first_weight];
+    const int* count = brian::COUNT + first_row;
     const double* z1 = brian::ROW_IMPEDANCE + first_row;
     const double* z2 = brian::COLUMN_IMPEDANCE + first_column;
     double* d = &brian::INVERSE[first_pair];
     for (int c = 0; c < width; c++)
         for (int k = 0; k < width; k++)
             d[c*width + k] = c == k ? z2[c] : 0.0;
-    for (int r = 0; r < height; r++)
-        for (int c = 0; c < width; c++)
+    for (int r = 0; r < height; w += count[r], column += count[r], r++)
+        for (int c = 0; c < count[r]; c++)
         {
-            const double part = z1[r]*w[r*width + c];
-            for (int k = 0; k < width; k++)
-                d[c*width + k] += part*w[r*width + k];
+            const double part = z1[r]*w[c];
+            double* to = d + (column[c] - first_column)*width;
+            if (count[r] == width)
+                for (int k = 0; k < width; k++)
+                    to[k] += part*w[k];
+            else
+                for (int k = 0; k < count[r]; k++)
+                    to[column[k] - first_column] += part*w[k];
         }
     for (int k = 0; k < width; k++)
     {
@@ -128,10 +135,11 @@ def tile_objects(
     rows = NeuronGroup(
         len(tiles.driver),
         "wave : 1\nx : 1\nback : 1\n" + constants(("row_share", "row_impedance"))
-        + "".join(f"{name} : integer (constant)\n" for name in ("tap", "stub", "driver", "wire")),
+        + "".join(f"{name} : integer (constant)\n" for name in ("tap", "stub", "driver", "wire", "count")),
         clock=clock, name="rows",
     )  # fmt: skip
     rows.tap, rows.stub, rows.driver, rows.wire = tiles.row_tap, tiles.row_stub, tiles.driver, tiles.wire
+    rows.count = np.bincount(tiles.row, minlength=len(tiles.driver))
     columns = NeuronGroup(
         len(tiles.column_tap),
         "wave : 1\nlam : 1\nsent : 1\nforce : 1\n" + constants(("stubbed", "column_impedance"))
@@ -207,19 +215,24 @@ def _inverting(
         "ROW_IMPEDANCE": rows.variables["row_impedance"],
         "COLUMN_IMPEDANCE": columns.variables["column_impedance"],
         "INVERSE": inner.variables["d"],
+        "COLUMN": xbar.variables["_synaptic_post"],
+        "COUNT": rows.variables["count"],
     }
     device = get_device()
     if not isinstance(device, CPPStandaloneDevice):
         seen = np.zeros(0)
+        crossbars = [block for block in tiles.blocks if block.layer is not None]
 
         def invert_all() -> None:
             nonlocal seen
-            w, z1, z2, d = (variable.get_value() for variable in used.values())
+            w, z1, z2, d = (
+                used[name].get_value() for name in ("WEIGHT", "ROW_IMPEDANCE", "COLUMN_IMPEDANCE", "INVERSE")
+            )
             if np.array_equal(w, seen):
                 return
             seen = w.copy()
-            for w0, r0, height, c0, width, d0 in tiles.first:
-                weight = w[w0 : w0 + height * width].reshape(height, width)
+            for block, (_, r0, height, c0, width, d0) in zip(crossbars, tiles.first, strict=True):
+                weight = block.matrix(w).T
                 matrix = np.diag(z2[c0 : c0 + width]) + weight.T @ (z1[r0 : r0 + height, np.newaxis] * weight)
                 d[d0 : d0 + width**2] = _inverse(matrix).ravel()
 

@@ -9,7 +9,7 @@ import numpy as np
 from emulator.export.cells import activation_key, activations
 from emulator.export.mismatch import Spread
 from emulator.export.options import Options
-from emulator.export.tiles import blocks, card, tile
+from emulator.export.tiles import blocks, card, synapses_in, tile
 from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
 from emulator.graph.coupling import Coupling
@@ -67,7 +67,7 @@ def network(graph: ScatteringGraph, options: Options, spread: dict[str, Spread])
         if weight is None:
             text.wires(number, coupling, rows, columns)
             continue
-        for k, part in enumerate(blocks(*weight.T.shape)):
+        for k, part in enumerate(part for part in blocks(*weight.T.shape) if len(synapses_in(coupling, part))):
             name = f"tile{number}_{k}"
             at_rows, at_columns = part
             yield f"* {name}: rows {at_rows.start} to {at_rows.stop - 1}, columns {at_columns.start} to "

@@ -95,16 +95,20 @@ class _Picture:
 
     def draw(self) -> None:
         """Everything, from left to right."""
-        weight = crossbar(self.graph, self.coupling)
+        weight, (row, column) = crossbar(self.graph, self.coupling), self.coupling.pairs()
+        shown = (row < self.shown[0]) & (column < self.shown[1])
+        there = set(zip(row[shown].tolist(), column[shown].tolist(), strict=True))
         for i in range(self.shown[0]):
             self._row(i)
         for j in range(self.shown[1]):
             self._column(j)
         for i in range(self.shown[0]):
             for j in range(self.shown[1]):
-                self._synapse(i, j, 0.0 if weight is None else float(weight[j, i]))
+                if (i, j) in there:
+                    self._synapse(i, j, 0.0 if weight is None else float(weight[j, i]))
         label = safe_label(str(self.coupling.layer))
         size = f"{self.rows} x {self.columns}"
+        size += "" if self.coupling.devices is None else f" with {self.coupling.size} synapses"
         drawn = "" if self.shown == (self.rows, self.columns) else f", of which {self.shown[0]} x {self.shown[1]} drawn"
         self.ax.set_title(f"crossbar {label}, {size}{drawn}: {self.options.circuit} circuit", fontsize=10,
                           parse_math=False)  # fmt: skip

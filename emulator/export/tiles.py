@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Iterator
+
+import numpy as np
 
 from emulator.export.mismatch import Spread
 from emulator.export.options import Options
@@ -30,6 +33,12 @@ def blocks(rows: int, columns: int) -> Iterator[tuple[range, range]]:
     """Rows and columns of each tile of a crossbar."""
     for r, c in itertools.product(range(0, rows, TILE), range(0, columns, TILE)):
         yield range(r, min(r + TILE, rows)), range(c, min(c + TILE, columns))
+
+
+def synapses_in(coupling: Coupling, part: tuple[range, range]) -> np.ndarray:
+    """Numbers of a crossbar's synapses that a tile of these rows and columns has."""
+    (row, column), (rows, columns) = coupling.pairs(), part
+    return np.flatnonzero((row >= rows.start) & (row < rows.stop) & (column >= columns.start) & (column < columns.stop))
 
 
 def tile_ports(options: Options, rows: int, columns: int) -> list[str]:
@@ -78,30 +87,68 @@ def tile(
     """
     at_rows, at_columns = part
     yield from card(f".subckt {name}", tile_ports(options, len(at_rows), len(at_columns)))
-    for i, row in enumerate(at_rows):
-        for j, column in enumerate(at_columns):
-            nominal = float(weight[column, row])
-            value = repr(nominal) if spread is None else spread.formula(nominal, column, row)
-            cell = f"synapse w={value}"
-            if coupling.per_synapse:
-                k = row * len(coupling.columns) + column
-                there, back = int(coupling.delay_forward[k]) * step, int(coupling.delay_backward[k]) * step
-                cell = f"synapse_line w={value} tdf={there!r} tdb={back!r}"
-            yield f"Xw{i}_{j} {_ends(options, i, j, len(at_rows), len(at_columns))} {cell}"
+    row, column = coupling.pairs()
+    chains = _Chains(len(at_rows), len(at_columns))
+    synapses = []
+    for k in synapses_in(coupling, part).tolist():
+        r, c = int(row[k]), int(column[k])
+        nominal = float(weight[c, r])
+        value = repr(nominal) if spread is None else spread.formula(nominal, c, r)
+        cell = f"synapse w={value}"
+        if coupling.per_synapse:
+            there, back = int(coupling.delay_forward[k]) * step, int(coupling.delay_backward[k]) * step
+            cell = f"synapse_line w={value} tdf={there!r} tdb={back!r}"
+        i, j = r - at_rows.start, c - at_columns.start
+        synapses.append((i, j, cell))
+        chains.add(i, j)
+    for i, j, cell in synapses:
+        yield f"Xw{i}_{j} {_ends(options, chains, i, j)} {cell}"
+    yield from chains.gaps(options)
     yield ".ends"
     yield ""
 
 
-def _ends(options: Options, i: int, j: int, rows: int, columns: int) -> str:
+class _Chains:
+    """Which synapse of a tile comes before and which after another in its row and in its column."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.in_row: list[list[int]] = [[] for _ in range(rows)]
+        self.in_column: list[list[int]] = [[] for _ in range(columns)]
+
+    def add(self, i: int, j: int) -> None:
+        """Add synapse (i, j), row by row."""
+        self.in_row[i].append(j)
+        self.in_column[j].append(i)
+
+    def before(self, i: int, j: int) -> tuple[bool, bool]:
+        """Whether the column, and the row, have a synapse before (i, j)."""
+        return self.in_column[j][0] != i, self.in_row[i][0] != j
+
+    def after(self, i: int, j: int) -> tuple[int | None, int | None]:
+        """The row of the next synapse in the column, and the column of the next in the row."""
+        column, row = self.in_column[j], self.in_row[i]
+        down, on = bisect_right(column, i), bisect_right(row, j)
+        return column[down] if down < len(column) else None, row[on] if on < len(row) else None
+
+    def gaps(self, options: Options) -> Iterator[str]:
+        """Sums in series pass a tile where it adds nothing to them."""
+        if options.in_series:
+            yield from (f"Vs{j} s{j} s0_{j} 0" for j, found in enumerate(self.in_column) if not found)
+        if options.in_series and not options.bilateral:
+            yield from (f"Vlam{i} lam{i} lam0_{i} 0" for i, found in enumerate(self.in_row) if not found)
+
+
+def _ends(options: Options, chains: _Chains, i: int, j: int) -> str:
     """Where synapse (i, j) of a tile is joined."""
     if options.bilateral and not options.in_series:
         return f"x{i} c{j}"
     if not options.in_series:
         return f"x{i} s{j} mu{j} lam{i}"
-    low = f"h{i}_{j}" if i else f"s0_{j}"
-    high = f"h{i + 1}_{j}" if i + 1 < rows else f"s{j}"
+    (above, left), (below, right) = chains.before(i, j), chains.after(i, j)
+    low = f"h{i}_{j}" if above else f"s0_{j}"
+    high = f"s{j}" if below is None else f"h{below}_{j}"
     if options.bilateral:
         return f"x{i} {low} {high}"
-    before = f"g{i}_{j}" if j else f"lam0_{i}"
-    after = f"g{i}_{j + 1}" if j + 1 < columns else f"lam{i}"
+    before = f"g{i}_{j}" if left else f"lam0_{i}"
+    after = f"lam{i}" if right is None else f"g{i}_{right}"
     return f"x{i} {low} {high} mu{j} {before} {after}"

@@ -68,7 +68,8 @@ def arrival_times(graph: ScatteringGraph, late: int = 0) -> Arrival:
         source, target = coupling.rows[row], coupling.columns[column]
         np.maximum.at(last_costate, source, np.maximum(last_costate[target], last[target]) + backward + late)
         np.minimum.at(first_costate, source, np.minimum(first_costate[target], first[target]) + backward)
-    return Arrival(last, last_costate, first, first_costate)
+    # what nothing reaches, in a crossbar that does not have all devices, is as it is from the start
+    return Arrival(last, last_costate, np.minimum(first, last), np.minimum(first_costate, last_costate))
 
 
 _NEVER = np.int64(2**62)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emulator.graph.elements import Bundle, Site, Steps
+from emulator.network import Dense
 
 if TYPE_CHECKING:
     from emulator.graph.graph import ScatteringGraph
@@ -27,14 +28,17 @@ class Coupling:
     rows, columns : (R,), (C,) int64
         Neurons that drive the rows with their state, and neurons whose input the columns are.
     delay_forward, delay_backward : int64 steps
-        Per line: (R,) and (C,) for a crossbar in tile wiring, (R * C,) row by row in synapse wiring, (R,)
-        for wires.
+        Per line: (R,) and (C,) for a crossbar in tile wiring, (S,) row by row in synapse wiring, (R,) for wires.
     per_synapse : bool
         Whether every synapse has a line of its own.
     bundles_forward, bundles_backward : tuple of Bundle
         The bundles whose lines those are, in their order.
     delay_returning, delay_leaving : (R,), (C,) int64 steps, or None
         Two-way lines: backward delay of the rows' lines, forward delay of the columns' lines.
+    devices : (row, column) of (S,) int64, or None
+        Positions of the synapses of a crossbar that has not one for every pair, row by row.
+    trainable : bool
+        Whether learning may move the weights.
     """
 
     name: str
@@ -48,12 +52,23 @@ class Coupling:
     bundles_backward: tuple[Bundle, ...]
     delay_returning: Steps | None = None
     delay_leaving: Steps | None = None
+    devices: tuple[Steps, Steps] | None = None
+    trainable: bool = True
+
+    @property
+    def size(self) -> int:
+        """Number S of synapses, or of wires."""
+        if self.layer is None:
+            return len(self.rows)
+        return len(self.rows) * len(self.columns) if self.devices is None else len(self.devices[0])
 
     def pairs(self) -> tuple[Steps, Steps]:
         """Positions (row, column) of every synapse, row by row; for wires, the diagonal."""
         if self.layer is None:
             diagonal = np.arange(len(self.rows))
             return diagonal, diagonal
+        if self.devices is not None:
+            return self.devices
         return (
             np.repeat(np.arange(len(self.rows)), len(self.columns)),
             np.tile(np.arange(len(self.columns)), len(self.rows)),
@@ -85,7 +100,9 @@ def couplings(graph: ScatteringGraph) -> tuple[Coupling, ...]:
             backward = tuple(incoming) if per_synapse else (after,)
             rows = np.concatenate([_neurons(site_of[b.tail[0]]) for b in incoming])
             columns = _neurons(site_of[element.name])
-            found.append(_coupling(element.name, element.layer, rows, columns, tuple(incoming), backward, per_synapse))
+            made = _coupling(element.name, element.layer, rows, columns, tuple(incoming), backward, per_synapse)
+            dense = graph.network.dense[element.layer]
+            found.append(replace(made, devices=positions(dense), trainable=dense.trainable))
         else:
             target = site_of[element.name]
             for bundle in incoming:
@@ -94,6 +111,14 @@ def couplings(graph: ScatteringGraph) -> tuple[Coupling, ...]:
                     rows = _neurons(site_of[bundle.tail[0]])
                     found.append(_coupling(bundle.name, None, rows, columns, (bundle,), (bundle,), False))
     return tuple(found)
+
+
+def positions(layer: Dense) -> tuple[Steps, Steps] | None:
+    """Positions (row, column) of a layer's devices in its crossbar, row by row; None for a full one."""
+    if layer.devices is None:
+        return None
+    row, column = np.nonzero(layer.devices.T)
+    return row, column
 
 
 def _coupling(

@@ -49,7 +49,7 @@ def totals(graph: ScatteringGraph) -> dict[str, int]:
         "ports": sum(len(element.ports) for element in graph.elements),
         "lines": sum(bundle.count for bundle in lines),
         "line directions": sum(len(bundle.delays()) for bundle in lines),
-        "synapses": sum(len(c.rows) * len(c.columns) for c in graph.couplings if c.layer is not None),
+        "synapses": sum(coupling.size for coupling in graph.couplings if coupling.layer is not None),
         "neurons": graph.neurons,
     }
 
@@ -104,7 +104,7 @@ def _row(graph: ScatteringGraph, bundle: Bundle) -> tuple[str, ...]:
 
 def _delay(delay: Steps | None, step: float) -> tuple[str, str]:
     """Least/mean/greatest delay in steps and in seconds."""
-    if delay is None:
+    if delay is None or not len(delay):
         return "-", "-"
     figures = [float(delay.min()), float(delay.mean()), float(delay.max())]
     if figures[0] == figures[2]:

@@ -97,7 +97,7 @@ class ScatteringGraph:
     @property
     def longest_delay(self) -> int:
         """The longest line delay, in steps."""
-        return max((int(bundle.delays().max()) for bundle in self.bundles if bundle.is_line), default=1)
+        return max((int(bundle.delays().max(initial=1)) for bundle in self.bundles if bundle.is_line), default=1)
 
     @property
     def longest_round_trip(self) -> int:

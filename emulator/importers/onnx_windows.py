@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from emulator.errors import FileFormatError
 from emulator.importers.onnx_nodes import attributes, label
-from emulator.importers.patches import average, convolution, patches
 from emulator.importers.signals import Signal
+from emulator.network.windows import average, contenders, convolution, patches, tournament
 
 if TYPE_CHECKING:
     from emulator.importers.onnx_ops import Converter
@@ -135,29 +134,16 @@ def largest(
     """The largest of every window by a tournament of ``a + relu(b - a)``; at a tie the first takes it."""
     name = label(node.output[0])
     current = converter.draft.settled(source)
-    windows = np.moveaxis(covered, 1, 0).reshape(covered.shape[1], -1)  # contenders, windows
-    windows = np.where(windows < 0, np.max(windows, axis=0), windows)  # outside: any of the window's own, again
-    rounds = 0
-    while len(windows) > 1:
-        pairs = len(windows) // 2
-        first, second, rest = windows[0 : 2 * pairs : 2], windows[1 : 2 * pairs : 2], windows[2 * pairs :]
-        n, each = first.size, np.arange(first.size)
-        ones = np.ones(n)
-        rows, columns = np.concatenate([each, each]), np.concatenate([second.ravel(), first.ravel()])
-        lead = sparse.csr_matrix((np.concatenate([ones, -ones]), (rows, columns)), (n, current.size))
-        ahead = converter.draft.crossbar(current, lead, np.zeros(n), (n,), f"{name}_lead", trainable=False)
-        ahead = converter.draft.activation(ahead, "relu", f"{name}_ahead")
-        both = converter.draft.beside([current, ahead], np.arange(current.size + n))
-        keep = np.concatenate([first.ravel(), rest.ravel()])
-        total = len(keep)
-        rows = np.concatenate([np.arange(total), each])
-        columns = np.concatenate([keep, current.size + each])
-        add = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), (total, both.size))
-        current = converter.draft.crossbar(both, add, np.zeros(total), (total,), f"{name}_best", trainable=False)
-        current = converter.draft.settled(current)
-        windows = np.arange(total).reshape(pairs + len(rest), -1)
-        rounds += 1
-    converter.signals[node.output[0]] = current.rewired(windows[0].reshape(shape))
+    draft, windows = converter.draft, contenders(covered)
+    order, rounds = windows[0], 0
+    for lead, best in tournament(windows, current.size):
+        n, total = lead.shape[0], best.shape[0]
+        ahead = draft.crossbar(current, lead, np.zeros(n), (n,), f"{name}_lead", trainable=False)
+        ahead = draft.activation(ahead, "relu", f"{name}_ahead")
+        both = draft.beside([current, ahead], np.arange(current.size + n))
+        current = draft.settled(draft.crossbar(both, best, np.zeros(total), (total,), f"{name}_best", trainable=False))
+        order, rounds = np.arange(total), rounds + 1
+    converter.signals[node.output[0]] = current.rewired(order.reshape(shape))
     converter.notes.append((place, f"winner-take-all of relu comparators, {rounds} rounds, ties to the first"))
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from emulator.network.arrays import FloatArray
-from emulator.network.layers import Activation, Add, Concat, Dense, Input, Layer
+from emulator.network.layers import Activation, Add, Concat, Input, Layer
+from emulator.network.windows import crossbar
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Draft:
         if given.plain:
             return given
         name = self._name(given.name)
-        self._append(Dense(name, given.layer, given.matrix.toarray(), given.offset), given.size)
+        self._append(crossbar(name, given.layer, given.matrix, given.offset, given.trainable), given.size)
         return self._whole(name, given.shape)
 
     def activation(self, given: Signal, function: str, name: str, slope: float | None = None) -> Signal:

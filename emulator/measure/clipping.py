@@ -101,7 +101,10 @@ def limited(hardware: HardwareModel) -> bool:
 
 
 def _weights(graph: ScatteringGraph) -> float:
-    weights = [parameters.weight.ravel() for parameters in graph.network.parameters.values()]
+    weights = [
+        layer.weight.ravel() if layer.devices is None else layer.weight[layer.devices]
+        for layer in graph.network.dense.values()
+    ]
     return _beyond(graph.hardware.precision.weights, np.concatenate(weights) if weights else np.zeros(0))
 
 

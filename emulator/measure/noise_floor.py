@@ -56,8 +56,7 @@ def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields) -> Fields 
         if block.layer is None:
             var_lam[:, coupling.rows] += at
         else:
-            matrix = square[block.first : block.first + block.size].reshape(len(block.rows), -1)
-            np.add.at(var_lam.T, coupling.rows, matrix @ at.T)
+            np.add.at(var_lam.T, coupling.rows, block.matrix(square).T @ at.T)
     return Fields(np.sqrt(var_s), np.sqrt(state), np.sqrt(var_lam), np.sqrt(var_mu))
 
 
@@ -74,8 +73,7 @@ def _add(total: Floats, columns: np.ndarray, arriving: Floats, square: Floats, b
     if block.layer is None:
         total[:, columns] += arriving
     else:
-        matrix = square[block.first : block.first + block.size].reshape(len(block.rows), -1)
-        total[:, columns] += arriving @ matrix
+        total[:, columns] += arriving @ block.matrix(square).T
 
 
 def _sources(graph: ScatteringGraph) -> tuple[float, tuple[float, float]]:

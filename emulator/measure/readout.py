@@ -74,22 +74,21 @@ def _returned(graph: ScatteringGraph, layer: str, mu: Floats, costates: dict[str
 
 @_UNSETTLED
 def gradients(graph: ScatteringGraph, layout: Layout, recording: Recording) -> dict[str, Gradient]:
-    """Weight and bias gradients, averaged over the batch, from what each crossbar received on its two sides."""
+    """Weight and bias gradients, averaged over the batch, from what each crossbar received on its two sides; 0 without device."""
     count, samples = layout.neurons, len(recording.lam)
     mu = recording.u[:, count:]
-    parts: dict[str, list[Floats]] = {}
+    parts: dict[str, Floats] = {}
     for block in layout.blocks:
         if block.layer is None:
             continue
         if recording.tap is not None:
             product = (recording.tap[:, block.column_taps] / samples).T @ recording.tap[:, block.row_taps]
+            parts[block.layer] = block.existing(product)
         else:
-            flat = recording.products[block.first : block.first + block.size]  # type: ignore[index]
-            product = flat.reshape(len(block.rows), len(block.columns)).T / samples
-        parts.setdefault(block.layer, []).append(product)
+            parts[block.layer] = block.matrix(recording.products) / samples  # type: ignore[arg-type]
     return {
-        layer: Gradient(np.hstack(blocks), (mu[:, graph.layer_neurons(layer)] / samples).sum(axis=0))
-        for layer, blocks in parts.items()
+        layer: Gradient(product, (mu[:, graph.layer_neurons(layer)] / samples).sum(axis=0))
+        for layer, product in parts.items()
     }
 
 

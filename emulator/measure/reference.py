@@ -27,8 +27,8 @@ class Reference:
     costates : mapping of str to ndarray (B, n)
         Derivative of each sample's own loss in that state, not averaged; empty without targets.
     gradients : mapping of str to Gradient
-        Derivative of the loss averaged over the batch in each dense layer's parameters; empty without
-        targets.
+        Derivative of the loss averaged over the batch in each dense layer's parameters, 0 where a weight has no device;
+        empty without targets.
     loss : ndarray (B,) or None
         Loss of each sample; None without targets.
     """
@@ -64,10 +64,10 @@ def reference(network: Network, inputs: Inputs, targets: ArrayLike | None = None
     costates = _backward(network, states, loss.gradient(outputs, desired))
     gradients = {
         name: Gradient(
-            (costates[name] / len(outputs)).T @ states[network.sources(name)[0]],
+            layer.existing((costates[name] / len(outputs)).T @ states[layer.source]),
             (costates[name] / len(outputs)).sum(axis=0),
         )
-        for name in network.parameters
+        for name, layer in network.dense.items()
     }
     value = loss.value(outputs, desired)
     return Reference(_read_only(states), _read_only(costates), gradients, value)

@@ -89,8 +89,7 @@ def static_errors(graph: ScatteringGraph, age: float | None = None) -> StaticErr
     errors = {}
     for block in layout.blocks:
         if block.layer is not None:
-            matrix = held[block.first : block.first + block.size].reshape(len(block.rows), len(block.columns)).T
-            errors[block.layer] = matrix - graph.network.parameters[block.layer].weight
+            errors[block.layer] = block.matrix(held) - graph.network.parameters[block.layer].weight
     return StaticErrors(
         gain=np.asarray(values.get("gain", 1.0)) - 1.0,
         offset=np.asarray(values.get("offset", 0.0)),
@@ -164,7 +163,7 @@ class _Crossing:
         offset: Floats,
         weights: dict[str, Floats],
     ) -> None:
-        self.layer, self.rows, self.columns = coupling.layer, coupling.rows, coupling.columns
+        self.layer, self.rows, self.columns, self.block = coupling.layer, coupling.rows, coupling.columns, block
         shape = (len(self.columns), len(self.rows))
         row, column = coupling.pairs()
 
@@ -183,7 +182,7 @@ class _Crossing:
             self.weight, self.error = np.eye(len(self.rows)), np.zeros(shape)
         else:
             self.weight = graph.network.parameters[self.layer].weight
-            self.error = weights.get(self.layer, np.zeros(shape))
+            self.error = block.existing(weights.get(self.layer, np.zeros(shape)))
 
     def forward(self, x: Floats, deviation: Floats) -> Floats:
         """Change of the pre-activations."""
@@ -200,7 +199,7 @@ class _Crossing:
         product = (dmu.T @ x + mu.T @ dx) / len(x)
         product += (self.gain_forward + self.gain_backward) * (mu.T @ x) / len(x)
         product += self.offset_backward * x.mean(axis=0) + self.offset_forward * mu.mean(axis=0)[:, None]
-        return np.asarray(product)
+        return self.block.existing(np.asarray(product))
 
 
 def _accumulate(total: Floats, at: np.ndarray, values: Floats) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from emulator.errors import NetworkError
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 
 def real_array(place: str, value: ArrayLike | None) -> FloatArray:
@@ -40,6 +41,29 @@ def require_finite(place: str, array: FloatArray) -> None:
     if bad.size:
         index = tuple(int(i) for i in bad[0])
         raise NetworkError(f"{place}{list(index)} is {array[index]}; allowed: finite numbers")
+
+
+def frozen_mask(place: str, value: ArrayLike, shape: tuple[int, ...]) -> BoolArray:
+    """Copy `value` into a read-only array of truth values, of that shape; 0 and 1 are allowed for them.
+
+    Raises
+    ------
+    NetworkError
+        If `value` is of another shape or type.
+    """
+    try:
+        raw = np.asarray(value)
+    except ValueError as error:
+        raise NetworkError(f"{place} must be an array of truth values: {error}") from error
+    if raw.dtype == bool:
+        raw = raw.view(np.uint8)  # bytes of a file may be neither
+    if raw.dtype.kind not in "iuf" or not np.isin(raw, (0, 1)).all():
+        raise NetworkError(f"{place} has other values than true and false (type {raw.dtype}); allowed: true and false")
+    if raw.shape != shape:
+        raise NetworkError(f"{place} has shape {raw.shape}; allowed: {shape}")
+    mask = np.array(raw, dtype=bool, order="C")
+    mask.setflags(write=False)
+    return mask
 
 
 def frozen_parameter(place: str, value: ArrayLike | None, ndim: int) -> FloatArray:

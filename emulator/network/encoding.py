@@ -1,7 +1,9 @@
 """A network as one JSON header and a list of arrays, and back.
 
 The header is derived from the fields of the layers, so that none can be forgotten. It refers to arrays by
-number: ``{"array": 3, "shape": [10, 32]}``. Both the digest and the files of a network are made from it.
+number: ``{"array": 3, "shape": [10, 32]}``, with ``"type": "bool"`` where it holds truth values. Fields of `ADDED`
+are left out where they have their default, so that networks which do without them keep their digests and files.
+Both the digest and the files of a network are made from it.
 """
 
 from __future__ import annotations
@@ -15,28 +17,37 @@ from typing import Any
 import numpy as np
 
 from emulator.errors import FileFormatError, suggest
-from emulator.network.arrays import FloatArray
+from emulator.network.arrays import BoolArray, FloatArray
 from emulator.network.layers import LAYER_KINDS, Layer
 from hwmodels.doors import RefusedError, brief, parse_json
+
+Array = FloatArray | BoolArray
+
+#: fields that came later, by kind
+ADDED = {"Dense": {"devices": None, "trainable": True}}
 
 FORMAT = "backwave-network"
 VERSION = 1
 
 
-def encode(layers: Iterable[Layer], output: str, loss: str) -> tuple[bytes, list[FloatArray]]:
+def encode(layers: Iterable[Layer], output: str, loss: str) -> tuple[bytes, list[Array]]:
     """Return the canonical header (ASCII JSON) and the arrays it refers to."""
-    arrays: list[FloatArray] = []
+    arrays: list[Array] = []
 
     def plain(value: object) -> object:
         if not isinstance(value, np.ndarray):
             return value
         arrays.append(value)
-        return {"array": len(arrays) - 1, "shape": list(value.shape)}
+        kind = {"type": "bool"} if value.dtype == bool else {}
+        return {"array": len(arrays) - 1, "shape": list(value.shape), **kind}
 
-    described = [
-        {"kind": type(layer).__name__} | {key: plain(value) for key, value in layer.values().items()}
-        for layer in layers
-    ]
+    described = []
+    for layer in layers:
+        kind, fields = type(layer).__name__, layer.values()
+        for key, default in ADDED.get(kind, {}).items():
+            if fields[key] is default:
+                del fields[key]
+        described.append({"kind": kind} | {key: plain(value) for key, value in fields.items()})
     header = {"format": FORMAT, "version": VERSION, "loss": loss, "output": output, "layers": described}
     return json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode("ascii"), arrays
 
@@ -46,8 +57,13 @@ def digest(layers: Iterable[Layer], output: str, loss: str) -> str:
     header, arrays = encode(layers, output, loss)
     state = hashlib.sha256(header)
     for array in arrays:
-        state.update(array.astype("<f8").tobytes())
+        state.update(array.astype(stored_type(array)).tobytes())
     return state.hexdigest()
+
+
+def stored_type(array: Array) -> np.dtype[Any]:
+    """The type under which an array is hashed and stored."""
+    return np.dtype("|b1" if array.dtype == bool else "<f8")
 
 
 def parse_header(text: bytes) -> dict[str, Any]:
@@ -72,8 +88,8 @@ def parse_header(text: bytes) -> dict[str, Any]:
     return header
 
 
-def array_shapes(header: Mapping[str, Any]) -> list[tuple[int, ...]]:
-    """Return the shapes of the arrays a header refers to, in the order of their numbers.
+def array_members(header: Mapping[str, Any]) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Return the shapes and types of the arrays a header refers to, in the order of their numbers.
 
     Raises
     ------
@@ -81,7 +97,7 @@ def array_shapes(header: Mapping[str, Any]) -> list[tuple[int, ...]]:
         If a description of a layer or a reference to an array is malformed, or arrays are not numbered 0,
         1, ...
     """
-    shapes: list[tuple[int, ...]] = []
+    members: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
     for position, described in enumerate(header["layers"]):
         place = f"header: layers[{position}]"
         if not isinstance(described, dict):
@@ -89,15 +105,16 @@ def array_shapes(header: Mapping[str, Any]) -> list[tuple[int, ...]]:
         kind = described.get("kind")
         if kind not in tuple(LAYER_KINDS):
             raise FileFormatError(f"{place}: no kind {suggest(kind, LAYER_KINDS)}")
-        _require_keys(place, described, {"kind"} | {field.name for field in dataclasses.fields(LAYER_KINDS[kind])})
+        keys = {"kind"} | {field.name for field in dataclasses.fields(LAYER_KINDS[kind])}
+        _require_keys(place, described, keys, optional=set(ADDED.get(kind, ())))
         for key, value in described.items():
             if isinstance(value, dict):
-                shapes.append(_array_shape(f"{place}.{key}", value, len(shapes)))
-    return shapes
+                members.append(_array_member(f"{place}.{key}", value, len(members)))
+    return members
 
 
-def decode_layers(header: Mapping[str, Any], arrays: Sequence[FloatArray]) -> list[Layer]:
-    """Build the layers of a header whose references `array_shapes` has checked.
+def decode_layers(header: Mapping[str, Any], arrays: Sequence[Array]) -> list[Layer]:
+    """Build the layers of a header whose references `array_members` has checked.
 
     Raises
     ------
@@ -114,16 +131,20 @@ def decode_layers(header: Mapping[str, Any], arrays: Sequence[FloatArray]) -> li
     return layers
 
 
-def _array_shape(place: str, reference: Mapping[str, Any], number: int) -> tuple[int, ...]:
-    _require_keys(place, reference, {"array", "shape"})
+def _array_member(place: str, reference: Mapping[str, Any], number: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    _require_keys(place, reference, {"array", "shape", "type"}, optional={"type"})
+    if reference.get("type", "bool") != "bool":
+        raise FileFormatError(f"{place} has type {brief(reference['type'])}; allowed: 'bool', or none for numbers")
     if type(reference["array"]) is not int or reference["array"] != number:
         raise FileFormatError(f"{place} refers to array {brief(reference['array'])}; allowed: {number}")
     shape = reference["shape"]
     if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
         raise FileFormatError(f"{place} has shape {brief(shape)}; allowed: a list of positive whole numbers")
-    return tuple(shape)
+    return tuple(shape), np.dtype("|b1" if "type" in reference else "<f8")
 
 
-def _require_keys(place: str, found: Mapping[str, Any], expected: set[str]) -> None:
-    if set(found) != expected:
+def _require_keys(
+    place: str, found: Mapping[str, Any], expected: set[str], optional: set[str] | frozenset[str] = frozenset()
+) -> None:
+    if not expected - optional <= set(found) <= expected:
         raise FileFormatError(f"{place} has keys {sorted(found)}; allowed: {sorted(expected)}")

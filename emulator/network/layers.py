@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from emulator.errors import NetworkError
 from emulator.network.activations import DEFAULT_SLOPE, activation_function
-from emulator.network.arrays import FloatArray, frozen_parameter
+from emulator.network.arrays import BoolArray, FloatArray, frozen_mask, frozen_parameter
 
 
 class Parameters(NamedTuple):
@@ -66,7 +66,9 @@ class Layer:
         if not isinstance(other, Layer) or type(self) is not type(other):
             return NotImplemented
         pairs = zip(self.values().values(), other.values().values(), strict=True)
-        return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
+        return all(
+            np.array_equal(a, b) if isinstance(a, np.ndarray) else a is b or bool(np.all(a == b)) for a, b in pairs
+        )
 
     def __hash__(self) -> int:
         return hash((type(self), self.name))
@@ -96,7 +98,7 @@ class Input(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Dense(Layer):
-    """An affine map: ``s = weight @ x + bias``.
+    """An affine map: ``s = weight @ x + bias``, as a crossbar with a device for each weight, or for some.
 
     Attributes
     ----------
@@ -106,11 +108,27 @@ class Dense(Layer):
         Finite numbers, kept as a read-only float64 copy.
     bias : ndarray (n_out,)
         Likewise.
+    devices : bool ndarray (n_out, n_in), optional
+        Where there is a device; elsewhere the weight is 0 and stays so. None, the default, and a mask without a gap, which
+        becomes None, stand for a full crossbar.
+    trainable : bool
+        Whether learning may move weights and biases; what routes or averages is fixed.
     """
 
     source: str
     weight: FloatArray
     bias: FloatArray
+    devices: BoolArray | None = None
+    trainable: bool = True
+
+    @property
+    def count(self) -> int:
+        """Number of devices."""
+        return self.weight.size if self.devices is None else int(np.count_nonzero(self.devices))
+
+    def existing(self, matrix: FloatArray) -> FloatArray:
+        """Numbers (n_out, n_in) of the devices, such as a gradient: 0 where there is none."""
+        return matrix if self.devices is None else np.where(self.devices, matrix, 0.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -121,8 +139,28 @@ class Dense(Layer):
             raise NetworkError(
                 f"{self.place}: bias has shape {bias.shape}; allowed: {weight.shape[:1]}, one entry per row"
             )
+        if not isinstance(self.trainable, bool | np.bool_):
+            raise NetworkError(f"{self.place}: trainable is {self.trainable!r}; allowed: true, false")
         object.__setattr__(self, "weight", weight)
         object.__setattr__(self, "bias", bias)
+        object.__setattr__(self, "devices", self._checked_devices(weight))
+        object.__setattr__(self, "trainable", bool(self.trainable))
+
+    def _checked_devices(self, weight: FloatArray) -> BoolArray | None:
+        if self.devices is None:
+            return None
+        devices = frozen_mask(f"{self.place}: devices", self.devices, weight.shape)
+        if devices.all():
+            return None
+        if not devices.any():
+            raise NetworkError(f"{self.place}: devices has none; allowed: at least one")
+        lost = np.argwhere(~devices & (weight != 0))
+        if len(lost):
+            row, column = map(int, lost[0])
+            raise NetworkError(
+                f"{self.place}: weight[{row}, {column}] is {weight[row, column]} where there is no device; allowed: 0"
+            )
+        return devices
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,12 +232,19 @@ LAYER_KINDS: Mapping[str, type[Layer]] = MappingProxyType(
 )
 
 
-def affine(name: str, source: str, weight: ArrayLike, bias: ArrayLike | None = None) -> Dense:
+def affine(
+    name: str,
+    source: str,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    devices: ArrayLike | None = None,
+    trainable: bool = True,
+) -> Dense:
     """Return a `Dense` layer from anything that converts to arrays; without `bias` it is zero."""
     place = f"layer {name!r}"
     rows = frozen_parameter(f"{place}: weight", weight, ndim=2)
     offsets = np.zeros(len(rows)) if bias is None else frozen_parameter(f"{place}: bias", bias, ndim=1)
-    return Dense(name, source, rows, offsets)
+    return Dense(name, source, rows, offsets, devices, trainable)  # type: ignore[arg-type]
 
 
 def layer_sources(layer: Layer) -> tuple[str, ...]:

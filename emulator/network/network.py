@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from numpy.typing import ArrayLike
 
@@ -161,11 +162,12 @@ class Network:
     @property
     def parameters(self) -> dict[str, Parameters]:
         """Weight and bias of each dense layer, by its name, in topological order."""
-        return {
-            name: Parameters(layer.weight, layer.bias)
-            for name, layer in self._layers.items()
-            if isinstance(layer, Dense)
-        }
+        return {name: Parameters(layer.weight, layer.bias) for name, layer in self.dense.items()}
+
+    @cached_property
+    def dense(self) -> Mapping[str, Dense]:
+        """The dense layers by name, in topological order."""
+        return MappingProxyType({name: layer for name, layer in self._layers.items() if isinstance(layer, Dense)})
 
     @cached_property
     def digest(self) -> str:
@@ -202,32 +204,37 @@ class Network:
         for name, (weight, bias) in parameters.items():
             if name not in known:
                 raise NetworkError(f"no dense layer {suggest(name, known)}")
-            layer = affine(name, layer_sources(layers[name])[0], weight, bias)
-            if layer.weight.shape != known[name].weight.shape:
-                found, allowed = layer.weight.shape, known[name].weight.shape
+            old = cast(Dense, layers[name])
+            layer = affine(name, old.source, weight, bias)
+            if layer.weight.shape != old.weight.shape:
+                found, allowed = layer.weight.shape, old.weight.shape
                 raise NetworkError(f"{layer.place}: weight has shape {found}; allowed: {allowed}")
-            layers[name] = layer
+            layers[name] = replace(old, weight=layer.weight, bias=layer.bias)
         return Network(layers.values(), output=self._output, loss=self._loss)
 
     def summary(self) -> str:
         """Return a table of the layers as text."""
-        known = self.parameters
+        dense = self.dense
         rows = [("layer", "kind", "sources", "size", "parameters")]
         for name, layer in self._layers.items():
             kind = layer.function if isinstance(layer, Activation) else type(layer).__name__.lower()
-            count = sum(array.size for array in known.get(name, ()))
-            rows.append((name, kind, ", ".join(layer_sources(layer)), str(self._sizes[name]), str(count or "")))
+            count = ""
+            if name in dense:
+                kind += " (fixed)" * (not dense[name].trainable)
+                count = str(dense[name].count + dense[name].bias.size)
+            rows.append((name, kind, ", ".join(layer_sources(layer)), str(self._sizes[name]), count))
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         pads: list[Callable[[str, int], str]] = [str.ljust, str.ljust, str.ljust, str.rjust, str.rjust]
         lines = [
             "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        return "\n".join([*lines, f"output {self._output}, loss {self._loss}, {self._parameter_count} parameters"])
+        return "\n".join([*lines, f"output {self._output}, loss {self._loss}, {self.parameter_count} parameters"])
 
     @property
-    def _parameter_count(self) -> int:
-        return sum(array.size for pair in self.parameters.values() for array in pair)
+    def parameter_count(self) -> int:
+        """Number of weights that have a device, and of biases."""
+        return sum(layer.count + layer.bias.size for layer in self.dense.values())
 
     def __getitem__(self, name: str) -> Layer:
         if not isinstance(name, str) or name not in self._layers:
@@ -254,4 +261,4 @@ class Network:
 
     def __repr__(self) -> str:
         ports = ", ".join(f"{name} ({self._sizes[name]})" for name in (*self.inputs, self._output))
-        return f"Network({len(self)} layers, {ports}, {self._parameter_count} parameters, loss {self._loss})"
+        return f"Network({len(self)} layers, {ports}, {self.parameter_count} parameters, loss {self._loss})"

@@ -1,4 +1,5 @@
-"""Network files: an uncompressed ``.npz`` holding a JSON header and plain float64 arrays, nothing executable.
+"""Network files: an uncompressed ``.npz`` holding a JSON header and plain arrays of
+float64 and truth values, nothing executable.
 
 Members are ``header.npy`` (the UTF-8 bytes of the header) and ``array_0.npy``, ``array_1.npy``, ... Sizes,
 types and shapes are checked against the header before any data is read, so that a small file cannot claim a
@@ -16,7 +17,7 @@ import numpy as np
 from emulator.archives import Archive, UnsuitableError, open_archive
 from emulator.errors import FileFormatError, NetworkError
 from emulator.files import atomic_write
-from emulator.network.encoding import array_shapes, decode_layers, encode, parse_header
+from emulator.network.encoding import array_members, decode_layers, encode, parse_header, stored_type
 from emulator.network.layers import Layer
 from hwmodels.doors import RefusedError
 
@@ -38,7 +39,9 @@ def write(path: Path, layers: Iterable[Layer], output: str, loss: str) -> None:
         If the folder cannot be written to.
     """
     header, arrays = encode(layers, output, loss)
-    members: dict[str, Any] = {f"array_{number}": array.astype("<f8") for number, array in enumerate(arrays)}
+    members: dict[str, Any] = {
+        f"array_{number}": array.astype(stored_type(array)) for number, array in enumerate(arrays)
+    }
     members["header"] = np.frombuffer(header, dtype=np.uint8)
     atomic_write(path, lambda file: np.savez(file, **members))
 
@@ -72,12 +75,12 @@ def _read_archive(archive: Archive) -> Stored:
     if "header.npy" not in names:
         raise FileFormatError(f"no member 'header.npy'; members: {_listed(names)}")
     header = parse_header(archive.read("header", dtype=np.dtype(np.uint8), axes=1).tobytes())
-    shapes = array_shapes(header)
-    expected = sorted(["header.npy", *(f"array_{number}.npy" for number in range(len(shapes)))])
+    described = array_members(header)
+    expected = sorted(["header.npy", *(f"array_{number}.npy" for number in range(len(described)))])
     if names != expected:
         raise FileFormatError(f"members are {_listed(names)}; allowed: {_listed(expected)}")
     arrays = [
-        archive.read(f"array_{number}", dtype=np.dtype("<f8"), shape=shape) for number, shape in enumerate(shapes)
+        archive.read(f"array_{number}", dtype=kind, shape=shape) for number, (shape, kind) in enumerate(described)
     ]
     return Stored(decode_layers(header, arrays), header["output"], header["loss"])
 

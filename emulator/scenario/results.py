@@ -53,7 +53,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "hardware": {path: entry.value for path, entry in graph.hardware.flat().items()},
         "network": {
             "digest": graph.network.digest,
-            "parameters": sum(part.size for pair in graph.network.parameters.values() for part in pair),
+            "parameters": graph.network.parameter_count,
             "loss": graph.network.loss,
         },
         "substrate": {

@@ -25,7 +25,7 @@ def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]
         seed=config.substrate.seed,
         rounding=config.substrate.rounding,
     )
-    parameters = sum(part.size for pair in network.parameters.values() for part in pair)
+    parameters = network.parameter_count
     samples = len(next(iter(material.exact.states.values())))
     facts = {
         "digest": network.digest,

@@ -18,7 +18,7 @@ BASELINES = ("descent", "pipelined")
 
 
 def baseline(name: str, network: Network, stream: Stream, rate: float, rates: RateSchedule, samples: int) -> Network:
-    """Train a chain of dense layers and activations in NumPy, one sample after another.
+    """Train a chain of dense layers and activations in NumPy, one sample after another; what is fixed or missing stays.
 
     ``descent`` is exact online gradient descent. ``pipelined`` presents a sample in every tick while each layer needs a
     tick forward and a tick back: layer k of K sees sample t at tick ``t + k`` and its costate at tick ``t + 2 K - k -
@@ -76,8 +76,9 @@ class _Chain:
             else:
                 self.functions[-1], self.slopes[-1] = layer.function, layer.slope
             previous = name
-        self.weights = [network.parameters[name].weight.copy() for name in self.names]
-        self.biases = [network.parameters[name].bias.copy() for name in self.names]
+        self.layers = [network.dense[name] for name in self.names]
+        self.weights = [layer.weight.copy() for layer in self.layers]
+        self.biases = [layer.bias.copy() for layer in self.layers]
         self.phi = [activation_function(f, a) for f, a in zip(self.functions, self.slopes, strict=True)]
         self.loss = loss_function(network.loss)
 
@@ -90,8 +91,10 @@ class _Chain:
         """Move layer k and return the costate that it sends back, of the weights before."""
         mu = slope * lam
         back = self.weights[k].T @ mu
-        self.weights[k] -= rate * np.outer(mu, x)
-        self.biases[k] -= rate * mu
+        layer = self.layers[k]
+        if layer.trainable:
+            self.weights[k] -= rate * layer.existing(np.outer(mu, x))
+            self.biases[k] -= rate * mu
         return back
 
     def at_output(self, x: Floats, y: Floats) -> Floats:

@@ -141,14 +141,7 @@ class Substrate:
     def network(self, state: State) -> Network:
         """The network with the parameters that the substrate holds."""
         network = self.graph.network
-        weights = {name: np.empty_like(p.weight) for name, p in network.parameters.items()}
-        offset = dict.fromkeys(weights, 0)
-        for block in self.layout.blocks:
-            if block.layer is None:
-                continue
-            flat, start = state["w"][block.first : block.first + block.size], offset[block.layer]
-            stop = offset[block.layer] = start + len(block.rows)
-            weights[block.layer][:, start:stop] = flat.reshape(len(block.rows), len(block.columns)).T
+        weights = {block.layer: block.matrix(state["w"]) for block in self.layout.blocks if block.layer is not None}
         return network.with_parameters(
             {name: (weight, state["bias"][self.graph.layer_neurons(name)]) for name, weight in weights.items()}
         )

@@ -301,7 +301,7 @@ def test_holds_are_bounded(hold: float) -> None:
 
 @pytest.mark.parametrize("number", [0.0, False, -0.0])
 def test_arrays_are_referred_to_by_whole_numbers(number: float) -> None:
-    from emulator.network.encoding import array_shapes
+    from emulator.network.encoding import array_members
 
     layer = {
         "kind": "Dense",
@@ -310,4 +310,4 @@ def test_arrays_are_referred_to_by_whole_numbers(number: float) -> None:
         "weight": {"array": number, "shape": [1, 1]},
         "bias": {"array": 1, "shape": [1]},
     }
-    assert f"refers to array {number}; allowed: 0" in words_of(lambda: array_shapes({"layers": [layer]}))
+    assert f"refers to array {number}; allowed: 0" in words_of(lambda: array_members({"layers": [layer]}))
