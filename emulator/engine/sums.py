@@ -261,7 +261,7 @@ def _joined(weight: Floats, held: Floats, receiver: Ints, sender: Ints, receiver
     """Sums of a crossbar that does not have all devices."""
     if not receivers:
         return lambda: np.zeros(0)
-    return lambda: np.bincount(receiver, weight * held[sender], receivers)
+    return lambda: np.asarray(np.bincount(receiver, weight * held[sender], receivers), dtype=np.float64)
 
 
 def _strided(run: Floats, receivers: int, senders: int, receiver: int, sender: int) -> Floats:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import numbers
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -37,7 +37,7 @@ def covered_by(
     NetworkError
         If a number is none, or the kernel is larger than the padded state.
     """
-    whole = [isinstance(n, numbers.Integral) and not isinstance(n, bool) and n > 0 for n in shape]
+    whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in shape]
     if len(shape) not in (2, 3) or not all(whole):
         raise NetworkError(f"{place}: shape is {tuple(shape)}; allowed: (channels, size) or (channels, height, width)")
     axes = len(shape) - 1
@@ -56,8 +56,8 @@ def covered_by(
 
 
 def _per_axis(place: str, what: str, value: int | Sequence[int], axes: int, least: int) -> list[int]:
-    given = [value] * axes if isinstance(value, numbers.Integral) else list(value) if np.ndim(value) == 1 else []
-    whole = all(isinstance(n, numbers.Integral) and not isinstance(n, bool) and n >= least for n in given)
+    given: list[Any] = [value] * axes if np.ndim(value) == 0 else list(np.ravel(np.asarray(value, dtype=object)))
+    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= least for n in given)
     if len(given) != axes or not whole:
         raise NetworkError(f"{place}: {what} is {value!r}; allowed: a whole number from {least}, or {axes} of them")
     return [int(n) for n in given]

@@ -93,7 +93,7 @@ class _Chain:
         back = self.weights[k].T @ mu
         layer = self.layers[k]
         if layer.trainable:
-            self.weights[k] -= rate * layer.existing(np.outer(mu, x))
+            self.weights[k] -= rate * layer.existing(np.asarray(np.outer(mu, x), dtype=np.float64))
             self.biases[k] -= rate * mu
         return back
 

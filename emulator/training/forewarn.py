@@ -27,13 +27,15 @@ def look_ahead(graph: ScatteringGraph, stream: Stream, batch: int) -> Outlook:
 
 
 def check_devices(network: Network, learning: Learning) -> None:
-    """Refuse a network whose parameters are larger than the devices can hold.
+    """Refuse a network in which nothing may learn, or whose parameters are larger than the devices can hold.
 
     Raises
     ------
     EngineError
         Naming the largest parameter.
     """
+    if network.dense and not any(layer.trainable for layer in network.dense.values()):
+        raise EngineError("every dense layer of the network is fixed; allowed: at least one with trainable=True")
     port = learning.port
     if not isinstance(port, Device):
         return

@@ -9,7 +9,7 @@ import numpy as np
 
 from emulator.learning import Curvatures
 from emulator.measure.reference import reference
-from emulator.network import Dense, Network, loss_function, softmax
+from emulator.network import Network, loss_function, softmax
 from emulator.training.streams import Floats
 
 _SAMPLES, _ROUNDS = 64, 50
@@ -22,7 +22,7 @@ class Outlook:
     Parameters
     ----------
     curvatures : Curvatures or None
-        None if the output is not a dense layer, or nothing curves.
+        None if the output is not a dense layer that learns, or nothing curves.
     start : float
         Mean loss of the initial network, exact.
     chance : float
@@ -77,35 +77,42 @@ def _curvatures(
     network: Network, states: Mapping[str, Floats], batch: int, kappa: float, whole: bool
 ) -> Curvatures | None:
     last = network.output
-    while not isinstance(network[last], Dense):
+    while last not in network.dense:
         layer = network[last]
         if getattr(layer, "function", None) != "identity":
             return None
         last = network.sources(last)[0]
-    x = states[network.sources(last)[0]]
+    dense = network.dense[last]
+    if not dense.trainable:
+        return None
+    there = None if dense.devices is None else np.hstack([dense.devices, np.ones((len(dense.bias), 1))])
+    x = states[dense.source]
     x = np.hstack([x, np.ones((len(x), 1))])
     entropy = network.loss == "softmax_cross_entropy"
     bend, floor = (0.5, 0.0) if entropy else (kappa, kappa)
-    mean = _largest(x, softmax(states[network.output]) if entropy else None)
+    mean = _largest(x, softmax(states[network.output]) if entropy else None, there)
     if mean <= 0.0:
         return None
     mean *= 1.0 if entropy else kappa
-    norms = (x * x).sum(axis=1)
-    single = bend * float((norms * norms).mean() / norms.mean())
+    norms = (x * x).sum(axis=1, keepdims=True) if there is None else (x * x) @ there.T
+    single = bend * float(((norms * norms).mean(axis=0) / norms.mean(axis=0)).max())
     return Curvatures(mean if whole else max(mean, ((batch - 1) * mean + single) / batch), bend, floor)
 
 
-def _largest(x: Floats, p: Floats | None) -> float:
-    """Largest curvature of the mean loss, of a cross-entropy with probabilities `p`, by power iteration."""
-    v = np.ones((1 if p is None else p.shape[1], x.shape[1]))
-    v[::2] = -1.0
+def _largest(x: Floats, p: Floats | None, there: Floats | None) -> float:
+    """Largest curvature of the mean loss, of a cross-entropy with probabilities `p`, by power iteration.
+
+    `there` (outputs, n) is 1 for parameters that exist.
+    """
+    v = np.ones((1 if p is None else p.shape[1], x.shape[1])) if there is None else there.copy()
+    v[::2] *= -1.0
     size = 0.0
     for _ in range(_ROUNDS):
         v /= np.linalg.norm(v)
         moved = x @ v.T
         if p is not None:
             moved = p * moved - p * (p * moved).sum(axis=1, keepdims=True)
-        v = moved.T @ x / len(x)
+        v = moved.T @ x / len(x) if there is None else there * (moved.T @ x) / len(x)
         size = float(np.linalg.norm(v))
         if size == 0.0:
             return 0.0

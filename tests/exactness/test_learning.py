@@ -59,6 +59,8 @@ class Descent:
             target = targets[k : k + 1]
             now = network.with_parameters(held)
             for name, gradient in reference(now, inputs[k : k + 1], target).gradients.items():
+                if not network.dense[name].trainable:
+                    continue
                 for side in range(2):
                     where = (name, side)
                     self.total[where] = self.total.get(where, 0.0) - gradient[side]
