@@ -28,6 +28,7 @@ _HEADINGS = (
     "backward, steps",
     "backward, time",
 )
+_CROSSBAR_HEADINGS = ("crossbar", "rows x columns", "devices", "lines", "crossings", "devices may")
 _LEGEND = "delays: least/mean/greatest, or one number where all are equal"
 
 
@@ -37,6 +38,8 @@ def summary(graph: ScatteringGraph) -> str:
     Delays are in steps and in seconds; of very many bundles only the first and the last are listed.
     """
     parts = [_columns(_origin(graph)), _columns(_elements(graph)), _bundles(graph), _columns(_totals(graph))]
+    if any(c.devices is not None or not c.trainable for c in graph.couplings):
+        parts.insert(2, _crossbars(graph))
     notes = "".join(f"\nnote: {note}" for note in graph.notes)
     return "\n\n".join(parts) + notes
 
@@ -83,14 +86,34 @@ def _totals(graph: ScatteringGraph) -> list[tuple[str, str]]:
     ]
 
 
+def _crossbars(graph: ScatteringGraph) -> str:
+    """What each crossbar has where its rows cross its columns; for networks that have not all devices, or fixed ones."""
+    rows = [_CROSSBAR_HEADINGS]
+    for coupling in graph.couplings:
+        if coupling.layer is None:
+            continue
+        size = len(coupling.rows), len(coupling.columns)
+        lines = coupling.size if coupling.per_synapse else sum(size)
+        counts = coupling.size, lines, size[0] * size[1] - coupling.size
+        name = shorten(coupling.layer, _NAME_WIDTH)
+        rows.append((name, f"{size[0]} x {size[1]}", *map(str, counts), "learn" if coupling.trainable else "stay"))
+    table = _shortened(rows, right={1, 2, 3, 4})
+    return "\n".join([*table, "crossings: places where a row passes a column without a device"])
+
+
+def _shortened(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+    """Lines of a table, of very many rows only the first and the last."""
+    hidden = max(0, len(rows) - 1 - _MOST_BUNDLES)
+    first = 1 + _MOST_BUNDLES // 2
+    lines = _columns(rows if not hidden else [*rows[:first], *rows[first + hidden :]], right).splitlines()
+    if hidden:
+        lines.insert(first, f"... {hidden} more")
+    return lines
+
+
 def _bundles(graph: ScatteringGraph) -> str:
     ordered = [b for e in graph.elements for _, _, b in graph.nx.out_edges(e.name, data="bundle")]
-    hidden = max(0, len(ordered) - _MOST_BUNDLES)
-    first = _MOST_BUNDLES // 2
-    shown = ordered if not hidden else ordered[:first] + ordered[first + hidden :]
-    lines = _columns([_HEADINGS, *(_row(graph, bundle) for bundle in shown)], right={3}).splitlines()
-    if hidden:
-        lines.insert(1 + first, f"... {hidden} more")
+    lines = _shortened([_HEADINGS, *(_row(graph, bundle) for bundle in ordered)], right={3})
     return "\n".join([*lines, _LEGEND])
 
 

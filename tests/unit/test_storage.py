@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulator.errors import FileFormatError
 from emulator.network import Activation, Concat, Dense, Input, Network
 from tests.graphs import networks
+from tests.refusals import refuses
 
 
 @pytest.fixture
@@ -88,3 +91,54 @@ def test_save_overwrites(tmp_path: Path, net: Network) -> None:
 def test_missing_file_stays_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Network.load(tmp_path / "none.npz")
+
+
+def test_files_say_nothing_of_devices_where_all_are_there(tmp_path: Path, net: Network) -> None:
+    """Files and digests of networks with all devices are what they were before layers could lack some."""
+    net.save(tmp_path / "net.npz")
+    with np.load(tmp_path / "net.npz") as file:
+        header = json.loads(file["header"].tobytes())
+    described = next(layer for layer in header["layers"] if layer["kind"] == "Dense")
+    assert set(described) == {"kind", "name", "source", "weight", "bias"}
+    assert net.digest == "71b308a3536241e80b60e7f3da3c32ce36decb1bceec1f633a3ebc5cf0be95c7"
+
+
+def test_devices_and_fixed_layers_are_kept(tmp_path: Path) -> None:
+    mask = np.array([[True, False, True], [False, False, True]])
+    layers = [Input("x", 3), Dense("s", "x", np.where(mask, 0.5, 0.0), np.zeros(2), mask, trainable=False)]
+    net = Network(layers)
+    others = [
+        Network([layers[0], Dense("s", "x", np.where(mask, 0.5, 0.0), np.zeros(2), *rest)])
+        for rest in ((), (mask,), (None, False))
+    ]
+    assert len({each.digest for each in [net, *others]}) == 4
+    for each in [net, *others]:
+        each.save(tmp_path / "net.npz")
+        again = Network.load(tmp_path / "net.npz")
+        assert again == each
+        assert again.layers == each.layers
+        assert hash(again) == hash(each)
+        assert pickle.loads(pickle.dumps(each)) == each
+    dense = net.dense["s"]
+    assert dense.devices is not None
+    assert not dense.devices.flags.writeable
+    assert dense != others[0].dense["s"] and others[0].dense["s"] != dense
+
+
+def test_a_mask_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+    Network([Input("x", 2), Dense("s", "x", np.zeros((2, 2)), np.zeros(2), np.eye(2, dtype=bool))]).save(path)
+    with np.load(path) as file:
+        members = dict(file)
+    number = next(name for name, array in members.items() if array.dtype == bool)
+    wild = members[number].view(np.uint8) * 7
+    np.savez(path, **(members | {number: wild.view(bool)}))
+    refuses("file", lambda: Network.load(path), FileFormatError)
+    header = members["header"].tobytes()
+    for old, new, words in ((b'"bool"', b'"long"', "type"), (b'"trainable"', b'"trainably"', "keys")):
+        if old not in header:
+            continue
+        text = np.frombuffer(header.replace(old, new), dtype=np.uint8)
+        np.savez(path, **(members | {"header": text}))
+        with pytest.raises(FileFormatError, match=words):
+            Network.load(path)
