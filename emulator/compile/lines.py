@@ -33,6 +33,9 @@ def lay_lines(draft: Draft) -> None:
     two_way = draft.law.two_way
     if two_way and draft.wiring == "synapse":
         raise CompileError(f"law {draft.law.name}: wiring is 'synapse'; allowed: tile, one two-way line per neuron")
+    dense = draft.network.dense.values()
+    if dense and not any(layer.count for layer in dense):
+        raise CompileError("no layer has a device; allowed: networks with at least one")
     for bundle in draft.bundles():
         tail, head = draft.element(bundle.tail[0]), draft.element(bundle.head[0])
         back = _zeros(bundle.count) if two_way else None

@@ -6,6 +6,7 @@ which the costate `mu` of its pre-activation leaves and where weighted states ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -191,12 +192,13 @@ def block_of(coupling: Coupling, first: int, row_taps: np.ndarray, column_taps: 
     return Block(coupling.layer, first, *ends, devices, coupling.trainable)
 
 
-def spread(layout: Layout, matrices: dict[str, np.ndarray], wire: float) -> Floats:
-    """Matrices (n_out, n_in) per dense layer as one number per synapse, in the layout's order."""
+def spread(layout: Layout, matrices: Mapping[str, Floats | float], wire: float) -> Floats:
+    """Matrices (n_out, n_in) per dense layer, or one number, as one number per synapse, in the layout's order."""
     flat = np.full(layout.synapses, wire)
     for block in layout.blocks:
         if block.layer is not None:
-            flat[block.first : block.first + block.size] = block.run(matrices[block.layer])
+            matrix = np.broadcast_to(matrices[block.layer], (len(block.columns), len(block.rows)))
+            flat[block.first : block.first + block.size] = block.run(matrix)
     return flat
 
 

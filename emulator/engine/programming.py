@@ -51,15 +51,14 @@ def programmed(
     """
     hardware = graph.hardware
     held: dict[str, np.ndarray] = {}
-    sigma: dict[str, np.ndarray] = {}
-    top: dict[str, np.ndarray] = {}
+    sigma: dict[str, Floats | float] = {}
+    top: dict[str, Floats | float] = {}
     for layer, parameters in graph.network.parameters.items():
-        held[layer], sigma[layer] = parameters.weight, np.zeros_like(parameters.weight)
-        top[layer] = np.ones_like(parameters.weight)
+        held[layer], sigma[layer], top[layer] = parameters.weight, 0.0, 1.0
         if not hardware.weights.exact:
             devices = program(hardware.weights, parameters.weight, graph.seed, _stream(layer), w_max)
             held[layer], sigma[layer] = devices.weights(age), devices.read_sigma(age)
-            top[layer] = np.full_like(parameters.weight, devices.w_max)
+            top[layer] = devices.w_max
         if hardware.precision.weights.bits is not None:
             stream = rng(graph.seed, "weight rounding", layer).random(parameters.weight.shape)
             held[layer] = hardware.precision.weights.apply(held[layer], stream)
@@ -71,11 +70,11 @@ def writable(graph: ScatteringGraph, layout: Layout, w_max: float | None = None)
 
     A pair with a device stuck at `g_max` cannot be written at all, since no state of the other makes up for it.
     """
-    up: dict[str, np.ndarray] = {}
-    down: dict[str, np.ndarray] = {}
+    up: dict[str, Floats | float] = {}
+    down: dict[str, Floats | float] = {}
     law = graph.hardware.weights
     for layer, parameters in graph.network.parameters.items():
-        up[layer] = down[layer] = np.ones_like(parameters.weight)
+        up[layer] = down[layer] = 1.0
         if not law.exact:
             stuck = program(law, parameters.weight, graph.seed, _stream(layer), w_max).stuck
             free = (stuck == 0) & (stuck < 1).all(axis=0)

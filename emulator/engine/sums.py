@@ -130,7 +130,7 @@ def directions(layout: Layout, deaf: np.ndarray | None = None) -> Directions:
             (block.column_taps, block.rows, backward, sizes[1], -1),
         ):
             of_tap[taps] = len(rows)
-            silent = deaf is not None and deaf[taps].all()
+            silent = not block.size or (deaf is not None and deaf[taps].all())
             ports.append(to[:0] if silent else to)
             part = sum(len(p) for p in ports[:-1])
             joints = (0, 0)
@@ -138,7 +138,17 @@ def directions(layout: Layout, deaf: np.ndarray | None = None) -> Directions:
                 sender, receiver = block.devices[::way]
                 joints = block.size, sum(len(found) for found, _ in joined)
                 joined.append((receiver, sender if layout.tile else np.arange(block.size, dtype=np.int32)))
-            rows.append((0 if silent else size[0], size[1], block.first, int(taps[0]), part, *strides, *joints))
+            rows.append(
+                (
+                    0 if silent else size[0],
+                    size[1],
+                    block.first,
+                    int(taps[0]) if len(taps) else 0,
+                    part,
+                    *strides,
+                    *joints,
+                )
+            )
     port = np.concatenate(ports).astype(np.int32)
     place = np.empty(len(port), np.int32)
     place[np.argsort(port, kind="stable")] = np.arange(len(port))

@@ -88,7 +88,7 @@ def _totals(graph: ScatteringGraph) -> list[tuple[str, str]]:
 
 def _crossbars(graph: ScatteringGraph) -> str:
     """What each crossbar has where its rows cross its columns; for networks that have not all devices, or fixed ones."""
-    rows = [_CROSSBAR_HEADINGS]
+    rows: list[tuple[str, ...]] = [_CROSSBAR_HEADINGS]
     for coupling in graph.couplings:
         if coupling.layer is None:
             continue

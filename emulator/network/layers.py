@@ -152,8 +152,6 @@ class Dense(Layer):
         devices = frozen_mask(f"{self.place}: devices", self.devices, weight.shape)
         if devices.all():
             return None
-        if not devices.any():
-            raise NetworkError(f"{self.place}: devices has none; allowed: at least one")
         lost = np.argwhere(~devices & (weight != 0))
         if len(lost):
             row, column = map(int, lost[0])

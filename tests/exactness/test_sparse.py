@@ -23,7 +23,7 @@ from emulator import (
     train,
 )
 from emulator.engine import lay_out
-from emulator.errors import EngineError
+from emulator.errors import CompileError, EngineError
 from emulator.learning import Device, RateSchedule
 from emulator.network import Dense
 from emulator.training.baselines import baseline
@@ -110,6 +110,29 @@ def test_only_devices_that_exist_are_counted():
             lines = sum(bundle.count for bundle in graph.bundles if bundle.rows is not None)
             assert lines == devices
     assert network.parameter_count == devices + 13
+
+
+@pytest.mark.parametrize("wiring", ["tile", "synapse"])
+@pytest.mark.parametrize("law", [Matched(), TWO_WAY])
+def test_a_layer_may_have_no_device_but_not_every_layer(law, wiring):
+    none = np.zeros((2, 2), bool)
+    build = NetworkBuilder()
+    x = build.input("x", 2)
+    a = build.dense(x, np.zeros((2, 2)), [0.5, -0.5], devices=none, name="a", activation="tanh")
+    b = build.dense(x, np.eye(2) / 2, name="b", activation="tanh")
+    network = build.build(output=build.dense(build.add(a, b), np.eye(2) / 2, name="c"))
+    inputs, targets = np.array([[0.3, 0.4]]), np.array([[1.0, 0.0]])
+    if law.two_way and wiring == "synapse":
+        pytest.skip("two-way lines are per neuron")
+    how = {"law": law, "wiring": wiring}
+    found = settle(compile_network(network, **how), inputs, targets, target="numpy", hold=150 if law.two_way else None)
+    assert found.settled.all()
+    assert found.errors(reference(network, inputs, targets))["gradient"] < 1e-5
+    hold = {"hold": 150} if law.two_way else {}
+    learned = train(network, inputs, targets, samples=2, target="numpy", **how, **hold).network
+    assert not learned.dense["a_s"].weight.any() and learned.dense["a_s"].bias[0] != 0.5
+    alone = Network([network["x"], network["a_s"]])
+    refuses("no layer has a device", lambda: compile_network(alone, **how), CompileError)
 
 
 def test_energy_pays_for_the_synapses_that_are_there():

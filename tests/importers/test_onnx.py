@@ -222,3 +222,28 @@ def test_the_command_shows_what_it_found_and_a_scenario_runs_it(
     assert done.exit_code == 0 and "settled: all 4 samples" in done.output
     done = CliRunner().invoke(app, ["import", "m.onnx", "--out", "net.npz"])
     assert done.exit_code == 2 and "is there already; allowed: another name, or --force to replace it" in done.output
+
+
+def test_only_devices_that_exist_are_imported_and_what_routes_is_fixed() -> None:
+    """8 x 8 pixels, four kernels of 3 x 3 with one of zeros, maxima of 2 x 2, ten classes: 4 (8*3 - 2)^2 devices."""
+    kernel = np.arange(36, dtype=np.float32).reshape(4, 1, 3, 3) / 36
+    kernel[2] = 0.0
+    made = model(
+        [
+            helper.make_node("Conv", ["x", "k", "c"], ["h"], pads=[1, 1, 1, 1], kernel_shape=[3, 3]),
+            helper.make_node("Relu", ["h"], ["r"]),
+            helper.make_node("MaxPool", ["r"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+            helper.make_node("Flatten", ["p"], ["f"]),
+            helper.make_node("Gemm", ["f", "w", "b"], ["y"], transB=1),
+        ],
+        shape=("N", 1, 8, 8),
+        k=kernel,
+        c=np.zeros(4, np.float32),
+        w=np.eye(10, 64, dtype=np.float32),
+        b=np.zeros(10, np.float32),
+    )
+    layers = list(import_model(made, "small").network.dense.values())
+    assert [layer.count for layer in layers if layer.trainable] == [1936, 640]
+    pools = [layer for layer in layers if not layer.trainable]
+    assert sum(layer.count for layer in pools) == 2 * (128 + 64) * 2
+    assert all(layer.devices is not None for layer in pools)

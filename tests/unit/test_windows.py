@@ -172,7 +172,6 @@ def test_masks_that_are_none_are_refused():
         ([[1, 2], [0, 1]], "layer 'd': devices has other values than true and false (type int64)"),
         ([["a", "b"], ["c", "d"]], "layer 'd': devices has other values than true and false (type <U1)"),
         ([[1, 2], [1]], "layer 'd': devices must be an array of truth values"),
-        (np.zeros((2, 2)), "layer 'd': devices has none; allowed: at least one"),
         ([[0, 0], [0, 1]], "layer 'd': weight[0, 0] is 1.0 where there is no device; allowed: 0"),
     ):
         refuses(words, lambda devices=devices: build.dense(x, weight, name="d", devices=devices))
