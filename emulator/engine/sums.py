@@ -199,30 +199,30 @@ def sums_of(
         max(1, len(found.port)), "part : 1\nplace : integer (constant)\nport : integer (constant)\n",
         clock=clock, name="parts",
     )  # fmt: skip
-    firsts = NeuronGroup(len(found.first), "first : integer (constant)", clock=clock, name="firsts")
+    tables = NeuronGroup(
+        max(len(found.first), len(found.sender)),
+        "first : integer (constant)\nreceiver : integer (constant)\nsender : integer (constant)\n",
+        clock=clock, name="tables",
+    )  # fmt: skip
     if len(found.port):
         parts.place, parts.port = found.place, found.port
-    firsts.first = found.first
-    joints = NeuronGroup(
-        max(1, len(found.sender)), "receiver : integer (constant)\nsender : integer (constant)\n",
-        clock=clock, name="joints",
-    )  # fmt: skip
-    if len(found.sender):
-        joints.receiver, joints.sender = found.receiver, found.sender
+    for name in ("first", "receiver", "sender"):
+        entries = getattr(found, name)
+        setattr(tables, name, np.pad(entries, (0, len(tables) - len(entries))))
     used = {
         "WEIGHT": weight,
         "AMPLITUDE": amplitude,
         "PART": parts.variables["part"],
         "PLACE": parts.variables["place"],
         "PORT": parts.variables["port"],
-        "FIRST": firsts.variables["first"],
-        "RECEIVER": joints.variables["receiver"],
-        "SENDER": joints.variables["sender"],
+        "FIRST": tables.variables["first"],
+        "RECEIVER": tables.variables["receiver"],
+        "SENDER": tables.variables["sender"],
         "V": ports.variables["v"],
         "MOVED": adders.variables["moved"],
     }
     text = _C.replace("MOST", str(max(1, int(found.table[:, 0].max()))))
-    made: list[object] = [adders, parts, firsts, joints]
+    made: list[object] = [adders, parts, tables]
     arguments = ", ".join(FIELDS)
     occasions = [] if anew is clock else [(clock, "synapses", 0, "moved")]
     occasions += [] if anew is None else [(anew, "start", -1, "moved + 1")]
