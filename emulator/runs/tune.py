@@ -21,6 +21,7 @@ from emulator.measure import SettleResult, reference
 from emulator.measure.rest import operating_point
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
+from emulator.measure.settling import hold_for
 from emulator.runs.settle import settle
 from emulator.study.tuning import Forecast, Predicted, search, settings_of, values_of
 
@@ -172,7 +173,6 @@ def law_section(law: Law) -> dict[str, Any]:
 
 def _hold(graph: ScatteringGraph, predicted: Predicted) -> int:
     """Steps to present each sample: enough to see it settle, or not."""
-    trip = graph.longest_round_trip
     if not math.isfinite(predicted.worst):
-        return _HOPELESS * trip
-    return min(int(_HOLD * predicted.worst) + trip, _LONGEST)
+        return _HOPELESS * graph.longest_round_trip
+    return min(math.ceil(hold_for(graph, _HOLD * predicted.worst)), _LONGEST)
