@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.engine.claims import check_claims
 from emulator.engine.layout import Layout
 from emulator.engine.places import lines_at, neighbours, per_tap, ports_at, strikes
 from emulator.engine.random import key
@@ -116,7 +117,14 @@ IDEAL = Effects()
 
 
 def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
-    """The effects of a graph's hardware model for a run with this seed."""
+    """The effects of a graph's hardware model for a run with this seed.
+
+    Raises
+    ------
+    EngineError
+        If a field is set that node laws do not implement.
+    """
+    check_claims(graph, "")
     wave, ports, dithered, values = _sending(graph, layout, seed)
     received, lines, flags, more = _receiving(graph, layout, seed)
     values |= more

@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from emulator.engine.claims import check_claims
 from emulator.engine.effects import Effects, Value, lsb, rounded
 from emulator.engine.junction_layout import JunctionLayout
 from emulator.engine.random import key
-from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from hwmodels import HardwareModel
-
-#: hardware fields that two-way lines know, or that do not act on waves
-_KNOWN = (
-    "clock.", "energy.", "lines.delay", "lines.impedance", "lines.bandwidth", "noise.receiver", "precision.forward.",
-    "precision.backward.",
-)  # fmt: skip
 
 
 def junction_effects(graph: ScatteringGraph, layout: JunctionLayout, seed: int, written: bool = False) -> Effects:
@@ -33,14 +26,8 @@ def junction_effects(graph: ScatteringGraph, layout: JunctionLayout, seed: int, 
     EngineError
         If the hardware model has an effect on waves or weights that two-way lines do not know.
     """
-    ideal, known = HardwareModel().flat(), (*_KNOWN, *(("weights.",) if written else ()))
-    for path, entry in graph.hardware.flat().items():
-        read = path.startswith("weights.read_noise")
-        if (read or not path.startswith(known)) and (path not in ideal or entry.value != ideal[path].value):
-            raise EngineError(
-                f"hardware {path} is {entry.value!r}; allowed with law {graph.law.name}: the ideal value; delay, "
-                "bandwidth and impedance of lines, receiver noise, and precision of waves"
-            )
+    implemented = "; delay, bandwidth and impedance of lines, receiver noise, and precision of waves"
+    check_claims(graph, implemented, *(("weights.",) if written else ()), never=("weights.read_noise",))
     wave, ports, dithered, values = _sending(graph, layout, seed)
     sigma, received, lines = graph.hardware.noise.receiver, "arriving", tuple[str, ...]()
     if sigma:

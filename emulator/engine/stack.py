@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from emulator.engine.claims import check_claims
 from emulator.engine.expressions import activation_text
 from emulator.engine.layout import Floats, Ints, Layout, biases, flatten, weights
 from emulator.engine.plan import Plan
@@ -19,9 +20,7 @@ from emulator.engine.values import SMALLEST
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph, Site
 from emulator.laws import Upwind
-from hwmodels import HardwareModel
 
-_KNOWN = ("clock.", "energy.", "lines.delay")
 _ALLOWED = "allowed: a residual stack, x + f(x) again and again, with f a chain of dense layers and activations"
 
 
@@ -104,10 +103,7 @@ def _check(graph: ScatteringGraph) -> None:
         raise EngineError(f"law upwind: {len(graph.network.inputs)} inputs; {_ALLOWED}")
     if graph.longest_delay > 1:
         raise EngineError(f"law upwind: lines of up to {graph.longest_delay} steps; allowed: one step, a cell per step")
-    ideal = HardwareModel().flat()
-    for path, entry in graph.hardware.flat().items():
-        if not path.startswith(_KNOWN) and (path not in ideal or entry.value != ideal[path].value):
-            raise EngineError(f"hardware {path} is {entry.value!r}; allowed with law upwind: the ideal value")
+    check_claims(graph, "")
 
 
 def _is_station(graph: ScatteringGraph, site: Site) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from emulator.engine.claims import SHARED, unclaimed
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.measure.answers import foreseen
@@ -16,14 +17,11 @@ from emulator.measure.remedies import remedies
 from emulator.measure.rest import OperatingPoint, checked_point, operating_point
 from emulator.measure.settling import hold_for, longest_trip
 from emulator.measure.stability import Prediction, linearised, radius_of
-from hwmodels import HardwareModel
 
 #: spectral radius that a remedy must reach to be worth naming
 _COMFORTABLE = 0.99
 #: numbers of a step up to which it is linearised before every run
 _FORESEEN = 100_000
-#: hardware fields that the linearised step takes into account, or that do not act on waves
-_KNOWN = ("clock.", "energy.", "lines.delay")
 
 
 @dataclass(frozen=True)
@@ -160,12 +158,7 @@ def _predicted(steps: float, enough: float) -> str:
 
 def _left_out(graph: ScatteringGraph) -> str:
     """The hardware effects that the linearised step does not know, as a clause."""
-    ideal = HardwareModel().flat()
-    changed = [
-        path
-        for path, entry in graph.hardware.flat().items()
-        if not path.startswith(_KNOWN) and (path not in ideal or entry.value != ideal[path].value)
-    ]
+    changed = [path for path, _ in unclaimed(graph, SHARED)]
     effects = dict.fromkeys(".".join(path.split(".")[:2]) for path in changed if path != "lines.impedance")
     return f" (of an ideal substrate: {', '.join(effects)} left out)" if effects else ""
 

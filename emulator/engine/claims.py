@@ -1,0 +1,72 @@
+"""Which hardware fields each family of laws implements, and the one check that no field is set for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from emulator.errors import EngineError
+from emulator.graph import ScatteringGraph
+from emulator.laws import LAWS, Law, NodeLaw
+from hwmodels import HardwareModel
+
+#: what every law implements, or what does not act on waves; a claim is a field, or its beginning up to "." or "_"
+SHARED = ("clock.", "energy.", "lines.delay_")
+#: of laws whose lines carry waves both ways, besides
+TWO_WAY = (
+    "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "noise.receiver", "precision.forward.",
+    "precision.backward.",
+)  # fmt: skip
+#: of laws that update nodes one by one, besides; the impedance gives their waves power
+NODES = (
+    "lines.impedance", "lines.jitter", "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth",
+    "lines.crosstalk", "precision.", "noise.", "weights.", "faults.",
+)  # fmt: skip
+
+
+def claims(law: type[Law]) -> tuple[str, ...]:
+    """Beginnings of the fields that a law of this class implements."""
+    if law.two_way:
+        return (*SHARED, *TWO_WAY)
+    return (*SHARED, *NODES) if issubclass(law, NodeLaw) else SHARED
+
+
+def claimed(path: str, by: Sequence[str]) -> bool:
+    """Whether a field is among these claims."""
+    return any(path.startswith(one) if one[-1] in "._" else path == one or path.startswith(f"{one}.") for one in by)
+
+
+def unclaimed(graph: ScatteringGraph, by: Sequence[str]) -> Iterator[tuple[str, object]]:
+    """Fields of a graph's hardware that are not ideal and that nothing implements, with their values."""
+    ideal = HardwareModel().flat()
+    for path, entry in graph.hardware.flat().items():
+        if not claimed(path, by) and (path not in ideal or entry.value != ideal[path].value):
+            yield path, entry.value
+
+
+def check_claims(graph: ScatteringGraph, allowed: str, *more: str, never: tuple[str, ...] = ()) -> None:
+    """Refuse a hardware field that is set and that neither the law nor the other parts in use implement.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    allowed : str
+        What the message says of the fields that are implemented.
+    *more : str
+        Beginnings of fields that other parts in use implement.
+    never : tuple of str
+        Of these, what they do not.
+
+    Raises
+    ------
+    EngineError
+        Naming the field, its value, and the laws that would honour it.
+    """
+    by = (*claims(type(graph.law)), *more)
+    for path, value in unclaimed(graph, ()):
+        if claimed(path, by) and not claimed(path, never):
+            continue
+        honouring = [name for name, law in LAWS.present.items() if claimed(path, claims(law))]
+        told = f"; law {' or '.join(honouring)} has it" if honouring else ""
+        raise EngineError(
+            f"hardware {path} is {value!r}; allowed with law {graph.law.name}: the ideal value{allowed}{told}"
+        )
