@@ -85,6 +85,7 @@ def test_without_the_plugin_nothing_is_known_of_it():
         assert name not in registry_of(group) and name not in list(registry_of(group))
 
 
+@pytest.mark.slow
 def test_a_study_of_a_plugin_runs_in_two_processes(tmp_path):
     write(tmp_path, POINTS, PLUGGED)
     (tmp_path / "net.widths").write_text("3 4 2")
