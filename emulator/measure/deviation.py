@@ -61,11 +61,14 @@ class Deviation:
         Their distance from rest, signed: ``held - off`` is the rest.
     rounding : Fields
         What round-off may come to.
+    answer : (B,)
+        Largest terms that an answer of the load is a difference of; 0 without a load.
     """
 
     held: Fields
     off: Fields
     rounding: Fields
+    answer: Floats
 
     @property
     def rest(self) -> Fields:
@@ -112,7 +115,9 @@ def deviation(
 
         resistance = graph.law.parameters.get("source_resistance", 0.0)
         off = _behind(resistance, away, data, held, layout) if loaded and resistance else away(data)
-        return Deviation(held, off, _rounding(graph, layout, passage, held, wanted if loaded else None))
+        terms = _answer_terms(graph, held.x[:, layout.outputs], wanted) if loaded else none
+        rounding = _rounding(graph, layout, passage, held, wanted if loaded else None)
+        return Deviation(held, off, rounding, terms.max(axis=1))
 
 
 def _behind(resistance: float, away: Callable[[Floats], Fields], data: Floats, held: Fields, layout: Layout) -> Fields:
@@ -218,19 +223,31 @@ def _rounding(graph: ScatteringGraph, layout: Layout, passage: Passage, held: Fi
     if wanted is None:
         return _deviations(s, x, none, none)
     lam, mu, out = _own(_times(abs(passage.backward), np.abs(held.mu))), _own(held.mu), layout.outputs
+    lam[:, out] += _own(_answer_terms(graph, held.x[:, out], wanted))
     if graph.loss == "mse":
-        stiff = graph.law.parameters.get("kappa", 1.0)
-        lam[:, out] += _own(stiff * (np.abs(held.x[:, out]) + np.abs(wanted))) + stiff**2 * x[:, out]
+        lam[:, out] += graph.law.parameters.get("kappa", 1.0) ** 2 * x[:, out]
     else:
-        share = softmax(held.x[:, out])
-        shaken = share**2 * (x[:, out] + (share**2 * x[:, out]).sum(axis=1, keepdims=True))
-        lam[:, out] += _own(share + np.abs(wanted)) + shaken
+        lam[:, out] += _shaken(softmax(held.x[:, out]), x[:, out])
     bend = bend * held.lam.astype(_WIDE) ** 2
     for site in reversed(graph.sites):
         part = slice(site.start, site.stop)
         lam[:, part] += _times(backward[part], mu)
         mu[:, part] += slope[:, part] * lam[:, part] + bend[:, part] * s[:, part]
     return _deviations(s, x, lam, mu)
+
+
+def _answer_terms(graph: ScatteringGraph, x: Floats, wanted: Floats) -> Floats:
+    """What the answer of the load is a difference of, added up."""
+    if graph.loss == "mse":
+        return np.asarray(graph.law.parameters.get("kappa", 1.0) * (np.abs(x) + np.abs(wanted)))
+    return softmax(x) + np.abs(wanted)
+
+
+def _shaken(share: Floats, variance: Floats) -> Floats:
+    """Variance of probabilities whose logits have these, by ``dp = p ((1 - p) dx - sum over the others of p dx)``."""
+    others = 1.0 - np.eye(share.shape[1])
+    shaken = (share @ others) ** 2 * variance + (share**2 * variance) @ others.astype(_WIDE)
+    return np.asarray(np.minimum(share**2 * shaken, 1.0))
 
 
 def _own(terms: Floats) -> Floats:

@@ -31,7 +31,7 @@ from emulator.engine import Layout, Recording
 from emulator.engine.effects import JITTER_CUT
 from emulator.graph import ScatteringGraph
 from emulator.measure.bounds import held_back
-from emulator.measure.deviation import EPSILON, Deviation, Fields
+from emulator.measure.deviation import Deviation, Fields
 from emulator.measure.noise_floor import SIGMAS, noise_floor
 from emulator.measure.readout import by_layer
 from emulator.measure.result import Floats
@@ -147,7 +147,7 @@ def judge(
     with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
         off, rest = found.off, found.rest
         scale = _each(lambda values: _of_row(graph, np.abs(values)), rest)
-        strict = _strict(graph, layout, tolerance, found, scale)
+        strict = _strict(graph, tolerance, found, scale)
         signal = _each(lambda size: size.max(axis=0, keepdims=True), scale)
         allowed, noise = strict, noise_floor(graph, layout, found.held)
         blurred = noise is not None or q > 0
@@ -218,12 +218,11 @@ def _of_row(graph: ScatteringGraph, values: Floats) -> Floats:
     return np.repeat(np.maximum.reduceat(values, starts, axis=1), sizes, axis=1)
 
 
-def _strict(graph: ScatteringGraph, layout: Layout, tolerance: float, found: Deviation, scale: Fields) -> Fields:
+def _strict(graph: ScatteringGraph, tolerance: float, found: Deviation, scale: Fields) -> Fields:
     """What every field may be off by without noise and threshold: its share of the row, or round-off."""
     rounding = _each(lambda values: _of_row(graph, np.where(np.isfinite(values), values, 0.0)), found.rounding)
-    answered = rounding.lam[:, layout.outputs].max(axis=1) / EPSILON  # what the load's answer is a difference of
     states = np.abs(found.rest.x).max(axis=1, keepdims=True)
-    costates = np.maximum(np.abs(found.rest.lam).max(axis=1), answered)[:, np.newaxis]
+    costates = np.maximum(np.abs(found.rest.lam).max(axis=1), found.answer)[:, np.newaxis]
     sample = Fields(states, states, costates, costates)
     return _each(
         lambda size, least, all_rows: np.maximum(tolerance * np.where(size > least, size, ZERO_ROW * all_rows), least),

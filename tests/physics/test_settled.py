@@ -134,3 +134,14 @@ def test_static_errors_move_the_rest_and_the_verdict_with_it():
 def test_no_random_substrate_is_settled_in_error(number):
     tallies = group(number)
     assert [line for tally in tallies for line in tally.false] == []
+
+
+def test_a_saturated_softmax_shakes_with_none_of_the_round_off_of_its_logits():
+    """Round-off of logits of 1e94 feeds costates under a law that couples both; the answer itself is 0 or 1."""
+    law, network = Worldsheet(0.7, 0.05), Network.mlp(WEIGHTS, activations="identity", loss="softmax_cross_entropy")
+    inputs, wanted = 1e94 * INPUTS, np.eye(3)
+    result = run(law, network=network, inputs=inputs, targets=wanted, hold=150)
+    exact = reference(network, inputs, wanted)
+    size = np.max([np.abs(part).max(axis=1) for part in exact.costates.values()], axis=0)
+    worst = np.max([np.abs(result.held_costates[n] - v).max(axis=1) for n, v in exact.costates.items()], axis=0)
+    assert (worst[result.settled] <= 1e-3 * np.maximum(size, 1.0)[result.settled]).all() and (worst > 1).any()
