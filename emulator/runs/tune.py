@@ -19,9 +19,9 @@ from emulator.graph import ScatteringGraph
 from emulator.laws import Law
 from emulator.measure import SettleResult, reference
 from emulator.measure.rest import operating_point
+from emulator.measure.settling import hold_for
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
-from emulator.measure.settling import hold_for
 from emulator.runs.settle import settle
 from emulator.study.tuning import Forecast, Predicted, search, settings_of, values_of
 

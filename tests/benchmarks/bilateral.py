@@ -68,7 +68,7 @@ def main() -> None:
     images, targets = data.data[:SAMPLES] / 16, np.eye(10)[data.target[:SAMPLES]]
     graph = compile_network(network, law=RC_TAPER_4, hardware=delays(1, 1))
     rate, compiled, settled, error = emulated(graph, images, targets)
-    table = Table("64-32-10, hold 64 steps", "s per sample", "samples/s", "output error", "notes")
+    table = Table(f"64-32-10, hold {HOLD} steps", "s per sample", "samples/s", "output error", "notes")
     note = f"{settled:.0%} settled to 1e-3; compiled in {compiled:.1f} s"
     table.add_row("brian2, compiled", f"{1 / rate:.2g}", f"{rate:.0f}", f"{error:.0e}", note)
     if shutil.which("ngspice") is None:
