@@ -46,6 +46,7 @@ class Watch:
         self.folder = str(folder.resolve())
         self.on = False
         self.found: list[str] = []
+        sys.dont_write_bytecode = True  # modules are imported on first use, which is not the input's doing
         sys.addaudithook(self._see)  # there is no taking it away; it is off between inputs
 
     def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
