@@ -18,7 +18,7 @@ TWO_WAY = (
 )  # fmt: skip
 #: of laws that update nodes one by one, besides; the impedance gives their waves power
 NODES = (
-    "lines.impedance", "lines.jitter", "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth",
+    "lines.impedance", "lines.impedance_tolerance", "lines.jitter", "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth",
     "lines.crosstalk", "precision.", "noise.", "weights.", "faults.",
 )  # fmt: skip
 

@@ -99,12 +99,3 @@ def test_a_field_that_is_refused_names_the_laws_that_have_it() -> None:
     words = "hardware lines.jitter is 1e-10; allowed with law bilateral: the ideal value; delay, bandwidth and impedance of "
     words += "lines, receiver noise, and precision of waves; law matched or worldsheet has it"
     refuses(words, lambda: settle(graph, np.ones((1, 3)), np.ones((1, 2)), target="numpy"), EngineError)
-
-
-def test_a_field_of_two_way_lines_is_not_ignored_by_node_laws() -> None:
-    hardware = load("ideal").replace({"lines.impedance": 50.0, "lines.impedance_tolerance": 0.1})
-    refuses(
-        "hardware lines.impedance_tolerance is 0.1; allowed with law matched: the ideal value; law bilateral has it",
-        lambda: settle(compile_network(NET, hardware=hardware), np.ones((1, 3)), np.ones((1, 2)), target="numpy"),
-        EngineError,
-    )

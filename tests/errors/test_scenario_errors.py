@@ -183,9 +183,9 @@ def test_data_that_would_run_code_or_is_one_array(base: Path, kind: str) -> None
 
 def test_data_without_inputs(base: Path) -> None:
     path = base.parent / "d.npz"
-    np.savez(path, x=np.ones((2, 3)))
+    np.savez(path, pixels=np.ones((2, 3)))
     refuses(
-        f"scenario 'base': file '{path}' has no array 'inputs'; arrays: x",
+        f"scenario 'base': file '{path}' has no array 'inputs'; arrays: pixels",
         lambda: prepare(load_scenario(base, ["data={source='file', path='d.npz'}"])),
         FileFormatError,
     )
