@@ -248,12 +248,10 @@ class Converter:
         if any(name not in self.constants for name in node.input[1:] if name):
             raise FileFormatError(f"{place}: its settings depend on the data; allowed: constants")
         numbers = self._evaluated(node, place, **{node.input[0]: source.numbered()})
-        if len(node.output) == 1 and source.crossbar and self.uses[node.input[0]] == 1:
-            pass  # the crossbar's columns are led elsewhere
-        elif source.crossbar:
-            source = (
-                self.scalable(node.input[0], source) if self.uses[node.input[0]] > 1 else self.draft.settled(source)
-            )
+        if source.crossbar and self.uses[node.input[0]] > 1:
+            source = self.scalable(node.input[0], source)
+        elif source.crossbar and len(node.output) > 1:  # of a single reader, the crossbar's columns are led elsewhere
+            source = self.draft.settled(source)
         for name, index in zip(node.output, numbers, strict=False):
             self.signals[name] = source.rewired(np.asarray(index, np.int64))
         self.notes.append((place, "wiring"))
