@@ -1,0 +1,110 @@
+"""The order of the folders: each imports only from those before it, and no modules import each other in a circle.
+
+Every import counts, wherever it stands: at the top, in a function, in a stub, and under ``TYPE_CHECKING``, for a type
+that a module names is something that it knows. A new folder gets its place in `ORDER`.
+"""
+
+from __future__ import annotations
+
+import networkx as nx
+import pytest
+
+from tests.support.imports import Import, imports, modules
+
+#: from the bottom to the top; those on one line know nothing of each other
+ORDER = """
+hwmodels
+errors text versions interrupts units
+archives contents locks plugins streams
+files
+laws learning
+network
+graph
+compile
+engine
+measure
+importers training
+runs
+export study
+report
+scenario
+studyfile
+commands
+cli
+__main__
+"""
+PLACES = {name: place for place, line in enumerate(ORDER.split("\n")) for name in line.split()}
+
+#: modules that are not yet where they belong: (importer, imported), by the beginnings of their names
+KNOWN = [
+    ("emulator.network.network", "emulator.importers"),
+    ("emulator.runs.tune", "emulator.study.tuning"),
+    ("emulator.report.training", "emulator.scenario.comparison"),
+]
+#: modules that still stand in a circle
+CIRCLES = [
+    "emulator.graph.",
+    "emulator.importers",
+    "emulator.network.",
+    "emulator.measure.reference",
+    "emulator.scenario.",
+]
+
+
+def folder(module: str) -> str:
+    """The folder of a module by which it has its place; files beside the folders are places of their own."""
+    first, _, rest = module.partition(".")
+    return first if first == "hwmodels" else rest.partition(".")[0]
+
+
+def is_known(one: Import) -> bool:
+    return any(one.importer.startswith(above) and one.imported.startswith(below) for above, below in KNOWN)
+
+
+OURS = [one for one in imports("emulator", "hwmodels") if one.imported.partition(".")[0] in ("emulator", "hwmodels")]
+
+
+def test_every_folder_has_a_place() -> None:
+    folders = {folder(name) for package in ("emulator", "hwmodels") for name in modules(package)} - {""}
+    assert folders == set(PLACES)
+
+
+def test_folders_import_only_from_those_before_them() -> None:
+    upward = [
+        one
+        for one in OURS
+        if one.importer != "emulator"
+        and folder(one.importer) != folder(one.imported)
+        and PLACES.get(folder(one.imported), len(PLACES)) >= PLACES[folder(one.importer)]
+    ]
+    assert [str(one) for one in upward if not is_known(one)] == []
+    assert all(any(one.importer.startswith(above) for one in upward) for above, _ in KNOWN), "an exception is over"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = nx.DiGraph((one.importer, one.imported) for one in OURS)
+    circles = [sorted(ring) for ring in nx.strongly_connected_components(graph) if len(ring) > 1]
+    assert [ring for ring in circles if not all(name.startswith(tuple(CIRCLES)) for name in ring)] == []
+    standing = {name for ring in circles for name in ring}
+    assert all(any(name.startswith(start) for name in standing) for start in CIRCLES), "a circle is gone"
+
+
+@pytest.mark.parametrize(
+    "text", ["from .graph import draw", "def f():\n    import emulator.graph.draw", "from . import graph"]
+)
+def test_imports_are_found_wherever_they_stand(text: str, tmp_path, monkeypatch) -> None:
+    from tests.support import imports as reader
+
+    monkeypatch.setattr(reader, "ROOT", tmp_path)
+    (tmp_path / "emulator" / "graph").mkdir(parents=True)
+    for name in ("__init__", "graph/__init__", "graph/draw"):
+        (tmp_path / "emulator" / f"{name}.py").write_text("")
+    (tmp_path / "emulator" / "top.py").write_text(text)
+    reader.modules.cache_clear()
+    try:
+        found = reader.imports.__wrapped__("emulator")
+    finally:
+        reader.modules.cache_clear()
+    assert [(one.importer, one.imported) for one in found] == [
+        ("emulator.top", "emulator.graph.draw" if "draw" in text else "emulator.graph")
+    ]
