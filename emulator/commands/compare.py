@@ -49,8 +49,8 @@ def compare(
     from emulator.commands.console import console, table, verdict
     from emulator.errors import StudyError
     from emulator.files import atomic_write
-    from emulator.report.study.comparison import comparison_summary, comparison_table
     from emulator.study.comparison import compare as compared
+    from emulator.study.report.comparison import comparison_summary, comparison_table
 
     names = (first, second)
     technologies = [_is_technology(name) for name in names]
@@ -112,8 +112,8 @@ def _run(names: Sequence[str], given: Path | None, overrides: Sequence[str], wor
     from emulator.errors import ChangedFileError
     from emulator.study.comparison import Side
     from emulator.study.evidence import read_evidence
-    from emulator.studyfile.load import load_study
-    from emulator.studyfile.run import run_study
+    from emulator.study.load import load_study
+    from emulator.study.run import run_study
     from hwmodels import load
 
     for name in names:

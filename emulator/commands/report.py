@@ -27,7 +27,7 @@ def report(
       backwave report runs/feasibility.db --out feasibility.html
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, verdict
-    from emulator.report.study import write_report
+    from emulator.study.report import write_report
 
     with progress() as tell:
         tell("drawing the report", None)

@@ -14,7 +14,7 @@ def scenarios() -> None:
     """  # noqa: D301
     from emulator.commands.console import console, table
     from emulator.scenario import bundled, load_scenario
-    from emulator.studyfile.load import bundled_studies, load_study
+    from emulator.study.load import bundled_studies, load_study
 
     rows = []
     for name in bundled():

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from emulator.study.run import StudyReport
     from emulator.study.store import Store, Tolerance
-    from emulator.studyfile.run import StudyReport
 
 #: rows of a table at most
 _MOST_ROWS = 8
@@ -51,9 +51,9 @@ def study(
       backwave study my.toml --scheduler tcp://127.0.0.1:8786
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, verdict, warn
+    from emulator.study.load import load_study
+    from emulator.study.run import run_study
     from emulator.study.store import Store
-    from emulator.studyfile.load import load_study
-    from emulator.studyfile.run import run_study
 
     loaded = load_study(file, overrides or ())
     path = store or Path("runs") / f"{loaded.name}.sqlite"

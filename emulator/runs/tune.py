@@ -23,7 +23,7 @@ from emulator.measure.settling import hold_for
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
 from emulator.runs.settle import settle
-from emulator.study.tuning import Forecast, Predicted, search, settings_of, values_of
+from emulator.runs.search import Forecast, Predicted, search, settings_of, values_of
 
 #: holds of the confirming runs in predicted settling times, at most so many steps; in longest round trips if none is
 _HOLD, _LONGEST, _HOPELESS = 1.5, 5000, 60
@@ -108,7 +108,7 @@ def tune(
     """Propose settings of a graph's law with which it settles sooner, and run it with both.
 
     The settings minimise the predicted settling time of the slowest sample, within the bounds of
-    `emulator.study.tuning.SETTINGS`.
+    `emulator.runs.search.SETTINGS`.
 
     Parameters
     ----------

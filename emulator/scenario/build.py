@@ -10,11 +10,11 @@ from emulator.compile import compile_network
 from emulator.errors import BackwaveError
 from emulator.graph import ScatteringGraph
 from emulator.measure import reference
+from emulator.measure.ranges import fitted, ranges
 from emulator.network import Network
 from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
-from emulator.study.ranges import fitted, ranges
 from hwmodels import HardwareModel
 
 

@@ -17,11 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 from emulator.compile import compile_network
 from emulator.errors import EngineError
 from emulator.measure import Reference, SettleResult, reference
+from emulator.measure.ranges import fitted, ranges
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.runs.settle import settle
 from emulator.study.keeping import Keep, compute
-from emulator.study.ranges import fitted, ranges
 from hwmodels import HardwareModel, load
 
 Floats = NDArray[np.float64]

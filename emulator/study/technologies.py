@@ -13,12 +13,12 @@ from emulator.compile import compile_network
 from emulator.errors import EngineError
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.energy import EnergyUse
+from emulator.measure.ranges import fitted, ranges
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.runs.settle import settle
 from emulator.study.keeping import Keep, compute
 from emulator.study.precision import relative_error
-from emulator.study.ranges import fitted, ranges
 from hwmodels import HardwareModel
 
 

@@ -30,10 +30,10 @@ from types import SimpleNamespace
 import numpy as np
 from rich.console import Console
 
-from emulator.studyfile import run as running
-from emulator.studyfile import work
-from emulator.studyfile.load import StudyFile, load_study
-from emulator.studyfile.run import run_study
+from emulator.study import run as running
+from emulator.study import work
+from emulator.study.load import StudyFile, load_study
+from emulator.study.run import run_study
 
 STUDY = """
 metrics = ["accuracy", "gradient_cosine", "gradient_error", "settled_fraction", "settling_time", "energy", "events"]

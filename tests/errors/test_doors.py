@@ -15,7 +15,7 @@ from emulator.errors import BackwaveError, FileFormatError, ScenarioError
 from emulator.network import Network
 from emulator.scenario import load_scenario
 from emulator.scenario.datasets import FileData
-from emulator.studyfile.load import load_study
+from emulator.study.load import load_study
 from emulator.training import checkpoint
 from emulator.training.streams import read_samples
 from hwmodels import HardwareError, HardwareModel

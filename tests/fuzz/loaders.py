@@ -25,16 +25,16 @@ from emulator.graph.files import write_graphml, write_json
 from emulator.laws import NodeLaw
 from emulator.network import Network
 from emulator.network.builder import NetworkBuilder
-from emulator.report.study.headline import headline
-from emulator.report.study.provenance import failures_table, provenance_table, sensitivity_table
-from emulator.report.study.requirements import requirements_table
 from emulator.scenario.datasets import FileData
 from emulator.scenario.load import bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.parts import Identity, Parts
 from emulator.study.evidence import read_evidence
+from emulator.study.load import bundled_studies, load_study
+from emulator.study.report.headline import headline
+from emulator.study.report.provenance import failures_table, provenance_table, sensitivity_table
+from emulator.study.report.requirements import requirements_table
 from emulator.study.writer import Writer
-from emulator.studyfile.load import bundled_studies, load_study
 from emulator.training import checkpoint
 from emulator.training.history import History
 from emulator.training.streams import read_samples

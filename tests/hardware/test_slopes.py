@@ -9,11 +9,11 @@ import pytest
 
 from emulator import EngineError
 from emulator.measure import reference
+from emulator.measure.ranges import fitted, ranges
 from emulator.report.precision import precision_figure
 from emulator.scenario.datasets import DigitsData
 from emulator.scenario.networks import DigitsMlp
 from emulator.study.precision import QUANTITIES, precision_study
-from emulator.study.ranges import fitted, ranges
 from tests.hardware.rig import hardware
 from tests.refusals import refuses
 

@@ -13,10 +13,10 @@ from emulator import Bilateral, Network, compile_network, settle, train
 from emulator.cli import app
 from emulator.measure import reference
 from emulator.measure.clipping import Clipping, clipped_network
-from emulator.study.ranges import fitted, ranges
+from emulator.measure.ranges import fitted, ranges
+from emulator.study.load import load_study
+from emulator.study.run import run_study
 from emulator.study.store import Store
-from emulator.studyfile.load import load_study
-from emulator.studyfile.run import run_study
 from hwmodels import load
 
 LOUD = """

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.report.study import write_report
+from emulator.study.report import write_report
 from emulator.study.store import Sensitivity
 from tests.report.rig import build_store, tolerance
 

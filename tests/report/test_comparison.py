@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from emulator import StudyError
 from emulator.cli import app
-from emulator.report.study import read_evidence
-from emulator.report.study.comparison import comparison_summary, comparison_table
 from emulator.study.comparison import TARGETS, Side, compare
+from emulator.study.report import read_evidence
+from emulator.study.report.comparison import comparison_summary, comparison_table
 from emulator.study.significance import holm, median_interval, rank_sum, shift_interval, signed_rank
 from emulator.study.store import Store
 from tests.refusals import refuses

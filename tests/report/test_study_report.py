@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from emulator import FileFormatError, StudyError
 from emulator.cli import app
-from emulator.report.study import read_evidence, report_of, study_page, study_summary, write_report
+from emulator.study.report import read_evidence, report_of, study_page, study_summary, write_report
 from emulator.study.store import Sensitivity, Store
 from tests.refusals import refuses
 from tests.report.audit import Page, allowed, printed, tokens

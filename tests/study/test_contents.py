@@ -14,10 +14,10 @@ from emulator.contents import contents_of, refuse_changed
 from emulator.errors import ChangedFileError
 from emulator.scenario import load_scenario
 from emulator.scenario.parts import Parts, run_identity
+from emulator.study.load import load_study
+from emulator.study.run import run_study
 from emulator.study.store import Store
 from emulator.study.writer import Writer
-from emulator.studyfile.load import load_study
-from emulator.studyfile.run import run_study
 from hwmodels import load
 from tests.refusals import refuses
 from tests.study.rig import BASE, META, STUDY, write

@@ -18,10 +18,10 @@ from emulator.laws import LAWS, NodeLaw
 from emulator.network import ACTIVATIONS, ActivationFunction
 from emulator.plugins import REGISTRIES, Parts, missing, registry_of
 from emulator.study.execute import InProcess, equip
+from emulator.study.load import load_study
 from emulator.study.metrics import METRICS, Metric
+from emulator.study.run import run_study
 from emulator.study.store import Store
-from emulator.studyfile.load import load_study
-from emulator.studyfile.run import run_study
 from hwmodels import load, presets
 from tests.study.rig import BASE, STUDY, rows, write
 

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 import emulator
 from emulator import StudyError
 from emulator.cli import app
+from emulator.study import run as running
+from emulator.study.load import bundled_studies, load_study
 from emulator.study.metrics import METRICS
+from emulator.study.run import run_study
 from emulator.study.store import Store
-from emulator.studyfile import run as running
-from emulator.studyfile.load import bundled_studies, load_study
-from emulator.studyfile.run import run_study
-from emulator.studyfile.work import Material, Task, Work, hold_for, run_task
+from emulator.study.work import Material, Task, Work, hold_for, run_task
 from tests.refusals import refuses
 from tests.study.rig import BASE, STUDY, TABLES, rows, write
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emulator import StudyError
-from emulator.studyfile.load import load_study
+from emulator.study.load import load_study
 from hwmodels import load, presets
 from tests.refusals import refuses
 from tests.study.rig import BASE, STUDY, write

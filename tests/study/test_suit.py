@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from emulator import StudyError
 from emulator.cli import app
 from emulator.measure.fit import fit
-from emulator.report.study import read_evidence, report_of
+from emulator.study.load import load_study
+from emulator.study.report import read_evidence, report_of
+from emulator.study.run import run_study
 from emulator.study.store import Store
-from emulator.studyfile.load import load_study
-from emulator.studyfile.run import run_study
 from tests.refusals import refuses
 from tests.study.rig import BASE, STUDY, write
 

@@ -26,10 +26,10 @@ from emulator import (
 )
 from emulator.cli import app
 from emulator.measure.rest import operating_point
+from emulator.runs.search import Forecast, search, settings_of, values_of, with_settings
 from emulator.scenario import load_scenario
 from emulator.scenario.config import LawConfig
 from emulator.scenario.tuning import tune_scenario
-from emulator.study.tuning import Forecast, search, settings_of, values_of, with_settings
 from tests.physics.test_upwind import stack
 from tests.refusals import refuses
 from tests.substrate import delays

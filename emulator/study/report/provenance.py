@@ -8,10 +8,10 @@ from typing import Any
 
 import tomli_w
 
-from emulator.report.study.quantities import axis_quantity, change_of, metric
-from emulator.report.study.tables import Cell, Table, count, named, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.metrics import METRICS
+from emulator.study.report.quantities import axis_quantity, change_of, metric
+from emulator.study.report.tables import Cell, Table, count, named, number, table
 from emulator.study.store import Sensitivity
 from emulator.study.summary import failures
 

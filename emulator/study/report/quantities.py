@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from emulator.report.study.svg import literal
 from emulator.study.evidence import Evidence
 from emulator.study.metrics import METRICS
+from emulator.study.report.svg import literal
 from emulator.units import si
 
 #: what stands for a value that is not known

@@ -10,7 +10,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from emulator.report.study.cards import (
+from emulator.study.evidence import Evidence
+from emulator.study.report.cards import (
     Card,
     curve_cards,
     heat_cards,
@@ -18,12 +19,11 @@ from emulator.report.study.cards import (
     tolerance_cards,
     yield_cards,
 )
-from emulator.report.study.headline import Headline, headline
-from emulator.report.study.provenance import as_toml, failures_table, provenance_table, sensitivity_table
-from emulator.report.study.requirements import requirements_table
-from emulator.report.study.svg import inline_svg, literal
-from emulator.report.study.tables import Table
-from emulator.study.evidence import Evidence
+from emulator.study.report.headline import Headline, headline
+from emulator.study.report.provenance import as_toml, failures_table, provenance_table, sensitivity_table
+from emulator.study.report.requirements import requirements_table
+from emulator.study.report.svg import inline_svg, literal
+from emulator.study.report.tables import Table
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def study_page(report: Report) -> str:
     """The report as HTML: styles and pictures are in it, it runs no script and loads nothing."""
     drawn = {card.name: Markup(inline_svg(card.figure, card.name, card.title))
              for section in report.sections for card in section.cards}  # fmt: skip
-    folder = resources.files("emulator.report.study")
+    folder = resources.files("emulator.study.report")
     style = folder.joinpath("page.css").read_text(encoding="utf-8")
     pages = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, finalize=_shown)
     page = pages.from_string(folder.joinpath("page.html").read_text(encoding="utf-8"))

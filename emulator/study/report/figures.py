@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from emulator.report.study.quantities import MISSING, Quantity
-from emulator.report.study.svg import INK, PAPER, QUIET, RULE, SERIES, literal, page_style
 from emulator.report.style import HEAT
 from emulator.study.evidence import Floats
+from emulator.study.report.quantities import MISSING, Quantity
+from emulator.study.report.svg import INK, PAPER, QUIET, RULE, SERIES, literal, page_style
 from emulator.study.summary import Band, Coordinate
 
 _SIZE = (4.5, 3.1)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from emulator.errors import StudyError
 from emulator.files import atomic_write
-from emulator.report.study.markdown import study_summary
-from emulator.report.study.page import Report, report_of, study_page
 from emulator.study.evidence import Evidence, read_evidence
+from emulator.study.report.markdown import study_summary
+from emulator.study.report.page import Report, report_of, study_page
 
 __all__ = ["Evidence", "Report", "read_evidence", "report_of", "study_page", "study_summary", "write_report"]
 

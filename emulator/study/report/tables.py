@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.report.study.quantities import Quantity
+from emulator.study.report.quantities import Quantity
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 
 from emulator.errors import ScenarioError, StudyError
 from emulator.scenario.load import Scenario
+from emulator.study.config import COMPLETE, AxisConfig, KnobConfig, StudyConfig
 from emulator.study.design import Axis, Scale
+from emulator.study.keys import offered, scenario_key, settable, stored, under, unit_of
 from emulator.study.metrics import Target
 from emulator.study.tolerance import Knob, check
-from emulator.studyfile.config import COMPLETE, AxisConfig, KnobConfig, StudyConfig
-from emulator.studyfile.keys import offered, scenario_key, settable, stored, under, unit_of
 from hwmodels import HardwareModel, load, presets
 
 

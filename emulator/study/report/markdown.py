@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from emulator.report.study.page import Report
-from emulator.report.study.svg import literal
-from emulator.report.study.tables import Cell, Table
+from emulator.study.report.page import Report
+from emulator.study.report.svg import literal
+from emulator.study.report.tables import Cell, Table
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 

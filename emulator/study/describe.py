@@ -7,8 +7,8 @@ from typing import Any
 
 from emulator.compile import compile_network
 from emulator.runs.settle import steps_of_hold
-from emulator.studyfile.load import StudyFile
-from emulator.studyfile.work import Material, hold_for
+from emulator.study.load import StudyFile
+from emulator.study.work import Material, hold_for
 
 #: seconds of the numpy target: a step, and a synapse and sample; and of compiling a program
 _STEP, _SYNAPSE, _COMPILE = 4e-4, 2e-7, 12.0

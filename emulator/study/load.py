@@ -10,11 +10,11 @@ from pathlib import Path
 
 from emulator.errors import ScenarioError, StudyError
 from emulator.scenario.load import Scenario, find_file, merged, parse_override, read_toml
+from emulator.study.config import StudyConfig, validate
 from emulator.study.design import Place, places
+from emulator.study.keys import base_of
 from emulator.study.metrics import Target
-from emulator.studyfile.config import StudyConfig, validate
-from emulator.studyfile.keys import base_of
-from emulator.studyfile.resolve import StudyAxis, StudyKnob, axes_of, knobs_of, targets_of
+from emulator.study.resolve import StudyAxis, StudyKnob, axes_of, knobs_of, targets_of
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from emulator.report.study.quantities import Quantity, axis_quantity, knob
-from emulator.report.study.tables import Cell, Table, count, named, number, table
 from emulator.study.evidence import Evidence
+from emulator.study.report.quantities import Quantity, axis_quantity, knob
+from emulator.study.report.tables import Cell, Table, count, named, number, table
 from emulator.study.store import Tolerance
 from emulator.study.tolerance import NEVER, THROUGHOUT, fails_as_it_is, first_to_break, margin, unknown
 

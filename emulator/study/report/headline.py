@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.measure.clipping import MANY
-from emulator.report.study.quantities import MISSING, Quantity, metric, span_text
-from emulator.report.study.requirements import UNKNOWN, breaking, breaking_text, unknown_text
-from emulator.report.study.tables import Cell, Table, number, table
 from emulator.study.evidence import Evidence
+from emulator.study.report.quantities import MISSING, Quantity, metric, span_text
+from emulator.study.report.requirements import UNKNOWN, breaking, breaking_text, unknown_text
+from emulator.study.report.tables import Cell, Table, number, table
 from emulator.study.summary import BAND, Spread, spread
 from emulator.study.verdict import TECHNOLOGY, Case, Share, cases, technology_axis
 

@@ -9,10 +9,10 @@ from typing import Any
 from emulator.errors import StudyError
 from emulator.network import Network
 from emulator.scenario.load import Scenario, changed
+from emulator.study.load import StudyFile
 from emulator.study.metrics import METRICS, TASKS, unmeasurable
+from emulator.study.resolve import targets_of
 from emulator.study.writer import canonical
-from emulator.studyfile.load import StudyFile
-from emulator.studyfile.resolve import targets_of
 
 #: metrics that tell whether full scales suit the network, measured wherever the study does not choose them itself
 CLIPPED = ("clipped_forward", "clipped_backward", "clipped_weights")

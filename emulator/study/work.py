@@ -24,6 +24,7 @@ from emulator.compile import compile_network
 from emulator.contents import contents_of, refuse_changed
 from emulator.errors import BackwaveError, ChangedFileError
 from emulator.measure import Reference, SettleResult, reference
+from emulator.measure.ranges import Ranges, fitted, ranges
 from emulator.network import Network, check_batch
 from emulator.plugins import Parts
 from emulator.runs.settle import settle, steps_of_hold
@@ -32,7 +33,6 @@ from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario, changed
 from emulator.scenario.results import plain
 from emulator.study.metrics import measure
-from emulator.study.ranges import Ranges, fitted, ranges
 from emulator.study.writer import canonical
 from hwmodels import HardwareError, HardwareModel
 

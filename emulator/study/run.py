@@ -17,17 +17,17 @@ from emulator.contents import contents_of
 from emulator.errors import BackwaveError, StudyError
 from emulator.scenario.load import changed
 from emulator.scenario.results import plain
+from emulator.study.analysis import sensitivities_of, yields_of
+from emulator.study.describe import describe
 from emulator.study.execute import Pool, cluster, equip, local, shared_out
+from emulator.study.load import StudyFile
 from emulator.study.metrics import METRICS, meets
 from emulator.study.opening import network_filesystem
 from emulator.study.store import Store, Tolerance
+from emulator.study.suit import suited
 from emulator.study.tolerance import Knob, Tried, search_all
+from emulator.study.work import Material, Outcome, Task, Work, now, run_tasks
 from emulator.study.writer import Finished, Writer, canonical
-from emulator.studyfile.analysis import sensitivities_of, yields_of
-from emulator.studyfile.describe import describe
-from emulator.studyfile.load import StudyFile
-from emulator.studyfile.suit import suited
-from emulator.studyfile.work import Material, Outcome, Task, Work, now, run_tasks
 from emulator.versions import versions
 from hwmodels import rng
 

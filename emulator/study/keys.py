@@ -9,7 +9,7 @@ from typing import Any
 from emulator.errors import BackwaveError, ScenarioError
 from emulator.scenario.load import Scenario, changed, load_scenario
 from emulator.scenario.study_run import study_of
-from emulator.studyfile.config import StudyConfig
+from emulator.study.config import StudyConfig
 from hwmodels import HardwareError, HardwareModel
 
 #: what has a meaning of its own below `hardware`; everything else there is a field of the hardware model

@@ -11,13 +11,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from emulator.report.study import figures
-from emulator.report.study.headline import SHARE, target_text
-from emulator.report.study.quantities import Quantity, axis_quantity, metric
-from emulator.report.study.requirements import by_knob, knob_of, place_text
-from emulator.report.study.tables import Cell, Rows, Table, count, number, table
 from emulator.study.evidence import Evidence
 from emulator.study.metrics import METRICS
+from emulator.study.report import figures
+from emulator.study.report.headline import SHARE, target_text
+from emulator.study.report.quantities import Quantity, axis_quantity, metric
+from emulator.study.report.requirements import by_knob, knob_of, place_text
+from emulator.study.report.tables import Cell, Rows, Table, count, number, table
 from emulator.study.summary import BAND, Band, Coordinate, band, cells, coordinates, spread
 from emulator.study.verdict import Share, share, share_of, technology_axis
 

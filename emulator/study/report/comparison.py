@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from emulator.report.study.markdown import escaped, markdown_table
-from emulator.report.study.quantities import Quantity, change_of, metric, span_text
-from emulator.report.study.tables import Cell, Table, number, table
 from emulator.study.comparison import TARGETS, Comparison, Row
 from emulator.study.metrics import METRICS
+from emulator.study.report.markdown import escaped, markdown_table
+from emulator.study.report.quantities import Quantity, change_of, metric, span_text
+from emulator.study.report.tables import Cell, Table, number, table
 from emulator.study.significance import CONFIDENCE
 
 _SMALLEST = 1e-4

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from emulator.study.design import Place
+from emulator.study.load import StudyFile
 from emulator.study.metrics import meets
 from emulator.study.statistics import chips_that_meet, sensitivities, share_interval
 from emulator.study.store import Sensitivity, Store, Yield
 from emulator.study.writer import canonical
-from emulator.studyfile.load import StudyFile
 
 
 def yields_of(study: StudyFile, store: Store) -> list[Yield]:
