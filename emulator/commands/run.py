@@ -110,7 +110,7 @@ def _study(scenario: Scenario, out: Path, force: bool, resume: bool) -> None:
 def _verdict(report: RunReport) -> str:
     result = report.result
     if report.settled:
-        return f"settled: all {len(result.settled)} samples of '{report.scenario.config.title}'"
+        return f"settled: all {len(result.settled)} samples of '{report.scenario.title}'"
     missed = int((~result.settled).sum())
     why = result.reason or f"{missed} of {len(result.settled)} samples did not settle"
     return f"{result.status}: {why}"

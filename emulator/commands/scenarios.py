@@ -18,12 +18,11 @@ def scenarios() -> None:
 
     rows = []
     for name in bundled():
-        config = load_scenario(name).config
-        rows.append((name, f"{config.title}. {config.description}".rstrip()))
+        scenario = load_scenario(name)
+        rows.append((name, f"{scenario.title}. {scenario.config.description}".rstrip()))
     screen = console()
     screen.print(table(("name", "what it shows"), rows))
-    studies = [(name, load_study(name).config.study) for name in bundled_studies()]
+    studies = [(name, load_study(name)) for name in bundled_studies()]
+    asked = [(name, f"{study.title}. {study.config.study.description}".rstrip()) for name, study in studies]
     screen.print()
-    screen.print(
-        table(("study", "what it asks"), [(name, f"{one.title}. {one.description}".rstrip()) for name, one in studies])
-    )
+    screen.print(table(("study", "what it asks"), asked))

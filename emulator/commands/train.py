@@ -62,10 +62,10 @@ def train(
         )
     screen = console()
     if report.result is None:
-        screen.print(verdict(True, f"finished: {len(report.outcomes)} trainings of '{loaded.config.title}' compared"))
+        screen.print(verdict(True, f"finished: {len(report.outcomes)} trainings of '{loaded.title}' compared"))
         screen.print(figures(_compared(report)))
     else:
-        screen.print(verdict(report.finished, _verdict(report.result, loaded.config.title)))
+        screen.print(verdict(report.finished, _verdict(report.result, loaded.title)))
         screen.print(figures(_rows(report, report.result)))
     if not report.finished:
         raise typer.Exit(1)

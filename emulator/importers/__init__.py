@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emulator.errors import FileFormatError, NetworkError
 from emulator.importers.report import Imported
+from emulator.kinds import NETWORK, mistaken
 from emulator.network import storage
 from emulator.network.network import Network
 from hwmodels.registry import Registry
@@ -76,4 +77,7 @@ def import_network(path: str | os.PathLike[str], *, loss: str | None = None) -> 
     ending = place.suffix.lower()
     if ending in _REFUSED:
         raise FileFormatError(f"file '{place}': {_REFUSED[ending]}")
-    return FORMATS.get(ending, _npz)(place, loss)
+    try:
+        return FORMATS.get(ending, _npz)(place, loss)
+    except FileFormatError as error:
+        raise FileFormatError(mistaken(place, NETWORK) or str(error)) from error

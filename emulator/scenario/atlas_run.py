@@ -73,7 +73,7 @@ def atlas_study(scenario: Scenario, built: Built, batch: Batch, tell: Progress, 
         table=table,
         notes=notes,
         data={"cells": [_described(maps[cell.map][0], cell) for cell in cells]},
-        figure=partial(maps_figure, list(maps.values()), section.within, scenario.config.title),
+        figure=partial(maps_figure, list(maps.values()), section.within, scenario.title),
         files={"times.png": partial(times_figure, list(maps.values()), section.within), "cells.csv": _csv(maps, cells)},
     )
 

@@ -39,6 +39,6 @@ def claims_study(scenario: Scenario, built: Built, batch: Batch, tell: Progress,
         table=table,
         notes=[(claim.name, claim.measure) for claim in claims],
         data={"claims": [claim.to_dict() for claim in claims]},
-        figure=partial(claims_figure, claims, config.title),
-        files={TEXT: claims_text(claims, config.title, PICTURE)},
+        figure=partial(claims_figure, claims, scenario.title),
+        files={TEXT: claims_text(claims, scenario.title, PICTURE)},
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from emulator.errors import CompileError, ScenarioError, suggest
+from emulator.kinds import HARDWARE, mistaken
 from emulator.laws import LAWS, Law
 from emulator.scenario.datasets import AnyData
 from emulator.scenario.files import find_file
@@ -89,6 +90,9 @@ class HardwareConfig(Section):
         name: str | Path = self.model
         if self.model.endswith(".toml"):
             name = find_file(self.model, folder, "hardware.model")
+            other = mistaken(name, HARDWARE)
+            if other is not None:
+                raise ScenarioError(other)
         try:
             model = load_hardware(name)
         except HardwareError as error:
@@ -159,9 +163,9 @@ class RunConfig(Section):
 
 
 class Config(Section):
-    """Everything in a scenario file."""
+    """Everything in a scenario file; without a `title` it is called by its name."""
 
-    title: Annotated[str, Field(min_length=1)]
+    title: Annotated[str, Field(min_length=1)] | None = None
     description: str = ""
     network: AnyNetwork
     data: AnyData

@@ -15,6 +15,7 @@ from pydantic import Field, StrictBool
 
 from emulator.archives import open_archive, read_npy
 from emulator.errors import FileFormatError
+from emulator.kinds import SAMPLES, TABLES, mistaken
 from emulator.network import Network
 from emulator.scenario.digits import split_digits
 from emulator.scenario.files import find_file
@@ -179,13 +180,14 @@ class FileData(DataSource):
         return replace(batch, inputs=_standard(batch.inputs, by.inputs))
 
     def _read(self, path: Path, network: Network) -> Batch:
+        other = mistaken(path, SAMPLES)
+        if other is not None:
+            raise FileFormatError(other)
         if path.suffix.lower() in TABLES:
             return _from_table(read_table(path), self, network)
         return _from_arrays(path, self, network)
 
 
-#: endings of tables
-TABLES = (".csv", ".tsv", ".txt", ".parquet")
 #: names under which arrays of inputs and targets are looked for
 _PAIRS = (("inputs", "targets"), ("X", "y"), ("x", "y"), ("data", "target"), ("images", "labels"))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import ScenarioError, suggest
+from emulator.kinds import SCENARIO, mistaken
 from emulator.scenario.config import Config, expand, validate
 from hwmodels import doors
 from hwmodels.doors import RefusedError, brief, is_file, parse_toml, path_of
@@ -38,6 +39,11 @@ class Scenario:
     overrides: tuple[str, ...]
     config: Config
 
+    @property
+    def title(self) -> str:
+        """What it is called in lists and reports: its title, or else its name."""
+        return self.config.title or self.name
+
 
 def bundled() -> dict[str, Path]:
     """Scenarios that come with the project, by name."""
@@ -62,6 +68,9 @@ def load_scenario(path_or_name: str | os.PathLike[str], overrides: Sequence[str]
     """
     source = os.fspath(path_or_name)
     path = find_file("scenario", source, bundled())
+    other = mistaken(path, SCENARIO)
+    if other is not None:
+        raise ScenarioError(other)
     data = read_toml("scenario", path)
     for text in overrides:
         data = merged(expand(data), *parse_override(text))

@@ -41,7 +41,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "format": FORMAT,
         "version": 1,
         "scenario": report.scenario.name,
-        "title": config.title,
+        "title": report.scenario.title,
         "command": command(report.scenario),
         "result": {k: v for k, v in figures.items() if k not in ("seeds", "versions", "times")},
         "forewarning": report.forewarning,

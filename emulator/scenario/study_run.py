@@ -146,7 +146,7 @@ def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress
         "; on all of them every sample settled" if good else "; some samples did not settle"
     )
     data = {"technologies": [result.to_dict() for result in results]}
-    return Study(good, verdict, table, notes, data, partial(technologies_figure, results, config.title))
+    return Study(good, verdict, table, notes, data, partial(technologies_figure, results, scenario.title))
 
 
 def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress, keep: Keep) -> Study:
@@ -174,7 +174,7 @@ def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress, k
     verdict = "errors per further bit: " + ", ".join(f"x {slopes[q]['per bit']:.2f} ({q})" for q in QUANTITIES)
     table, notes = precision_table(found)
     data = {"curves": found.to_dict(), "slopes": slopes}
-    return Study(True, verdict, table, notes, data, partial(precision_figure, found, config.title))
+    return Study(True, verdict, table, notes, data, partial(precision_figure, found, scenario.title))
 
 
 #: studies by the section that asks for them
@@ -193,7 +193,7 @@ def _results(report: StudyReport, kind: str) -> dict[str, Any]:
         "version": 1,
         "kind": kind,
         "scenario": report.scenario.name,
-        "title": config.title,
+        "title": report.scenario.title,
         "command": command(report.scenario),
         "verdict": report.study.verdict,
         **report.study.data,

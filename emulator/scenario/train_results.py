@@ -25,7 +25,7 @@ def write_training(path: Path, report: TrainingRunReport) -> None:
         "version": 1,
         "kind": "training",
         "scenario": report.scenario.name,
-        "title": config.title,
+        "title": report.scenario.title,
         "command": command(report.scenario),
         "result": None if report.result is None else report.result.to_dict(),
         "comparison": [{**asdict(o), "mean": o.mean, "spread": o.spread} for o in report.outcomes],

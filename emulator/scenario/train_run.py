@@ -124,7 +124,7 @@ def _training(
             result.network.save(staging / NETWORK)
             names = [RESULTS, NETWORK, *([CHECKPOINT] if path.exists() else [])]
             report = TrainingRunReport(scenario, result, (), folder, tuple(names))
-            draw = partial(training_figure, result, scenario.config.title)
+            draw = partial(training_figure, result, scenario.title)
             report = _written(report, draw, staging)
             if path.exists():
                 path.replace(staging / CHECKPOINT)
@@ -210,7 +210,7 @@ def _comparison(scenario: Scenario, folder: Path, force: bool, resume: bool, tel
         parts = Parts(parts_path(folder), comparison_identity(scenario), resume)
         outcomes = compare(scenario, lambda one: train_once(one, None, False, None), tell, parts)
         report = TrainingRunReport(scenario, None, tuple(outcomes), folder, (RESULTS,))
-        draw = partial(comparison_figure, outcomes, scenario.config.title, _x_label(scenario))
+        draw = partial(comparison_figure, outcomes, scenario.title, _x_label(scenario))
         report = _written(report, draw, staging)
     parts.remove()
     return report

@@ -28,12 +28,12 @@ class AboutConfig(Section):
     Parameters
     ----------
     title, description : str
-        Shown in lists and reports.
+        Shown in lists and reports; without a title, the study's name.
     confidence : float
         Of all intervals that are stated.
     """
 
-    title: Text
+    title: Text | None = None
     description: str = ""
     confidence: Share = 0.95
 
@@ -228,7 +228,7 @@ class ToleranceConfig(Section):
 class StudyConfig(Section):
     """Everything in a study file."""
 
-    study: AboutConfig
+    study: AboutConfig = AboutConfig()
     base: BaseConfig
     axes: list[AxisConfig] = Field(default_factory=list)
     sampling: SamplingConfig = SamplingConfig()

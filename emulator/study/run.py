@@ -189,7 +189,7 @@ class _Run:
             "base": canonical(self.base),
             "files": canonical(self.files),
             "digest": _hash(plain(told)),
-            "title": study.config.study.title,
+            "title": study.title,
             "command": shlex.join(["backwave", "study", study.source, *overrides, "--store", str(path)]),
             "created": now(),
             "versions": canonical({**versions(), "scikit-learn": metadata.version("scikit-learn")}),

@@ -245,7 +245,7 @@ def _material(work: Work, scenario: Scenario) -> Material:
     ours, base = scenario.config, work.scenario.config
     if ours.network == base.network and ours.data == base.data:
         return work.material
-    parts = {"title": ours.title, **ours.model_dump(mode="json", include={"network", "data"})}
+    parts = ours.model_dump(mode="json", include={"network", "data"})
     return _other_material(scenario.folder, json.dumps(parts, sort_keys=True), canonical(work.files))
 
 
