@@ -25,10 +25,10 @@ engine
 measure
 importers training
 runs
-export study
+export
 report
 scenario
-studyfile
+study
 commands
 cli
 __main__
@@ -38,7 +38,8 @@ PLACES = {name: place for place, line in enumerate(ORDER.split("\n")) for name i
 #: modules that are not yet where they belong: (importer, imported), by the beginnings of their names
 KNOWN = [
     ("emulator.network.network", "emulator.importers"),
-    ("emulator.runs.tune", "emulator.study.tuning"),
+    ("emulator.report.", "emulator.study"),
+    ("emulator.scenario.", "emulator.study"),
     ("emulator.report.training", "emulator.scenario.comparison"),
 ]
 #: modules that still stand in a circle
