@@ -11,7 +11,7 @@ from emulator import FileFormatError, Network, ScenarioError, StudyError
 from emulator.importers import import_network
 from emulator.scenario import bundled, load_scenario
 from emulator.scenario.build import prepare
-from emulator.studyfile.load import bundled_studies, load_study
+from emulator.study.load import bundled_studies, load_study
 from tests.refusals import refuses
 
 PRESET = Path(__file__).parents[2] / "hwmodels" / "presets" / "sfq.toml"
