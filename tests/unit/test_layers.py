@@ -16,7 +16,7 @@ ORDER = """
 hwmodels
 errors text versions interrupts units
 archives contents locks plugins streams
-files
+files kinds
 laws learning
 network
 graph
