@@ -19,7 +19,7 @@ from emulator import ExportError
 from emulator.export import Options, spice, verify
 from emulator.export.options import Circuit
 from emulator.export.warnings import MOST_SYNAPSES
-from tests.export.rig import chain, sample
+from tests.support.circuits import chain, sample
 
 GROWING = ((784, 32, 10), (784, 64, 10), (784, 128, 10))
 ROW = ((64, 32, 10), (144, 48, 10), (256, 64, 10), (784, 128, 10))

@@ -47,8 +47,8 @@ from emulator.network import NetworkBuilder
 from emulator.runs.settle import hold_steps
 from hwmodels import HardwareModel
 from tests.graphs import random_network
-from tests.side_by_side import settle_side_by_side
 from tests.substrate import STEP, delays
+from tests.support.side_by_side import settle_side_by_side
 
 Floats = np.ndarray
 LOSSES = tuple(KNOWN_LOSSES)

@@ -23,9 +23,9 @@ from emulator.engine import lay_out_junctions
 from emulator.measure.rest import operating_point
 from emulator.measure.scattering import swap_test
 from tests.graphs import random_batch, random_network
-from tests.invariance import cases, outcomes
 from tests.substrate import delays
-from tests.together import Together, judged
+from tests.support.random_substrates import cases, outcomes
+from tests.support.together import Together, judged
 
 IMAGES = 3
 #: what, given, found

@@ -19,7 +19,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from tests.invariance import NEAR, Case, cases, from_nearby, outcomes
+from tests.support.random_substrates import NEAR, Case, cases, from_nearby, outcomes
 
 #: graphs in one brian2 network, and the longest predicted settling time, in steps
 SIDE_BY_SIDE, LONGEST = 15, 3000

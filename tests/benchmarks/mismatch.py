@@ -22,8 +22,8 @@ from rich.table import Table
 from emulator import compile_network, reference, settle
 from emulator.export import Options, spice
 from emulator.export.ngspice import run_ngspice
-from tests.export.rig import chain, sample
 from tests.substrate import delays
+from tests.support.circuits import chain, sample
 
 Floats = NDArray[np.float64]
 NOISY = {

@@ -17,7 +17,7 @@ from pathlib import Path
 from emulator import ExportError
 from emulator.export import Options
 from emulator.export.options import Circuit, Synapse
-from tests.export.rig import operating_point, random_case
+from tests.support.circuits import operating_point, random_case
 
 ALLOWED = 1e-8
 

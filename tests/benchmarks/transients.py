@@ -20,7 +20,7 @@ from rich.table import Table
 from emulator import ExportError
 from emulator.export import Options, spice, verify
 from emulator.export.options import Synapse
-from tests.export.rig import random_case
+from tests.support.circuits import random_case
 
 LIMIT = 300.0
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
-from tests.invariance import Case, draw, outcomes
 from tests.substrate import delays
+from tests.support.random_substrates import Case, draw, outcomes
 
 #: draws (seed, attempt) that are predicted to settle within 500 steps, the last with a cross-entropy load
 PICKED = [(0, 41), (1, 51), (2, 12), (3, 0), (5, 52), (6, 0), (7, 9), (8, 11), (4, 45)]

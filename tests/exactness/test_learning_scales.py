@@ -9,7 +9,7 @@ from sklearn.datasets import load_breast_cancer
 from emulator import Network, reference
 from emulator.learning import Resistive
 from emulator.runs.train import train
-from tests.exactness.test_learning import Descent, resistive, sample_order
+from tests.support.descent import Descent, resistive, sample_order
 
 
 @pytest.mark.parametrize("rate", [1e-9, 1e-6])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from emulator import Matched, Network, NetworkBuilder, Worldsheet, compile_network, reference, settle
 from emulator.measure.diagnose import forewarning
 from emulator.network import ACTIVATIONS
-from tests.laws import Resonator
+from tests.support.laws import Resonator
 
 #: relative to the largest magnitude in the row; and what numbers that are nearly 0 may lack
 NEAR, LEAST, CONFIDENT = 1e-9, 1e-305, 1e-13

@@ -29,46 +29,19 @@ from emulator.network import Dense
 from emulator.training.baselines import baseline
 from emulator.training.streams import ArrayStream, feed_rows
 from hwmodels import PulsedUpdate, Weights, load
-from tests.exactness.test_learning import Descent, resistive, sample_order
 from tests.refusals import refuses
 from tests.substrate import delays
+from tests.support.descent import Descent, resistive, sample_order
+from tests.support.networks import batch, sparse
 
 TWO_WAY = Bilateral(1.0, taper=4.0, far_end=SeriesRC())
 LAWS = [Matched(), Worldsheet(beta=0.8, gamma=0.05), TWO_WAY]
-
-
-def sparse(fixed: tuple[str, ...] = (), loss: str = "softmax_cross_entropy") -> Network:
-    """Concatenated sources of which one is hardly read, a neuron that nothing feeds and one that nobody reads."""
-    rng = np.random.default_rng(5)
-    build = NetworkBuilder()
-
-    def dense(source: str, rows: int, columns: int, name: str, activation: str | None = None) -> str:
-        mask = rng.random((rows, columns)) < 0.45
-        mask[1], mask[:, 2] = False, False
-        weight = np.where(mask, rng.normal(size=mask.shape) * 0.4, 0.0)
-        bias = rng.normal(size=rows) / 10
-        how = {"devices": mask, "trainable": name not in fixed, "name": name, "activation": activation}
-        return build.dense(source, weight, bias, **how)
-
-    x = build.input("x", 6)
-    a = dense(x, 5, 6, "a", "tanh")
-    b = dense(a, 5, 5, "b", "sigmoid")
-    c = build.add(a, b)
-    out = dense(build.concat(x, c), 3, 11, "out")
-    return build.build(output=out, loss=loss)
 
 
 def full(network: Network) -> Network:
     """The same with devices everywhere."""
     layers = [replace(each, devices=None) if isinstance(each, Dense) else each for each in network.layers.values()]
     return Network(layers, output=network.output, loss=network.loss)
-
-
-def batch(network: Network, count: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(8)
-    width = network.size(network.output)
-    inputs = rng.normal(size=(count, 6))
-    return inputs, rng.integers(width, size=count) if network.loss != "mse" else rng.normal(size=(count, width))
 
 
 @pytest.mark.parametrize(("law", "wiring"), [*((law, "tile") for law in LAWS), *((law, "synapse") for law in LAWS[:2])])

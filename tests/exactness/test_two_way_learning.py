@@ -13,9 +13,9 @@ from emulator.errors import EngineError
 from emulator.learning import GaussNewton, Inductive, Learning, RateSchedule, Resistive
 from emulator.runs.train import train
 from emulator.training.substrate import Substrate
-from tests.exactness.test_learning import check, dag, data, heavy_ball, mlp, resistive
 from tests.refusals import refuses
 from tests.substrate import delays
+from tests.support.descent import check, dag, data, heavy_ball, mlp, resistive
 
 LAW = Bilateral(1.0, taper=4.0, far_end=SeriesRC())
 

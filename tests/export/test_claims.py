@@ -16,8 +16,8 @@ from emulator.export import Options, claim, spice, verify
 from emulator.export.bundle import file_digest, seal, wave_digest
 from emulator.export.claim import read_claim
 from emulator.export.warnings import MOST_SYNAPSES
-from tests.export.rig import chain, ngspice, random_case, sample
 from tests.refusals import refuses
+from tests.support.circuits import chain, ngspice, random_case, sample
 
 __all__ = ["ngspice"]
 

@@ -7,7 +7,7 @@ import re
 from typer.testing import CliRunner
 
 from emulator.cli import app
-from tests.export.rig import chain, ngspice
+from tests.support.circuits import chain, ngspice
 
 __all__ = ["ngspice"]
 TOML = """

@@ -12,8 +12,8 @@ from emulator import ExportError
 from emulator.export import Options, spice, verify
 from emulator.export.ngspice import run_ngspice
 from emulator.export.warnings import MOST_SYNAPSES
-from tests.export.rig import chain, ngspice, sample
 from tests.refusals import refuses
+from tests.support.circuits import chain, ngspice, sample
 
 __all__ = ["ngspice"]
 

@@ -17,8 +17,8 @@ from emulator.export.verification import REST, _compare
 from emulator.export.warnings import MOST_SYNAPSES
 from emulator.units import apart, si
 from tests.benchmarks.confident import NETWORKS, outcome
-from tests.export.rig import ngspice, random_case
 from tests.substrate import delays
+from tests.support.circuits import ngspice, random_case
 
 __all__ = ["ngspice"]
 

@@ -15,8 +15,8 @@ from emulator.export.sax import sax_netlist
 from emulator.export.small_signal import network_scattering
 from emulator.export.touchstone import tile_scattering, touchstone
 from emulator.export.two_way import with_two_way_lines
-from tests.export.rig import chain, random_case, sample
 from tests.refusals import refuses
+from tests.support.circuits import chain, random_case, sample
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -13,8 +13,8 @@ from emulator.export.mismatch import weight_spread
 from emulator.export.ngspice import run_ngspice
 from hwmodels import program, rng
 from tests.benchmarks.mismatch import NOISY, agree, of_brian2, of_ngspice
-from tests.export.rig import chain, ngspice, sample
 from tests.substrate import delays
+from tests.support.circuits import chain, ngspice, sample
 
 __all__ = ["ngspice"]
 

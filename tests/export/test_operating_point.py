@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import pytest
 
 from emulator.export import Options
 from emulator.network import ACTIVATIONS, LOSSES
-from tests.export.rig import ngspice, operating_point, random_case
+from tests.support.circuits import KINDS, ngspice, operating_point, random_case
 
 __all__ = ["ngspice"]
 SEEDS = range(44)
-KINDS = [
-    *itertools.product(["directional"], ["gyrator", "transformer"], ["tile", "synapse"]),
-    *itertools.product(["bilateral"], ["gyrator", "transformer"], ["tile"]),
-]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -8,10 +8,9 @@ import pytest
 
 from emulator import compile_network
 from emulator.export import Options, schematic, spice
-from tests.exactness.test_sparse import batch, sparse
-from tests.export.rig import ngspice, operating_point
-from tests.export.test_operating_point import KINDS
 from tests.substrate import delays
+from tests.support.circuits import KINDS, ngspice, operating_point
+from tests.support.networks import batch, sparse
 
 __all__ = ["ngspice"]
 

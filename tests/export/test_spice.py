@@ -14,9 +14,9 @@ from emulator import Bilateral, ExportError, NetworkBuilder, SeriesRC, Worldshee
 from emulator.export import Buildable, Options, spice, verify
 from emulator.export.two_way import TwoWayLines
 from emulator.export.warnings import MOST_SYNAPSES
-from tests.export.rig import chain, ngspice, sample
 from tests.refusals import refuses
 from tests.substrate import delays
+from tests.support.circuits import chain, ngspice, sample
 
 __all__ = ["ngspice"]
 GOLDEN = Path(__file__).parents[1] / "golden" / "spice"

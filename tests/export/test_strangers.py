@@ -18,8 +18,8 @@ from emulator.export.circuit import read_circuit
 from emulator.export.confined import Limits, run_confined
 from emulator.export.ngspice import run_ngspice
 from emulator.export.statements import use
-from tests.export.rig import chain, ngspice, sample
 from tests.refusals import refuses
+from tests.support.circuits import chain, ngspice, sample
 
 __all__ = ["ngspice"]
 GOLDEN = Path(__file__).parents[1] / "golden" / "spice"

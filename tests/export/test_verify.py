@@ -21,8 +21,8 @@ from emulator import (
 from emulator.export import Options, spice, verify
 from emulator.export.ngspice import read_raw, run_ngspice
 from emulator.export.two_way import with_two_way_lines
-from tests.export.rig import chain, ngspice, random_case, sample
 from tests.refusals import refuses
+from tests.support.circuits import chain, ngspice, random_case, sample
 
 __all__ = ["ngspice"]
 

@@ -337,7 +337,7 @@ def _parts(folder: Path) -> Loader:
 
 def _stores(folder: Path) -> Loader:
     from emulator.study.store import Sensitivity, Yield
-    from tests.report.rig import build_store, tolerance
+    from tests.support.made_up import build_store, tolerance
 
     seed_path, path = folder / "seed.sqlite", folder / "f.sqlite"
     build_store(

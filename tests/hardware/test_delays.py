@@ -11,8 +11,8 @@ from scipy import stats
 from emulator import compile_network, reference, settle
 from hwmodels import HardwareModel, LogNormal, Normal, PerLength, Steps, Uniform
 from tests.graphs import random_batch, random_network
-from tests.hardware.rig import STEP, follows, hardware, has_mean, has_std, rejects, wires
 from tests.substrate import delays
+from tests.support.bench import STEP, follows, hardware, has_mean, has_std, rejects, wires
 
 LINES = 800
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwmodels import HardwareModel
-from tests.hardware.rig import crossbar, hardware, has_mean, has_rate, has_std, held_weights, rejects
+from tests.support.bench import crossbar, hardware, has_mean, has_rate, has_std, held_weights, rejects
 
 RNG = np.random.default_rng(3)
 WEIGHT = RNG.uniform(-1, 1, (40, 30))

@@ -9,8 +9,8 @@ import pytest
 
 from emulator import Network, Worldsheet, compile_network, settle
 from hwmodels import HardwareModel
-from tests.hardware.rig import STEP, hardware, rejects
 from tests.substrate import delays
+from tests.support.bench import STEP, hardware, rejects
 
 PRICES = {
     "per_event": 3e-12,

@@ -9,7 +9,7 @@ from emulator import NetworkBuilder, compile_network, settle
 from emulator.engine.random import gauss, key
 from emulator.engine.wiring import SECOND
 from hwmodels import HardwareModel
-from tests.hardware.rig import Bench, crossbar, hardware, has_rate, rejects, steady, stream
+from tests.support.bench import Bench, crossbar, hardware, has_rate, rejects, steady, stream
 
 RATE, RMS = 0.1, 0.03
 DIRECTIONS = ("forward", "backward")

@@ -8,8 +8,8 @@ import pytest
 from emulator import Matched, Worldsheet, compile_network, reference, settle
 from hwmodels import HardwareModel, Steps, Uniform
 from tests.graphs import SMOOTH, random_batch, random_network
-from tests.hardware.rig import STEP, rejects
 from tests.substrate import delays
+from tests.support.bench import STEP, rejects
 
 KINDS = ("delay", "asymmetry", "jitter", "bandwidth", "impedance")
 LAWS = {"matched": Matched(), "worldsheet": Worldsheet(beta=0.8, gamma=0.05, impedance=0.5)}

@@ -9,8 +9,8 @@ import pytest
 
 from emulator import Network, Worldsheet, compile_network, reference, settle
 from hwmodels import HardwareModel, PerLength, Uniform
-from tests.hardware.rig import STEP, Bench, hardware, has_mean, has_std, rejects, steady, wires
 from tests.substrate import delays
+from tests.support.bench import STEP, Bench, hardware, has_mean, has_std, rejects, steady, wires
 
 
 def gain(bench: Bench, direction: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from scipy import signal, stats
 
 from hwmodels import HardwareModel
-from tests.hardware.rig import STEP, crossbar, follows, hardware, has_mean, has_std, rejects, steady, stream, wires
+from tests.support.bench import STEP, crossbar, follows, hardware, has_mean, has_std, rejects, steady, stream, wires
 
 RMS = 0.03
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwmodels import HardwareModel, quantize
-from tests.hardware.rig import hardware, has_mean, has_rate, held_weights, rejects, stream
+from tests.support.bench import hardware, has_mean, has_rate, held_weights, rejects, stream
 
 BITS, FULL = 5, 0.8
 LEVEL = FULL / (2 ** (BITS - 1) - 1)

@@ -7,8 +7,8 @@ import pytest
 
 from emulator import EngineError, Network, compile_network, settle
 from hwmodels import HardwareError, load, presets
-from tests.hardware.rig import hardware
 from tests.refusals import refuses
+from tests.support.bench import hardware
 
 NETWORK = Network.mlp([np.ones((3, 2)), np.ones((2, 3))])
 

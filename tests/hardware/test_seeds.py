@@ -9,7 +9,7 @@ import pytest
 
 from emulator import Network, compile_network
 from emulator.engine import effects_of, lay_out, values_of
-from tests.hardware.rig import hardware, steady, stream
+from tests.support.bench import hardware, steady, stream
 
 EFFECTS = {
     "delay": {"lines.delay_forward": {"kind": "steps", "step": 1e-9, "fewest": 20, "most": 40}},

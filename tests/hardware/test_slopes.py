@@ -14,8 +14,8 @@ from emulator.report.precision import precision_figure
 from emulator.scenario.datasets import DigitsData
 from emulator.scenario.networks import DigitsMlp
 from emulator.study.precision import QUANTITIES, precision_study
-from tests.hardware.rig import hardware
 from tests.refusals import refuses
+from tests.support.bench import hardware
 
 FLOOR = 1e-3
 

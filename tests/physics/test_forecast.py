@@ -12,9 +12,9 @@ from emulator.measure.forecast import settling_steps
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import linearised, spectral_radius
 from emulator.measure.stack_step import StackLinearisation
-from tests.physics.test_upwind import stack
 from tests.refusals import refuses
 from tests.substrate import delays
+from tests.support.networks import stack
 
 
 @pytest.mark.parametrize(("nu", "impedance", "hidden"), [(1.0, 1.0, None), (0.6, 0.7, 5)])

@@ -18,9 +18,9 @@ from emulator.measure.stability import linearised, spectral_radius
 from emulator.report import settling_curve
 from emulator.scenario import load_scenario, run_scenario
 from tests.graphs import random_batch, random_network
-from tests.laws import Resonator
 from tests.refusals import refuses
 from tests.substrate import delays
+from tests.support.laws import Resonator
 
 QUIET = {"target": "numpy", "diagnose": False}
 

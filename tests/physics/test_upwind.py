@@ -11,18 +11,7 @@ from emulator.runs.train import train
 from hwmodels import load
 from tests.refusals import refuses
 from tests.substrate import delays
-
-
-def stack(rng: np.random.Generator, blocks: int, width: int, scale: float = 0.5, hidden: int | None = None) -> Network:
-    """Blocks ``x + (2/blocks) V tanh(W x + b)``."""
-    build, inner = NetworkBuilder(), hidden or width
-    x = build.input("x0", width)
-    for k in range(blocks):
-        weight = scale * rng.normal(size=(inner, width)) / np.sqrt(width)
-        h = build.dense(x, weight, rng.normal(size=inner) / 5, activation="tanh", name=f"h{k}")
-        f = build.dense(h, 2 / blocks * rng.normal(size=(width, inner)) / np.sqrt(inner), name=f"f{k}")
-        x = build.add(x, f, name=f"x{k + 1}")
-    return build.build(output=x)
+from tests.support.networks import stack
 
 
 def run(network: Network, law: Upwind, inputs, targets, steps: int, **settings):

@@ -18,7 +18,7 @@ import pytest
 
 from emulator.study.report import write_report
 from emulator.study.store import Sensitivity
-from tests.report.rig import build_store, tolerance
+from tests.support.made_up import build_store, tolerance
 
 NOISE, BITS = "hardware.noise.receiver", "hardware.precision.forward.bits"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

@@ -20,7 +20,7 @@ from emulator.study.report.comparison import comparison_summary, comparison_tabl
 from emulator.study.significance import holm, median_interval, rank_sum, shift_interval, signed_rank
 from emulator.study.store import Store
 from tests.refusals import refuses
-from tests.report.rig import build_store, digits_like
+from tests.support.made_up import build_store, digits_like
 
 NOISE, BITS = "hardware.noise.receiver", "hardware.precision.forward.bits"
 

@@ -17,7 +17,7 @@ from emulator.study.report import read_evidence, report_of, study_page, study_su
 from emulator.study.store import Sensitivity, Store
 from tests.refusals import refuses
 from tests.report.audit import Page, allowed, printed, tokens
-from tests.report.rig import build_store, digits_like, tolerance
+from tests.support.made_up import build_store, digits_like, tolerance
 
 NOISE, BITS = "hardware.noise.receiver", "hardware.precision.forward.bits"
 TARGETS = {"accuracy": {"min": 0.93}, "settled_fraction": {"min": 1.0}}

@@ -18,7 +18,7 @@ from emulator.scenario.study_run import run_study
 from emulator.scenario.train_run import train_scenario
 from emulator.study import precision
 from tests.refusals import refuses
-from tests.unit.test_training_scenarios import SMALL
+from tests.support.small import TRAINING
 
 
 def killed_at(stage: str, run: Callable[[Callable], object]) -> None:
@@ -35,7 +35,7 @@ def killed_at(stage: str, run: Callable[[Callable], object]) -> None:
 @pytest.fixture
 def compared(tmp_path):
     path = tmp_path / "small.toml"
-    path.write_text(SMALL)
+    path.write_text(TRAINING)
     variants = [{"name": "one"}, {"name": "two", "set": {"training.port.rate": 500.0, "network.loss": "mse"}}]
     return changed(
         load_scenario(path), {"training.compare": {"variants": variants, "repeats": 2, "baselines": ["descent"]}}

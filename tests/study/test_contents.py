@@ -20,7 +20,7 @@ from emulator.study.store import Store
 from emulator.study.writer import Writer
 from hwmodels import load
 from tests.refusals import refuses
-from tests.study.rig import BASE, META, STUDY, write
+from tests.support.small import BASE, META, STUDY, write
 
 FILES = BASE.replace(
     '"random-mlp"\nsizes = [3, 4, 2]\nloss = "softmax_cross_entropy"', '"file"\npath = "net.npz"'

@@ -15,7 +15,7 @@ from emulator.study.opening import APPLICATION, network_filesystem, open_to_read
 from emulator.study.store import Store
 from emulator.study.writer import Writer
 from tests.refusals import refuses
-from tests.study.rig import META, finished, new_store
+from tests.support.small import META, finished, new_store
 
 
 def _mode(path: Path) -> str:

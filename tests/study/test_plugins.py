@@ -23,7 +23,7 @@ from emulator.study.metrics import METRICS, Metric
 from emulator.study.run import run_study
 from emulator.study.store import Store
 from hwmodels import load, presets
-from tests.study.rig import BASE, STUDY, rows, write
+from tests.support.small import BASE, STUDY, rows, write
 
 PLUGIN = Path(__file__).parents[1] / "plugin"
 PARTS = {

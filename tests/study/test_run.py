@@ -24,7 +24,7 @@ from emulator.study.run import run_study
 from emulator.study.store import Store
 from emulator.study.work import Material, Task, Work, hold_for, run_task
 from tests.refusals import refuses
-from tests.study.rig import BASE, STUDY, TABLES, rows, write
+from tests.support.small import BASE, STUDY, TABLES, rows, write
 
 ROOT = Path(emulator.__file__).parents[1]
 SEARCH = """

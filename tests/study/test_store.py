@@ -13,7 +13,7 @@ from emulator import FileFormatError, StudyError
 from emulator.study.store import Sensitivity, Store, Tolerance, Yield
 from emulator.study.writer import Writer
 from tests.refusals import refuses
-from tests.study.rig import META, finished, new_store
+from tests.support.small import META, finished, new_store
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from emulator import StudyError
 from emulator.study.load import load_study
 from hwmodels import load, presets
 from tests.refusals import refuses
-from tests.study.rig import BASE, STUDY, write
+from tests.support.small import BASE, STUDY, write
 
 AXIS = "[[axes]]\nkey = {}\n"
 KNOB = '[tolerance]\n[[tolerance.knobs]]\nkey = "hardware.noise.receiver"\n'

@@ -18,7 +18,7 @@ from emulator.study.report import read_evidence, report_of
 from emulator.study.run import run_study
 from emulator.study.store import Store
 from tests.refusals import refuses
-from tests.study.rig import BASE, STUDY, write
+from tests.support.small import BASE, STUDY, write
 
 REGRESSION = BASE.replace('loss = "softmax_cross_entropy"', 'loss = "mse"')
 #: ages below 1 s are outside what the devices were fitted to: such points end in an error

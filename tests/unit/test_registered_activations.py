@@ -16,7 +16,7 @@ from emulator.measure.reference import reference
 from emulator.network import ACTIVATIONS, ActivationFunction, Network, NetworkBuilder, register_activation
 from emulator.network.formulas import brian2_value, spice_value
 from emulator.scenario.config import validate
-from tests.export.rig import ngspice, operating_point
+from tests.support.circuits import ngspice, operating_point
 
 __all__ = ["ngspice"]
 ROOT = "sqrt(s*s + 1)"

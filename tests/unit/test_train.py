@@ -14,19 +14,12 @@ import numpy as np
 import pytest
 
 from emulator import Network
-from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
+from emulator.learning import Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.runs.train import train
 from emulator.training.streams import open_stream
 from emulator.training.substrate import rate_rows
-from hwmodels import PulsedUpdate, Weights, load
-
-
-def problem(seed: int = 0, loss: str = "softmax_cross_entropy"):
-    rng = np.random.default_rng(seed)
-    network = Network.mlp([rng.normal(size=(6, 4)) / 2, rng.normal(size=(3, 6)) / 2.4], loss=loss)
-    inputs = rng.normal(size=(30, 4))
-    labels = (inputs @ rng.normal(size=(4, 3))).argmax(axis=1)
-    return network, inputs, labels if loss == "softmax_cross_entropy" else np.eye(3)[labels]
+from hwmodels import load
+from tests.support.descent import PORTS, problem
 
 
 def same(first: Network, second: Network) -> bool:
@@ -174,14 +167,6 @@ def test_the_bound_of_the_rate_is_where_a_convex_problem_turns_unstable():
     assert train(network, inputs, targets, port=Resistive(1.05 * bound), **how).status == "diverged"
 
 
-PORTS = {
-    "resistive": Resistive(0.1, leak=1e-3),
-    "inductive": Inductive(0.1, 40.0),
-    "gauss-newton": GaussNewton(0.5),
-    "device": Device(0.2, Weights(g_max="20 uS", update=PulsedUpdate(pulses=80, write_noise=0.3)), w_max=3.0),
-}
-
-
 @pytest.mark.parametrize(
     ("name", "schedule"), [*((name, "settled") for name in PORTS), ("inductive", "unlocked"), ("device", "unlocked")]
 )
@@ -206,7 +191,7 @@ SCRIPT = """
 import sys
 import numpy as np
 sys.path.insert(0, sys.argv[2])
-from tests.unit.test_train import problem, PORTS
+from tests.support.descent import PORTS, problem
 from emulator.runs.train import train
 network, inputs, labels = problem()
 found = train(network, inputs, labels, port=PORTS["device"], samples=80, chunk=8, seed=7, target="numpy",

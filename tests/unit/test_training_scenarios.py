@@ -22,24 +22,15 @@ from emulator.scenario.train_run import train_once, train_scenario
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
 from tests.refusals import refuses
+from tests.support.small import TRAINING
 
 TRAINED = [name for name in bundled() if load_scenario(name).config.training is not None]
-SMALL = """
-title = "small"
-network = { source = "random-mlp", sizes = [4, 5, 3], loss = "softmax_cross_entropy", seed = 1 }
-data = { source = "random", samples = 20, seed = 3 }
-run = { target = "numpy" }
-[training]
-epochs = 2
-data = { source = "random", samples = 30, seed = 3 }
-port = { name = "resistive", rate = 0.1 }
-"""
 
 
 @pytest.fixture
 def small(tmp_path):
     path = tmp_path / "small.toml"
-    path.write_text(SMALL)
+    path.write_text(TRAINING)
     return str(path)
 
 

@@ -30,9 +30,9 @@ from emulator.runs.search import Forecast, search, settings_of, values_of, with_
 from emulator.scenario import load_scenario
 from emulator.scenario.config import LawConfig
 from emulator.scenario.tuning import tune_scenario
-from tests.physics.test_upwind import stack
 from tests.refusals import refuses
 from tests.substrate import delays
+from tests.support.networks import stack
 
 
 def small() -> tuple[Network, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Small studies, and stores that were never run."""
+"""Small scenarios and studies, and stores that were never run."""
 
 from __future__ import annotations
 
@@ -39,6 +39,16 @@ chips = 2
 images = 2
 [targets]
 gradient_cosine = { min = 0.9 }
+"""
+TRAINING = """
+title = "small"
+network = { source = "random-mlp", sizes = [4, 5, 3], loss = "softmax_cross_entropy", seed = 1 }
+data = { source = "random", samples = 20, seed = 3 }
+run = { target = "numpy" }
+[training]
+epochs = 2
+data = { source = "random", samples = 30, seed = 3 }
+port = { name = "resistive", rate = 0.1 }
 """
 META = {"digest": "d", "versions": "v", "planned": "3", "study": "{}"}
 

@@ -25,7 +25,7 @@ from emulator.measure.readout import gradients, layer_values
 from emulator.measure.stability import linearised, radius_of
 from tests.graphs import random_batch, random_network
 from tests.substrate import delays
-from tests.together import Together, judged
+from tests.support.together import Together, judged
 
 #: how near a rest must be to backpropagation, relative to the largest magnitude of its kind, or absolute below 1
 NEAR = 1e-9

@@ -22,6 +22,12 @@ from emulator.laws import Law
 from tests.graphs import random_batch, random_network
 from tests.substrate import delays
 
+#: circuit, synapse and wiring that go together
+KINDS = [
+    *itertools.product(["directional"], ["gyrator", "transformer"], ["tile", "synapse"]),
+    *itertools.product(["bilateral"], ["gyrator", "transformer"], ["tile"]),
+]
+
 
 @pytest.fixture
 def ngspice() -> None:
