@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,6 +20,8 @@ from emulator.text import for_terminal
 
 #: columns where the output is no terminal
 _WIDTH = 120
+#: seconds between two lines of progress where the output is no terminal
+_BETWEEN_LINES = 30.0
 
 
 class Screen(Console):
@@ -80,10 +83,47 @@ class _TimeLeft(ProgressColumn):
         return Text("" if left is None else f"{timedelta(seconds=int(left))} left")
 
 
+class Lines:
+    """Progress in lines: none for what is soon done, then one every half minute.
+
+    Parameters
+    ----------
+    say : callable of a text
+        Writes a line.
+    clock : callable, optional
+        Seconds, of any origin.
+    """
+
+    def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._clock = say, clock
+        self._started = self._told = clock()
+        self._work: tuple[float, float] | None = None
+
+    def __call__(self, stage: str, fraction: float | None) -> None:
+        """What is being done now, and how much of it is done."""
+        now = self._clock()
+        if fraction is None or self._work is None or fraction < self._work[1]:
+            self._work = None if fraction is None else (now, fraction)
+        if now - self._told < _BETWEEN_LINES:
+            return
+        self._told = now
+        parts = [stage, f"{timedelta(seconds=int(now - self._started))} so far"]
+        if fraction is not None and self._work is not None and fraction > self._work[1]:
+            began, done = self._work
+            parts.append(f"{timedelta(seconds=int((now - began) * (1 - fraction) / (fraction - done)))} left")
+        self._say(", ".join(parts))
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str, float | None], None]]:
-    """Show what is being done on a terminal, with a bar and the time left where the fraction done is known."""
+    """Show what is being done, and the time left where the fraction done is known.
+
+    On a terminal that is a bar; where messages go to a file, a line now and then.
+    """
     screen = console(error=True)
+    if not screen.is_terminal:
+        yield Lines(warn)
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -91,7 +131,7 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
         TimeElapsedColumn(),
         _TimeLeft(),
     )
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+    with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
         def tell(stage: str, fraction: float | None) -> None:

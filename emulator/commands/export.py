@@ -109,8 +109,11 @@ def verify(
     """  # noqa: D301
     from emulator.commands.console import console, progress, table
     from emulator.commands.console import verdict as line
+    from emulator.commands.paths import refuse_other
     from emulator.export import verify as check_export
+    from emulator.kinds import CIRCUIT
 
+    refuse_other(directory, CIRCUIT)
     with progress() as tell:
         tell("running ngspice", None)
         outcome = check_export(directory, limit=limit, memory=memory)

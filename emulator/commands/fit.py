@@ -40,16 +40,21 @@ def fit(
       backwave run digits --set hardware=my-line.toml
     """  # noqa: D301
     from emulator.commands.console import console
+    from emulator.commands.paths import refuse_other, toml_to_write
     from emulator.errors import FileFormatError
+    from emulator.kinds import LINE
 
+    toml_to_write("--out", out)
     ending = measurements.suffix.lower()
-    if ending != ".csv" and not re.fullmatch(r"\.ts|\.[syzgh]\d+p", ending):
+    readings, line = ending == ".csv", re.fullmatch(r"\.ts|\.[syzgh]\d+p", ending) is not None
+    if not (readings or line):
+        refuse_other(measurements, LINE)
         raise FileFormatError(
             f"measurement file '{measurements}' ends in {ending!r}; allowed: .csv (device readings), .s2p (a line)"
         )
     if out.exists() and not force:
         raise FileExistsError(17, "is there already; allowed: another name, or --force to replace it", str(out))
-    if ending == ".csv":
+    if readings:
         from hwmodels.fit_device import fit_device
 
         report = fit_device(measurements, degree=degree, name=name, as_written=as_written)

@@ -49,12 +49,15 @@ def inspect(
 def _graph(what: str, overrides: list[str]) -> ScatteringGraph:
     """The substrate of a scenario, or of a network file."""
     if what.endswith((".npz", ".onnx")):
+        from emulator.commands.paths import refuse_other
         from emulator.compile import compile_network
         from emulator.errors import ScenarioError
+        from emulator.kinds import NETWORK
         from emulator.network import Network
 
         if overrides:
             raise ScenarioError(f"--set changes scenarios, and '{what}' is a network file; allowed: no --set")
+        refuse_other(Path(what), NETWORK)
         return compile_network(Network.load(what))
     from emulator.scenario import load_scenario
     from emulator.scenario.build import prepare

@@ -23,12 +23,15 @@ def report(
 
     \b
     Examples:
-      backwave report runs/feasibility.db
-      backwave report runs/feasibility.db --out feasibility.html
+      backwave report runs/feasibility.sqlite
+      backwave report runs/feasibility.sqlite --out feasibility.html
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, verdict
+    from emulator.commands.paths import refuse_other
+    from emulator.kinds import STORE
     from emulator.study.report import write_report
 
+    refuse_other(store, STORE)
     with progress() as tell:
         tell("drawing the report", None)
         made, page, summary = write_report(store, out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -148,7 +149,7 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     yield "longest round trip", _duration(graph.step, graph.transit, graph.longest_round_trip)
     yield "events", f"{result.events.mean():,.0f} per sample, on lines of both directions"
     energy = result.to_dict()["reflected_energy"]
-    yield "reflected energy", f"{energy:.3g} s (state x costate x time)" if np.isfinite(energy) else "not finite"
+    yield "reflected energy", _reflected(energy)
     yield "energy", _energy(result.energy)
     if limited(graph.hardware):
         yield "clipped", result.clipping.text()
@@ -161,6 +162,13 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     yield "computed by", f"{result.target} in {si(settling, 's')}, {si(sum(report.times.values()), 's')} with all else"
     yield "written to", str(report.out)
     yield "", ", ".join(report.files)
+
+
+def _reflected(energy: float) -> str:
+    """What nodes reflected; states and costates have no unit, so the energy has that of time."""
+    if not math.isfinite(energy):
+        return "not finite"
+    return f"{energy:.3g} s  (state x costate, over time)" if energy else "none: every wave was absorbed"
 
 
 def _predictions(scores: Scores) -> Iterator[tuple[str, str]]:

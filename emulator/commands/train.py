@@ -97,8 +97,8 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
         yield (
             "port power",
             (
-                f"{history['available'][-1]:.3g} available, {history['absorbed'][-1]:.3g} absorbed, "
-                f"{history['reflected'][-1]:.3g} reflected, in loss per hold, at the end"
+                f"{history['absorbed'][-1]:.3g} absorbed by moving parameters, {history['reflected'][-1]:.3g} reflected; "
+                f"parameters that stand still would reflect {history['available'][-1]:.3g} (loss per hold, at the end)"
             ),
         )
     hold = result.hold * result.step
@@ -107,11 +107,11 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
     yield "hold", f"{si(hold, 's')} ({result.hold} steps) per sample, {si(hold * result.samples, 's')} in all"
     yield "events", f"{result.events / max(result.samples, 1):,.0f} per sample, on lines of both directions"
     times = result.times
-    here = times["learning"]
+    here, before = times["learning"], "building" if result.target == "numpy" else "compiling"
     yield (
         "computed by",
         (
-            f"{result.target}: {si(here, 's')} learning, {si(times['compile'], 's')} compiling, "
+            f"{result.target}: {si(here, 's')} learning, {si(times['compile'], 's')} {before}, "
             f"{si(times['total'], 's')} in all"
         ),
     )

@@ -47,9 +47,12 @@ def tune(
       backwave tune residual --samples 2 --evaluations 300
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, table, verdict
+    from emulator.commands.paths import toml_to_write
     from emulator.scenario import load_scenario
     from emulator.scenario.tuning import tune_scenario
 
+    if out is not None:
+        toml_to_write("--out", out)
     loaded = load_scenario(scenario, list(overrides or ()))
     names = None if only is None else [name.strip() for name in only.split(",")]
     with progress() as tell:

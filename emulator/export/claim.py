@@ -41,6 +41,8 @@ from emulator.network import Network
 
 #: bytes of a map, of expected values, and of a network
 _MOST_MAP, _MOST_EXPECTED, _MOST_NETWORK = 64 << 20, 128 << 20, 1 << 30
+#: warnings of an export that are repeated, and characters of each
+_MOST_WARNINGS, _LONGEST = 10, 500
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Claim:
         Seconds that the transient lasts.
     digests : dict of file name to str
         Of the netlists as the export wrote them.
+    warnings : tuple of str
+        What was said against the circuit then.
     """
 
     network: str
@@ -79,6 +83,7 @@ class Claim:
     step: float
     stop: float
     digests: dict[str, str]
+    warnings: tuple[str, ...]
 
     @property
     def settled(self) -> dict[str, Floats]:
@@ -114,8 +119,13 @@ def read_claim(folder: Path) -> Claim:
     digests = _digests(folder, described)
     return Claim(
         graph.network.digest, described.text("circuit"), len(graph.sites), len(rows), rest, magnitudes, waves,
-        start, step, stop, digests,
+        start, step, stop, digests, _warnings(described),
     )  # fmt: skip
+
+
+def _warnings(described: Document) -> tuple[str, ...]:
+    """What was said against the circuit when it was exported."""
+    return tuple(text[:_LONGEST] for text in described.part("warnings", list)[:_MOST_WARNINGS] if isinstance(text, str))
 
 
 def _graph(folder: Path, described: Document) -> ScatteringGraph:

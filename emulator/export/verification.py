@@ -116,9 +116,13 @@ def verify(directory: str | Path, *, limit: float = 300.0, memory: float = 4.0) 
     claim = read_claim(folder)
     refuse_start_up_files(folder)
     circuits = {name: read_circuit(folder / name) for name in (OP, TRAN)}
-    saved = {
-        name: simulate(circuit, folder / name, Limits(limit, int(memory * 1e9))) for name, circuit in circuits.items()
-    }
+    limits = Limits(limit, int(memory * 1e9))
+    try:
+        saved = {name: simulate(circuit, folder / name, limits) for name, circuit in circuits.items()}
+    except ExportError as error:
+        raise ExportError(
+            "; ".join([str(error), *(f"the export warned: {text}" for text in claim.warnings)])
+        ) from error
     checks = [_compare("operating point", saved[OP], claim.rest, claim, REST)]
     moving = saved[TRAN]
     time = _times(moving, claim, folder)

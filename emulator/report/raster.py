@@ -31,7 +31,7 @@ def event_raster(result: SettleResult, sample: int = -1) -> Figure:
     forward = trace.port < graph.neurons
     kinds = (("forward (states)", STATE, forward), ("backward (costates)", COSTATE, ~forward))
     with letters():
-        title = f"Wave events of sample {sample + 1}: {len(time):,} sent by {2 * graph.neurons:,} ports"
+        title = f"Wave events of sample {sample}: {len(time):,} sent by {2 * graph.neurons:,} ports"
         figure = new_figure(title, 8.5, float(np.clip(3.6 + 0.4 * count, 5.5, 13)))
         rate, axes = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
         below = np.zeros(result.hold)

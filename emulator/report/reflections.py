@@ -32,7 +32,7 @@ def reflection_figure(result: SettleResult, sample: int = -1) -> Figure:
     unit = time_unit(result.hold * graph.step)
     names = _in_order(graph, found)
     with letters():
-        title = f"Reflections in sample {sample % len(result.settled) + 1}"
+        title = f"Reflections in sample {sample % len(result.settled)}"
         figure = new_figure(title, 11.0, float(np.clip(3.0 + 0.4 * len(names), 4.5, 12)))
         axes, bars = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
         _coefficients(axes, found, names, unit)

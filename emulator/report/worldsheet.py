@@ -51,7 +51,7 @@ def worldsheet(result: SettleResult, sample: int = -1) -> Figure:
         panels.append(("costates", trace.costate, arrival.first_costate, arrival.costate))
     with letters():
         verdict = "settled" if result.settled[sample] else "not settled"
-        figure = new_figure(f"Worldsheet of sample {sample + 1}: {verdict}", 5.0 * len(panels) + 1.0, _height(graph))
+        figure = new_figure(f"Worldsheet of sample {sample}: {verdict}", 5.0 * len(panels) + 1.0, _height(graph))
         grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         images = [heat_image(graph, values, last) for _, values, _, last in panels]
         top = max((float(np.ceil(image[np.isfinite(image)].max(initial=0.0))) for image in images), default=0.0)

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import ScenarioError, suggest
-from emulator.kinds import SCENARIO, mistaken
+from emulator.kinds import LAW, SCENARIO, STUDY, kind_of_tables, mistaken
 from emulator.scenario.config import Config, expand, validate
+from emulator.scenario.files import find_file as beside
 from hwmodels import doors
 from hwmodels.doors import RefusedError, brief, is_file, parse_toml, path_of
+
+_WANTED = {"scenario": SCENARIO, "study": STUDY}
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,11 @@ def load_scenario(path_or_name: str | os.PathLike[str], overrides: Sequence[str]
     """
     source = os.fspath(path_or_name)
     path = find_file("scenario", source, bundled())
-    other = mistaken(path, SCENARIO)
-    if other is not None:
-        raise ScenarioError(other)
     data = read_toml("scenario", path)
     for text in overrides:
         data = merged(expand(data), *parse_override(text))
     try:
-        config = validate(data)
+        config = validate(_with_law(data, path.parent))
     except ScenarioError as error:
         raise ScenarioError(f"scenario '{path.stem}': {error}") from error
     return Scenario(path.stem, source, path.parent, tuple(overrides), config)
@@ -93,9 +93,32 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     for key, value in changes.items():
         data = merged(data, key.split("."), value)
     try:
-        return replace(scenario, config=validate(data))
+        return replace(scenario, config=validate(_with_law(data, scenario.folder)))
     except ScenarioError as error:
         raise ScenarioError(f"scenario '{scenario.name}': {error}") from error
+
+
+def _with_law(data: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """`data` with the law of a file, as ``backwave tune --out`` writes it, where ``law`` is that file's path.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such file, or it holds anything but a law.
+    """
+    data = expand(data)
+    law = data.get("law")
+    if not isinstance(law, Mapping) or not str(law.get("name")).endswith(".toml"):
+        return data
+    name = str(law["name"])
+    path = beside(name, folder, "law")
+    tables = read_toml("law", path)
+    if kind_of_tables(tables) != LAW:
+        raise ScenarioError(f"law: {mistaken(path, LAW) or f'{brief(name)} holds no table [law] alone'}")
+    written = expand(tables)["law"]
+    if not isinstance(written, Mapping):
+        raise ScenarioError(f"law: {brief(name)} has law = {brief(written)}; allowed: a table [law]")
+    return {**data, "law": {**written, **{key: value for key, value in law.items() if key != "name"}}}
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
@@ -126,16 +149,25 @@ def find_file(kind: str, source: str, known: Mapping[str, Path]) -> Path:
     Raises
     ------
     ScenarioError
-        If there is none.
+        If there is none, or it is something else: a study where a scenario is wanted, a network, data.
     """
     path = path_of(source)
+    if source in known and not is_file(path):
+        return known[source]
+    other = mistaken(path, _WANTED[kind]) or mistaken(_bundled_anywhere(source) or path, _WANTED[kind])
+    if other is not None:
+        raise ScenarioError(other)
     if is_file(path):
         return path
-    if source in known:
-        return known[source]
     if path.suffix == ".toml" or len(path.parts) > 1:
         raise ScenarioError(f"there is no {kind} file '{source}'; bundled: {', '.join(known)}")
     raise ScenarioError(f"unknown {kind} {suggest(source, known)}, or the path of a .toml file")
+
+
+def _bundled_anywhere(name: str) -> Path | None:
+    """A bundled file of any kind by its name."""
+    folder = Path(str(resources.files("scenarios")))
+    return next((path for path in sorted(folder.rglob("*.toml")) if path.stem == name), None)
 
 
 def read_toml(kind: str, path: Path) -> dict[str, Any]:

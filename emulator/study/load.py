@@ -9,7 +9,6 @@ from importlib import resources
 from pathlib import Path
 
 from emulator.errors import ScenarioError, StudyError
-from emulator.kinds import STUDY, mistaken
 from emulator.scenario.load import Scenario, find_file, merged, parse_override, read_toml
 from emulator.study.config import StudyConfig, validate
 from emulator.study.design import Place, places
@@ -80,9 +79,6 @@ def load_study(path_or_name: str | os.PathLike[str], overrides: Sequence[str] = 
     source = os.fspath(path_or_name)
     try:
         path = find_file("study", source, bundled_studies())
-        other = mistaken(path, STUDY)
-        if other is not None:
-            raise StudyError(other)
         data = read_toml("study", path)
     except ScenarioError as error:
         raise StudyError(str(error)) from error

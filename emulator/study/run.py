@@ -223,14 +223,14 @@ class _Run:
             place_of[task.id] = place
             if task.id not in there:
                 tasks.append(task)
-        total, done = len(study.places), len(there)
-        self.tell(f"point {done:,} of {total:,} (the first ones compile)", done / total)
-        for task, outcome in self._run(pool, tasks[:limit]):
+        total, done, now = len(study.places), len(there), tasks[:limit]
+        self.tell(f"point {done:,} of {total:,} (the first ones compile)", 0.0)
+        for number, (task, outcome) in enumerate(self._run(pool, now), start=1):
             place = place_of[task.id]
             writer.add_point(_finished(task, outcome), place.ordinal, place.axes)
             done += 1
             self.ran += 1
-            self.tell(f"point {done:,} of {total:,}", done / total)
+            self.tell(f"point {done:,} of {total:,}", number / len(now))
 
     def tolerances(self, writer: Writer, pool: Pool) -> list[Tolerance]:
         """Search the tolerance of every knob; trials that are in the store are not run again."""

@@ -18,7 +18,7 @@ from emulator import (
     compile_network,
     settle,
 )
-from emulator.export import Options, spice, verify
+from emulator.export import Buildable, Options, spice, verify
 from emulator.export.ngspice import read_raw, run_ngspice
 from emulator.export.two_way import with_two_way_lines
 from tests.refusals import refuses
@@ -219,3 +219,11 @@ def test_waves_that_grow_beyond_all_numbers_are_not_exported(tmp_path):
             "the matched run is partly settled", lambda: spice(graph, tmp_path / "out", [[1.0]], [[0.0]]), ExportError
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_simulator_that_gives_up_is_reported_with_what_the_export_had_warned_of(ngspice, tmp_path):
+    options = Options(buildable=Buildable.of(["conductance=1 kS:2 kS"]))
+    done = spice(chain(), tmp_path / "out", *sample(chain()), options=options)
+    assert done.warnings
+    with pytest.raises(ExportError, match=r"took more than .*; the export warned: conductance: "):
+        verify(tmp_path / "out", limit=0.001)
