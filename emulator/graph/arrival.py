@@ -11,15 +11,13 @@ there Tl is the latest Tx of them all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.graph.elements import Steps
-
-if TYPE_CHECKING:
-    from emulator.graph.graph import ScatteringGraph
+from emulator.graph.coupling import Coupling
+from emulator.graph.elements import Site, Steps
 
 
 @dataclass(frozen=True)
@@ -40,15 +38,16 @@ class Arrival:
     first_costate: Steps
 
 
-def arrival_times(graph: ScatteringGraph, late: int = 0) -> Arrival:
+def arrival_times(sites: Sequence[Site], couplings: Sequence[Coupling], coupled: bool, late: int = 0) -> Arrival:
     """Longest and shortest delay paths from a change at the sources (and targets, at step 0).
 
-    With `late`, every wave on the longest paths takes that many steps more on each line.
+    With `coupled`, the load couples the outputs; with `late`, every wave on the longest paths takes that many steps more
+    on each line.
     """
-    count, couplings = graph.neurons, graph.couplings
-    outputs = [np.arange(s.start, s.stop) for s in graph.sites if s.role == "output"]
+    count = sites[-1].stop
+    outputs = [np.arange(s.start, s.stop) for s in sites if s.role == "output"]
     last, first = np.zeros(count, np.int64), np.full(count, _NEVER)
-    for site in graph.sites:
+    for site in sites:
         if site.role == "source":
             first[site.start : site.stop] = 0
     for coupling in couplings:
@@ -59,7 +58,6 @@ def arrival_times(graph: ScatteringGraph, late: int = 0) -> Arrival:
         np.minimum.at(first, target, first[source] + forward)
     last_costate, first_costate = np.zeros(count, np.int64), np.full(count, _NEVER)
     for neurons in outputs:
-        coupled = graph.loss == "softmax_cross_entropy"
         last_costate[neurons] = last[neurons].max() if coupled else last[neurons]
         first_costate[neurons] = 0
     for coupling in reversed(couplings):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+import networkx as nx
 import numpy as np
 
-from emulator.graph.elements import Bundle, Site, Steps
-from emulator.network import Dense
-
-if TYPE_CHECKING:
-    from emulator.graph.graph import ScatteringGraph
+from emulator.graph.elements import Bundle, Element, Site, Steps
+from emulator.network import Dense, Network
 
 
 @dataclass(frozen=True)
@@ -85,26 +82,27 @@ class Coupling:
         return forward, backward
 
 
-def couplings(graph: ScatteringGraph) -> tuple[Coupling, ...]:
-    """Resolve a graph's crossbars and wires to neuron numbers, in topological order of the elements."""
-    site_of = {member: site for site in graph.sites for member in site.members}
+def couplings(graph: nx.MultiDiGraph, sites: tuple[Site, ...], network: Network) -> tuple[Coupling, ...]:
+    """Resolve the crossbars and wires of a graph of elements to neuron numbers, in topological order."""
+    site_of = {member: site for site in sites for member in site.members}
     found: list[Coupling] = []
-    for element in graph.elements:
-        if element.name not in site_of:
+    for name in nx.topological_sort(graph):
+        if name not in site_of:
             continue
-        incoming: list[Bundle] = [b for _, _, b in graph.nx.in_edges(element.name, data="bundle")]
+        element: Element = graph.nodes[name]["element"]
+        incoming: list[Bundle] = [b for _, _, b in graph.in_edges(name, data="bundle")]
         incoming.sort(key=lambda b: (b.head[1], b.into.start))
         if element.kind == "crossbar":
-            after: Bundle = next(b for _, _, b in graph.nx.out_edges(element.name, data="bundle"))
+            after: Bundle = next(b for _, _, b in graph.out_edges(name, data="bundle"))
             per_synapse = incoming[0].rows is not None
             backward = tuple(incoming) if per_synapse else (after,)
             rows = np.concatenate([_neurons(site_of[b.tail[0]]) for b in incoming])
-            columns = _neurons(site_of[element.name])
-            made = _coupling(element.name, element.layer, rows, columns, tuple(incoming), backward, per_synapse)
-            dense = graph.network.dense[element.layer]
+            columns = _neurons(site_of[name])
+            made = _coupling(name, element.layer, rows, columns, tuple(incoming), backward, per_synapse)
+            dense = network.dense[element.layer]
             found.append(replace(made, devices=positions(dense), trainable=dense.trainable))
         else:
-            target = site_of[element.name]
+            target = site_of[name]
             for bundle in incoming:
                 if bundle.is_line and bundle.tail[0] not in target.members:
                     columns = np.arange(target.start + bundle.into.start, target.start + bundle.into.stop)

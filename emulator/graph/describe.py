@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emulator.graph.compiled import CompiledNetwork
 from emulator.graph.elements import Bundle, Steps
 from emulator.graph.names import printable, shorten
 from emulator.units import si
-
-if TYPE_CHECKING:
-    from emulator.graph.graph import ScatteringGraph
 
 #: at most so many bundles are listed
 _MOST_BUNDLES = 40
@@ -32,7 +29,7 @@ _CROSSBAR_HEADINGS = ("crossbar", "rows x columns", "devices", "lines", "crossin
 _LEGEND = "delays: least/mean/greatest, or one number where all are equal"
 
 
-def summary(graph: ScatteringGraph) -> str:
+def summary(graph: CompiledNetwork) -> str:
     """Describe a graph: what it was compiled for, its elements, bundles, delays and totals.
 
     Delays are in steps and in seconds; of very many bundles only the first and the last are listed.
@@ -44,7 +41,7 @@ def summary(graph: ScatteringGraph) -> str:
     return "\n\n".join(parts) + notes
 
 
-def totals(graph: ScatteringGraph) -> dict[str, int]:
+def totals(graph: CompiledNetwork) -> dict[str, int]:
     """How many elements, ports, lines, line directions, synapses and neurons a graph has."""
     lines = [bundle for bundle in graph.bundles if bundle.is_line]
     return {
@@ -57,7 +54,7 @@ def totals(graph: ScatteringGraph) -> dict[str, int]:
     }
 
 
-def _origin(graph: ScatteringGraph) -> list[tuple[str, str]]:
+def _origin(graph: CompiledNetwork) -> list[tuple[str, str]]:
     settings = ", ".join(f"{name} {value:g}" for name, value in graph.law.parameters.items())
     settings = ", ".join(filter(None, [settings, f"impedance {graph.law.impedance:g}"]))
     return [
@@ -71,12 +68,12 @@ def _origin(graph: ScatteringGraph) -> list[tuple[str, str]]:
     ]
 
 
-def _elements(graph: ScatteringGraph) -> list[tuple[str, str]]:
+def _elements(graph: CompiledNetwork) -> list[tuple[str, str]]:
     kinds = Counter(element.kind for element in graph.elements)
     return [("element", "count"), *((kind, str(count)) for kind, count in kinds.items())]
 
 
-def _totals(graph: ScatteringGraph) -> list[tuple[str, str]]:
+def _totals(graph: CompiledNetwork) -> list[tuple[str, str]]:
     trip = graph.longest_round_trip
     transits = f"{trip / graph.transit:.3g} transits"
     return [
@@ -86,7 +83,7 @@ def _totals(graph: ScatteringGraph) -> list[tuple[str, str]]:
     ]
 
 
-def _crossbars(graph: ScatteringGraph) -> str:
+def _crossbars(graph: CompiledNetwork) -> str:
     """What each crossbar has where its rows cross its columns; for networks that have not all devices, or fixed ones."""
     rows: list[tuple[str, ...]] = [_CROSSBAR_HEADINGS]
     for coupling in graph.couplings:
@@ -111,13 +108,13 @@ def _shortened(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
     return lines
 
 
-def _bundles(graph: ScatteringGraph) -> str:
+def _bundles(graph: CompiledNetwork) -> str:
     ordered = [b for e in graph.elements for _, _, b in graph.nx.out_edges(e.name, data="bundle")]
     lines = _shortened([_HEADINGS, *(_row(graph, bundle) for bundle in ordered)], right={3})
     return "\n".join([*lines, _LEGEND])
 
 
-def _row(graph: ScatteringGraph, bundle: Bundle) -> tuple[str, ...]:
+def _row(graph: CompiledNetwork, bundle: Bundle) -> tuple[str, ...]:
     ends = f"{'.'.join(bundle.tail)} -> {'.'.join(bundle.head)}"
     kind = "lines" if bundle.is_line else "joints"
     forward, backward = _delay(bundle.delay_forward, graph.step), _delay(bundle.delay_backward, graph.step)

@@ -14,6 +14,7 @@ from matplotlib.transforms import Affine2D
 
 from emulator.errors import ExportError, suggest
 from emulator.files import atomic_write
+from emulator.graph.compiled import CompiledNetwork
 from emulator.graph.elements import Bundle, Element, ElementKind
 from emulator.graph.names import shorten
 from emulator.graph.placement import RADIUS, Placement, place
@@ -21,8 +22,6 @@ from emulator.units import si
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from emulator.graph.graph import ScatteringGraph
 
 #: marker and colour of each kind of element; the colours keep apart for colour-blind readers (Okabe and Ito 2008)
 _STYLES: dict[ElementKind, tuple[str, str]] = {
@@ -44,12 +43,12 @@ _NAME_WIDTH = 20
 _FONT = 6.5
 
 
-def draw(graph: ScatteringGraph, path: str | os.PathLike[str] | None = None, ax: Axes | None = None) -> Axes:
+def draw(graph: CompiledNetwork, path: str | os.PathLike[str] | None = None, ax: Axes | None = None) -> Axes:
     """Draw elements by kind, and between them bundles with their number of lines and mean delays.
 
     Parameters
     ----------
-    graph : ScatteringGraph
+    graph : CompiledNetwork
         What to draw.
     path : str or path-like, optional
         Where to save the picture (atomically); the ending tells the format.
@@ -85,7 +84,7 @@ def draw(graph: ScatteringGraph, path: str | os.PathLike[str] | None = None, ax:
     return ax
 
 
-def _draw_bundles(graph: ScatteringGraph, placement: Placement, ax: Axes, scale: float) -> None:
+def _draw_bundles(graph: CompiledNetwork, placement: Placement, ax: Axes, scale: float) -> None:
     for bundle in graph.bundles:
         style = _LINE if bundle.is_line else _JOINT
         way = placement.bundles[bundle.name]
@@ -94,7 +93,7 @@ def _draw_bundles(graph: ScatteringGraph, placement: Placement, ax: Axes, scale:
         _write(ax, x, y + 0.04, _bundle_label(bundle, graph.step), scale, va="bottom", color=style["color"])
 
 
-def _draw_elements(graph: ScatteringGraph, placement: Placement, ax: Axes, scale: float) -> None:
+def _draw_elements(graph: CompiledNetwork, placement: Placement, ax: Axes, scale: float) -> None:
     for element in graph.elements:
         x, y = placement.elements[element.name]
         marker, colour = _STYLES[element.kind]
@@ -112,7 +111,7 @@ def _write(ax: Axes, x: float, y: float, text: str, scale: float, va: str, color
     label.set(linespacing=1.05, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6 * scale})
 
 
-def _explain(graph: ScatteringGraph, ax: Axes, scale: float) -> None:
+def _explain(graph: CompiledNetwork, ax: Axes, scale: float) -> None:
     """Title and legend."""
     kinds = [kind for kind in _STYLES if any(element.kind == kind for element in graph.elements)]
     handles = [_handle(kind, 8 * scale) for kind in kinds]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import networkx as nx
 import numpy as np
 
-if TYPE_CHECKING:
-    from emulator.graph.graph import ScatteringGraph
+from emulator.graph.compiled import CompiledNetwork
 
 
-def expand(graph: ScatteringGraph) -> nx.MultiDiGraph:
+def expand(graph: CompiledNetwork) -> nx.MultiDiGraph:
     """Expand a graph to its neurons.
 
     Returns

@@ -5,30 +5,28 @@ from __future__ import annotations
 import json
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx as nx
 import numpy as np
 
 from emulator.errors import ExportError
 from emulator.files import atomic_write
+from emulator.graph.compiled import CompiledNetwork
 from emulator.graph.elements import Steps
 from emulator.graph.names import printable
 from emulator.laws import Law
-
-if TYPE_CHECKING:
-    from emulator.graph.graph import ScatteringGraph
 
 FORMAT = "backwave scattering graph"
 VERSION = 1
 
 
-def write_json(graph: ScatteringGraph, path: str | os.PathLike[str]) -> None:
+def write_json(graph: CompiledNetwork, path: str | os.PathLike[str]) -> None:
     """Write a graph as one JSON object, in ASCII, with a line for each site, element and bundle.
 
     Its members are ``format`` and ``version``; ``network`` (SHA-256 digest), ``law``, ``loss``, ``wiring``,
     ``hardware``, ``seed`` and ``step`` (seconds); ``neurons``, ``notes``, and ``sites``, ``layers``,
-    ``elements`` and ``bundles``, as `ScatteringGraph` has them. Delays are in steps, one per line; in synapse
+    ``elements`` and ``bundles``, as `CompiledNetwork` has them. Delays are in steps, one per line; in synapse
     wiring each line's crossbar row and column stand beside them.
 
     Raises
@@ -53,7 +51,7 @@ def write_json(graph: ScatteringGraph, path: str | os.PathLike[str]) -> None:
     atomic_write(path, lambda file: file.write(f"{{\n{text}\n}}\n".encode("ascii")))
 
 
-def write_graphml(graph: ScatteringGraph, path: str | os.PathLike[str]) -> None:
+def write_graphml(graph: CompiledNetwork, path: str | os.PathLike[str]) -> None:
     """Write elements and bundles as GraphML, which `networkx.read_graphml` and graph tools open.
 
     All attributes are plain numbers and texts; delays are there as their least, mean and greatest. Characters
@@ -102,7 +100,7 @@ def write_graphml(graph: ScatteringGraph, path: str | os.PathLike[str]) -> None:
     atomic_write(path, lambda file: nx.write_graphml(plain, file))
 
 
-def _origin(graph: ScatteringGraph) -> dict[str, Any]:
+def _origin(graph: CompiledNetwork) -> dict[str, Any]:
     """What both formats say of where a graph comes from."""
     return {
         "format": FORMAT,

@@ -1,120 +1,26 @@
-"""The scattering graph: a networkx graph of physical elements, plus what it takes to read and measure it."""
+"""The scattering graph: a compiled network that is shown, drawn and written when it is asked to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import networkx as nx
-import numpy as np
 
-from emulator.errors import CompileError, suggest
-from emulator.graph.arrival import Arrival, arrival_times
-from emulator.graph.coupling import Coupling, couplings
-from emulator.graph.elements import Bundle, Element, Site
-from emulator.laws import Law
-from emulator.network import Network
-from hwmodels import HardwareModel
+from emulator.graph.compiled import CompiledNetwork
+from emulator.graph.describe import summary
+from emulator.graph.expand import expand
+from emulator.graph.files import write_graphml, write_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
-class ScatteringGraph:
-    """A network compiled for a substrate.
-
-    Nodes of `nx` are elements (attribute `element`), its edges bundles of lines or joints (attribute
-    `bundle`). The state travels along the edge, the costate against it. Made by `emulator.compile_network`.
-    """
-
-    nx: nx.MultiDiGraph
-    network: Network
-    law: Law
-    loss: str
-    wiring: str
-    hardware: HardwareModel
-    #: seconds per engine step: the node update interval
-    step: float
-    #: seed from which the delays were drawn
-    seed: int
-    #: rows of neurons, in topological order
-    sites: tuple[Site, ...]
-    #: layer -> (site, "x") for the site's state and costate or (site, "s") for its pre-activation; of
-    #: concatenations only the output is there
-    layer_sites: dict[str, tuple[str, str]]
-    #: what the compiler wants the user to know, such as a rounding that was asked for
-    notes: tuple[str, ...] = ()
-
-    @property
-    def elements(self) -> Iterator[Element]:
-        """All elements, in topological order."""
-        for name in nx.topological_sort(self.nx):
-            yield self.nx.nodes[name]["element"]
-
-    @property
-    def bundles(self) -> Iterator[Bundle]:
-        """All bundles."""
-        for _, _, bundle in self.nx.edges(data="bundle"):
-            yield bundle
-
-    def site(self, name: str) -> Site:
-        """The site of that name."""
-        try:
-            return next(site for site in self.sites if site.name == name)
-        except StopIteration:
-            raise CompileError(f"no site {suggest(name, [site.name for site in self.sites])}") from None
-
-    @property
-    def neurons(self) -> int:
-        """Number of neurons of the substrate (sources included)."""
-        return self.sites[-1].stop
-
-    @cached_property
-    def couplings(self) -> tuple[Coupling, ...]:
-        """Crossbars and wires between neurons, by neuron number."""
-        return couplings(self)
-
-    @cached_property
-    def arrival(self) -> Arrival:
-        """When the last wave of a new sample lands at each neuron, in steps."""
-        return arrival_times(self)
-
-    @cached_property
-    def transit(self) -> float:
-        """Mean delay of all lines in all directions, in steps."""
-        delays = np.concatenate([bundle.delays() for bundle in self.bundles])
-        return float(delays.mean()) if delays.size else 1.0
-
-    @property
-    def transit_seconds(self) -> float:
-        """Mean line delay in seconds."""
-        return self.transit * self.step
-
-    @property
-    def longest_delay(self) -> int:
-        """The longest line delay, in steps."""
-        return max((int(bundle.delays().max(initial=1)) for bundle in self.bundles if bundle.is_line), default=1)
-
-    @property
-    def longest_round_trip(self) -> int:
-        """Steps until the last costate of a new sample has landed under the matched law."""
-        return int(self.arrival.costate.max())
-
-    def layer_neurons(self, layer: str) -> np.ndarray:
-        """Neuron numbers behind the scalars of a layer (of a concatenation: its parts, side by side)."""
-        if layer in self.layer_sites:
-            site = self.site(self.layer_sites[layer][0])
-            return np.arange(site.start, site.stop)
-        return np.concatenate([self.layer_neurons(source) for source in self.network.sources(layer)])
+class ScatteringGraph(CompiledNetwork):
+    """A network compiled for a substrate, as users hold it; made by `emulator.compile_network`."""
 
     def summary(self) -> str:
         """A text table: elements, ports, lines, delays, longest round trip."""
-        from emulator.graph.describe import summary
-
         return summary(self)
 
     def draw(self, path: str | Path | None = None, ax: Axes | None = None) -> Axes:
@@ -125,18 +31,12 @@ class ScatteringGraph:
 
     def to_json(self, path: str | Path) -> None:
         """Write the graph with every delay as JSON (atomically)."""
-        from emulator.graph.files import write_json
-
         write_json(self, path)
 
     def to_graphml(self, path: str | Path) -> None:
         """Write the graph as GraphML, delays as their least, mean and greatest (atomically)."""
-        from emulator.graph.files import write_graphml
-
         write_graphml(self, path)
 
     def expand(self) -> nx.MultiDiGraph:
         """The scalar graph: one node per neuron, one edge per synapse or wire with its two delays."""
-        from emulator.graph.expand import expand
-
         return expand(self)

@@ -11,14 +11,12 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
 from matplotlib.path import Path
 
-if TYPE_CHECKING:
-    from emulator.graph.graph import ScatteringGraph
+from emulator.graph.compiled import CompiledNetwork
 
 Point = tuple[float, float]
 #: an element's name, or a bundle's name with the generation it passes
@@ -62,7 +60,7 @@ class Placement:
         return float(left), float(right), float(bottom), float(top)
 
 
-def place(graph: ScatteringGraph) -> Placement:
+def place(graph: CompiledNetwork) -> Placement:
     """Place the elements and bundles of a graph."""
     layers, chains = _layers(graph)
     _order(layers, chains)
@@ -156,7 +154,7 @@ def _towards(corner: Point, other: Point) -> Point:
     return corner[0] + share * (other[0] - corner[0]), corner[1] + share * (other[1] - corner[1])
 
 
-def _layers(graph: ScatteringGraph) -> tuple[list[list[Node]], dict[str, list[Node]]]:
+def _layers(graph: CompiledNetwork) -> tuple[list[list[Node]], dict[str, list[Node]]]:
     """Elements and waypoints by generation, and for each bundle what it passes from tail to head."""
     generations = list(nx.topological_generations(graph.nx))
     rank = {name: number for number, names in enumerate(generations) for name in names}

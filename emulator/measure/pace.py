@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from emulator.engine.effects import JITTER_CUT
 from emulator.graph import ScatteringGraph
-from emulator.graph.arrival import arrival_times
 from emulator.measure.noise_floor import SIGMAS
 from emulator.measure.reference import Reference
 from emulator.measure.result import SettleResult
@@ -53,7 +52,7 @@ def last_arrival(graph: ScatteringGraph, tolerance: float, loaded: bool = True) 
     lines = graph.hardware.lines
     pole = lines.filter_coefficient(graph.step)
     tail = 0.0 if pole == 1 else math.log(tolerance) / math.log1p(-pole)
-    arrival = arrival_times(graph, math.ceil(JITTER_CUT * lines.jitter / graph.step) + math.ceil(tail))
+    arrival = graph.arrival_times(math.ceil(JITTER_CUT * lines.jitter / graph.step) + math.ceil(tail))
     return int((arrival.costate if loaded else arrival.state).max())
 
 

@@ -28,7 +28,6 @@ from emulator.engine import (
 from emulator.engine.effects import JITTER_CUT
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
-from emulator.graph.arrival import arrival_times
 from emulator.laws import Bilateral, Upwind
 from emulator.measure.clipping import clipped_run
 from emulator.measure.deviation import deviation
@@ -196,7 +195,7 @@ def hold_steps(graph: ScatteringGraph) -> int:
     pole = lines.filter_coefficient(graph.step)
     tail = 0.0 if pole == 1 else np.log(_TAIL) / np.log1p(-pole)
     late = int(np.ceil(JITTER_CUT * lines.jitter / graph.step) + np.ceil(tail))
-    arrival = int(arrival_times(graph, late).costate.max()) + 1
+    arrival = int(graph.arrival_times(late).costate.max()) + 1
     if graph.law.settles_on_arrival:
         return arrival
     return (_PATIENCE_TWO_WAY if graph.law.two_way else _PATIENCE) * arrival

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from emulator import Network, SettleResult, Worldsheet, compile_network, settle
-from emulator.graph.arrival import arrival_times
 from emulator.laws import Law
 from emulator.measure import Reference, reference
 from emulator.measure.pace import comparable_time, last_arrival
@@ -38,7 +37,7 @@ def test_more_noise_is_never_faster() -> None:
         times.append(comparable_time(result, exact))
     assert times == sorted(times)  # type: ignore[type-var]
     landed = last_arrival(result.graph, result.tolerance)
-    assert landed == arrival_times(result.graph).costate.max() == result.graph.longest_round_trip
+    assert landed == result.graph.arrival_times().costate.max() == result.graph.longest_round_trip
     assert times[-1] == pytest.approx(landed * result.graph.step)
 
 
