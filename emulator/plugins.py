@@ -23,7 +23,7 @@ REGISTRIES = {
     "backwave.ports": ("emulator.scenario.training", "PORTS"),
     "backwave.metrics": ("emulator.study.metrics", "METRICS"),
     "backwave.formats": ("emulator.export.formats", "FORMATS"),
-    "backwave.importers": ("emulator.importers", "FORMATS"),
+    "backwave.importers": ("emulator.network.formats", "FORMATS"),
     "backwave.presets": ("hwmodels.library", "PRESETS"),
 }
 

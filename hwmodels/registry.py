@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hwmodels.errors import PluginError
 
@@ -29,6 +29,7 @@ class Registry(MutableMapping[str, Part]):
     group : str
         Entry points of plug-ins, such as ``backwave.activations``.
     built_in : mapping
+        An `EntryPoint` stands for a part in a module that is imported when the part is asked for.
     check : callable, optional
         ``check(name, part)`` is called once for every part that is added or loaded, and returns what is kept.
     """
@@ -37,7 +38,7 @@ class Registry(MutableMapping[str, Part]):
         self,
         kind: str,
         group: str,
-        built_in: Mapping[str, Part],
+        built_in: Mapping[str, Part | EntryPoint],
         check: Callable[[str, Part], Part] | None = None,
     ) -> None:
         self.kind, self.group = kind, group
@@ -68,7 +69,7 @@ class Registry(MutableMapping[str, Part]):
     def present(self) -> dict[str, Part]:
         """The parts that are here without importing a plug-in."""
         loaded = {name: part for (name, value), part in self._loaded.items() if self._offers(name, value)}
-        return {**loaded, **self._added, **self._built_in}
+        return {**loaded, **self._added, **{name: self[name] for name in self._built_in}}
 
     @property
     def added(self) -> dict[str, Part]:
@@ -81,9 +82,11 @@ class Registry(MutableMapping[str, Part]):
         return {name: value for name, value in self._loaded if self._offers(name, value)}
 
     def __getitem__(self, name: str) -> Part:
-        for here in (self._built_in, self._added):
-            if name in here:
-                return here[name]
+        if name in self._built_in:
+            own = self._built_in[name]
+            return cast(Part, own.load()) if isinstance(own, EntryPoint) else own
+        if name in self._added:
+            return self._added[name]
         points = [point for point in _points(self.group) if point.name == name]
         if not points:
             raise KeyError(name)

@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from emulator.errors import FileFormatError, NetworkError
 from emulator.importers.report import Imported
-from emulator.kinds import NETWORK, mistaken
 from emulator.network import storage
+from emulator.network.formats import FORMATS, read
 from emulator.network.network import Network
-from hwmodels.registry import Registry
 
-__all__ = ["FORMATS", "Imported", "import_network"]
-
-
-def _onnx(path: Path, loss: str | None) -> Imported:
-    from emulator.importers.onnx_file import read_onnx
-
-    return read_onnx(path, loss)
-
-
-def _npz(path: Path, loss: str | None) -> Imported:
-    found = storage.read(path)
-    try:
-        return Imported(Network(found.layers, output=found.output, loss=loss or found.loss), str(path))
-    except NetworkError as error:
-        raise FileFormatError(f"file '{path}': {error}") from error
-
-
-def _checked_importer(
-    name: str, read: Callable[[Path, str | None], Imported]
-) -> Callable[[Path, str | None], Imported]:
-    if not (name.startswith(".") and name == name.lower() and callable(read)):
-        raise NetworkError(
-            f"importer {name!r} is {read!r}; allowed: a function of a path and a loss, under an ending as '.abc'"
-        )
-    return read
-
-
-#: what reads a file, by its ending
-FORMATS: Registry[Callable[[Path, str | None], Imported]] = Registry(
-    "importer", "backwave.importers", {".npz": _npz, ".onnx": _onnx}, _checked_importer
-)
-
-#: what cannot be read without executing it, and what to do instead
-_PICKLED = (
-    "a pickled model would be executed by reading it; allowed: export it where it was made, "
-    "model.eval(); torch.onnx.export(model, example, 'model.onnx'), and read model.onnx"
-)
-_REFUSED = dict.fromkeys((".pt", ".pth", ".pkl", ".pickle", ".joblib"), _PICKLED) | {
-    ending: "Keras files are not read; allowed: convert it with tf2onnx, and read the .onnx file"
-    for ending in (".h5", ".keras")
-}
+__all__ = ["FORMATS", "Imported", "import_network", "read_npz"]
 
 
 def import_network(path: str | os.PathLike[str], *, loss: str | None = None) -> Imported:
@@ -62,7 +20,8 @@ def import_network(path: str | os.PathLike[str], *, loss: str | None = None) -> 
     Parameters
     ----------
     path : path
-        Its ending says what it is: ``.onnx``; anything else is taken for a file of our own (``.npz``).
+        Its ending says what it is: ``.onnx``, or that of a plug-in; anything else is taken for a file of our own
+        (``.npz``).
     loss : str, optional
         ``mse`` or ``softmax_cross_entropy``; by default what the file says, and squared loss where it says nothing.
 
@@ -73,11 +32,14 @@ def import_network(path: str | os.PathLike[str], *, loss: str | None = None) -> 
     OSError
         If the file cannot be opened.
     """
-    place = Path(path)
-    ending = place.suffix.lower()
-    if ending in _REFUSED:
-        raise FileFormatError(f"file '{place}': {_REFUSED[ending]}")
+    found: Imported = read(path, loss)
+    return found
+
+
+def read_npz(path: Path, loss: str | None) -> Imported:
+    """The network of a file that `Network.save` wrote; errors as for `import_network`."""
+    found = storage.read(path)
     try:
-        return FORMATS.get(ending, _npz)(place, loss)
-    except FileFormatError as error:
-        raise FileFormatError(mistaken(place, NETWORK) or str(error)) from error
+        return Imported(Network(found.layers, output=found.output, loss=loss or found.loss), str(path))
+    except NetworkError as error:
+        raise FileFormatError(f"file '{path}': {error}") from error

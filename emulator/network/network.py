@@ -14,7 +14,7 @@ from typing import Any, cast
 from numpy.typing import ArrayLike
 
 from emulator.errors import NetworkError, suggest
-from emulator.network import encoding, storage, topology
+from emulator.network import encoding, formats, storage, topology
 from emulator.network.from_sklearn import mlp_arguments
 from emulator.network.layers import Activation, Dense, Input, Layer, Parameters, affine, layer_sources
 from emulator.network.losses import loss_function
@@ -125,9 +125,8 @@ class Network:
         OSError
             If the file cannot be opened.
         """
-        from emulator.importers import import_network
-
-        return import_network(path, loss=loss).network
+        found: Network = formats.read(path, loss).network
+        return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to an ``.npz`` file at exactly `path`, which is replaced only once complete.
