@@ -59,7 +59,7 @@ def kind_of(path: Path) -> Kind | None:
             return kind_of_tables(set(read_toml(path)))
         if path.suffix.lower() == ".npz":
             with open_archive(path) as archive:
-                return NETWORK if "header" in archive.names else SAMPLES
+                return _archive(archive.names)
         with path.open("rb") as file:
             return STORE if file.read(len(_SQLITE)) == _SQLITE else None
     except (RefusedError, OSError, ValueError):
@@ -92,3 +92,9 @@ def _folder(path: Path) -> Kind | None:
         listed = read_json(path / "map.json")
         return CIRCUIT if isinstance(listed, dict) and listed.get("format") == "backwave-export" else None
     return RESULTS if is_file(path / "results.json") else None
+
+
+def _archive(names: tuple[str, ...]) -> Kind | None:
+    if "header" in names:
+        return NETWORK
+    return SAMPLES if names and not any(name.startswith("array_") for name in names) else None  # else a damaged network

@@ -40,6 +40,8 @@ def read_npz(path: Path, loss: str | None) -> Imported:
     """The network of a file that `Network.save` wrote; errors as for `import_network`."""
     found = storage.read(path)
     try:
-        return Imported(Network(found.layers, output=found.output, loss=loss or found.loss), str(path))
+        return Imported(
+            Network(found.layers, output=found.output, loss=loss or found.loss, names=found.names), str(path)
+        )
     except NetworkError as error:
         raise FileFormatError(f"file '{path}': {error}") from error

@@ -2,7 +2,8 @@
 
 The header is derived from the fields of the layers, so that none can be forgotten. It refers to arrays by
 number: ``{"array": 3, "shape": [10, 32]}``, with ``"type": "bool"`` where it holds truth values. Fields of `ADDED`
-are left out where they have their default, so that networks which do without them keep their digests and files.
+are left out where they have their default, and so are names if there are none, so that networks which do without them
+keep their digests and files.
 Both the digest and the files of a network are made from it.
 """
 
@@ -23,6 +24,9 @@ from hwmodels.doors import RefusedError, brief, parse_json
 
 Array = FloatArray | BoolArray
 
+#: names of the components of layers, by layer
+Names = Mapping[str, Sequence[str]]
+
 #: fields that came later, by kind
 ADDED = {"Dense": {"devices": None, "trainable": True}}
 
@@ -30,7 +34,7 @@ FORMAT = "backwave-network"
 VERSION = 1
 
 
-def encode(layers: Iterable[Layer], output: str, loss: str) -> tuple[bytes, list[Array]]:
+def encode(layers: Iterable[Layer], output: str, loss: str, names: Names) -> tuple[bytes, list[Array]]:
     """Return the canonical header (ASCII JSON) and the arrays it refers to."""
     arrays: list[Array] = []
 
@@ -49,12 +53,14 @@ def encode(layers: Iterable[Layer], output: str, loss: str) -> tuple[bytes, list
                 del fields[key]
         described.append({"kind": kind} | {key: plain(value) for key, value in fields.items()})
     header = {"format": FORMAT, "version": VERSION, "loss": loss, "output": output, "layers": described}
+    if names:
+        header["names"] = dict(names)
     return json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode("ascii"), arrays
 
 
-def digest(layers: Iterable[Layer], output: str, loss: str) -> str:
+def digest(layers: Iterable[Layer], output: str, loss: str, names: Names) -> str:
     """Return the SHA-256 (hexadecimal) of a network's header and arrays."""
-    header, arrays = encode(layers, output, loss)
+    header, arrays = encode(layers, output, loss, names)
     state = hashlib.sha256(header)
     for array in arrays:
         state.update(array.astype(stored_type(array)).tobytes())
@@ -82,7 +88,7 @@ def parse_header(text: bytes) -> dict[str, Any]:
         raise FileFormatError(f"header has no format {FORMAT!r}; allowed: files written by Network.save")
     if header.get("version") != VERSION:
         raise FileFormatError(f"header has version {brief(header.get('version'))}; allowed: {VERSION}")
-    _require_keys("header", header, {"format", "version", "loss", "output", "layers"})
+    _require_keys("header", header, {"format", "version", "loss", "output", "layers", "names"}, optional={"names"})
     if not isinstance(header["layers"], list):
         raise FileFormatError(f"header: layers are {brief(header['layers'])}; allowed: a list")
     return header

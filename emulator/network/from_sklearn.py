@@ -62,6 +62,18 @@ def mlp_arguments(model: object) -> MlpArguments:
     raise NetworkError(f"model is of type {kind}; allowed: {_ALLOWED}")
 
 
+def names_of(model: object) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Names of a fitted model's features and classes; None where it has none, or classes that are 0, 1, ... themselves."""
+    given: Any = model
+    features = getattr(given, "feature_names_in_", None)
+    classes = getattr(given, "classes_", None)
+    known = None if classes is None else tuple(str(one) for one in classes)
+    return (
+        None if features is None else tuple(str(one) for one in features),
+        None if known is None or known == tuple(map(str, range(len(known)))) else known,
+    )
+
+
 def _fitted(model: Any, attribute: str) -> Any:
     if not hasattr(model, attribute):
         raise NetworkError(f"{type(model).__name__} is not fitted; allowed: models after fit")

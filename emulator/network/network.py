@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from emulator.errors import NetworkError, suggest
 from emulator.network import encoding, formats, storage, topology
-from emulator.network.from_sklearn import mlp_arguments
+from emulator.network.from_sklearn import mlp_arguments, names_of
 from emulator.network.layers import Activation, Dense, Input, Layer, Parameters, affine, layer_sources
 from emulator.network.losses import loss_function
 
@@ -31,20 +31,32 @@ class Network:
         Name of the output layer; by default the only layer that feeds no other.
     loss : str
         ``"mse"`` (half the sum of squares) or ``"softmax_cross_entropy"``.
+    names : mapping of str to sequence of str, optional
+        Names of the components of layers: of an input, what data in columns with names are held against; of the output of a
+        classifier, those of its classes.
 
     Raises
     ------
     NetworkError
         If the layers do not form a network: repeated names, unknown sources, loops, shapes that do not
-        match, no input, not exactly one output, layers that do not reach it; or if the loss is unknown.
+        match, no input, not exactly one output, layers that do not reach it; or if the loss is unknown, or there are
+        not as many names as components, each once.
     """
 
-    def __init__(self, layers: Iterable[Layer], *, output: str | None = None, loss: str = "mse") -> None:
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        *,
+        output: str | None = None,
+        loss: str = "mse",
+        names: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
         self._layers = topology.topological(topology.by_name(layers))
         self._sizes = topology.layer_sizes(self._layers)
         self._consumers = topology.consumers(self._layers)
         self._output = topology.output_name(self._layers, output)
         self._loss = loss_function(loss).name
+        self._names = topology.checked_names(names or {}, self._sizes)
 
     @classmethod
     def mlp(
@@ -97,14 +109,17 @@ class Network:
         A classifier's outputs are logits in the order of ``model.classes_``, with loss
         ``softmax_cross_entropy``. A binary classifier has one logit ``z``; it becomes the two logits
         ``[0, z]``, whose softmax is exactly ``[1 - sigmoid(z), sigmoid(z)]``. A regressor has loss ``mse``.
-        The training penalty ``alpha`` is left out.
+        The training penalty ``alpha`` is left out. Columns that had names when the model was fitted, and classes that are
+        not 0, 1, ..., are the network's `names`.
 
         Raises
         ------
         NetworkError
             If the model is of another kind, unfitted, multilabel, or has another loss.
         """
-        return cls.mlp(*mlp_arguments(model))
+        network = cls.mlp(*mlp_arguments(model))
+        features, classes = names_of(model)
+        return network.named({network.inputs[0]: features, network.output: classes})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, loss: str | None = None) -> Network:
@@ -136,7 +151,7 @@ class Network:
         OSError
             If the folder cannot be written to.
         """
-        storage.write(Path(path), self._layers.values(), self._output, self._loss)
+        storage.write(Path(path), self._layers.values(), self._output, self._loss, self._names)
 
     @property
     def layers(self) -> Mapping[str, Layer]:
@@ -159,6 +174,11 @@ class Network:
         return self._loss
 
     @property
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the components of layers, of those that have some."""
+        return MappingProxyType(self._names)
+
+    @property
     def parameters(self) -> dict[str, Parameters]:
         """Weight and bias of each dense layer, by its name, in topological order."""
         return {name: Parameters(layer.weight, layer.bias) for name, layer in self.dense.items()}
@@ -171,7 +191,7 @@ class Network:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of structure, order and parameters; equal in every process."""
-        return encoding.digest(self._layers.values(), self._output, self._loss)
+        return encoding.digest(self._layers.values(), self._output, self._loss, self._names)
 
     def size(self, name: str) -> int:
         """Return the number of components of a layer; raise `NetworkError` if there is no such layer."""
@@ -209,7 +229,24 @@ class Network:
                 found, allowed = layer.weight.shape, old.weight.shape
                 raise NetworkError(f"{layer.place}: weight has shape {found}; allowed: {allowed}")
             layers[name] = replace(old, weight=layer.weight, bias=layer.bias)
-        return Network(layers.values(), output=self._output, loss=self._loss)
+        return Network(layers.values(), output=self._output, loss=self._loss, names=self._names)
+
+    def named(self, names: Mapping[str, Iterable[str] | None]) -> Network:
+        """Return this network with names for the components of the layers given; None takes them away.
+
+        Raises
+        ------
+        NetworkError
+            As for `Network`.
+
+        Examples
+        --------
+        >>> net = Network.mlp([[[1.0, 0.5], [0.0, -1.0]]], loss="softmax_cross_entropy")
+        >>> net.named({"x0": ["length", "width"], "x1": ["cat", "dog"]}).names["x1"]
+        ('cat', 'dog')
+        """
+        kept = {name: given for name, given in {**self._names, **names}.items() if given is not None}
+        return Network(self._layers.values(), output=self._output, loss=self._loss, names=kept)
 
     def summary(self) -> str:
         """Return a table of the layers as text."""
@@ -256,7 +293,9 @@ class Network:
         return hash(self.digest)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(Network, output=self._output, loss=self._loss), (tuple(self._layers.values()),)
+        return partial(Network, output=self._output, loss=self._loss, names=self._names), (
+            tuple(self._layers.values()),
+        )
 
     def __repr__(self) -> str:
         ports = ", ".join(f"{name} ({self._sizes[name]})" for name in (*self.inputs, self._output))

@@ -17,7 +17,7 @@ import numpy as np
 from emulator.archives import Archive, UnsuitableError, open_archive
 from emulator.errors import FileFormatError, NetworkError
 from emulator.files import atomic_write
-from emulator.network.encoding import array_members, decode_layers, encode, parse_header, stored_type
+from emulator.network.encoding import Names, array_members, decode_layers, encode, parse_header, stored_type
 from emulator.network.layers import Layer
 from hwmodels.doors import RefusedError
 
@@ -28,9 +28,10 @@ class Stored(NamedTuple):
     layers: list[Layer]
     output: str
     loss: str
+    names: Names
 
 
-def write(path: Path, layers: Iterable[Layer], output: str, loss: str) -> None:
+def write(path: Path, layers: Iterable[Layer], output: str, loss: str, names: Names) -> None:
     """Write a network file; `path` is replaced only once the new file is complete.
 
     Raises
@@ -38,7 +39,7 @@ def write(path: Path, layers: Iterable[Layer], output: str, loss: str) -> None:
     OSError
         If the folder cannot be written to.
     """
-    header, arrays = encode(layers, output, loss)
+    header, arrays = encode(layers, output, loss, names)
     members: dict[str, Any] = {
         f"array_{number}": array.astype(stored_type(array)) for number, array in enumerate(arrays)
     }
@@ -82,7 +83,7 @@ def _read_archive(archive: Archive) -> Stored:
     arrays = [
         archive.read(f"array_{number}", dtype=kind, shape=shape) for number, (shape, kind) in enumerate(described)
     ]
-    return Stored(decode_layers(header, arrays), header["output"], header["loss"])
+    return Stored(decode_layers(header, arrays), header["output"], header["loss"], header.get("names", {}))
 
 
 def _listed(names: list[str], most: int = 40) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from emulator.errors import NetworkError, suggest
 from emulator.network.layers import LAYER_KINDS, Add, Concat, Dense, Input, Layer, layer_sources
+from hwmodels.doors import brief
 
 
 def by_name(layers: Iterable[Layer]) -> dict[str, Layer]:
@@ -135,3 +136,28 @@ def output_name(ordered: Mapping[str, Layer], output: str | None) -> str:
         elif name != output:
             raise NetworkError(f"{ordered[name].place} does not reach output {output!r}; every layer must")
     return output
+
+
+def checked_names(names: Mapping[str, Iterable[str]], sizes: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """Names of the components of layers, as they are kept.
+
+    Raises
+    ------
+    NetworkError
+        If a layer is unknown, or its names are not as many different texts as it has components.
+    """
+    if not isinstance(names, Mapping):
+        raise NetworkError(f"names are {brief(names)}; allowed: a mapping of layers to the names of their components")
+    found = {}
+    for layer, given in names.items():
+        if layer not in sizes:
+            raise NetworkError(f"names: no layer {suggest(layer, sizes)}")
+        kept = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ()
+        if (
+            len(kept) != sizes[layer]
+            or len(set(map(str, kept))) != len(kept)
+            or not all(isinstance(n, str) for n in kept)
+        ):
+            raise NetworkError(f"names of layer {layer!r} are {brief(given)}; allowed: {sizes[layer]} different texts")
+        found[layer] = tuple(str(name) for name in kept)
+    return dict(sorted(found.items()))
