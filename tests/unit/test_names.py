@@ -43,7 +43,7 @@ def test_a_network_without_names_is_what_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        ({"x9": ["a"]}, "names: no layer 'x9' (did you mean 'x"),
+        ({"x9": ["a"]}, "names: no layer 'x9'; allowed: x0, s1, x1"),
         ({"x0": ["a"]}, "names of layer 'x0' are ['a']; allowed: 2 different texts"),
         ({"x0": ["a", "a"]}, "names of layer 'x0' are ['a', 'a']; allowed: 2 different texts"),
         ({"x0": "ab"}, "names of layer 'x0' are 'ab'; allowed: 2 different texts"),
