@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emulator.engine import runtime
-from emulator.engine.compiler import have_compiler
+from emulator.engine.cost import expected_cost, suitable_target
 from emulator.engine.plan import STEP, Plan, Values
 from emulator.errors import EngineError, suggest
 
 TARGETS = ("auto", "numpy", "cython", "standalone")
-
-#: seconds: one step of the numpy target, whatever the size; one arriving event and synapse of it; compiling a program
-_NUMPY_STEP, _NUMPY_SYNAPSE, _COMPILE = 4e-4, 4e-8, 12.0
 
 
 @dataclass
@@ -67,11 +64,8 @@ class Recording:
 
 
 def choose_target(plan: Plan) -> str:
-    """`numpy` while interpreting is faster than compiling a program, `standalone` beyond; numpy without a compiler or make."""
-    if not have_compiler():
-        return "numpy"
-    interpreted = plan.steps * _NUMPY_STEP + plan.samples * plan.layout.synapses * _NUMPY_SYNAPSE * 4
-    return "numpy" if interpreted < _COMPILE else "standalone"
+    """The target that suits the size of a plan."""
+    return suitable_target(expected_cost(plan.samples, plan.hold, plan.layout.synapses))
 
 
 def simulate(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 from emulator.compile import compile_network
+from emulator.engine.cost import expected_cost, suitable_target
 from emulator.runs.settle import steps_of_hold
 from emulator.study.load import StudyFile
 from emulator.study.work import Material, hold_for
-
-#: seconds of the numpy target: a step, and a synapse and sample; and of compiling a program
-_STEP, _SYNAPSE, _COMPILE = 4e-4, 2e-7, 12.0
 
 
 def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]:
@@ -40,11 +37,11 @@ def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]
         "wiring": graph.wiring,
         "notes": list(graph.notes),
     }
-    target = config.run.target
+    target: str = config.run.target
     if target == "auto":
         hold = hold_for(steps_of_hold(graph, config.run.hold, config.run.hold_seconds))
         section = study.config.tolerance
         trials = 0 if section is None else len(study.knobs) * section.chips * section.halvings
-        interpreted = samples * (hold * _STEP + parameters * _SYNAPSE) * (len(study.places) + trials)
-        target = "standalone" if interpreted > _COMPILE and shutil.which("g++") is not None else "numpy"
+        runs = len(study.places) + trials
+        target = suitable_target(expected_cost(samples * runs, hold, sum(c.size for c in graph.couplings)))
     return facts, target
