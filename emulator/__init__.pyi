@@ -24,6 +24,7 @@ from .network import (
     Input,
     Network,
     NetworkBuilder,
+    Penalty,
     register_activation,
 )
 from .runs.settle import settle
@@ -56,6 +57,7 @@ __all__ = [
     "NodeLaw",
     "ParallelRL",
     "ParameterPort",
+    "Penalty",
     "RateSchedule",
     "Reference",
     "Resistive",

@@ -92,7 +92,7 @@ def compile_network(
     if interval is None:
         raise CompileError("hardware: clock.node_update_interval is missing; allowed: a time above 0 s")
     if loss != network.loss:
-        network = Network(network.layers.values(), output=network.output, loss=loss, names=network.names)
+        network = network.altered(loss=loss)
     draft = Draft(network, model, interval, law, loss, wiring, seed, rounding)
     for step in PASSES:
         step(draft)

@@ -62,12 +62,16 @@ def activation_codes(functions: Sequence[str]) -> tuple[tuple[str, ...], np.ndar
     return used, np.array([position[name] for name in functions], dtype=np.int32)
 
 
-def node_update(law: NodeLaw, used: Sequence[str], loss: str, power: bool, noise_poles: int = 0) -> list[str]:
+def node_update(
+    law: NodeLaw, used: Sequence[str], loss: str, power: bool, noise_poles: int = 0, shunted: bool = False
+) -> list[str]:
     """The node's update code; two blocks where the load needs a sum over the new states in between.
 
-    `s_in`, `B_in` are what has arrived at the two ports, `ext` the datum or target, `load` whether the load is on.
+    `s_in`, `B_in` are what has arrived at the two ports, `ext` the datum or target, `load` whether the load is on, `shunt`
+    a conductance to ground, if any neuron has one.
     """
     answer = "(x - ext)" if loss == "mse" else ANSWER
+    returned = f"B_in + load*{answer}" + " + shunt*x" * shunted
     noise = "".join(
         f"eta{k} = eta_decay{k}*eta{k} + eta_drive{k}*gauss(eta_key{k}, i, t_in_timesteps)\nF = F + eta{k}\n"
         for k in range(noise_poles)
@@ -77,12 +81,12 @@ def node_update(law: NodeLaw, used: Sequence[str], loss: str, power: bool, noise
 s = s_in + bias
 F = {_select(used, 0)}
 D = {_select(used, 1)}
-{noise}{_recovery(law)}B = B_in + load*{answer}
+{noise}{_recovery(law)}B = {returned}
 {law.state_update}
 x = either({source}, F, x)
 """
     costate = f"""
-B = B_in + load*{answer}
+B = {returned}
 {law.costate_update}
 mu = D*lam
 rx = x - F

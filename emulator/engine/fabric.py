@@ -90,6 +90,7 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     learning = None
     if plan.learning is not None and rates is not None:
         bend = "load*p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load"
+        bend += " + shunt" * plan.shunted
         received = Received("a_pre", "a_post", (ports, "u", "costate_port"), bend)
         learning = learning_objects(plan, plan.learning, rates, xbar, nodes, received, clock, hold)
         objects += learning.objects
@@ -102,6 +103,7 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
         (nodes, ("bias", "load", "slope", "Z", *plan.law.parameters, *effects.node_variables)),
         (nodes, tuple(f"eta{k}" for k in range(effects.noise_poles))),
         (nodes, ("resolution",) if plan.probe else ()),
+        (nodes, ("shunt",) if plan.shunted else ()),
         (lines, ("line_delay", *(("jitter_key", "jitter_sigma") if effects.jitter else ()))),
         (
             receiver,

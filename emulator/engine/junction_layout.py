@@ -10,15 +10,16 @@ and sums over taps make up `A` and `J` of the neuron (see `emulator.laws.bilater
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from emulator.engine.ends import Lines, two_way_lines
-from emulator.engine.layout import Block, Floats, Ints, Layout, block_of
+from emulator.engine.layout import Block, Floats, Ints, Layout, block_of, spread
 from emulator.engine.tile_layout import Tiles, lay_out_tiles
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
+from emulator.graph.penalties import state_penalties, weight_penalties
 from emulator.laws import Bilateral
 from emulator.network.functions import FUNCTIONS
 
@@ -137,7 +138,7 @@ def lay_out_junctions(graph: ScatteringGraph, law: Bilateral, learns: bool = Fal
     else:
         to_port, from_tap, entries, blocks = _crossbars(graph, lines, share, total_z, impedance, sign, fars, sources)
     longest = int(max(lines.forward.max(), lines.backward.max()))
-    return JunctionLayout(
+    made = JunctionLayout(
         neurons=neurons,
         function=tuple(
             name for site in graph.sites for name in ["source" if site.role == "source" else site.function] * site.size
@@ -155,6 +156,8 @@ def lay_out_junctions(graph: ScatteringGraph, law: Bilateral, learns: bool = Fal
         blocks=blocks,
         lines_of_port=(np.arange(ports) < 2 * lines.count).astype(np.int32),
         longest=np.full(2 * neurons, longest, np.int32),
+        shunt=state_penalties(graph),
+        decay=np.zeros(len(to_port)),
         lines=lines,
         impedance=impedance,
         pole=np.concatenate(pole),
@@ -173,6 +176,7 @@ def lay_out_junctions(graph: ScatteringGraph, law: Bilateral, learns: bool = Fal
         scattering=entries,
         tiles=tiles,
     )
+    return replace(made, decay=spread(made, weight_penalties(graph), 0.0)) if learns else made
 
 
 def _ends(lines: Lines) -> tuple[Floats, tuple[Floats, Floats]]:

@@ -88,9 +88,10 @@ def junction_values(
     return {
         "bias": biases(graph),
         "load": load,
+        "decay": layout.decay,
         "low": np.where(kinked, layout.slope, 0.0),
         "series": layout.series,
-        "G": layout.conductance,
+        "G": layout.conductance + loaded * layout.shunt,
         "kappa": law.kappa,
         "resistance": law.source_resistance,
         "resolution": resolution,

@@ -22,7 +22,7 @@ _TAKEN = frozenset(
     (
         *("u", "s", "D", "p", "P", "mu", "rx", "rl", "s_in", "B_in", "ext", "bias", "load", "slope", "act"),
         *("out_port", "in_port", "resolution", "seen_x", "seen_lam", "uniform", "gauss", "erfc"),
-        *("other", "top", "rest", "tanh_slope", "recovered", "either"),
+        *("other", "top", "rest", "shunt", "tanh_slope", "recovered", "either"),
         *("i", "j", "N", "t", "dt", _STEP),
     )
 )

@@ -7,13 +7,14 @@ which the costate `mu` of its pre-activation leaves and where weighted states ar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emulator.graph import ScatteringGraph, Site
 from emulator.graph.coupling import Coupling
+from emulator.graph.penalties import state_penalties, weight_penalties
 from emulator.laws import node_law
 
 Ints = NDArray[np.int32]
@@ -97,6 +98,10 @@ class Layout:
         How many lines each port drives.
     longest : (2N,) int32
         The longest delay among them, in steps; 0 where there is none.
+    shunt : (N,)
+        Conductance to ground of every neuron: its penalty.
+    decay : (S,)
+        What the gradient of every synapse has of its weight: its penalty.
     """
 
     neurons: int
@@ -114,6 +119,8 @@ class Layout:
     blocks: tuple[Block, ...]
     lines_of_port: Ints
     longest: Ints
+    shunt: Floats
+    decay: Floats
 
     @property
     def ports(self) -> int:
@@ -166,7 +173,7 @@ def flatten(graph: ScatteringGraph) -> Layout:
     lines, longest = np.zeros(2 * count, np.int32), np.zeros(2 * count, np.int32)
     np.add.at(lines, port, 1)
     np.maximum.at(longest, port, delay)
-    return Layout(
+    made = Layout(
         neurons=count,
         function=tuple(name for site in graph.sites for name in [_function(site)] * site.size),
         slope=np.concatenate([np.full(site.size, site.slope) for site in graph.sites]),
@@ -182,7 +189,10 @@ def flatten(graph: ScatteringGraph) -> Layout:
         blocks=tuple(blocks),
         lines_of_port=lines,
         longest=longest,
+        shunt=state_penalties(graph),
+        decay=np.zeros(synapses),
     )
+    return replace(made, decay=spread(made, weight_penalties(graph), 0.0))
 
 
 def block_of(coupling: Coupling, first: int, row_taps: np.ndarray, column_taps: np.ndarray) -> Block:

@@ -141,7 +141,7 @@ def learning_objects(
         code = f"{_SCALARS}bend = {received.bend}\n" + _gated(port.neuron_update, port.neuron_variables, "live")
         learners.run_regularly(code, clock=beat, when="start", order=_ORDER["neurons"], name="neurons")
     learners.run_regularly(_bias_code(learning), clock=beat, when="start", order=_ORDER["biases"], name="learn_biases")
-    code = _weight_code(learning, received)
+    code = _weight_code(learning, received, plan.decaying)
     xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["weights"], name="learn_weights")
     read = StateMonitor(
         learners, POWERS, record=np.flatnonzero(dense),
@@ -156,6 +156,8 @@ def learning_objects(
     state |= {f"bias.{name}": learners.variables[name] for name in own}
     state |= {f"neuron.{name}": learners.variables[name] for name in port.neuron_variables}
     inputs = {f"port.{name}": learners.variables[name] for name in constants} | state
+    if plan.decaying:
+        inputs["decay"] = xbar.variables["decay"]
     for kind, group in (("weight", xbar), ("bias", learners)):
         inputs |= {f"{kind}.{name}": group.variables[name] for name in device_names(learning)}
     outputs = {"w": xbar.variables["w"], "bias": nodes.variables["bias"], **state}
@@ -200,6 +202,8 @@ def _refer_neuron(learners: NeuronGroup, nodes: NeuronGroup, received: Received)
     refer(learners, "slope", nodes, "D")
     refer(learners, "load", nodes, "load")
     refer(learners, "p", nodes, "p")
+    if "shunt" in nodes.variables:
+        refer(learners, "shunt", nodes, "shunt")
 
 
 def device_names(learning: Learning) -> tuple[str, ...]:
@@ -207,12 +211,13 @@ def device_names(learning: Learning) -> tuple[str, ...]:
     return FREE * learning.port.devices + DRIFT * learning.port.drifts
 
 
-def synapse_equations(learning: Learning | None) -> str:
+def synapse_equations(learning: Learning | None, decaying: bool = False) -> str:
     """What a synapse has besides its weight if it learns."""
     if learning is None:
         return ""
     own = _own(learning)
     lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in device_names(learning)]
+    lines += ["decay : 1 (constant)"] * decaying
     lines += ["plastic : boolean (constant)", "neuron : integer (constant)", "to_costate : integer (constant)"]
     return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"
 
@@ -222,10 +227,11 @@ def _own(learning: Learning) -> list[str]:
     return [*learning.port.variables, *(["total"] if learning.batched else [])]
 
 
-def _weight_code(learning: Learning, received: Received) -> str:
-    """A weight's port."""
+def _weight_code(learning: Learning, received: Received, decaying: bool) -> str:
+    """A weight's port; its penalty is part of its effort."""
+    pulled = "(state*costate + decay*w)" if decaying else "state*costate"
     begin = f"state = {received.state}\ncostate = {received.costate}\n"
-    begin += "is_weight = int(plastic)\neffort = -is_weight*state*costate\n"
+    begin += f"is_weight = int(plastic)\neffort = -is_weight*{pulled}\n"
     return _SCALARS + begin + _port_code(learning, "is_weight") + "w = w + dw\n" + _power_code("_column += ", "")
 
 

@@ -38,6 +38,7 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
         resolution : 1 (shared, constant)
         """
     equations += "\n".join(f"{name} : 1 (shared, constant)" for name in (*plan.law.parameters, *effects.node_variables))
+    equations += "\nshunt : 1 (constant)" * plan.shunted
     equations += "".join(f"\n{name} : 1" for name in plan.memory)
     equations += "".join(f"\neta{k} : 1" for k in range(effects.noise_poles))
     moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"

@@ -75,6 +75,16 @@ class Plan:
         return not (self.layout.tile or effects.jitter or effects.bandwidth or effects.crosstalk)
 
     @property
+    def shunted(self) -> bool:
+        """Whether any neuron has a conductance to ground."""
+        return bool(self.layout.shunt.any())
+
+    @property
+    def decaying(self) -> bool:
+        """Whether any weight that learns has a penalty of its own."""
+        return self.learning is not None and bool(self.layout.decay.any())
+
+    @property
     def moving(self) -> bool:
         """Whether weights move at every step."""
         return self.learning is not None and self.learning.schedule != "settled"
@@ -97,7 +107,8 @@ class Plan:
     @cached_property
     def update(self) -> list[str]:
         """The node's update code."""
-        return node_update(checked_law(node_law(self.law)), self.used, self.loss, self.power, self.effects.noise_poles)
+        law = checked_law(node_law(self.law))
+        return node_update(law, self.used, self.loss, self.power, self.effects.noise_poles, self.shunted)
 
     @property
     def memory(self) -> tuple[str, ...]:
@@ -115,6 +126,8 @@ class Plan:
             [] if self.learning is None else [self.learning.code, *(str(block.trainable) for block in layout.blocks)]
         )
         sizes = [
+            self.shunted,
+            self.decaying,
             layout.neurons,
             self.ring_depth,
             layout.tile,

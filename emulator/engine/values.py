@@ -68,6 +68,8 @@ def values_of(
     values: dict[str, np.ndarray | float] = {
         "bias": biases(graph),
         "load": load,
+        "shunt": loaded * layout.shunt,
+        "decay": layout.decay,
         "slope": layout.slope,
         "Z": graph.law.impedance * per_node(graph),
         "q": max(threshold, SMALLEST),

@@ -92,6 +92,7 @@ def export_file(
             name = SCATTERING[kind]
             (folder / name).write_text(touchstone(graph, layer, ohms), encoding="ascii")
         elif kind in SCATTERING:
+            refuse_penalties(graph)
             if point is None:
                 raise ExportError(f"{kind}: a rest is missing; allowed: the reference of a sample, with its target")
             name = SCATTERING[kind]

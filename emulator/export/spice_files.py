@@ -20,6 +20,7 @@ from emulator.export.folder import MAP, staged
 from emulator.export.mismatch import weight_spread
 from emulator.export.netlist import network, safe_label
 from emulator.export.options import Options, positive
+from emulator.export.penalties import refuse_penalties
 from emulator.export.testbench import Bench
 from emulator.export.two_way import with_two_way_lines
 from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
@@ -106,6 +107,7 @@ def spice(
         If nothing can be written there.
     """
     options = options or Options()
+    refuse_penalties(graph)
     if options.bilateral:
         graph = with_two_way_lines(graph)
     steps = _steps(graph, options, hold)

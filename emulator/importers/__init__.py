@@ -41,7 +41,7 @@ def read_npz(path: Path, loss: str | None) -> Imported:
     found = storage.read(path)
     try:
         return Imported(
-            Network(found.layers, output=found.output, loss=loss or found.loss, names=found.names), str(path)
+            Network(found.layers, **{**found.settings._asdict(), "loss": loss or found.settings.loss}), str(path)
         )
     except NetworkError as error:
         raise FileFormatError(f"file '{path}': {error}") from error

@@ -17,6 +17,8 @@ class Law(ABC):
     name: str = "law"
     #: whether every line carries a wave both ways, between junctions that reflect
     two_way: bool = False
+    #: why its nodes cannot have a conductance to ground, which is what a penalty of states is; empty where they can
+    unshunted: str = ""
 
     @property
     @abstractmethod

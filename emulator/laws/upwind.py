@@ -46,6 +46,9 @@ class Upwind(Law):
     impedance: float = 1.0
     kappa: float = 1.0
     name = "upwind"
+    unshunted = (
+        "a cell passes on what its two waves and its branch add to them, and has no node to put a conductance at"
+    )
 
     def __post_init__(self) -> None:
         check_setting(self, "law upwind", "nu", high=1.0)

@@ -30,7 +30,7 @@ def margins(graph: ScatteringGraph, point: OperatingPoint, layout: JunctionLayou
     if not isinstance(graph.law, Bilateral):
         return found
     layout = lay_out_junctions(graph, graph.law) if layout is None else layout
-    stiff, rest = layout.conductance.copy(), np.full(graph.neurons, np.inf)
+    stiff, rest = layout.conductance + point.loaded * layout.shunt, np.full(graph.neurons, np.inf)
     p = np.zeros(graph.neurons)
     if point.loaded and graph.loss == "mse":
         stiff[layout.outputs] += graph.law.kappa

@@ -5,7 +5,7 @@ it received, so with absolute values throughout, ``L1 = sup |phi'|``, ``L2 = sup
 crossbars and wires of a neuron,
 
     ex = 0 at sources        es = sum |W| (ex + q)                ex = L1 es
-    el = ex (mse) or ||ex||/2 (cross-entropy) at the output, plus sum |W|^T (em + q)
+    el = ex (mse) or ||ex||/2 (cross-entropy) at the output, plus sum |W|^T (em + q), plus the penalty's share of ex
     em = L1 el + L2 es |lam|
     |dW error| <= (em + q) (|x| + ex + q)^T + |mu| (ex + q)^T     |db error| <= em
 
@@ -24,6 +24,7 @@ import numpy as np
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
+from emulator.graph.penalties import state_penalties
 from emulator.graph.coupling import Coupling
 from emulator.measure.reference import Reference
 from emulator.measure.rest import first_slopes, neuron_values
@@ -161,6 +162,7 @@ def _backward(graph: ScatteringGraph, first: Floats, bent: Floats, q: float, ex:
     if graph.loss == "softmax_cross_entropy":
         answer = np.broadcast_to(np.linalg.norm(answer, axis=1, keepdims=True) / 2, answer.shape)
     el[:, output] = answer
+    el += state_penalties(graph) * ex
     for coupling in reversed(graph.couplings):
         rows, columns = coupling.rows, coupling.columns
         em[:, columns] = first[columns] * el[:, columns] + bent[:, columns]

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
+from emulator.graph.penalties import state_penalties
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point, slopes
 from emulator.measure.synapses import Floats, crossbar
@@ -117,6 +118,7 @@ def _site_hessian(
         if graph.loss == "softmax_cross_entropy":
             share = softmax(rest.x[outputs])[:, None]
             given = share * (given - (share * given).sum(axis=0))
+        dlam += state_penalties(graph)[:, None] * dx
         dlam[outputs] += given
     for coupling in reversed(graph.couplings):
         at = coupling.columns

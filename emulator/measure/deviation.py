@@ -2,7 +2,7 @@
 
 A substrate rests where, with what its lines deliver (see `emulator.measure.passage`),
 
-    s = bias + F(x)        x = phi(s)        lam = load(x) + B(mu)        mu = phi'(s) lam
+    s = bias + F(x)        x = phi(s)        lam = load(x) + shunt x + B(mu)        mu = phi'(s) lam
 
 Whatever is stored or under way (waves on lines, a slow receiver, the charge of a termination, what a threshold holds
 back) makes one of these wrong. The equations are triangular, so the distance from rest follows from what is wrong: each
@@ -191,6 +191,7 @@ def _backward(
         returned = passage.backward_offset + _times(passage.backward, sent) + wrong
     off_lam, off_mu = held.lam - returned, np.zeros_like(held.mu)
     off_lam[:, layout.outputs] -= load(held.x[:, layout.outputs] - off_x[:, layout.outputs])
+    off_lam -= layout.shunt * (held.x - off_x)
     for site in reversed(graph.sites):
         part = slice(site.start, site.stop)
         off_lam[:, part] += _times(passage.backward[part], moved)
@@ -228,6 +229,7 @@ def _rounding(graph: ScatteringGraph, layout: Layout, passage: Passage, held: Fi
         lam[:, out] += graph.law.parameters.get("kappa", 1.0) ** 2 * x[:, out]
     else:
         lam[:, out] += _shaken(softmax(held.x[:, out]), x[:, out])
+    lam += layout.shunt**2 * x + _own(layout.shunt * np.abs(held.x))
     bend = bend * held.lam.astype(_WIDE) ** 2
     for site in reversed(graph.sites):
         part = slice(site.start, site.stop)

@@ -4,7 +4,8 @@ A line of d steps is seen by the node update d steps after the wave left, so a p
 many steps as its longest line has. With deviations written ``d``, a step does at every neuron
 
     ds = sum W dx(d steps ago)                     dF = phi'(s) ds
-    dB = sum W^T dmu(d steps ago) + J dx           J: at the output 1 (mse) or diag(p) - p p^T, elsewhere 0
+    dB = sum W^T dmu(d steps ago) + J dx           J: at the output 1 (mse) or diag(p) - p p^T, elsewhere 0;
+                                                   and the penalty of every state
     dx   <- law's state update of dx, dlam, dF, dB(old x)
     dlam <- law's costate update of dx, dlam, dF, dB(new x)
     dmu  <- phi'(s) dlam + phi''(s) lam ds
@@ -24,6 +25,7 @@ import numpy as np
 from scipy import sparse
 
 from emulator.graph import ScatteringGraph
+from emulator.graph.penalties import state_penalties
 from emulator.measure.law_slopes import LawSlopes, law_slopes
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.reference import Reference
@@ -117,14 +119,15 @@ def numbers(graph: ScatteringGraph) -> int:
 
 
 def _load(graph: ScatteringGraph, point: OperatingPoint) -> Callable[[Floats], Floats]:
-    """The derivative of ``dLoss/dx`` in the state, as a map (N,) -> (N,)."""
+    """The derivative of the objective's ``d/dx`` in the state itself, as a map (N,) -> (N,)."""
     outputs = graph.layer_neurons(graph.network.output)
-    p = softmax(point.x[outputs])
+    p, shunt = softmax(point.x[outputs]), state_penalties(graph)
 
     def answer(x: Floats) -> Floats:
         found, out = np.zeros_like(x), x[outputs]
         if point.loaded:
-            found[outputs] = out if graph.loss == "mse" else p * (out - p @ out)
+            found = shunt * x
+            found[outputs] += out if graph.loss == "mse" else p * (out - p @ out)
         return found
 
     return answer

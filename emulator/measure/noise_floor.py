@@ -46,6 +46,7 @@ def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields) -> Fields 
         _add(var_s, coupling.columns, arriving, square, block)
     state = slope**2 * var_s + node
     var_lam[:, layout.outputs] = _of_load(graph, held.x[:, layout.outputs], state[:, layout.outputs])
+    var_lam += layout.shunt**2 * state
     var_mu = np.zeros(shape)
     for coupling, block in zip(reversed(graph.couplings), reversed(layout.blocks), strict=True):
         columns = coupling.columns

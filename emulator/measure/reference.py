@@ -61,15 +61,17 @@ def reference(network: Network, inputs: Inputs, targets: ArrayLike | None = None
         return Reference(_read_only(states), {}, {}, None)
     loss = loss_function(network.loss)
     outputs = states[network.output]
-    costates = _backward(network, states, loss.gradient(outputs, desired))
+    pulls = {name: penalty.state * states[name] for name, penalty in network.penalties.items() if penalty.state}
+    pulls[network.output] = loss.gradient(outputs, desired) + pulls.get(network.output, 0.0)
+    costates = _backward(network, states, pulls)
     gradients = {
         name: Gradient(
-            layer.existing((costates[name] / len(outputs)).T @ states[layer.source]),
+            layer.existing((costates[name] / len(outputs)).T @ states[layer.source]) + _decay(network, name),
             (costates[name] / len(outputs)).sum(axis=0),
         )
         for name, layer in network.dense.items()
     }
-    value = loss.value(outputs, desired)
+    value = loss.value(outputs, desired) + penalty_value(network, states)
     return Reference(_read_only(states), _read_only(costates), gradients, value)
 
 
@@ -91,10 +93,28 @@ def _forward(network: Network, data: Mapping[str, FloatArray]) -> dict[str, Floa
     return states
 
 
-def _backward(network: Network, states: Mapping[str, FloatArray], at_output: FloatArray) -> dict[str, FloatArray]:
-    """Send the derivative in the output back; where a state fans out, the costates of its uses add up."""
-    costates = {name: np.zeros_like(state) for name, state in states.items()}
-    costates[network.output] = at_output
+def penalty_value(network: Network, states: Mapping[str, FloatArray]) -> FloatArray | float:
+    """The sum of the penalties of every sample, (B,); 0.0 of a network without."""
+    total: FloatArray | float = 0.0
+    for name, penalty in network.penalties.items():
+        if penalty.state:
+            total = total + penalty.state / 2 * (states[name] ** 2).sum(axis=1)
+        if penalty.weight:
+            total = total + penalty.weight / 2 * float((network.dense[name].weight ** 2).sum())
+    return total
+
+
+def _decay(network: Network, name: str) -> FloatArray | float:
+    """Derivative of a dense layer's own penalty in its weight."""
+    penalty = network.penalties.get(name)
+    return 0.0 if penalty is None else penalty.weight * network.dense[name].weight
+
+
+def _backward(
+    network: Network, states: Mapping[str, FloatArray], pulls: Mapping[str, FloatArray]
+) -> dict[str, FloatArray]:
+    """Send the derivatives in the states themselves back; where a state fans out, the costates of its uses add up."""
+    costates = {name: pulls[name] if name in pulls else np.zeros_like(state) for name, state in states.items()}
     for name, layer in reversed(list(network.layers.items())):
         sources = layer_sources(layer)
         costate = costates[name]

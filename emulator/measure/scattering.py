@@ -59,12 +59,13 @@ class Junctions:
         parallel = sparse.csr_array((layout.to_out[at], (layout.node[at], port[at])), shape=shape)
         source = np.array([name == "source" for name in layout.function])
         slope, bend = slopes(graph, point.s)
-        stiff = sparse.diags_array(layout.conductance) + _load(graph, layout, point, law)
+        parallel_conductance = layout.conductance + point.loaded * layout.shunt
+        stiff = sparse.diags_array(parallel_conductance) + _load(graph, layout, point, law)
         moved = series + sparse.diags_array(layout.series * slope) @ parallel
         tilt = sparse.diags_array(1 + layout.series * bend * point.lam)
         tilt = tilt + sparse.diags_array(layout.series * slope) @ stiff @ sparse.diags_array(slope)
         pre = sparse.csr_array(_solve(tilt, moved))
-        clamped = law.source_resistance / (1 + law.source_resistance * layout.conductance)
+        clamped = law.source_resistance / (1 + law.source_resistance * parallel_conductance)
         self.state = sparse.diags_array(np.where(source, 0.0, slope)) @ pre
         self.state = self.state + sparse.diags_array(np.where(source, clamped, 0.0)) @ parallel
         inverse = np.divide(1.0, layout.series, out=np.zeros(neurons), where=layout.series > 0)

@@ -6,7 +6,7 @@ through the network at rest give
 
     da = dx + sent + gain x + offset                 what a crossbar receives of a state
     ds = sum (W da + dW x)         dx = phi'(s) ds
-    dlam at the output = J dx                        J: 1 (mse) or diag(p) - p p^T (cross-entropy)
+    dlam at the output = J dx                        J: 1 (mse) or diag(p) - p p^T (cross-entropy); plus penalty dx
     dmu = phi'(s) dlam + phi''(s) lam ds
     dc = dmu + sent + gain mu + offset               what it receives of a costate
     dlam = sum (W^T dc + dW^T mu)
@@ -132,6 +132,7 @@ def first_order(graph: ScatteringGraph, reference: Reference, errors: StaticErro
         return Change(by_layer(graph, dx, ds, np.zeros_like(x), np.zeros_like(x))[0], {}, {})
     dlam = np.zeros_like(x)
     dlam[:, layout.outputs] = _load(graph, x[:, layout.outputs], dx[:, layout.outputs])
+    dlam += layout.shunt * dx
     dmu = np.zeros_like(x)
     for part in reversed(crossings):
         rows, columns = part.rows, part.columns

@@ -16,6 +16,7 @@ from emulator.network.layers import (
 )
 from emulator.network.losses import LOSSES, Loss, loss_function, softmax
 from emulator.network.network import Network
+from emulator.network.penalties import Penalty
 
 __all__ = [
     "ACTIVATIONS",
@@ -32,6 +33,7 @@ __all__ = [
     "Network",
     "NetworkBuilder",
     "Parameters",
+    "Penalty",
     "activation_function",
     "check_batch",
     "layer_sources",

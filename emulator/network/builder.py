@@ -6,7 +6,8 @@ import itertools
 import math
 import numbers
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -236,9 +237,11 @@ class NetworkBuilder:
             Add(name, (source, f"{name}_f")),
         )
 
-    def build(self, *, output: str | None = None, loss: str = "mse") -> Network:
+    def build(
+        self, *, output: str | None = None, loss: str = "mse", penalties: Mapping[str, Any] | None = None
+    ) -> Network:
         """Return the network; arguments and errors as for `Network`."""
-        return Network(self._layers.values(), output=output, loss=loss)
+        return Network(self._layers.values(), output=output, loss=loss, penalties=penalties)
 
     def _name(self, kind: str, name: str | None) -> str:
         if name is not None:

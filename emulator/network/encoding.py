@@ -2,7 +2,7 @@
 
 The header is derived from the fields of the layers, so that none can be forgotten. It refers to arrays by
 number: ``{"array": 3, "shape": [10, 32]}``, with ``"type": "bool"`` where it holds truth values. Fields of `ADDED`
-are left out where they have their default, and so are names if there are none, so that networks which do without them
+are left out where they have their default, and so are names and penalties if there are none, so that networks which do without them
 keep their digests and files.
 Both the digest and the files of a network are made from it.
 """
@@ -13,13 +13,14 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from emulator.errors import FileFormatError, suggest
 from emulator.network.arrays import BoolArray, FloatArray
 from emulator.network.layers import LAYER_KINDS, Layer
+from emulator.network.penalties import Penalty
 from hwmodels.doors import RefusedError, brief, parse_json
 
 Array = FloatArray | BoolArray
@@ -34,7 +35,16 @@ FORMAT = "backwave-network"
 VERSION = 1
 
 
-def encode(layers: Iterable[Layer], output: str, loss: str, names: Names) -> tuple[bytes, list[Array]]:
+class Settings(NamedTuple):
+    """The arguments of `emulator.network.Network` besides its layers."""
+
+    output: str
+    loss: str
+    names: Names
+    penalties: Mapping[str, Penalty]
+
+
+def encode(layers: Iterable[Layer], settings: Settings) -> tuple[bytes, list[Array]]:
     """Return the canonical header (ASCII JSON) and the arrays it refers to."""
     arrays: list[Array] = []
 
@@ -52,15 +62,18 @@ def encode(layers: Iterable[Layer], output: str, loss: str, names: Names) -> tup
             if fields[key] is default:
                 del fields[key]
         described.append({"kind": kind} | {key: plain(value) for key, value in fields.items()})
-    header = {"format": FORMAT, "version": VERSION, "loss": loss, "output": output, "layers": described}
-    if names:
-        header["names"] = dict(names)
+    kept = {"loss": settings.loss, "output": settings.output, "layers": described}
+    header = {"format": FORMAT, "version": VERSION, **kept}
+    if settings.names:
+        header["names"] = dict(settings.names)
+    if settings.penalties:
+        header["penalties"] = {name: dataclasses.asdict(penalty) for name, penalty in settings.penalties.items()}
     return json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode("ascii"), arrays
 
 
-def digest(layers: Iterable[Layer], output: str, loss: str, names: Names) -> str:
+def digest(layers: Iterable[Layer], settings: Settings) -> str:
     """Return the SHA-256 (hexadecimal) of a network's header and arrays."""
-    header, arrays = encode(layers, output, loss, names)
+    header, arrays = encode(layers, settings)
     state = hashlib.sha256(header)
     for array in arrays:
         state.update(array.astype(stored_type(array)).tobytes())
@@ -88,7 +101,8 @@ def parse_header(text: bytes) -> dict[str, Any]:
         raise FileFormatError(f"header has no format {FORMAT!r}; allowed: files written by Network.save")
     if header.get("version") != VERSION:
         raise FileFormatError(f"header has version {brief(header.get('version'))}; allowed: {VERSION}")
-    _require_keys("header", header, {"format", "version", "loss", "output", "layers", "names"}, optional={"names"})
+    later = {"names", "penalties"}
+    _require_keys("header", header, {"format", "version", "loss", "output", "layers", *later}, optional=later)
     if not isinstance(header["layers"], list):
         raise FileFormatError(f"header: layers are {brief(header['layers'])}; allowed: a list")
     return header
@@ -135,6 +149,28 @@ def decode_layers(header: Mapping[str, Any], arrays: Sequence[Array]) -> list[La
         kind = LAYER_KINDS[fields.pop("kind")]
         layers.append(kind(**fields))
     return layers
+
+
+def decode_settings(header: Mapping[str, Any]) -> Settings:
+    """What a header says besides the layers.
+
+    Raises
+    ------
+    FileFormatError
+        If penalties are not described as they should be.
+    NetworkError
+        If a penalty refuses a value.
+    """
+    described = header.get("penalties", {})
+    if not isinstance(described, dict):
+        raise FileFormatError(f"header: penalties are {brief(described)}; allowed: an object")
+    for name, fields in described.items():
+        place = f"header: penalties[{brief(name)}]"
+        if not isinstance(fields, dict):
+            raise FileFormatError(f"{place} is {brief(fields)}; allowed: an object")
+        _require_keys(place, fields, {field.name for field in dataclasses.fields(Penalty)})
+    penalties = {name: Penalty(**fields) for name, fields in described.items()}
+    return Settings(header["output"], header["loss"], header.get("names", {}), penalties)
 
 
 def _array_member(place: str, reference: Mapping[str, Any], number: int) -> tuple[tuple[int, ...], np.dtype[Any]]:

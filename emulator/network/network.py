@@ -15,9 +15,11 @@ from numpy.typing import ArrayLike
 
 from emulator.errors import NetworkError, suggest
 from emulator.network import encoding, formats, storage, topology
+from emulator.network.encoding import Settings
 from emulator.network.from_sklearn import mlp_arguments, names_of
 from emulator.network.layers import Activation, Dense, Input, Layer, Parameters, affine, layer_sources
 from emulator.network.losses import loss_function
+from emulator.network.penalties import Penalty, checked_penalties
 
 
 class Network:
@@ -34,13 +36,15 @@ class Network:
     names : mapping of str to sequence of str, optional
         Names of the components of layers: of an input, what data in columns with names are held against; of the output of a
         classifier, those of its classes.
+    penalties : mapping of str to Penalty, or to a mapping of its fields; optional
+        What layers add to the loss by themselves, by their names; see `Penalty`.
 
     Raises
     ------
     NetworkError
         If the layers do not form a network: repeated names, unknown sources, loops, shapes that do not
         match, no input, not exactly one output, layers that do not reach it; or if the loss is unknown, or there are
-        not as many names as components, each once.
+        not as many names as components, each once, or a penalty is not allowed.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Network:
         output: str | None = None,
         loss: str = "mse",
         names: Mapping[str, Iterable[str]] | None = None,
+        penalties: Mapping[str, Any] | None = None,
     ) -> None:
         self._layers = topology.topological(topology.by_name(layers))
         self._sizes = topology.layer_sizes(self._layers)
@@ -57,6 +62,7 @@ class Network:
         self._output = topology.output_name(self._layers, output)
         self._loss = loss_function(loss).name
         self._names = topology.checked_names(names or {}, self._sizes)
+        self._penalties = checked_penalties(penalties, self._layers)
 
     @classmethod
     def mlp(
@@ -65,6 +71,7 @@ class Network:
         biases: Sequence[ArrayLike | None] | None = None,
         activations: str | Sequence[str] = "tanh",
         loss: str = "mse",
+        penalties: Mapping[str, Any] | None = None,
     ) -> Network:
         """Build the chain ``x0, s1, x1, ..., sN, xN``: input, then dense ``s_k`` and activation ``x_k``.
 
@@ -76,7 +83,7 @@ class Network:
             One per dense layer; None stands for zeros.
         activations : str or sequence of str
             One name for all hidden layers (the output is then the identity), or one name per dense layer.
-        loss : str
+        loss, penalties
             See `Network`.
 
         Raises
@@ -96,7 +103,7 @@ class Network:
         dense = [affine(f"s{k + 1}", f"x{k}", weights[k], biases[k]) for k in range(depth)]
         active = [Activation(f"x{k + 1}", f"s{k + 1}", names[k]) for k in range(depth)]
         chain = itertools.chain.from_iterable(zip(dense, active, strict=True))
-        return cls([Input("x0", dense[0].weight.shape[1]), *chain], loss=loss)
+        return cls([Input("x0", dense[0].weight.shape[1]), *chain], loss=loss, penalties=penalties)
 
     @classmethod
     def from_sklearn(cls, model: object) -> Network:
@@ -151,7 +158,7 @@ class Network:
         OSError
             If the folder cannot be written to.
         """
-        storage.write(Path(path), self._layers.values(), self._output, self._loss, self._names)
+        storage.write(Path(path), self._layers.values(), self._settings)
 
     @property
     def layers(self) -> Mapping[str, Layer]:
@@ -179,6 +186,20 @@ class Network:
         return MappingProxyType(self._names)
 
     @property
+    def penalties(self) -> Mapping[str, Penalty]:
+        """Penalties that are not 0, by layer, in topological order."""
+        return MappingProxyType(self._penalties)
+
+    @property
+    def _settings(self) -> Settings:
+        """The arguments besides the layers."""
+        return Settings(self._output, self._loss, self._names, self._penalties)
+
+    def altered(self, layers: Iterable[Layer] | None = None, **settings: Any) -> Network:
+        """Return this network with other layers, or another `output`, `loss`, `names` or `penalties`; see `Network`."""
+        return Network(self._layers.values() if layers is None else layers, **{**self._settings._asdict(), **settings})
+
+    @property
     def parameters(self) -> dict[str, Parameters]:
         """Weight and bias of each dense layer, by its name, in topological order."""
         return {name: Parameters(layer.weight, layer.bias) for name, layer in self.dense.items()}
@@ -191,7 +212,7 @@ class Network:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of structure, order and parameters; equal in every process."""
-        return encoding.digest(self._layers.values(), self._output, self._loss, self._names)
+        return encoding.digest(self._layers.values(), self._settings)
 
     def size(self, name: str) -> int:
         """Return the number of components of a layer; raise `NetworkError` if there is no such layer."""
@@ -229,7 +250,11 @@ class Network:
                 found, allowed = layer.weight.shape, old.weight.shape
                 raise NetworkError(f"{layer.place}: weight has shape {found}; allowed: {allowed}")
             layers[name] = replace(old, weight=layer.weight, bias=layer.bias)
-        return Network(layers.values(), output=self._output, loss=self._loss, names=self._names)
+        return self.altered(layers.values())
+
+    def with_penalties(self, penalties: Mapping[str, Any] | None) -> Network:
+        """Return this network with these penalties in place of its own; see `Network`."""
+        return self.altered(penalties=penalties)
 
     def named(self, names: Mapping[str, Iterable[str] | None]) -> Network:
         """Return this network with names for the components of the layers given; None takes them away.
@@ -246,7 +271,7 @@ class Network:
         ('cat', 'dog')
         """
         kept = {name: given for name, given in {**self._names, **names}.items() if given is not None}
-        return Network(self._layers.values(), output=self._output, loss=self._loss, names=kept)
+        return self.altered(names=kept)
 
     def summary(self) -> str:
         """Return a table of the layers as text."""
@@ -265,7 +290,10 @@ class Network:
             "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        return "\n".join([*lines, f"output {self._output}, loss {self._loss}, {self.parameter_count} parameters"])
+        lines.append(f"output {self._output}, loss {self._loss}, {self.parameter_count} parameters")
+        for name, penalty in self._penalties.items():
+            lines.append(f"penalty of {name}: {penalty.state:g} |x|^2/2 + {penalty.weight:g} |W|^2/2")
+        return "\n".join(lines)
 
     @property
     def parameter_count(self) -> int:
@@ -293,9 +321,7 @@ class Network:
         return hash(self.digest)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(Network, output=self._output, loss=self._loss, names=self._names), (
-            tuple(self._layers.values()),
-        )
+        return partial(Network, **self._settings._asdict()), (tuple(self._layers.values()),)
 
     def __repr__(self) -> str:
         ports = ", ".join(f"{name} ({self._sizes[name]})" for name in (*self.inputs, self._output))

@@ -17,7 +17,15 @@ import numpy as np
 from emulator.archives import Archive, UnsuitableError, open_archive
 from emulator.errors import FileFormatError, NetworkError
 from emulator.files import atomic_write
-from emulator.network.encoding import Names, array_members, decode_layers, encode, parse_header, stored_type
+from emulator.network.encoding import (
+    Settings,
+    array_members,
+    decode_layers,
+    decode_settings,
+    encode,
+    parse_header,
+    stored_type,
+)
 from emulator.network.layers import Layer
 from hwmodels.doors import RefusedError
 
@@ -26,12 +34,10 @@ class Stored(NamedTuple):
     """What a network file holds: the arguments of `Network`."""
 
     layers: list[Layer]
-    output: str
-    loss: str
-    names: Names
+    settings: Settings
 
 
-def write(path: Path, layers: Iterable[Layer], output: str, loss: str, names: Names) -> None:
+def write(path: Path, layers: Iterable[Layer], settings: Settings) -> None:
     """Write a network file; `path` is replaced only once the new file is complete.
 
     Raises
@@ -39,7 +45,7 @@ def write(path: Path, layers: Iterable[Layer], output: str, loss: str, names: Na
     OSError
         If the folder cannot be written to.
     """
-    header, arrays = encode(layers, output, loss, names)
+    header, arrays = encode(layers, settings)
     members: dict[str, Any] = {
         f"array_{number}": array.astype(stored_type(array)) for number, array in enumerate(arrays)
     }
@@ -83,7 +89,7 @@ def _read_archive(archive: Archive) -> Stored:
     arrays = [
         archive.read(f"array_{number}", dtype=kind, shape=shape) for number, (shape, kind) in enumerate(described)
     ]
-    return Stored(decode_layers(header, arrays), header["output"], header["loss"], header.get("names", {}))
+    return Stored(decode_layers(header, arrays), decode_settings(header))
 
 
 def _listed(names: list[str], most: int = 40) -> str:

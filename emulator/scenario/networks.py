@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -48,11 +48,32 @@ class Built:
 
 
 class NetworkSource(Section):
-    """Base of all sources: to add one, subclass it and add it to `AnyNetwork`."""
+    """Base of all sources: to add one, subclass it and add it to `AnyNetwork`.
+
+    Parameters
+    ----------
+    penalties : dict of dict, optional
+        Fields of `emulator.Penalty` by layer, such as ``{ x1 = { state = 0.1 } }``; by default those that the network has.
+    """
+
+    penalties: dict[str, dict[str, float]] | None = None
 
     @abstractmethod
+    def make(self, folder: Path) -> Built:
+        """Make the network without penalties of the scenario; relative paths start at `folder`."""
+
     def build(self, folder: Path) -> Built:
-        """Make the network; relative paths start at `folder`."""
+        """The network that the scenario describes; relative paths start at `folder`.
+
+        Raises
+        ------
+        NetworkError
+            If it has no place for a penalty.
+        """
+        built = self.make(folder)
+        if self.penalties is None:
+            return built
+        return replace(built, network=built.network.with_penalties(self.penalties))
 
 
 class DigitsMlp(NetworkSource):
@@ -79,7 +100,7 @@ class DigitsMlp(NetworkSource):
     iterations: Width = 200
     seed: Seed = 0
 
-    def build(self, folder: Path) -> Built:
+    def make(self, folder: Path) -> Built:
         """Train and convert."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
@@ -127,7 +148,7 @@ class DigitsResidual(NetworkSource):
     l2: Annotated[float, Field(gt=0)] = 1.0
     seed: Seed = 0
 
-    def build(self, folder: Path) -> Built:
+    def make(self, folder: Path) -> Built:
         """Draw the blocks, train the readout on what they compute, and join the two."""
         from sklearn.linear_model import LogisticRegression
 
@@ -180,7 +201,7 @@ class RandomMlp(NetworkSource):
     scale: Annotated[float, Field(gt=0)] = 1.0
     seed: Seed = 0
 
-    def build(self, folder: Path) -> Built:
+    def make(self, folder: Path) -> Built:
         """Draw the weights."""
         weights, biases = [], []
         for k, (columns, rows) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True), start=1):
@@ -220,7 +241,7 @@ class RandomResidual(NetworkSource):
     scale: Annotated[float, Field(gt=0)] = 0.3
     seed: Seed = 0
 
-    def build(self, folder: Path) -> Built:
+    def make(self, folder: Path) -> Built:
         """Draw the weights."""
         builder, width = NetworkBuilder(), self.width
         top = builder.input("x", self.inputs)
@@ -260,7 +281,7 @@ class RandomStack(NetworkSource):
     scale: Annotated[float, Field(gt=0)] = 0.5
     seed: Seed = 0
 
-    def build(self, folder: Path) -> Built:
+    def make(self, folder: Path) -> Built:
         """Draw the weights."""
         builder, width = NetworkBuilder(), self.width
         top = builder.input("x0", width)
@@ -288,7 +309,7 @@ class FileNetwork(NetworkSource):
     path: Annotated[str, Field(min_length=1)]
     loss: Literal["mse", "softmax_cross_entropy"] | None = None
 
-    def build(self, folder: Path) -> Built:
+    def make(self, folder: Path) -> Built:
         """Read the file."""
         return Built(Network.load(find_file(self.path, folder, "network.path"), loss=self.loss))
 

@@ -61,6 +61,7 @@ class _Chain:
         self.names: list[str] = []
         self.functions: list[str] = []
         self.slopes: list[float] = []
+        holders: list[str] = []  # of the states in front of each layer, then of the output
         previous = ""
         for name, layer in network.layers.items():
             sources = network.sources(name)
@@ -70,6 +71,7 @@ class _Chain:
                 raise EngineError(f"baselines: layer {name!r} is no dense layer or activation behind {previous!r}; "
                                   "allowed: a chain")  # fmt: skip
             elif isinstance(layer, Dense):
+                holders.append(previous)
                 self.names.append(name)
                 self.functions.append("identity")
                 self.slopes.append(0.0)
@@ -81,6 +83,9 @@ class _Chain:
         self.biases = [layer.bias.copy() for layer in self.layers]
         self.phi = [activation_function(f, a) for f, a in zip(self.functions, self.slopes, strict=True)]
         self.loss = loss_function(network.loss)
+        penalties = network.penalties
+        self.shunt = [penalties[name].state if name in penalties else 0.0 for name in (*holders, previous)]
+        self.decay = [network.penalties[name].weight if name in network.penalties else 0.0 for name in self.names]
 
     def forward(self, k: int, x: Floats) -> tuple[Floats, Floats]:
         """State of layer k and the slope of its activation."""
@@ -90,16 +95,18 @@ class _Chain:
     def learn(self, k: int, x: Floats, slope: Floats, lam: Floats, rate: float) -> Floats:
         """Move layer k and return the costate that it sends back, of the weights before."""
         mu = slope * lam
-        back = self.weights[k].T @ mu
+        back = self.weights[k].T @ mu + self.shunt[k] * x
         layer = self.layers[k]
         if layer.trainable:
-            self.weights[k] -= rate * layer.existing(np.asarray(np.outer(mu, x), dtype=np.float64))
+            self.weights[k] -= rate * (
+                layer.existing(np.asarray(np.outer(mu, x), dtype=np.float64)) + self.decay[k] * self.weights[k]
+            )
             self.biases[k] -= rate * mu
         return back
 
     def at_output(self, x: Floats, y: Floats) -> Floats:
-        """Derivative of the loss in the output."""
-        return self.loss.gradient(x[np.newaxis], y[np.newaxis])[0]
+        """Derivative of the objective in the output."""
+        return self.loss.gradient(x[np.newaxis], y[np.newaxis])[0] + self.shunt[-1] * x
 
     def network_with(self, network: Network) -> Network:
         """The network with these parameters; raises `NetworkError` where they are not finite."""

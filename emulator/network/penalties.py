@@ -1,0 +1,91 @@
+"""Penalties: what layers add to the loss by themselves, half the squares of their states and weights.
+
+The objective of a network is ``J = l(x_N, y) + sum_k R_k(x_k, W_k)``, per sample, with
+``R_k = (state |x_k|^2 + weight |W_k|^2)/2``. Source: C. Pehle and J.-J. Slotine (arXiv:2602.10461), equation (48).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.errors import NetworkError, suggest
+from emulator.network.layers import Concat, Dense, Layer
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """``R = (state |x|^2 + weight |W|^2)/2`` of one layer and one sample; biases are free.
+
+    Parameters
+    ----------
+    state : float
+        Coefficient of the layer's squared state, at least 0: a conductance to ground at each of its neurons.
+    weight : float
+        Coefficient of a dense layer's squared weights, at least 0.
+
+    Raises
+    ------
+    NetworkError
+        For a value outside its range.
+    """
+
+    state: float = 0.0
+    weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+                raise NetworkError(f"penalty: {field.name} is {value!r}; allowed: a finite number, at least 0")
+            object.__setattr__(self, field.name, float(value))
+
+
+def checked_penalties(given: Mapping[str, Any] | None, layers: Mapping[str, Layer]) -> dict[str, Penalty]:
+    """The penalties that are not 0, in the order of the layers.
+
+    Parameters
+    ----------
+    given : mapping of str to Penalty, or to a mapping of its fields; optional
+    layers : mapping of str to Layer
+
+    Raises
+    ------
+    NetworkError
+        For an unknown layer or field, a value outside its range, or what the layer does not have.
+    """
+    if given is not None and not isinstance(given, Mapping):
+        raise NetworkError(f"penalties are {given!r}; allowed: a mapping of layers to penalties")
+    found: dict[str, Penalty] = {}
+    for name, entry in (given or {}).items():
+        if not isinstance(name, str) or name not in layers:
+            raise NetworkError(f"penalties: no layer {suggest(name, layers)}")
+        try:
+            penalty = entry if isinstance(entry, Penalty) else _made(entry)
+        except NetworkError as error:
+            raise NetworkError(f"layer {name!r}: {error}") from None
+        layer = layers[name]
+        if penalty.weight and not isinstance(layer, Dense):
+            raise NetworkError(f"{layer.place}: penalty has weight {penalty.weight:g}, but the layer has no weights")
+        if penalty.state and isinstance(layer, Concat):
+            raise NetworkError(
+                f"{layer.place}: penalty has state {penalty.state:g}, but a concatenation has no state of its own; "
+                f"allowed: at its sources {', '.join(layer.sources)}"
+            )
+        if penalty != Penalty():
+            found[name] = penalty
+    return {name: found[name] for name in layers if name in found}
+
+
+def _made(entry: Any) -> Penalty:
+    """A penalty from its fields."""
+    known = [field.name for field in dataclasses.fields(Penalty)]
+    if not isinstance(entry, Mapping):
+        raise NetworkError(f"penalty is {entry!r}; allowed: a Penalty, or a mapping of {' and '.join(known)}")
+    for key in entry:
+        if key not in known:
+            raise NetworkError(f"penalty has no field {suggest(key, known)}")
+    return Penalty(**entry)
