@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emulator.errors import ExportError, suggest
 from emulator.export.folder import FORMAT, MAP, staged
+from emulator.export.penalties import refuse_penalties
 from emulator.export.sax import sax_text
 from emulator.export.touchstone import network_touchstone, touchstone
 from emulator.export.veriloga import verilog_a

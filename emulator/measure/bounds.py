@@ -24,8 +24,8 @@ import numpy as np
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.graph.penalties import state_penalties
 from emulator.graph.coupling import Coupling
+from emulator.graph.penalties import state_penalties
 from emulator.measure.reference import Reference
 from emulator.measure.rest import first_slopes, neuron_values
 from emulator.measure.synapses import Floats, crossbar

@@ -24,10 +24,10 @@ from emulator import (
     settle,
     train,
 )
+from emulator.learning import RateSchedule
 from emulator.measure.forecast import settling_steps
 from emulator.training.baselines import baseline
 from emulator.training.streams import ArrayStream
-from emulator.learning import RateSchedule
 from hwmodels import load
 
 SIZES = [5, 4, 4, 3]
@@ -96,31 +96,58 @@ def test_the_reference_is_the_derivative_of_the_loss(make, loss):
 
 
 @pytest.mark.parametrize(
-    ("law", "loss", "hold"),
+    ("make", "law", "loss", "hold"),
     [
-        (None, "mse", None),
-        (None, "softmax_cross_entropy", None),
-        (Worldsheet(0.8, 0.1, 0.7), "mse", 200),
-        (Bilateral(0.4, taper=2.0, far_end=SeriesRC(), kappa=0.5), "mse", 900),
-        (Bilateral(0.4, taper=2.0, far_end=SeriesRC()), "softmax_cross_entropy", 900),
+        (mlp, None, "mse", None),
+        (dag, None, "softmax_cross_entropy", None),
+        (dag, Worldsheet(0.8, 0.1, 0.7), "mse", 200),
+        (mlp, Bilateral(0.4, taper=2.0, far_end=SeriesRC(), kappa=0.5), "mse", 500),
+        (mlp, Bilateral(0.4, taper=2.0, far_end=SeriesRC()), "softmax_cross_entropy", 500),
     ],
 )
-@pytest.mark.parametrize("make", [mlp, dag])
 def test_substrates_rest_at_the_penalised_backpropagation(make, law, loss, hold):
     rng = np.random.default_rng(2)
     network = make(rng, loss)
-    x, y = batch(rng, network, 2)
-    result = settle(compile_network(network, law=law), x, y, hold=hold, target="numpy", tolerance=1e-6)
+    x, y = batch(rng, network, 1)
+    result = settle(compile_network(network, law=law), x, y, hold=hold, target="numpy", tolerance=1e-5)
     assert result.settled.all()
-    assert result.deviation.max() < 1e-6
+    assert result.deviation.max() < 1e-5
     kappa = law.kappa if isinstance(law, Bilateral) and loss == "mse" else 1.0
     exact = reference(network, x, y)
     for name, costate in exact.costates.items():
-        np.testing.assert_allclose(result.costates[name], kappa * costate, atol=2e-6)
+        np.testing.assert_allclose(result.costates[name], kappa * costate, atol=2e-5)
     without = reference(network.with_penalties(None), x, y)
     assert max(np.abs(exact.costates[n] - without.costates[n]).max() for n in exact.costates) > 0.05
-    for name, state in settle(compile_network(network, law=law), x, hold=hold, target="numpy").states.items():
-        np.testing.assert_allclose(state, without.states[name], atol=2e-3)  # without targets there are none
+
+
+def test_without_targets_there_are_none():
+    rng = np.random.default_rng(2)
+    network = mlp(rng)
+    x, _ = batch(rng, network, 1)
+    for law, hold in ((Worldsheet(0.8, 0.1, 0.7), 100), (Bilateral(0.4, taper=2.0, far_end=SeriesRC()), 250)):
+        result = settle(compile_network(network, law=law), x, hold=hold, target="numpy", tolerance=1e-4)
+        for name, state in reference(network, x).states.items():
+            np.testing.assert_allclose(result.states[name], state, atol=2e-3)
+
+
+def test_scenarios_name_penalties(tmp_path):
+    from emulator.errors import NetworkError as Refused
+    from emulator.scenario import load_scenario
+    from emulator.scenario.build import prepare
+
+    key = "network.penalties.x1.state=0.25"
+    assert prepare(load_scenario("unstable", [key])).graph.network.penalties == {"x1": Penalty(0.25)}
+    with pytest.raises(Refused, match="scenario 'unstable': penalties: no layer 'x7'"):
+        prepare(load_scenario("unstable", ["network.penalties.x7.state=0.25"]))
+
+
+def test_circuits_refuse_what_they_lack(tmp_path):
+    from emulator import export
+    from emulator.errors import ExportError
+
+    network = mlp(np.random.default_rng(0))
+    with pytest.raises(ExportError, match=r"layer 'x0': penalty has state 0\.2, which would be a conductance"):
+        export.spice(compile_network(network), tmp_path / "c", np.zeros((1, 5)), np.zeros((1, 3)))
 
 
 def test_settling_is_predicted_with_penalties():
@@ -130,7 +157,7 @@ def test_settling_is_predicted_with_penalties():
     for law in (Worldsheet(0.5, 0.3, 1.0), Bilateral(0.4, taper=2.0, far_end=SeriesRC())):
         graph = compile_network(network, law=law)
         predicted = settling_steps(graph, reference(network, x, y))
-        measured = settle(graph, x, y, hold=1500, target="numpy").settling_steps[0]
+        measured = settle(graph, x, y, hold=400, target="numpy").settling_steps[0]
         assert abs(predicted - measured) <= 0.25 * measured + 2
 
 
@@ -139,17 +166,18 @@ def test_learning_follows_the_penalised_gradient(law):
     rng = np.random.default_rng(4)
     network = mlp(rng)
     x, y = batch(rng, network, 6)
-    hold = None if law is None else 500
-    result = train(network, x, y, port=Resistive(0.1), samples=6, law=law, hold=hold, target="numpy")
-    descended = baseline("descent", network, ArrayStream(np.hstack([x, y]), "epochs", 0), 0.1, RateSchedule(), 6)
+    x, y = x[:3], y[:3]
+    hold = None if law is None else 250
+    result = train(network, x, y, port=Resistive(0.1), samples=3, law=law, hold=hold, target="numpy")
+    descended = baseline("descent", network, ArrayStream(np.hstack([x, y]), "epochs", 0), 0.1, RateSchedule(), 3)
     plain = baseline(
-        "descent", network.with_penalties(None), ArrayStream(np.hstack([x, y]), "epochs", 0), 0.1, RateSchedule(), 6
+        "descent", network.with_penalties(None), ArrayStream(np.hstack([x, y]), "epochs", 0), 0.1, RateSchedule(), 3
     )
     for name, (weight, bias) in descended.parameters.items():
-        near = 1e-12 if law is None else 1e-5
+        near = 1e-12 if law is None else 1e-4
         np.testing.assert_allclose(result.network.parameters[name].weight, weight, atol=near)
         np.testing.assert_allclose(result.network.parameters[name].bias, bias, atol=near)
-    assert np.abs(plain.parameters["s1"].weight - descended.parameters["s1"].weight).max() > 1e-2
+    assert np.abs(plain.parameters["s1"].weight - descended.parameters["s1"].weight).max() > 5e-3
 
 
 def test_mini_batches_average_the_efforts_and_keep_the_penalty():
@@ -178,7 +206,7 @@ def test_files_keep_penalties_and_networks_without_keep_their_digest(tmp_path):
     arrays = {name: header[name] for name in header.files if name != "header"}
     with (tmp_path / "bad.npz").open("wb") as file:
         np.savez(file, **arrays, header=np.frombuffer(text, np.uint8))
-    with pytest.raises(FileFormatError, match="weight is -0.3; allowed: a finite number, at least 0"):
+    with pytest.raises(FileFormatError, match=r"weight is -0\.3; allowed: a finite number, at least 0"):
         Network.load(tmp_path / "bad.npz")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -283,7 +284,7 @@ def settled_at(
     latest = 0
     for name in ("x", "lam"):
         values = np.array(run.trace[name])
-        for first, stop in zip(rows[:-1], rows[1:], strict=True):
+        for first, stop in pairwise(rows):
             part = values[:, first:stop]
             off = np.abs(part - part[-1]).max(axis=1) > band * max(np.abs(part[-1]).max(), 1e-300)
             latest = max(latest, int(np.flatnonzero(off).max(initial=-1)) + 1)
