@@ -14,6 +14,7 @@ from emulator.compile.lines import assign_delays, lay_lines
 from emulator.compile.sites import form_sites
 from emulator.errors import CompileError, suggest
 from emulator.graph import ScatteringGraph
+from emulator.graph.penalties import check_penalties
 from emulator.laws import LAWS, Law, Matched
 from emulator.network import LOSSES, Network
 from hwmodels import HardwareModel, load
@@ -65,7 +66,7 @@ def compile_network(
     ------
     CompileError
         For an unknown name, or a delay that is negative, not finite, finer than the clock, or not a whole
-        number of steps.
+        number of steps; or a penalty of states that the substrate has no place for.
     HardwareError
         For an unknown preset, or one that lacks a required field.
     """
@@ -97,11 +98,13 @@ def compile_network(
     for step in PASSES:
         step(draft)
         check_draft(draft, after=step.__name__)
-    return ScatteringGraph(
+    graph = ScatteringGraph(
         **{f.name: getattr(draft, f.name) for f in dataclasses.fields(draft) if f.name in _SHARED},
         sites=tuple(draft.sites),
         notes=tuple(draft.notes),
     )
+    check_penalties(graph)
+    return graph
 
 
 def with_law(graph: ScatteringGraph, law: Law) -> ScatteringGraph:

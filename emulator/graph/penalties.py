@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from emulator.errors import CompileError
 
 if TYPE_CHECKING:
-    from emulator.graph.graph import ScatteringGraph
+    from emulator.graph import ScatteringGraph
 
 
 def state_penalties(graph: ScatteringGraph) -> NDArray[np.float64]:
