@@ -98,12 +98,7 @@ class Archive:
         RefusedError
             If the member is damaged, of another type or shape, or larger than is left of the limit.
         """
-        member = self.members[self.names.index(name)]
-        words = f"member '{member.filename}'"
-        if member.flag_bits & _ENCRYPTED:
-            raise RefusedError(f"{words} is encrypted; allowed: members without a password")
-        if member.compress_type not in _METHODS:
-            raise RefusedError(f"{words} is compressed by method {member.compress_type}; allowed: stored or deflated")
+        member, words = self._member(name)
         with _guarded(), self._zipped.open(member) as file:
             found, fortran, kind = _header(file, words, _READERS if dtype is None else _PLAIN)
             strict = dtype is not None
@@ -129,6 +124,31 @@ class Archive:
             _fill(file, flat, words)
         return flat.reshape(found, order="F" if fortran else "C")
 
+    def read_bytes(self, name: str, most: int) -> bytes:
+        """A member of at most `most` bytes as it is.
+
+        Raises
+        ------
+        RefusedError
+            If the member is damaged, or larger than that.
+        """
+        member, words = self._member(name)
+        with _guarded(), self._zipped.open(member) as file:
+            found = file.read(most + 1)
+        if len(found) > most:
+            raise RefusedError(f"{words} has more than {most:,} bytes; allowed: at most that")
+        return found
+
+    def _member(self, name: str) -> tuple[zipfile.ZipInfo, str]:
+        """A member that can be read, and how messages name it."""
+        member = self.members[self.names.index(name)]
+        words = f"member '{member.filename}'"
+        if member.flag_bits & _ENCRYPTED:
+            raise RefusedError(f"{words} is encrypted; allowed: members without a password")
+        if member.compress_type not in _METHODS:
+            raise RefusedError(f"{words} is compressed by method {member.compress_type}; allowed: stored or deflated")
+        return member, words
+
 
 @contextmanager
 def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
@@ -141,11 +161,17 @@ def open_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
     OSError
         If it cannot be opened.
     """
-    with regular(Path(path)) as file:
-        with _guarded():
-            zipped = zipfile.ZipFile(file)
-        with zipped:
-            yield Archive(zipped, os.fstat(file.fileno()).st_size)
+    with regular(Path(path)) as file, archive_of(file, os.fstat(file.fileno()).st_size) as archive:
+        yield archive
+
+
+@contextmanager
+def archive_of(file: IO[bytes], size: int) -> Iterator[Archive]:
+    """The archive in an open file of `size` bytes; raises as `open_archive` does."""
+    with _guarded():
+        zipped = zipfile.ZipFile(file)
+    with zipped:
+        yield Archive(zipped, size)
 
 
 def read_arrays(path: str | os.PathLike[str], wanted: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:

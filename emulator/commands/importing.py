@@ -12,7 +12,7 @@ _ROUND_OFFS = 1000
 
 
 def import_(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The file: .onnx, or a network.npz.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The file: .onnx, .pt2, or a network.npz.")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the network to this .npz file.", show_default="nowhere")
     ] = None,
@@ -51,9 +51,7 @@ def import_(
     good = found.deviation is None or found.precision is None or found.deviation <= _ROUND_OFFS * found.precision
     rows = []
     if found.deviation is not None:
-        rows.append(
-            ("largest difference from the file's own evaluator", f"{found.deviation:.2g} of the largest output")
-        )
+        rows.append((f"largest difference from {found.compared}", f"{found.deviation:.2g} of the largest output"))
         rows.append(("round-off of the file's numbers", f"{found.precision:.2g}"))
     if out is not None:
         rows.append(("written", str(out)))

@@ -20,8 +20,8 @@ def import_network(path: str | os.PathLike[str], *, loss: str | None = None) -> 
     Parameters
     ----------
     path : path
-        Its ending says what it is: ``.onnx``, or that of a plug-in; anything else is taken for a file of our own
-        (``.npz``).
+        Its ending says what it is: ``.onnx``, ``.pt2`` (a program of `torch.export`), or that of a plug-in; anything else is
+        taken for a file of our own (``.npz``).
     loss : str, optional
         ``mse`` or ``softmax_cross_entropy``; by default what the file says, and squared loss where it says nothing.
 

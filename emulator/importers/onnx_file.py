@@ -22,7 +22,7 @@ from emulator.network.network import Network
 #: bytes of a file, and the oldest opset
 _LARGEST, _OLDEST = 2 << 30, 13
 #: random inputs that the network is compared on
-_COMPARED = 8
+COMPARED = 8
 _ROUND_OFF = {kind: float(np.finfo(name).eps) for kind, name in ((1, "f4"), (10, "f2"), (11, "f8"))}
 
 
@@ -62,9 +62,10 @@ def read_onnx(path: Path, loss: str | None = None) -> Imported:
         raise FileFormatError(f"file '{path}': {error}") from error
 
 
-def import_model(model: Any, source: str, loss: str | None = None) -> Imported:
-    """The network of an ONNX model that is in memory; errors as for `read_onnx`."""
-    _check(model)
+def import_model(model: Any, source: str, loss: str | None = None, *, checked: bool = False) -> Imported:
+    """The network of an ONNX model that is in memory, `checked` or not yet; errors as for `read_onnx`."""
+    if not checked:
+        _check(model)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         converter = Converter(model)
@@ -80,7 +81,8 @@ def import_model(model: Any, source: str, loss: str | None = None) -> Imported:
         )
     kind = model.graph.output[0].type.tensor_type.elem_type
     deviation = _deviation(network, converter)
-    return Imported(network, source, tuple(notes), deviation, _ROUND_OFF.get(kind, _ROUND_OFF[1]))
+    precision = _ROUND_OFF.get(kind, _ROUND_OFF[1])
+    return Imported(network, source, tuple(notes), deviation, precision, end=converter.end)
 
 
 def _check(model: Any) -> None:
@@ -108,9 +110,9 @@ def _check(model: Any) -> None:
 def _deviation(network: Network, converter: Converter) -> float:
     """Largest difference between the network's outputs and the file's own on random inputs, relative to the largest."""
     dice = np.random.default_rng(0)
-    data = {name: dice.normal(size=(_COMPARED, network.size(name))).astype(np.float32) for name in network.inputs}
+    data = {name: dice.normal(size=(COMPARED, network.size(name))).astype(np.float32) for name in network.inputs}
     theirs = np.stack(
-        [converter.evaluated_output({name: rows[k : k + 1] for name, rows in data.items()}) for k in range(_COMPARED)]
+        [converter.evaluated_output({name: rows[k : k + 1] for name, rows in data.items()}) for k in range(COMPARED)]
     )
     ours = reference(network, {name: rows.astype(float) for name, rows in data.items()}).states[network.output]
     largest = float(np.abs(theirs).max(initial=0.0))

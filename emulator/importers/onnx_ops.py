@@ -65,6 +65,7 @@ class Converter:
         self.input_names: dict[str, str] = {}
         self._evaluator: Any = None
         self._compared = ""
+        self.end = ""
         self.input_shapes: dict[str, tuple[int, ...]] = {}
         self.uses = Counter(name for node in model.graph.node for name in node.input)
         self.uses.update(one.name for one in model.graph.output)
@@ -189,7 +190,14 @@ class Converter:
     def _end(self, node: Any) -> None:
         source = node.input[0]
         if source in self.signals or source in self.functions:
+            self.end = "ArgMax" if "ArgMax" in (self.end, node.op_type) else node.op_type
             if node.op_type in ("Softmax", "LogSoftmax"):
+                found, axis = self.signal(source, node.op_type), int(attributes(node).get("axis", -1))
+                if found.shape[axis] != found.size:
+                    raise FileFormatError(
+                        f"operator {node.op_type} (node {node.name!r}) is along one axis of {found.shape}; allowed: over all "
+                        "outputs of a sample"
+                    )
                 self.notes.append((f"operator {node.op_type}", "the loss: softmax cross-entropy"))
                 self._compared = source
             self.signals[node.output[0]] = self.signal(source, f"operator {node.op_type}")

@@ -23,6 +23,10 @@ class Imported:
         largest output; None where the file has none.
     precision : float or None
         Round-off of the file's number format, relative.
+    compared : str
+        What the deviation is from.
+    end : str
+        The operator at the end that is the loss's, such as ``Softmax``; empty where there is none.
     """
 
     network: Network
@@ -30,3 +34,5 @@ class Imported:
     notes: tuple[tuple[str, str], ...] = field(default=())
     deviation: float | None = None
     precision: float | None = None
+    compared: str = "the file's own evaluator"
+    end: str = ""

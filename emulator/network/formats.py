@@ -17,16 +17,25 @@ GROUP = "backwave.importers"
 Importer = Callable[[Path, str | None], Any]
 
 _OWN = ".npz"
-_BUILT_IN = {_OWN: "emulator.importers:read_npz", ".onnx": "emulator.importers.onnx_file:read_onnx"}
-#: what cannot be read without executing it, and what to do instead
-_PICKLED = (
-    "a pickled model would be executed by reading it; allowed: export it where it was made, "
-    "model.eval(); torch.onnx.export(model, example, 'model.onnx'), and read model.onnx"
+_TORCH = "emulator.importers.torch_file"
+_BUILT_IN = {_OWN: "emulator.importers:read_npz", ".onnx": "emulator.importers.onnx_file:read_onnx"} | dict.fromkeys(
+    (".pt2", ".pt", ".pth"), f"{_TORCH}:read_torch"
 )
-_REFUSED = dict.fromkeys((".pt", ".pth", ".pkl", ".pickle", ".joblib"), _PICKLED) | {
-    ending: "Keras files are not read; allowed: convert it with tf2onnx, and read the .onnx file"
-    for ending in (".h5", ".keras")
-}
+_PICKLED = (
+    "a pickled model would be executed by reading it; allowed: export it where it was made (scikit-learn: "
+    "Network.from_sklearn(model).save('net.npz'), or skl2onnx), and read that file"
+)
+_WEIGHTS = (
+    "weights alone say nothing of the network; allowed: load them into their module, export it as .pt2, and read that"
+)
+#: what cannot be read without executing it, or says too little, and what to do instead
+_REFUSED = (
+    dict.fromkeys((".pkl", ".pickle", ".joblib"), _PICKLED)
+    | dict.fromkeys(
+        (".h5", ".keras"), "Keras files are not read; allowed: convert it with tf2onnx, and read the .onnx file"
+    )
+    | {".safetensors": _WEIGHTS}
+)
 
 
 def _checked_importer(name: str, read: Importer) -> Importer:
@@ -54,3 +63,8 @@ def read(path: str | os.PathLike[str], loss: str | None = None) -> Any:
         return importer(place, loss)
     except FileFormatError as error:
         raise FileFormatError(mistaken(place, NETWORK) or str(error)) from error
+
+
+def from_module(module: Any, example: Any, loss: str | None) -> Any:
+    """What `Network.from_torch` makes of a module; `emulator.importers.torch_file` says more."""
+    return EntryPoint("from_module", f"{_TORCH}:from_module", GROUP).load()(module, example, loss)

@@ -129,8 +129,28 @@ class Network:
         return network.named({network.inputs[0]: features, network.output: classes})
 
     @classmethod
+    def from_torch(cls, module: Any, example: Any = None, *, loss: str | None = None) -> Network:
+        """Convert a PyTorch module, as it is in ``eval()``, and compare it with the module's own answers.
+
+        Parameters
+        ----------
+        module : torch.nn.Module or torch.export.ExportedProgram
+        example : tensor (batch, ...) or tuple of tensors
+            What the module takes; a program needs none.
+        loss : str, optional
+            See `Network`; by default cross-entropy where the module ends in a softmax, else squared loss.
+
+        Raises
+        ------
+        NetworkError
+            If PyTorch is missing or cannot export the module, or it has operators that are no network of waves.
+        """
+        found: Network = formats.from_module(module, example, loss).network
+        return found
+
+    @classmethod
     def load(cls, path: str | os.PathLike[str], *, loss: str | None = None) -> Network:
-        """Read a network from a file: one written by `save` (``.npz``), or an ``.onnx`` model.
+        """Read a network from a file: one written by `save` (``.npz``), an ``.onnx`` model, or a ``.pt2`` program of PyTorch.
 
         `emulator.importers.import_network` does the same and also tells what each part of the file became.
 

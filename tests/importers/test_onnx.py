@@ -196,7 +196,7 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
     refuses(f"file '{path}': input 'x' has shape ['?', '?']; allowed: a batch, then known sizes",
             lambda: Network.load(path), FileFormatError)  # fmt: skip
     for ending, words in (
-        (".pt", "a pickled model would be executed by reading it"),
+        (".pkl", "a pickled model would be executed by reading it"),
         (".h5", "Keras files are not read"),
     ):
         with pytest.raises(FileFormatError, match=words):
