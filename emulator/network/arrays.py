@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import NetworkError
+from emulator.network.held import HeldError, plain
+from hwmodels.doors import brief
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -19,7 +21,7 @@ def real_array(place: str, value: ArrayLike | None) -> FloatArray:
     place : str
         Where the value belongs, as named in errors.
     value : array_like
-        Real numbers, any shape.
+        Real numbers, any shape, in whatever `emulator.network.held.plain` reads.
 
     Raises
     ------
@@ -27,12 +29,12 @@ def real_array(place: str, value: ArrayLike | None) -> FloatArray:
         If `value` is complex, ragged, or not numeric.
     """
     try:
-        raw = np.asarray(value)
-        if raw.dtype.kind not in "biuf":
-            raise TypeError(f"its type is {raw.dtype}")
-        return np.array(raw, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
+        raw = plain(value)
+        if raw.dtype.kind == "U":
+            raise HeldError(f"it holds texts such as {brief(str(raw.flat[0]), 40)}" if raw.size else "it holds texts")
+    except HeldError as error:
         raise NetworkError(f"{place} must be an array of real numbers: {error}") from error
+    return np.array(raw, dtype=np.float64, order="C")
 
 
 def require_finite(place: str, array: FloatArray) -> None:
