@@ -5,15 +5,16 @@ from __future__ import annotations
 import ctypes
 import glob
 import os
-import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from emulator.locks import held
+from hwmodels.files import atomic_write
+
+__all__ = ["atomic_write", "memory_folder", "staging_folder", "take_place"]
 
 #: between the name of a place and what is random, in what is written beside it
 _STAGING, _OLD = ".staging-", ".old"
@@ -21,32 +22,6 @@ _STAGING, _OLD = ".staging-", ".old"
 _HERE, _SWAP = -100, 2
 #: where Linux keeps files in memory, and the bytes that must be free there
 _MEMORY, _ROOM = Path("/dev/shm"), 2 << 30
-
-
-def atomic_write(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file beside `path`, then put it in its place in one step.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Taken as given; a file that is there already is replaced.
-    write : callable
-        Gets the new file, open for writing bytes. If it raises, `path` stays as it was.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written to.
-    """
-    temporary = Path(path).with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 
-_PREFIXES = {
-    -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "",
-    3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E",
-}  # fmt: skip
+from hwmodels.units import PREFIXES
 
 
 def si(value: float, unit: str, digits: int = 3) -> str:
@@ -33,9 +30,9 @@ def si(value: float, unit: str, digits: int = 3) -> str:
         return f"{value:g} {unit}"
     leading, exponent = f"{value:.{digits - 1}e}".split("e")
     power = 3 * (int(exponent) // 3)
-    if power not in _PREFIXES:
+    if power not in PREFIXES:
         return f"{value:.{digits}g} {unit}"
-    return f"{float(f'{leading}e{int(exponent) - power}'):.{digits}g} {_PREFIXES[power]}{unit}"
+    return f"{float(f'{leading}e{int(exponent) - power}'):.{digits}g} {PREFIXES[power]}{unit}"
 
 
 def apart(one: float, other: float, unit: str) -> tuple[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import tomli_w
 from hwmodels.doors import MOST_TOML, RefusedError, parse_toml, read_text
 from hwmodels.errors import HardwareError
 from hwmodels.fields import Section
+from hwmodels.files import atomic_write
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -29,20 +28,11 @@ def read(path: str | Path) -> dict[str, Any]:
 
 def write(path: str | Path, data: Mapping[str, Any]) -> None:
     """Write nested tables as TOML; the file appears complete or not at all."""
-    target = Path(path)
+    text = tomli_w.dumps(data, multiline_strings=False)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
+        atomic_write(path, lambda file: file.write(text.encode()))
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise HardwareError(str(path), f"cannot be written: {error}") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(tomli_w.dumps(data, multiline_strings=False))
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink()
-        raise
 
 
 def table(section: Section, complete: bool = False) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from decimal import Decimal
 from hwmodels.doors import brief
 from hwmodels.errors import HardwareError
 
-_PREFIXES = {
-    "a": -18, "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "c": -2,
-    "k": 3, "M": 6, "G": 9, "T": 12,
+#: SI prefixes in steps of a thousand, by their power of ten
+PREFIXES = {
+    -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "",
+    3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E",
 }  # fmt: skip
-_BASES = ("s", "Hz", "m", "ohm", "S", "V", "J", "W", "F")
+#: SI units that take a prefix
+BASES = ("s", "Hz", "m", "ohm", "S", "V", "J", "W", "F")
+_POWERS = {prefix: power for power, prefix in PREFIXES.items()} | {"u": -6, "μ": -6, "c": -2}
 _OTHERS = {
     "": ("1", Decimal(1)),
     "1": ("1", Decimal(1)),
@@ -86,9 +89,9 @@ def _single(name: str, text: str, unit: str) -> tuple[str, Decimal]:
     name = name.replace("Ω", "ohm").replace("Ω", "ohm").replace("Ohm", "ohm")
     if name in _OTHERS:
         return _OTHERS[name]
-    if name in _BASES:
+    if name in BASES:
         return name, Decimal(1)
-    if name[:1] in _PREFIXES and name[1:] in _BASES:
-        return name[1:], Decimal(1).scaleb(_PREFIXES[name[:1]])
+    if name[:1] in _POWERS and name[1:] in BASES:
+        return name[1:], Decimal(1).scaleb(_POWERS[name[:1]])
     expected = f"expected {describe(unit)} or a multiple of it"
     raise HardwareError("", f"unknown unit {name!r} in {text!r}, {expected}")

@@ -15,6 +15,7 @@ from matplotlib.legend import Legend
 from emulator.graph import ScatteringGraph
 from emulator.text import for_picture
 from hwmodels.doors import quietly
+from hwmodels.units import PREFIXES
 
 #: colours that differ for every kind of colour vision (M. Okabe and K. Ito, Color Universal Design, 2008)
 STATE, COSTATE, MARK, QUIET = "#0072B2", "#D55E00", "#000000", "#7F7F7F"
@@ -36,7 +37,9 @@ _LETTERS = {
     "savefig.dpi": 150,
 }
 _MOST_NAMES = 40
-_PREFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"), (1e-12, "ps"), (1e-15, "fs"))
+_TIMES = [
+    (float(f"1e{power}"), f"{prefix}s") for power, prefix in sorted(PREFIXES.items(), reverse=True) if -15 <= power <= 0
+]
 
 
 class TimeUnit(NamedTuple):
@@ -48,7 +51,7 @@ class TimeUnit(NamedTuple):
 
 def time_unit(span: float) -> TimeUnit:
     """The largest unit of which `span` seconds are at least two (and the smallest, for anything shorter)."""
-    return TimeUnit(*next((p for p in _PREFIXES if span >= 2 * p[0]), _PREFIXES[-1]))
+    return TimeUnit(*next((p for p in _TIMES if span >= 2 * p[0]), _TIMES[-1]))
 
 
 @contextmanager

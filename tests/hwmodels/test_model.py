@@ -231,10 +231,11 @@ def test_unwritable_place_is_refused(tmp_path):
         HardwareModel().to_toml(tmp_path / "absent" / "m.toml")
 
 
-def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("call", ["pathlib.Path.replace", "os.fsync"])
+def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch, call):
     file = tmp_path / "m.toml"
     HardwareModel(name="old").to_toml(file)
-    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(call, lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         HardwareModel(name="new").to_toml(file)
     assert load(file).name == "old"

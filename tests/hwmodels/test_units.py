@@ -2,8 +2,9 @@
 
 import pytest
 
+from emulator.units import si
 from hwmodels.errors import HardwareError
-from hwmodels.units import factor, parse
+from hwmodels.units import PREFIXES, factor, parse
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,11 @@ def test_factor_of_a_bare_unit():
 def test_wrong_text_is_refused(text, unit, words):
     with pytest.raises(HardwareError, match=words):
         parse(text, unit)
+
+
+@pytest.mark.parametrize("unit", ["s", "ohm", "m", "F"])
+@pytest.mark.parametrize("power", PREFIXES)
+def test_what_is_written_is_read(power, unit):
+    value = float(f"2.5e{power}")
+    assert si(value, unit) == f"2.5 {PREFIXES[power]}{unit}"
+    assert parse(si(value, unit), unit) == value

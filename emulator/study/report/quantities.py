@@ -10,6 +10,7 @@ from emulator.study.evidence import Evidence
 from emulator.study.metrics import METRICS
 from emulator.study.report.svg import literal
 from emulator.units import si
+from hwmodels.units import BASES
 
 #: what stands for a value that is not known
 MISSING = "missing"
@@ -17,8 +18,6 @@ MISSING = "missing"
 SPACE = "\u00a0"
 _LONGEST = 80
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-#: units that take an SI prefix
-_PREFIXED = ("s", "Hz", "m", "ohm", "S", "V", "J", "W")
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,14 @@ class Quantity:
             return f"{100 * value:.{digits}g}{SPACE}%"
         if self.unit == "points":
             return f"{100 * value:+.{digits}g}{SPACE}points"
-        if self.unit in _PREFIXED:
+        if self.unit in BASES:
             return si(value, self.unit).replace(" ", SPACE)
         number = f"{value:,.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.{digits}g}"
         return f"{number}{SPACE}{self.unit}" if self.unit else number
 
     def tick(self, value: float, _position: object = None) -> str:
         """A value at an axis."""
-        if self.unit == "%" or self.unit in _PREFIXED or value == 0 or not self.log:
+        if self.unit == "%" or self.unit in BASES or value == 0 or not self.log:
             return self.text(value)
         exponent = round(math.log10(abs(value)))
         if not math.isclose(10.0**exponent, abs(value), rel_tol=1e-9) or -3 <= exponent <= 3:
