@@ -6,7 +6,7 @@ from .errors import HardwareError
 from .faults import Fault, Faults, StuckPort
 from .library import load, presets
 from .lines import Lines, LineSample
-from .model import REQUIRED, Entry, HardwareModel
+from .model import REQUIRED, SECTIONS, Entry, HardwareModel
 from .noise import BandNoise, FlickerNoise, Noise
 from .precision import Precision, Quantizer
 from .rounding import ROUNDINGS, Rounding, quantize
@@ -25,6 +25,7 @@ from .weights import (
 __all__ = [
     "REQUIRED",
     "ROUNDINGS",
+    "SECTIONS",
     "BandNoise",
     "Clock",
     "Constant",

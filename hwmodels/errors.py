@@ -28,19 +28,24 @@ class HardwareError(BackwaveError, ValueError):
         Where the error is: a field path such as ``"lines.delay_forward.mean"`` or a file name.
     problem : str
         What is wrong and what is allowed.
+    known : tuple of str
+        Paths that there are instead: the message names the nearest, and all of them.
     """
 
-    def __init__(self, path: str, problem: str = "") -> None:
+    def __init__(self, path: str, problem: str = "", known: tuple[str, ...] = ()) -> None:
         self.path = path
         self.problem = problem
-        super().__init__(": ".join(part for part in (path, problem) if part))
+        self.known = known
+        told = f"{problem}; {alternatives(path, known)}" if known else problem
+        super().__init__(": ".join(part for part in (path, told) if part))
 
-    def __reduce__(self) -> tuple[type[HardwareError], tuple[str, str]]:
-        return HardwareError, (self.path, self.problem)
+    def __reduce__(self) -> tuple[type[HardwareError], tuple[str, str, tuple[str, ...]]]:
+        return HardwareError, (self.path, self.problem, self.known)
 
     def under(self, parent: str) -> HardwareError:
-        """The same error with `parent` put before its path."""
-        return HardwareError(".".join(part for part in (parent, self.path) if part), self.problem)
+        """The same error with `parent` put before its path, and before those that it suggests."""
+        path, *known = (".".join(part for part in (parent, one) if part) for one in (self.path, *self.known))
+        return HardwareError(path, self.problem, tuple(known))
 
 
 def suggest(name: object, allowed: Iterable[str]) -> str:

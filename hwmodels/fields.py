@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
-from hwmodels.errors import HardwareError, alternatives
+from hwmodels.errors import HardwareError
 from hwmodels.units import parse
 
 
@@ -114,7 +114,7 @@ def _translate(section: type[Section], error: ValidationError) -> HardwareError:
         return cause.under(path)
     if kind == "extra_forbidden":
         name = str(first["loc"][-1])
-        return HardwareError(name, f"unknown field; {alternatives(name, names)}")
+        return HardwareError(name, "unknown field", tuple(names))
     if kind == "missing":
         return HardwareError(str(first["loc"][-1]), "must be given")
     if kind == "literal_error":

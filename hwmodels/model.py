@@ -14,7 +14,7 @@ from hwmodels import storage
 from hwmodels.clock import Clock
 from hwmodels.distributions import In
 from hwmodels.energy import Energy
-from hwmodels.errors import HardwareError, alternatives
+from hwmodels.errors import HardwareError
 from hwmodels.faults import Faults
 from hwmodels.fields import Section, unit_of
 from hwmodels.lines import Lines
@@ -157,7 +157,7 @@ class HardwareModel(Section):
         here: Any = self
         for part in path.split("."):
             if not isinstance(here, Section) or part not in type(here).model_fields:
-                raise HardwareError(path, f"unknown field; {self._nearest(path)}")
+                raise HardwareError(path, "unknown field", self._known(path))
             here = getattr(here, part)
         return here
 
@@ -184,13 +184,13 @@ class HardwareModel(Section):
         values = [[path, entry.value] for path, entry in self.flat().items()]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
-    def _nearest(self, path: str) -> str:
-        """Suggestion for an unknown path: full paths, or those whose last part is the one written."""
+    def _known(self, path: str) -> tuple[str, ...]:
+        """What may be meant by an unknown path: fields whose last part is the one written, else those of its section."""
         paths = [leaf for leaf, _, _ in _leaves(self, "")]
+        section, _, rest = path.partition(".")
         same = [leaf for leaf in paths if leaf.split(".")[-1] == path.split(".")[-1]]
-        if same:
-            return f"did you mean '{same[0]}'?"
-        return alternatives(path, paths if "." in path else list(type(self).model_fields))
+        inside = [leaf for leaf in paths if rest and leaf.split(".")[0] == section]
+        return tuple(same or inside or type(self).model_fields)
 
     def _put(self, data: dict[str, Any], path: str, value: Any) -> None:
         """Set `path` in nested tables."""
@@ -198,15 +198,19 @@ class HardwareModel(Section):
         here = data
         for depth, part in enumerate(tables):
             if depth == 0 and part not in type(self).model_fields:
-                raise HardwareError(path, f"unknown field; {self._nearest(path)}")
+                raise HardwareError(path, "unknown field", self._known(path))
             if here.get(part) is None:
                 here[part] = {}
             here = here[part]
             if not isinstance(here, dict):
                 raise HardwareError(path, f"'{part}' is a value and has no fields")
         if not tables and leaf not in type(self).model_fields:
-            raise HardwareError(path, f"unknown field; {self._nearest(path)}")
+            raise HardwareError(path, "unknown field", self._known(path))
         here[leaf] = value
+
+
+SECTIONS = tuple(name for name in HardwareModel.model_fields if name not in _TEXTS)
+"""The tables of a hardware model that hold numbers."""
 
 
 def _ideal(path: str) -> Any:

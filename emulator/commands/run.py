@@ -51,7 +51,7 @@ def run(
     Examples:
       backwave run digits
       backwave run digits --set data.limit=20 --set run.threshold=1e-3
-      backwave run digits --set hardware.set.lines.delay_forward="2 ns"
+      backwave run digits --set hardware.lines.delay_forward="2 ns"
       backwave run residual --set law=matched --seed 7
       backwave run atlas --set atlas.grid=5
       backwave run claims

@@ -91,7 +91,7 @@ def compile_network(
     model.require_complete()
     interval = model.clock.node_update_interval
     if interval is None:
-        raise CompileError("hardware: clock.node_update_interval is missing; allowed: a time above 0 s")
+        raise CompileError("hardware.clock.node_update_interval is missing; allowed: a time above 0 s")
     if loss != network.loss:
         network = network.altered(loss=loss)
     draft = Draft(network, model, interval, law, loss, wiring, seed, rounding)

@@ -68,5 +68,5 @@ def check_claims(graph: ScatteringGraph, allowed: str, *more: str, never: tuple[
         honouring = [name for name, law in LAWS.present.items() if claimed(path, claims(law))]
         told = f"; law {' or '.join(honouring)} has it" if honouring else ""
         raise EngineError(
-            f"hardware {path} is {value!r}; allowed with law {graph.law.name}: the ideal value{allowed}{told}"
+            f"hardware.{path} is {value!r}; allowed with law {graph.law.name}: the ideal value{allowed}{told}"
         )

@@ -70,13 +70,15 @@ def _neurons(graph: ScatteringGraph, place: str, where: str) -> NDArray[np.int64
     found = _PLACE.fullmatch(place)
     name = found["name"] if found else place
     if name not in graph.network.layers:
-        raise EngineError(f"faults.{where}: no layer {suggest(name, graph.network.layers)}")
+        raise EngineError(f"hardware.faults.{where}: no layer {suggest(name, graph.network.layers)}")
     neurons = graph.layer_neurons(name)
     if found is None or found["index"] is None:
         return neurons
     index = int(found["index"])
     if index >= len(neurons):
-        raise EngineError(f"faults.{where}: place {place!r}; allowed: indices 0 to {len(neurons) - 1} of {name!r}")
+        raise EngineError(
+            f"hardware.faults.{where}: place {place!r}; allowed: indices 0 to {len(neurons) - 1} of {name!r}"
+        )
     return neurons[index : index + 1]
 
 

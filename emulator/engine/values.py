@@ -62,7 +62,7 @@ def values_of(
     if effects.jitter and layout.tap_delay.min() < early:
         shortest, cut = layout.tap_delay.min() * graph.step, JITTER_CUT
         raise EngineError(
-            f"lines.jitter: {graph.hardware.lines.jitter:g} s; allowed: at most a {cut:g}th of the shortest delay "
+            f"hardware.lines.jitter is {graph.hardware.lines.jitter:g} s; allowed: at most a {cut:g}th of the shortest delay "
             f"{shortest:g} s less one step, since jitter is cut at {cut:g} standard deviations"
         )
     values: dict[str, np.ndarray | float] = {

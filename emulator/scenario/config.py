@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, create_model, model_serializer, model_validator
 
 from emulator.errors import CompileError, ScenarioError, suggest
 from emulator.kinds import HARDWARE, mistaken
@@ -18,7 +18,7 @@ from emulator.scenario.networks import AnyNetwork
 from emulator.scenario.section import Section, sentence
 from emulator.scenario.studies import AtlasConfig, ClaimsConfig, PrecisionConfig, TechnologiesConfig
 from emulator.scenario.training import TrainingConfig
-from hwmodels import HardwareError, HardwareModel
+from hwmodels import SECTIONS, HardwareError, HardwareModel
 from hwmodels import load as load_hardware
 
 Seed = Annotated[int, Field(ge=0)]
@@ -57,19 +57,43 @@ class LawConfig(Section):
         return LAWS[self.name](**self.parameters)
 
 
-class HardwareConfig(Section):
-    """A hardware model: a preset or TOML file, and fields to change in it.
+#: a table of changes for every section of a hardware model
+_TABLES: dict[str, Any] = {name: (dict[str, Any], Field(default_factory=dict)) for name in SECTIONS}
+_Changes = create_model("_Changes", __base__=Section, **_TABLES)
+
+
+class HardwareConfig(_Changes):  # type: ignore[misc, valid-type]
+    """A hardware model, a preset or TOML file, and below the names of its sections what to change in it.
 
     Parameters
     ----------
     model : str
         Name of a preset, or path of a file ending in ``.toml`` (beside the scenario or in the current directory).
-    set : dict
-        New values of fields by dotted path, as for `hwmodels.HardwareModel.replace`.
+    clock, lines, precision, ... : dict
+        New values of fields, as for `hwmodels.HardwareModel.replace`: the key of one is ``hardware.noise.receiver``.
     """
 
     model: Annotated[str, Field(min_length=1)] = "ideal"
-    set: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelling(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "set" in given:
+            field = _first(given["set"])
+            raise ScenarioError(
+                f"hardware.set{field} is an old spelling; allowed: hardware{field or '.noise.receiver, say'}"
+            )
+        return given
+
+    @model_serializer(mode="wrap")
+    def _given(self, dump: Callable[[HardwareConfig], dict[str, Any]]) -> dict[str, Any]:
+        """Sections in which nothing is changed are left out."""
+        return {name: value for name, value in dump(self).items() if value != {}}
+
+    @property
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """What is changed in the model, by section."""
+        return {name: found for name in SECTIONS if (found := getattr(self, name))}
 
     def build(self, folder: Path) -> HardwareModel:
         """The model with all changes; relative paths start at `folder`.
@@ -81,8 +105,8 @@ class HardwareConfig(Section):
         """
         model = self.read(folder)
         if model.missing():
-            lacking = ", ".join(model.missing())
-            raise ScenarioError(f"hardware.model {self.model!r} lacks what must be supplied in hardware.set: {lacking}")
+            lacking = ", ".join(f"hardware.{path}" for path in model.missing())
+            raise ScenarioError(f"hardware.model {self.model!r} lacks what must be supplied: {lacking}")
         return model
 
     def read(self, folder: Path) -> HardwareModel:
@@ -98,9 +122,9 @@ class HardwareConfig(Section):
         except HardwareError as error:
             raise ScenarioError(f"hardware.model: {error}") from error
         try:
-            return model.replace(_fields(model, self.set))
+            return model.replace(_fields(model, self.changes))
         except HardwareError as error:
-            raise ScenarioError(str(error.under("hardware.set"))) from error
+            raise ScenarioError(str(error.under("hardware"))) from error
 
 
 class SubstrateConfig(Section):
@@ -217,6 +241,14 @@ def validate(data: Mapping[str, Any]) -> Config:
         return Config.model_validate(expand(data))
     except ValidationError as error:
         raise sentence(Config, error) from None
+
+
+def _first(table: Any) -> str:
+    """The first dotted key in nested tables, with a dot before each of its parts; empty if there is none."""
+    if not isinstance(table, Mapping) or not table or "kind" in table:
+        return ""
+    name, value = next(iter(table.items()))
+    return f".{name}{_first(value)}"
 
 
 def _fields(model: HardwareModel, changes: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -119,6 +119,15 @@ def _with_law(data: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     if not isinstance(written, Mapping):
         raise ScenarioError(f"law: {brief(name)} has law = {brief(written)}; allowed: a table [law]")
     return {**data, "law": {**written, **{key: value for key, value in law.items() if key != "name"}}}
+
+
+def leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of nested tables; one that says of what kind it is, such as a law or a model, is one value."""
+    for key, value in table.items():
+        if isinstance(value, Mapping) and not {"kind", "source", "name", "model"} & set(value):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:

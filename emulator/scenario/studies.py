@@ -23,7 +23,7 @@ class TechnologiesConfig(Section):
         Presets, or paths of files ending in ``.toml``; by default all presets. Incomplete ones are listed with what
         they lack.
     set : dict
-        Fields to change by model, such as those that a preset lacks.
+        Keys of the scenario to change by model, such as fields of the hardware that a preset lacks.
     """
 
     models: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)

@@ -16,9 +16,8 @@ from emulator.report.precision import precision_figure
 from emulator.report.technologies import technologies_figure
 from emulator.scenario.atlas_run import atlas_study
 from emulator.scenario.claims_run import claims_study
-from emulator.scenario.config import HardwareConfig
 from emulator.scenario.datasets import Batch
-from emulator.scenario.load import Scenario
+from emulator.scenario.load import Scenario, changed, leaves
 from emulator.scenario.networks import Built
 from emulator.scenario.outdir import FORMAT, RESULTS, staged
 from emulator.scenario.parts import Parts, parts_path, resumable, run_identity
@@ -127,7 +126,10 @@ def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress
     for name in section.set:
         if name not in names:
             raise ScenarioError(f"technologies.set names {suggest(name, names)}")
-    models = {name: HardwareConfig(model=name, set=section.set.get(name, {})).read(scenario.folder) for name in names}
+    models = {}
+    for name in names:
+        one = {"technologies": None, "hardware.model": name, **dict(leaves(section.set.get(name, {})))}
+        models[name] = changed(scenario, one).config.hardware.read(scenario.folder)
     results = compare_technologies(
         built.network,
         batch.inputs,

@@ -30,7 +30,12 @@ def technologies_table(results: Sequence[TechnologyResult]) -> tuple[Rows, Rows]
     notes: Rows = []
     for result in results:
         if not result.complete:
-            notes.append((result.name, f"not emulated, must be supplied: {', '.join(result.lacks)}"))
+            notes.append(
+                (
+                    result.name,
+                    f"not emulated, must be supplied: {', '.join(f'hardware.{path}' for path in result.lacks)}",
+                )
+            )
             continue
         table.append(
             (

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import BackwaveError, ScenarioError
-from emulator.scenario.load import Scenario, changed, load_scenario
+from emulator.scenario.load import Scenario, changed, leaves, load_scenario
 from emulator.scenario.study_run import study_of
 from emulator.study.config import StudyConfig
 from hwmodels import HardwareError, HardwareModel
 
-#: what has a meaning of its own below `hardware`; everything else there is a field of the hardware model
-_OWN = ("model", "set")
-_FIELDS = "hardware.set."
+_HARDWARE, _MODEL = "hardware.", "hardware.model"
 #: units of keys of a scenario that have one
 _UNITS = {"run.hold": "transits", "run.hold_seconds": "s", "run.age": "s"}
 #: keys that the study sets itself, and where
@@ -24,14 +22,6 @@ _TAKEN = {
     "data.limit": "repeats.images",
     "run.target": "base.overrides",
 }
-
-
-def scenario_key(key: str) -> str:
-    """The key of the scenario behind a key of a study: fields of the hardware are below ``hardware.set``."""
-    section, _, rest = key.partition(".")
-    if section == "hardware" and rest and rest.partition(".")[0] not in _OWN:
-        return f"{_FIELDS}{rest}"
-    return key
 
 
 def base_of(config: StudyConfig, folder: Path) -> Scenario:
@@ -48,7 +38,7 @@ def base_of(config: StudyConfig, folder: Path) -> Scenario:
     kind = study_of(scenario)
     if kind is not None:
         raise ScenarioError(f"base.scenario {name!r} has a section {kind}; allowed: a scenario that is a single run")
-    changes = {scenario_key(key): value for key, value in _leaves(_of_model(config.base.overrides))}
+    changes = dict(leaves(config.base.overrides))
     if config.repeats.images is not None:
         changes["data.limit"] = config.repeats.images
     scenario = under("base.overrides", scenario, changes)
@@ -86,15 +76,15 @@ def stored(place: str, keys: tuple[str, ...], value: Any, base: Scenario) -> Any
         model = tried.config.hardware.read(tried.folder)
     except BackwaveError as error:
         raise ScenarioError(f"{place}: {error}") from error
-    if keys[0].startswith(_FIELDS):
-        read = model.value(keys[0].removeprefix(_FIELDS))
+    if _is_field(keys[0]):
+        read = model.value(keys[0].removeprefix(_HARDWARE))
         return read if isinstance(read, int | float | str) else value
     return value
 
 
 def unit_of(key: str, hardware: HardwareModel) -> str:
     """SI unit of what is under a key of the scenario; empty for a pure number."""
-    entry = hardware.flat().get(key.removeprefix(_FIELDS))
+    entry = hardware.flat().get(key.removeprefix(_HARDWARE))
     if entry is not None and entry.unit is not None:
         return "" if entry.unit == "1" else entry.unit
     return _UNITS.get(key, "")
@@ -103,9 +93,9 @@ def unit_of(key: str, hardware: HardwareModel) -> str:
 def offered(key: str, scenario: Scenario, hardware: HardwareModel) -> float | None:
     """What the base has under a key of the scenario, if it is a number."""
     value: Any = scenario.config
-    if key.startswith(_FIELDS):
+    if _is_field(key):
         try:
-            value = hardware.value(key.removeprefix(_FIELDS))
+            value = hardware.value(key.removeprefix(_HARDWARE))
         except HardwareError:
             return None
     else:
@@ -114,21 +104,6 @@ def offered(key: str, scenario: Scenario, hardware: HardwareModel) -> float | No
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _of_model(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Overrides that name another hardware model make the whole section: what the base changes is of its own model."""
-    hardware = overrides.get("hardware")
-    if not isinstance(hardware, Mapping) or "model" not in hardware:
-        return dict(overrides)
-    fields = {key: value for key, value in hardware.items() if key not in _OWN}
-    return {**overrides, "hardware": {"model": hardware["model"], "set": {**hardware.get("set", {}), **fields}}}
-
-
-def _leaves(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Dotted keys and values; a table that says of what kind it is counts as one value."""
-    found: list[tuple[str, Any]] = []
-    for key, value in table.items():
-        if isinstance(value, Mapping) and not {"kind", "source", "name", "model"} & set(value):
-            found += _leaves(value, f"{prefix}{key}.")
-        else:
-            found.append((f"{prefix}{key}", value))
-    return found
+def _is_field(key: str) -> bool:
+    """Whether a key is that of a field of the hardware model."""
+    return key.startswith(_HARDWARE) and key != _MODEL

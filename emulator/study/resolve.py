@@ -12,7 +12,7 @@ from emulator.errors import ScenarioError, StudyError
 from emulator.scenario.load import Scenario
 from emulator.study.config import COMPLETE, AxisConfig, KnobConfig, StudyConfig
 from emulator.study.design import Axis, Scale
-from emulator.study.keys import offered, scenario_key, settable, stored, under, unit_of
+from emulator.study.keys import offered, settable, stored, under, unit_of
 from emulator.study.metrics import Target
 from emulator.study.tolerance import Knob, check
 from hwmodels import HardwareModel, load, presets
@@ -91,7 +91,7 @@ def knobs_of(config: StudyConfig, base: Scenario, axes: Sequence[StudyAxis]) -> 
         scenario = under(f"tolerance.per {section.per}", base, changes)
         hardware = scenario.config.hardware.build(scenario.folder)
         for number, one in enumerate(section.knobs):
-            keys = tuple(scenario_key(key) for key in (one.key, *one.also))
+            keys = (one.key, *one.also)
             place = f"tolerance.knobs[{number}] {one.key}"
             settable(place, keys, config)
             knob = _knob(one, keys[0], where, scenario, hardware)
@@ -111,7 +111,7 @@ def targets_of(config: StudyConfig) -> tuple[Target, ...]:
 
 
 def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareModel, study: StudyConfig) -> StudyAxis:
-    keys = tuple(scenario_key(key) for key in (config.key, *config.also))
+    keys = (config.key, *config.also)
     settable(place, keys, study)
     steps, ends = config.linear or config.log, config.uniform or config.loguniform
     scale: Scale = "log" if config.log or config.loguniform else config.scale

@@ -124,7 +124,7 @@ def test_nearest_reports_the_largest_change() -> None:
 def test_missing_update_interval() -> None:
     model = load("ideal")
     unclocked = model.model_copy(update={"clock": model.clock.model_copy(update={"node_update_interval": None})})
-    words = "hardware: clock.node_update_interval is missing; allowed: a time above 0 s"
+    words = "hardware.clock.node_update_interval is missing; allowed: a time above 0 s"
     refuses_compile(words, hardware=unclocked)
 
 

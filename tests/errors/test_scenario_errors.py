@@ -71,7 +71,7 @@ SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_a
         ("run.tolerance=1", "run.tolerance is 1; allowed: below 1"),
         ("run=3", "run is 3; allowed: a table"),
         ("law=3", "law is 3; allowed: a table"),
-        ("hardware.set=3", "hardware.set is 3; allowed: a table"),
+        ("hardware.noise=3", "hardware.noise is 3; allowed: a table"),
         ("data.targets=1", "data.targets is 1; allowed: true or false"),
         ("title=3", "title is 3; allowed: a text"),
         ('title=""', "title is ''; allowed: a text that is not empty"),
@@ -82,6 +82,26 @@ SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_a
 )
 def test_wrong_keys_and_values(base: Path, change: str, words: str) -> None:
     refuses(f"scenario 'base': {words}", lambda: load_scenario(base, [change]), ScenarioError)
+
+
+@pytest.mark.parametrize(
+    ("change", "old", "new"),
+    [
+        ("hardware.set.noise.receiver=3.0", ".noise.receiver", ".noise.receiver"),
+        ("hardware={model='sfq', set={lines={delay_forward={kind='steps'}}}}", ".lines.delay_forward", None),
+        ("hardware.set={clock={}}", ".clock", None),
+        ("hardware.set=3", "", ".noise.receiver, say"),
+    ],
+)
+def test_the_old_spelling_of_a_field_is_refused_with_the_new_one(base: Path, change: str, old: str, new: str) -> None:
+    words = f"hardware.set{old} is an old spelling; allowed: hardware{new or old}"
+    refuses(f"scenario 'base': {words}", lambda: load_scenario(base, [change]), ScenarioError)
+
+
+def test_a_field_without_its_section_is_told_where_it_belongs(base: Path) -> None:
+    for change, meant in (("noise.receiver=1", "hardware.noise"), ("hardware.noize.receiver=1", "hardware.noise")):
+        words = f"unknown key '{change.rpartition('.')[0]}' (did you mean '{meant}'?)"
+        refuses(f"scenario 'base': {words}", lambda change=change: load_scenario(base, [change]), ScenarioError)
 
 
 def test_missing_section(tmp_path: Path) -> None:
@@ -141,11 +161,11 @@ def test_no_toml(tmp_path: Path, content: bytes) -> None:
             "hardware.model is 'my.toml', and there is no such file; allowed: a file beside the scenario or in the "
             "current directory",
         ),
-        (["hardware.set.lines.jiter=1"], "hardware.set.lines.jiter: unknown field; did you mean 'jitter'?"),
-        (["hardware.set.lines.jitter=2 V"], "hardware.set.lines.jitter: '2 V' is in V, expected s"),
+        (["hardware.lines.jiter=1"], "hardware.lines.jiter: unknown field; did you mean 'hardware.lines.jitter'?"),
+        (["hardware.lines.jitter=2 V"], "hardware.lines.jitter: '2 V' is in V, expected s"),
         (
             ["hardware=cmos-sky130"],
-            "hardware.model 'cmos-sky130' lacks what must be supplied in hardware.set: clock.node_update_interval",
+            "hardware.model 'cmos-sky130' lacks what must be supplied: hardware.clock.node_update_interval",
         ),
         (["network={source='file', path='n.npz'}"], "network.path is 'n.npz', and there is no such file; allowed: "),
         (["data={source='file', path='d.npz'}"], "data.path is 'd.npz', and there is no such file; allowed: "),

@@ -107,10 +107,10 @@ def _quantities() -> Loader:
 
 
 def _overrides() -> Loader:
-    seeds = ["run.seed=1", "data.limit=20", "hardware.set.lines.delay_forward=\"2 ns\"", "law=matched", "network.hidden=[32, 16]",
-             "hardware.set.noise.receiver=0.01", "run.hold=3.5", "law={name='worldsheet', beta=0.8}", "hardware=loihi2"]  # fmt: skip
+    seeds = ["run.seed=1", "data.limit=20", "hardware.lines.delay_forward=\"2 ns\"", "law=matched", "network.hidden=[32, 16]",
+             "hardware.noise.receiver=0.01", "run.hold=3.5", "law={name='worldsheet', beta=0.8}", "hardware=loihi2"]  # fmt: skip
     keys = ["run.seed", "run.hold", "run.tolerance", "data.limit", "law", "law.beta", "hardware", "hardware.model", "network.hidden",
-            "network.sizes", "hardware.set.lines.delay_forward", "hardware.set.precision.forward.bits", "data.path", "title"]  # fmt: skip
+            "network.sizes", "hardware.lines.delay_forward", "hardware.precision.forward.bits", "data.path", "title"]  # fmt: skip
 
     def make(rng: random.Random) -> tuple[str, str]:
         text = rng.choice(seeds)

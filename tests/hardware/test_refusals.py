@@ -22,12 +22,12 @@ def run(**changes: object):
 @pytest.mark.parametrize("kind", ["stuck_port", "open_line", "dead_node"])
 def test_unknown_places_are_refused(kind):
     refuses(
-        f"faults.{kind}: no layer 'h1'; allowed: x0, s1, x1, s2, x2",
+        f"hardware.faults.{kind}: no layer 'h1'; allowed: x0, s1, x1, s2, x2",
         lambda: run(**{f"faults__{kind}": {"places": ("h1",)}}),
         EngineError,
     )
     refuses(
-        f"faults.{kind}: place 'x1[3]'; allowed: indices 0 to 2 of 'x1'",
+        f"hardware.faults.{kind}: place 'x1[3]'; allowed: indices 0 to 2 of 'x1'",
         lambda: run(**{f"faults__{kind}": {"places": ("x1[3]",)}}),
         EngineError,
     )
@@ -36,7 +36,7 @@ def test_unknown_places_are_refused(kind):
 @pytest.mark.parametrize("kind", ["dropped_event", "duplicated_event"])
 def test_unknown_places_of_event_faults_are_refused(kind):
     refuses(
-        f"faults.{kind}: no layer 'h1'",
+        f"hardware.faults.{kind}: no layer 'h1'",
         lambda: run(**{f"faults__{kind}": {"places": ("h1",), "rate": 0.1}}),
         EngineError,
     )
@@ -44,7 +44,7 @@ def test_unknown_places_of_event_faults_are_refused(kind):
 
 def test_jitter_beyond_the_delays_is_refused():
     refuses(
-        "lines.jitter: 2e-09 s; allowed: at most a 4th of the shortest delay 5e-09 s less one step",
+        "hardware.lines.jitter is 2e-09 s; allowed: at most a 4th of the shortest delay 5e-09 s less one step",
         lambda: run(lines__delay_forward=5e-9, lines__jitter=2e-9),
         EngineError,
     )

@@ -84,7 +84,10 @@ def test_units_are_read_inside_tables():
         ({"kind": "gauss"}, "delay_forward.kind: 'gauss' is not known, allowed: 'constant', 'normal'"),
         ({"mean": 1.0}, "delay_forward.kind: must be given"),
         ({"kind": "normal", "mean": 1.0}, "delay_forward.std: must be given"),
-        ({"kind": "normal", "mean": 1.0, "sd": 0.1}, "delay_forward.sd: unknown field; did you mean 'std'?"),
+        (
+            {"kind": "normal", "mean": 1.0, "sd": 0.1},
+            "delay_forward.sd: unknown field; did you mean 'delay_forward.std'?",
+        ),
         (
             {"kind": "constant", "value": -1.0},
             "delay_forward.value: -1.0 is out of range, allowed: a number at least 0",

@@ -78,7 +78,7 @@ def test_replace_takes_sections_and_drops_stale_sources():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"lines.jiter": 1}, "lines.jiter: unknown field; did you mean 'jitter'\\? allowed: delay_forward"),
+        ({"lines.jiter": 1}, "lines.jiter: unknown field; did you mean 'lines.jitter'\\? allowed: lines.delay_forward"),
         ({"jitter": 1}, "jitter: unknown field; did you mean 'lines.jitter'\\?"),
         ({"line.jitter": 1}, "line.jitter: unknown field; did you mean 'lines.jitter'\\?"),
         ({"noises": 1}, "noises: unknown field; did you mean 'noise'\\?"),

@@ -132,7 +132,7 @@ def test_the_compiled_program_keeps_memory_as_numpy_does(tmp_path, monkeypatch):
 def test_scenarios_and_pictures_know_it_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setitem(LAWS, "resonator", Resonator)
     overrides = ["law={name='resonator', damping=0.7}", "run.hold=200", "data.samples=2", "run.pictures=1"]
-    report = run_scenario(load_scenario("unstable", [*overrides, "hardware.set={}"]), tmp_path / "out")
+    report = run_scenario(load_scenario("unstable", [*overrides, "hardware=ideal"]), tmp_path / "out")
     assert report.settled
     assert report.result.graph.law == Resonator(damping=0.7)
     assert (tmp_path / "out" / "worldsheet.png").exists()

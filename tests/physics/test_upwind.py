@@ -162,7 +162,7 @@ def test_other_losses_delays_and_hardware_are_refused():
     refused("law upwind: loss is 'softmax_cross_entropy'; allowed: mse", network, loss="softmax_cross_entropy")
     refused("law upwind: lines of up to 3 steps; allowed: one step", network, hardware=delays(3, 3))
     noisy = load("ideal").replace({"noise.receiver": 0.1})
-    refused("hardware noise.receiver is 0.1; allowed with law upwind: the ideal value", network, hardware=noisy)
+    refused("hardware.noise.receiver is 0.1; allowed with law upwind: the ideal value", network, hardware=noisy)
 
 
 def test_learning_and_plain_layouts_are_refused():

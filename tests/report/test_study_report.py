@@ -209,14 +209,14 @@ def test_missing_is_missing_and_not_zero(report, page):
 def test_failures_are_listed_with_reason_and_place(tmp_path):
     def outcome(axes, chip, noise):
         if axes[NOISE] == 0.2:
-            return {}, "hardware.set.x: out of range" if chip else "worker died"
+            return {}, "hardware.x: out of range" if chip else "worker died"
         return digits_like(axes, chip, noise)
 
     report = report_of(read_evidence(build_store(tmp_path / "f.db", {NOISE: [0.001, 0.2]}, outcome, chips=3, noise=1)))
     part = section(report, "failures")
     assert part.intro.startswith("3 of 6 points did not settle or failed")
     assert [(row["status"], row["points"], row["reason"]) for row in rows(part.table)] == [
-        ("failed", "2", "hardware.set.x: out of range"),
+        ("failed", "2", "hardware.x: out of range"),
         ("failed", "1", "worker died"),
     ]
     assert rows(part.table)[1]["first of them"] == "noise.receiver = 0.2, chip 0, run 0"

@@ -40,9 +40,10 @@ def test_every_preset_is_measured_or_listed_with_what_it_lacks(technologies):
     assert {row[0] for row in technologies.study.table[1:]} == COMPLETE
     assert rows["rram-crossbar"]["lacks"] == ["clock.node_update_interval", "lines.delay_forward"]
     assert rows["rram-crossbar"]["accuracy"] is None
-    assert ("rram-crossbar", "not emulated, must be supplied: clock.node_update_interval, lines.delay_forward") in (
-        technologies.study.notes
-    )
+    assert (
+        "rram-crossbar",
+        "not emulated, must be supplied: hardware.clock.node_update_interval, hardware.lines.delay_forward",
+    ) in (technologies.study.notes)
 
 
 def test_every_complete_technology_settles_and_is_measured(technologies):
@@ -83,8 +84,8 @@ def test_missing_energy_is_never_zero(technologies):
 
 def test_what_a_preset_lacks_can_be_supplied(tmp_path: Path):
     text = bundled()["technologies"].read_text(encoding="utf-8")
-    for line in ('[technologies.set.rram-crossbar]', 'clock.node_update_interval = "100 ns"',
-                 'lines.delay_forward = "100 ns"'):  # fmt: skip
+    for line in ('[technologies.set.rram-crossbar]', 'hardware.clock.node_update_interval = "100 ns"',
+                 'hardware.lines.delay_forward = "100 ns"'):  # fmt: skip
         text = text.replace(f"# {line}", line)
     path = tmp_path / "mine.toml"
     path.write_text(text.replace("models = []", 'models = ["rram-crossbar"]'))
@@ -160,8 +161,12 @@ def test_contradictions_are_refused(overrides, words):
     ("overrides", "words"),
     [
         (['technologies.models=["ideel"]'], "hardware.model: ideel: is neither a preset nor a file"),
-        (["technologies.set.ideel.lines.jitter=0"], "technologies.set names 'ideel' (did you mean 'ideal'?)"),
-        (["technologies.set.ideal.lines.jitters=0"], "hardware.set.lines.jitters: unknown field"),
+        (["technologies.set.ideel.hardware.lines.jitter=0"], "technologies.set names 'ideel' (did you mean 'ideal'?)"),
+        (["technologies.set.ideal.hardware.lines.jitters=0"], "hardware.lines.jitters: unknown field"),
+        (
+            ["technologies.set.ideal.lines.jitter=0"],
+            "scenario 'technologies': unknown key 'lines' (did you mean 'hardware.lines'?)",
+        ),
     ],
 )
 def test_unknown_models_are_refused(overrides, words, tmp_path: Path):

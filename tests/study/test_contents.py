@@ -118,7 +118,7 @@ def test_parts_of_a_long_run_name_the_file_that_changed(tmp_path: Path) -> None:
     _mine(tmp_path, 0.1)
     (tmp_path / "small.toml").write_text(FILES + '[technologies]\nmodels = ["ideal", "mine.toml"]\n')
     text = (tmp_path / "small.toml").read_text()
-    start = text.index("[hardware.set.lines]")
+    start = text.index("[hardware.lines]")
     (tmp_path / "small.toml").write_text(text[:start] + text[text.index("[run]") :])
     scenario, parts = load_scenario(tmp_path / "small.toml"), tmp_path / "out.parts.json"
     assert set(run_identity(scenario).files) == {"data.npz", "net.npz", "mine.toml"}

@@ -58,7 +58,7 @@ def test_every_point_is_there_with_all_that_made_it(whole: Path) -> None:
         assert (metrics["gradient_cosine"][ideal] > 0.99).all() and (metrics["gradient_cosine"][~ideal] < 1).all()
         assert np.isnan(metrics["energy"]).all()  # the ideal hardware has no figures: missing, not 0
         config = records[-1].config
-        assert config["hardware"]["set"]["noise"] == {"gain_mismatch_backward": 0.2}
+        assert config["hardware"]["noise"] == {"gain_mismatch_backward": 0.2}
         assert config["run"]["threshold"] == 1e-3 and config["data"]["limit"] == 2
         assert config["substrate"]["seed"] == records[-1].seeds["hardware"] == 1
         assert config["run"]["seed"] == records[-1].seeds["run"]
@@ -103,7 +103,7 @@ def test_a_point_is_the_same_alone(whole: Path) -> None:
     with Store(whole) as store:
         record, metrics = list(store.records())[5], store.metrics()
     changes = {
-        "hardware.set.noise.gain_mismatch_backward": 0.2,
+        "hardware.noise.gain_mismatch_backward": 0.2,
         "run.threshold": 0.0,
         "substrate.seed": record.seeds["hardware"],
         "run.seed": record.seeds["run"],
@@ -184,9 +184,7 @@ def test_points_that_fail_or_do_not_settle_are_recorded_and_the_study_goes_on(tm
         real = running.run_tasks
 
         def one_fails(work: Work, tasks: tuple[Task, ...]) -> list:
-            bad = [
-                Task(t.id, {**t.changes, "hardware.set.lines.delay_forward": "0.5 ns"}, t.chip, t.noise) for t in tasks
-            ]
+            bad = [Task(t.id, {**t.changes, "hardware.lines.delay_forward": "0.5 ns"}, t.chip, t.noise) for t in tasks]
             return real(work, bad if tasks[0].changes["run.hold"] == 3.0 and tasks[0].chip else tasks)
 
         patch.setattr(running, "run_tasks", one_fails)

@@ -59,9 +59,21 @@ KNOB = '[tolerance]\n[[tolerance.knobs]]\nkey = "hardware.noise.receiver"\n'
             "run.treshold",
         ),
         (
-            "axes[0] hardware.noise.reciever: hardware.set.noise.reciever: unknown field; did you mean 'receiver'",
+            "axes[0] hardware.noise.reciever: hardware.noise.reciever: unknown field; did you mean 'hardware.noise.receiver'",
             "noise.gain_mismatch_backward",
             "noise.reciever",
+        ),
+        (
+            "axes[0] hardware.set.noise.receiver: scenario 'small': hardware.set.noise.receiver is an old spelling; "
+            "allowed: hardware.noise.receiver",
+            "hardware.noise.gain_mismatch_backward",
+            "hardware.set.noise.receiver",
+        ),
+        (
+            "axes[0] hardware.set.noise.receiver: scenario 'small': hardware.set.noise.receiver is an old spelling; "
+            "allowed: hardware.noise.receiver",
+            "hardware.noise.gain_mismatch_backward",
+            "hardware.set.noise.receiver",
         ),
         (
             "axes[0] hardware.precision.forward.full_scale: full scales follow the network",
@@ -107,8 +119,12 @@ def test_study_files(tmp_path: Path, words: str, old: str, new: str) -> None:
             KNOB.replace("]\n[[", "]\nper = 'law.name'\n[[") + "good = 0.0\nbad = 1.0",
         ),
         (
-            "tolerance.knobs[0] hardware.noise.receiver: hardware.set.noise.receiver: -1.0 is out of",
+            "tolerance.knobs[0] hardware.noise.receiver: hardware.noise.receiver: -1.0 is out of",
             KNOB + "good = 0.0\nbad = -1.0",
+        ),
+        (
+            "tolerance.knobs[0] hardware.set.noise.receiver: scenario 'small': hardware.set.noise.receiver is an old",
+            KNOB.replace("noise", "set.noise") + "good = 0.0\nbad = 1.0",
         ),
     ],
 )
@@ -143,13 +159,11 @@ def test_values_are_stored_in_si_units_and_presets_by_name(tmp_path: Path) -> No
         "[0.0, 0.2]", '["0 ps", "2 ps"]'
     )
     axis = load_study(write(tmp_path, study)).axes[0]
-    assert axis.axis.values == (0.0, 2e-12) and axis.unit == "s" and axis.keys == ("hardware.set.lines.jitter",)
+    assert axis.axis.values == (0.0, 2e-12) and axis.unit == "s" and axis.keys == ("hardware.lines.jitter",)
     study = STUDY.replace("hardware.noise.gain_mismatch_backward", "hardware.model").replace(
         "[0.0, 0.2]", '"complete presets"'
     )
-    base = BASE.replace(
-        '[hardware.set.lines]\ndelay_forward = { kind = "steps", step = "1 ns", fewest = 1, most = 3 }', ""
-    )
+    base = BASE.replace('[hardware.lines]\ndelay_forward = { kind = "steps", step = "1 ns", fewest = 1, most = 3 }', "")
     axis = load_study(write(tmp_path, study, base)).axes[0]
     assert list(axis.axis.values) == [name for name in presets() if not load(name).missing()]
 
@@ -157,6 +171,12 @@ def test_values_are_stored_in_si_units_and_presets_by_name(tmp_path: Path) -> No
 def test_overrides_of_a_hardware_model_leave_nothing_of_the_other(tmp_path: Path) -> None:
     study = STUDY.replace('base = "small.toml"\n', "") + '[base]\nscenario = "small.toml"\n[base.overrides.hardware]\n'
     kept = load_study(write(tmp_path, study + "noise.receiver = 0.1")).scenario.config.hardware
-    assert "lines" in kept.set and kept.set["noise"] == {"receiver": 0.1}
+    assert set(kept.changes) == {"lines", "noise"} and kept.noise == {"receiver": 0.1}
+    old = write(tmp_path, study + "set.noise.receiver = 0.1")
+    refuses(
+        "study 'study': base.overrides: scenario 'small': hardware.set.noise.receiver is an old spelling; allowed: hardware.n",
+        lambda: load_study(old),
+        StudyError,
+    )
     new = load_study(write(tmp_path, study + 'model = "loihi2"\nnoise.receiver = 0.1')).scenario.config.hardware
-    assert new.model == "loihi2" and set(new.set) == {"noise"}
+    assert new.model == "loihi2" and set(new.changes) == {"noise"}

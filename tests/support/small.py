@@ -18,7 +18,7 @@ loss = "softmax_cross_entropy"
 [data]
 source = "random"
 samples = 3
-[hardware.set.lines]
+[hardware.lines]
 delay_forward = { kind = "steps", step = "1 ns", fewest = 1, most = 3 }
 [run]
 target = "numpy"

@@ -103,7 +103,7 @@ def test_run_of_what_does_not_settle(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "outcome", "why"),
     [
-        ("hardware.set.noise.receiver=3.0", "lost in noise", "6 standard deviations of the noise exceed"),
+        ("hardware.noise.receiver=3.0", "lost in noise", "6 standard deviations of the noise exceed"),
         ("run.threshold=5.0", "below the threshold", "what the ports hold back costs"),
     ],
 )

@@ -30,7 +30,7 @@ loss = "softmax_cross_entropy"
 [data]
 source = "random"
 samples = 3
-[hardware.set]
+[hardware]
 lines.delay_forward = { kind = "steps", step = "1 ns", fewest = 1, most = 3 }
 """
 
@@ -78,7 +78,7 @@ def test_defaults(small: Path) -> None:
         ("data.targets=false", ("data", "targets"), False),
         ("network.hidden=[8, 4]", ("network", "hidden"), [8, 4]),
         ("title=a=b", ("title",), "a=b"),
-        ("hardware.set.lines.jitter=2 ps", ("hardware", "set", "lines", "jitter"), "2 ps"),
+        ("hardware.lines.jitter=2 ps", ("hardware", "lines", "jitter"), "2 ps"),
         ('law={name="worldsheet"}', ("law",), {"name": "worldsheet"}),
         ('"a.b".c=""', ("a.b", "c"), ""),
         ("title=1\nrun.seed=2", ("title",), "1\nrun.seed=2"),
@@ -90,7 +90,7 @@ def test_overrides_are_toml_or_text(text: str, key: tuple[str, ...], value: Any)
 
 def test_overrides_reach_into_tables_and_replace_them(small: Path) -> None:
     config = load_scenario(
-        small, ["law=worldsheet", "law.gamma=0.25", "hardware.set.lines.delay_forward.most=7", "network.sizes=[2,2]"]
+        small, ["law=worldsheet", "law.gamma=0.25", "hardware.lines.delay_forward.most=7", "network.sizes=[2,2]"]
     ).config
     assert config.law.build() == Worldsheet(beta=1.0, gamma=0.25)
     delay = config.hardware.build(small.parent).lines.delay_forward
@@ -105,7 +105,7 @@ def test_later_overrides_win(small: Path) -> None:
 def test_hardware_by_file_beside_the_scenario_with_changes(small: Path) -> None:
     model = HardwareModel().replace({"lines.delay_forward": Uniform(low=1e-9, high=2e-9), "noise.receiver": 0.5})
     model.to_toml(small.parent / "mine.toml")
-    config = load_scenario(small, ["hardware=mine.toml", "hardware.set.noise={receiver=0.25, node={rms=0.1}}"]).config
+    config = load_scenario(small, ["hardware=mine.toml", "hardware.noise={receiver=0.25, node={rms=0.1}}"]).config
     built = config.hardware.build(small.parent)
     assert built.lines == model.lines and built.noise.receiver == 0.25
     assert built.noise.node is not None and built.noise.node.rms == 0.1
