@@ -156,7 +156,7 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     warning = result.clipping.warning(errors["gradient_cosine"] if result.held_costates else None)
     if warning is not None:
         yield "warning", warning
-    for note in (*graph.notes, *report.troubles):
+    for note in (*report.notes, *graph.notes, *report.troubles):
         yield "note", note
     settling = report.times["settling"]
     yield "computed by", f"{result.target} in {si(settling, 's')}, {si(sum(report.times.values()), 's')} with all else"

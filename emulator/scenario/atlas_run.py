@@ -12,11 +12,11 @@ from itertools import groupby
 from typing import Any
 
 from emulator.compile import compile_network
+from emulator.data.batch import Batch
 from emulator.errors import BackwaveError, ScenarioError
 from emulator.graph import ScatteringGraph
 from emulator.measure import Reference, reference
 from emulator.report.atlas import maps_figure, times_figure
-from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario, changed
 from emulator.scenario.networks import Built
 from emulator.scenario.studies import AtlasConfig, AxisConfig, MapConfig

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from emulator.compile import compile_network
+from emulator.data.batch import Batch
 from emulator.errors import BackwaveError
 from emulator.graph import ScatteringGraph
 from emulator.measure import reference
 from emulator.measure.ranges import fitted, ranges
 from emulator.network import Network
-from emulator.scenario.datasets import Batch
+from emulator.scenario.datasets import DataSource
 from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
 from hwmodels import HardwareModel
@@ -53,6 +54,29 @@ def prepare(scenario: Scenario) -> Prepared:
             rounding=config.substrate.rounding,
         )
     return Prepared(scenario, built, graph, batch)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """A network before a training, with the names that its samples have; what it learns from, and what it is tested on."""
+
+    network: Network
+    samples: Batch
+    tested: Batch
+
+
+def lessons(scenario: Scenario, data: DataSource) -> Lessons:
+    """Make the network, and read the samples to learn from (`data`) and to test on.
+
+    Raises
+    ------
+    BackwaveError
+        As for `prepare`.
+    """
+    network = scenario.config.network.build(scenario.folder).network
+    samples = data.load(network, scenario.folder)
+    network = samples.named(network)
+    return Lessons(network, samples, scenario.config.data.load(network, scenario.folder))
 
 
 def suiting(hardware: HardwareModel, scenario: Scenario, network: Network, batch: Batch) -> HardwareModel:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from emulator.data.batch import Batch
 from emulator.errors import ScenarioError
 from emulator.report.claims import claims_figure, claims_text
-from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
 from emulator.scenario.study_base import Progress, Study

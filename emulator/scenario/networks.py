@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from emulator.data.digits import split_digits
 from emulator.network import ACTIVATIONS, Network, NetworkBuilder
 from emulator.network.from_sklearn import FUNCTIONS
-from emulator.scenario.digits import split_digits
 from emulator.scenario.files import find_file
 from emulator.scenario.section import Section, one_of
 from hwmodels import rng

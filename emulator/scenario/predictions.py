@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from emulator.data.batch import Batch
 from emulator.measure import SettleResult
 from emulator.network import check_batch, softmax
-from emulator.scenario.datasets import Batch
 from emulator.text import for_cell
 
 PREDICTIONS = "predictions.csv"

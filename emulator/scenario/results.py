@@ -63,6 +63,12 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
             "lines": sum(bundle.count for bundle in graph.bundles if bundle.is_line),
             "notes": list(graph.notes),
         },
+        "data": {
+            "samples": len(report.result.settled),
+            "classes": ready.batch.classes,
+            "columns": ready.batch.columns,
+            "notes": list(ready.batch.notes),
+        },
         "seeds": {
             **figures["seeds"],
             "network": getattr(config.network, "seed", None),

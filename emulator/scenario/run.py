@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from emulator.data.batch import Batch
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.diagnose import forewarning
 from emulator.report import draw_pictures
 from emulator.report.attempt import trouble
 from emulator.runs.settle import settle, steps_of_hold
 from emulator.scenario.build import Prepared, prepare
-from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.predictions import PREDICTIONS, predictions
@@ -59,6 +59,8 @@ class RunReport:
         Names of the files there.
     troubles : tuple of str
         Why pictures are missing.
+    notes : tuple of str
+        What to know about how the samples were read.
     """
 
     scenario: Scenario
@@ -72,6 +74,7 @@ class RunReport:
     out: Path
     files: tuple[str, ...]
     troubles: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -158,6 +161,7 @@ def run_scenario(
             clock.times,
             folder,
             (RESULTS, NETWORK, PREDICTIONS),
+            notes=ready.batch.notes,
         )
         ready.graph.network.save(staging / NETWORK)
         (staging / PREDICTIONS).write_text(predictions(result, ready.batch), encoding="utf-8")

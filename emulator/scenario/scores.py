@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.data.batch import Batch
 from emulator.measure import Reference, SettleResult
 from emulator.measure.fit import fit
 from emulator.network import check_batch
-from emulator.scenario.datasets import Batch
 from emulator.scenario.networks import Built
 
 Classes = NDArray[np.int64]

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from emulator.data.batch import Batch
 from emulator.errors import BackwaveError, ScenarioError, suggest
 from emulator.files import atomic_write
 from emulator.report.attempt import attempt
@@ -16,7 +17,6 @@ from emulator.report.precision import precision_figure
 from emulator.report.technologies import technologies_figure
 from emulator.scenario.atlas_run import atlas_study
 from emulator.scenario.claims_run import claims_study
-from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario, changed, leaves
 from emulator.scenario.networks import Built
 from emulator.scenario.outdir import FORMAT, RESULTS, staged

@@ -15,7 +15,7 @@ from emulator.locks import held
 from emulator.report.attempt import attempt
 from emulator.report.training import comparison_figure, training_figure
 from emulator.runs.train import train
-from emulator.scenario.build import suiting
+from emulator.scenario.build import lessons, suiting
 from emulator.scenario.comparison import Outcome, compare, comparison_identity
 from emulator.scenario.load import Scenario, bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
@@ -166,9 +166,8 @@ def train_once(
     training, config = training_of(scenario), scenario.config
     try:
         hardware = config.hardware.build(scenario.folder)
-        network = config.network.build(scenario.folder).network
-        samples = training.data.load(network, scenario.folder)
-        tested = config.data.load(network, scenario.folder)
+        given = lessons(scenario, training.data)
+        network, samples, tested = given.network, given.samples, given.tested
         hardware = suiting(hardware, scenario, network, samples)
         total = training.epochs * _count(samples.inputs)
         return train(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from emulator.errors import EngineError, ScenarioError, suggest
@@ -19,9 +17,7 @@ from emulator.learning import (
     Resistive,
     device_weights,
 )
-from emulator.network import Network
-from emulator.scenario.datasets import Batch, DataSource, FileData, RandomData
-from emulator.scenario.digits import split_digits
+from emulator.scenario.datasets import TrainingData
 from emulator.scenario.section import Section
 from hwmodels import HardwareModel
 from hwmodels.registry import Registry
@@ -88,19 +84,6 @@ class PortConfig(Section):
             return PORTS[self.name](**held, **self.parameters)
         except EngineError as error:
             raise ScenarioError(f"training.port: {error}") from error
-
-
-class TrainingDigits(DataSource):
-    """The 1437 training images of scikit-learn's 8x8 digits, pixels scaled to 0..1, with their labels."""
-
-    source: Literal["digits"]
-
-    def read(self, network: Network, folder: Path) -> Batch:
-        """Images and labels; for a squared-error loss, one-hot rows."""
-        digits = split_digits()
-        labels = digits.train_labels
-        one_hot = network.loss != "softmax_cross_entropy"
-        return Batch(digits.train_inputs, np.eye(10)[labels] if one_hot else labels, labels)
 
 
 class Variant(Section):
@@ -175,7 +158,7 @@ class TrainingConfig(Section):
     """
 
     port: PortConfig = PortConfig(name="resistive", rate=0.05)  # type: ignore[call-arg]
-    data: Annotated[TrainingDigits | RandomData | FileData, Field(discriminator="source")]
+    data: TrainingData
     schedule: Literal["settled", "unlocked"] = "settled"
     epochs: Count = 10
     batch: Count = 1

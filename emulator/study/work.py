@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 from emulator.compile import compile_network
 from emulator.contents import contents_of, refuse_changed
+from emulator.data.batch import Batch
 from emulator.errors import BackwaveError, ChangedFileError
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.ranges import Ranges, fitted, ranges
@@ -29,7 +30,6 @@ from emulator.network import Network, check_batch
 from emulator.plugins import Parts
 from emulator.runs.settle import settle, steps_of_hold
 from emulator.scenario.config import HardwareConfig, validate
-from emulator.scenario.datasets import Batch
 from emulator.scenario.load import Scenario, changed
 from emulator.scenario.results import plain
 from emulator.study.metrics import measure

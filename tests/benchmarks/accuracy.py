@@ -21,9 +21,9 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from emulator import Network, reference
+from emulator.data.digits import split_digits
 from emulator.learning import RateSchedule, Resistive
 from emulator.runs.train import train
-from emulator.scenario.digits import split_digits
 from emulator.scenario.networks import RandomMlp
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from emulator import Network
+from emulator.data.digits import split_digits
 from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.runs.train import train
-from emulator.scenario.digits import split_digits
 from emulator.training.stability import chance
 from hwmodels import PulsedUpdate, Weights
 
