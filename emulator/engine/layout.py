@@ -26,7 +26,8 @@ class Block:
     """Where the synapses of one coupling stand: row by row from `first` on; all of a row's columns for a full crossbar.
 
     In tile wiring `row_taps` and `column_taps` are its taps per row and per column; in synapse wiring, per synapse.
-    A crossbar that has no synapse for some pairs has the positions (row, column) of its `devices`.
+    A crossbar that has no synapse for some pairs has the positions (row, column) of its `devices`. Where places learn
+    together, `kernel` has the number of every synapse, and then of every column's bias; -1 for one on its own.
     """
 
     layer: str | None
@@ -37,6 +38,7 @@ class Block:
     column_taps: Ints
     devices: tuple[Ints, Ints] | None = None
     trainable: bool = True
+    kernel: Ints | None = None
 
     @property
     def size(self) -> int:
@@ -199,7 +201,7 @@ def block_of(coupling: Coupling, first: int, row_taps: np.ndarray, column_taps: 
     """The synapses of a coupling from number `first` on, with the taps at its rows and columns."""
     devices = None if coupling.devices is None else (_ints(coupling.devices[0]), _ints(coupling.devices[1]))
     ends = _ints(coupling.rows), _ints(coupling.columns), _ints(row_taps), _ints(column_taps)
-    return Block(coupling.layer, first, *ends, devices, coupling.trainable)
+    return Block(coupling.layer, first, *ends, devices, coupling.trainable, coupling.kernel)
 
 
 def spread(layout: Layout, matrices: Mapping[str, Floats | float], wire: float) -> Floats:

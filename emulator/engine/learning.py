@@ -4,6 +4,7 @@
 |------------|--------------------------------------------------------------------------------------------------------|
 | `xbar`     | the weights' ports: effort from the two taps of each synapse                                           |
 | `learners` | one per neuron: its bias's port, what its synapses share, and the power that its parameters take up    |
+| `buses`    | one per number of a kernel whose places learn together: it adds up the efforts of all places           |
 
 When a weight moves, what follows from it moves with it (in one-way lines the sums, added up anew, in two-way lines the
 crossbar's whole answer), so that learning leaves the waves exactly as if the new weight had been there when they
@@ -34,7 +35,7 @@ FREE, DRIFT = ("free_up", "free_down"), ("drift_up", "drift_down")
 #: sample
 RATE_COLUMNS = 3
 
-_ORDER = {"gather": -8, "neurons": -7, "biases": -6, "weights": -5, "read": -4, "clear": -3}
+_ORDER = {"gather": -8, "buses": -8, "neurons": -7, "biases": -6, "weights": -5, "read": -4, "clear": -3}
 _SCALARS = """factor = rates(t - lag, 0)
 share = rates(t - lag, 1)
 live = int(t > lag)*rates(t - lag, 2)
@@ -113,6 +114,7 @@ def learning_objects(
             + [f"{name} : 1" for name in (*own, *port.neuron_variables, *port.sums, *POWERS)]
             + [f"{name} : 1 (constant)" for name in device_names(learning)]
             + ["is_dense : boolean (constant)", "costate_port : integer (constant)", "number : integer (constant)"]
+            + [_JOINED] * joins(layout)
         ),
         namespace=space,
         clock=clock,
@@ -121,6 +123,7 @@ def learning_objects(
     _refer_neuron(learners, nodes, received)
     dense, plastic = plastic_masks(layout)
     learners.is_dense, learners.number = dense, layout.synapses + np.arange(count)
+    shared, joined = shared_ports(layout), list[Any]()
 
     xbar.namespace.update(space)
     xbar.plastic, xbar.neuron = plastic, layout.to_state - count
@@ -134,14 +137,18 @@ def learning_objects(
         refer(xbar, f"{name}_column", learners, name, index="neuron")
         refer(xbar, f"{name}_row", learners, name, index="to_costate")
 
+    if shared is not None:
+        joined = [_buses(shared, learners, xbar, received, plan.decaying, beat)]
     if port.gather:
         code = f"state = {received.state}\ncostate = {received.costate}\n{port.gather}"
         xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["gather"], name="collect")
     if port.neuron_update:
         code = f"{_SCALARS}bend = {received.bend}\n" + _gated(port.neuron_update, port.neuron_variables, "live")
         learners.run_regularly(code, clock=beat, when="start", order=_ORDER["neurons"], name="neurons")
-    learners.run_regularly(_bias_code(learning), clock=beat, when="start", order=_ORDER["biases"], name="learn_biases")
-    code = _weight_code(learning, received, plan.decaying)
+    learners.run_regularly(
+        _bias_code(learning, joins(layout)), clock=beat, when="start", order=_ORDER["biases"], name="learn_biases"
+    )
+    code = _weight_code(learning, received, plan.decaying, joins(layout))
     xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["weights"], name="learn_weights")
     read = StateMonitor(
         learners, POWERS, record=np.flatnonzero(dense),
@@ -162,7 +169,75 @@ def learning_objects(
         inputs |= {f"{kind}.{name}": group.variables[name] for name in device_names(learning)}
     outputs = {"w": xbar.variables["w"], "bias": nodes.variables["bias"], **state}
     outputs |= {f"power.{name}": read.variables[name] for name in POWERS}
-    return LearningObjects([learners, read], inputs, outputs)
+    return LearningObjects([learners, *joined, read], inputs, outputs)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Parameters that learn together.
+
+    Parameters
+    ----------
+    synapse, neuron : (S,), (N,) int32
+        Bus of every weight and of every bias; -1 for those that learn on their own.
+    places : (B,) int64
+        Parameters on each bus.
+    """
+
+    synapse: np.ndarray
+    neuron: np.ndarray
+    places: np.ndarray
+
+    @property
+    def additions(self) -> int:
+        """Efforts that all buses add up in one update."""
+        return int(self.places.sum())
+
+
+def joins(layout: Layout) -> bool:
+    """Whether any parameters learn together."""
+    return any(block.kernel is not None and block.trainable for block in layout.blocks)
+
+
+def shared_ports(layout: Layout) -> Shared | None:
+    """The buses of a substrate; None where every parameter learns on its own."""
+    if not joins(layout):
+        return None
+    synapse, neuron = np.full(layout.synapses, -1, np.int32), np.full(layout.neurons, -1, np.int32)
+    count = 0
+    for block in layout.blocks:
+        if block.kernel is None or not block.trainable:
+            continue
+        used, number = np.unique(block.kernel, return_inverse=True)
+        bus = np.where(block.kernel < 0, -1, number - int(used[0] < 0) + count)
+        synapse[block.first : block.first + block.size] = bus[: block.size]
+        neuron[block.columns] = bus[block.size :]
+        count += int((used >= 0).sum())
+    held = np.concatenate([synapse, neuron])
+    return Shared(synapse, neuron, np.bincount(held[held >= 0], minlength=count))
+
+
+#: what a parameter has that may learn with others
+_JOINED = "bus : integer (constant)\non_bus : boolean (constant)\nportion : 1 (constant)"
+
+
+def _buses(
+    shared: Shared, learners: NeuronGroup, xbar: Synapses, received: Received, decaying: bool, beat: Clock
+) -> NeuronGroup:
+    """Let every bus add up the efforts of its places; each place then takes up its portion of the kernel's power."""
+    buses = NeuronGroup(len(shared.places), "drive : 1", clock=beat, name="buses")
+    for group, bus in ((xbar, shared.synapse), (learners, shared.neuron)):
+        group.on_bus, group.bus = bus >= 0, np.maximum(bus, 0)
+        group.portion = np.where(bus >= 0, 1.0 / shared.places[np.maximum(bus, 0)], 1.0)
+        refer(group, "drive", buses, "drive", index="bus")
+    code = f"state = {received.state}\ncostate = {received.costate}\n"
+    code += f"drive += -int(on_bus)*{_pulled(decaying)}"
+    xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["buses"], name="sum_weights")
+    learners.run_regularly(
+        "drive += -int(on_bus)*costate", clock=beat, when="start", order=_ORDER["buses"], name="sum_biases"
+    )
+    buses.run_regularly("drive = 0", clock=beat, when="start", order=_ORDER["clear"], name="clear_buses")
+    return buses
 
 
 def plastic_masks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
@@ -211,13 +286,13 @@ def device_names(learning: Learning) -> tuple[str, ...]:
     return FREE * learning.port.devices + DRIFT * learning.port.drifts
 
 
-def synapse_equations(learning: Learning | None, decaying: bool = False) -> str:
+def synapse_equations(learning: Learning | None, layout: Layout, decaying: bool = False) -> str:
     """What a synapse has besides its weight if it learns."""
     if learning is None:
         return ""
     own = _own(learning)
     lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in device_names(learning)]
-    lines += ["decay : 1 (constant)"] * decaying
+    lines += ["decay : 1 (constant)"] * decaying + [_JOINED] * joins(layout)
     lines += ["plastic : boolean (constant)", "neuron : integer (constant)", "to_costate : integer (constant)"]
     return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"
 
@@ -227,18 +302,29 @@ def _own(learning: Learning) -> list[str]:
     return [*learning.port.variables, *(["total"] if learning.batched else [])]
 
 
-def _weight_code(learning: Learning, received: Received, decaying: bool) -> str:
-    """A weight's port; its penalty is part of its effort."""
-    pulled = "(state*costate + decay*w)" if decaying else "state*costate"
+def _pulled(decaying: bool) -> str:
+    """Minus a weight's own effort; its penalty is part of it."""
+    return "(state*costate + decay*w)" if decaying else "state*costate"
+
+
+def _weight_code(learning: Learning, received: Received, decaying: bool, joined: bool) -> str:
+    """A weight's port."""
     begin = f"state = {received.state}\ncostate = {received.costate}\n"
-    begin += f"is_weight = int(plastic)\neffort = -is_weight*{pulled}\n"
-    return _SCALARS + begin + _port_code(learning, "is_weight") + "w = w + dw\n" + _power_code("_column += ", "")
+    begin += f"is_weight = int(plastic)\neffort = -is_weight*{_pulled(decaying)}\n"
+    ported = _on_bus("is_weight", joined) + _port_code(learning, "is_weight")
+    return _SCALARS + begin + ported + "w = w + dw\n" + _power_code("_column += ", "", joined)
 
 
-def _bias_code(learning: Learning) -> str:
+def _bias_code(learning: Learning, joined: bool) -> str:
     """A bias's port: the state on its other side is 1."""
     begin = "w = offset\nis_weight = 0\nis_bias = int(is_dense)\neffort = -is_bias*costate\n"
-    return _SCALARS + begin + _port_code(learning, "is_bias") + "offset = w + dw\n" + _power_code(" = ", "{name} + ")
+    ported = _on_bus("is_bias", joined) + _port_code(learning, "is_bias")
+    return _SCALARS + begin + ported + "offset = w + dw\n" + _power_code(" = ", "{name} + ", joined)
+
+
+def _on_bus(mask: str, joined: bool) -> str:
+    """What is on a bus meets the sum of all efforts on it."""
+    return f"effort = {mask}*(int(on_bus)*drive + (1 - int(on_bus))*effort)\n" * joined
 
 
 def _port_code(learning: Learning, mask: str) -> str:
@@ -250,14 +336,15 @@ def _port_code(learning: Learning, mask: str) -> str:
     return f"{batch}conductance = factor*({port.conductance})\n{update}dw = gate*{mask}*dw\n{done}"
 
 
-def _power_code(adds: str, to: str) -> str:
+def _power_code(adds: str, to: str, joined: bool) -> str:
     """Power absorbed ``e v``, available ``e^2/(4 R)``, reflected ``(e - R v)^2/(4 R)``, with the flow ``v = dw/h``."""
     powers = {
         "absorbed": "effort*dw/h",
         "available": "gate*conductance*effort*effort/4",
         "reflected": "gate*(conductance*effort - dw/h)**2/(4*(conductance + int(conductance == 0)))",
     }
-    return "".join(f"{name}{adds}{to.format(name=name)}{value}\n" for name, value in powers.items())
+    portion = "portion*" * joined
+    return "".join(f"{name}{adds}{to.format(name=name)}{portion}{value}\n" for name, value in powers.items())
 
 
 def _gated(code: str, variables: tuple[str, ...], gate: str) -> str:

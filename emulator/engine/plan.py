@@ -137,8 +137,9 @@ class Plan:
             self.traces,
         ]
         digest.update("\0".join([*text, *map(str, sizes)]).encode())
+        kernels = [block.kernel for block in layout.blocks if block.kernel is not None and self.learning is not None]
         for array in (
-            self.activation, layout.inputs, layout.outputs, layout.tap_port,
+            *kernels, self.activation, layout.inputs, layout.outputs, layout.tap_port,
             layout.row, layout.column, layout.to_state, layout.to_costate,
         ):  # fmt: skip
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())

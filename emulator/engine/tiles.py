@@ -155,7 +155,7 @@ def tile_objects(
         rows,
         columns,
         "w : 1\nsent_post = w*wave_pre : 1 (summed)\n"
-        "back_pre = w*lam_post : 1 (summed)\n" + synapse_equations(plan.learning, plan.decaying),
+        "back_pre = w*lam_post : 1 (summed)\n" + synapse_equations(plan.learning, plan.layout, plan.decaying),
         clock=clock,
         name="xbar",
     )

@@ -160,7 +160,7 @@ def crossbars_of(plan: Plan, taps: NeuronGroup, clock: Clock, hold: Clock) -> tu
         taps,
         "w : 1\n"
         + ("g : 1\n" if summed else "")
-        + synapse_equations(plan.learning, plan.decaying)
+        + synapse_equations(plan.learning, layout, plan.decaying)
         + ("w_read : 1\nacting : 1\n" if effects.read_noise else "")
         + (constants((effects.read_variable,), ("read_key",)) if effects.read_noise else ""),
         namespace=functions(),

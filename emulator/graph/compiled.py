@@ -73,6 +73,12 @@ class CompiledNetwork:
         """Crossbars and wires between neurons, by neuron number."""
         return couplings(self.nx, self.sites, self.network)
 
+    @property
+    def bus_efforts(self) -> int:
+        """Efforts that buses bring together in one update of the kernels whose places learn together."""
+        kernels = [c.kernel for c in self.couplings if c.kernel is not None and c.trainable]
+        return sum(int(np.count_nonzero(kernel >= 0)) for kernel in kernels)
+
     @cached_property
     def arrival(self) -> Arrival:
         """When the last wave of a new sample lands at each neuron, in steps."""

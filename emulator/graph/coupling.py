@@ -9,6 +9,7 @@ import numpy as np
 
 from emulator.graph.elements import Bundle, Element, Site, Steps
 from emulator.network import Dense, Network
+from emulator.network.arrays import IntArray
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Coupling:
         Positions of the synapses of a crossbar that has not one for every pair, row by row.
     trainable : bool
         Whether learning may move the weights.
+    kernel : (S + C,) int32, or None
+        Of tied places: which number of a kernel each synapse holds, and then which the bias of each column; -1 for none.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Coupling:
     delay_leaving: Steps | None = None
     devices: tuple[Steps, Steps] | None = None
     trainable: bool = True
+    kernel: IntArray | None = None
 
     @property
     def size(self) -> int:
@@ -100,7 +104,7 @@ def couplings(graph: nx.MultiDiGraph, sites: tuple[Site, ...], network: Network)
             columns = _neurons(site_of[name])
             made = _coupling(name, element.layer, rows, columns, tuple(incoming), backward, per_synapse)
             dense = network.dense[element.layer]
-            found.append(replace(made, devices=positions(dense), trainable=dense.trainable))
+            found.append(replace(made, devices=positions(dense), trainable=dense.trainable, kernel=_tied(dense)))
         else:
             target = site_of[name]
             for bundle in incoming:
@@ -117,6 +121,18 @@ def positions(layer: Dense) -> tuple[Steps, Steps] | None:
         return None
     row, column = np.nonzero(layer.devices.T)
     return row, column
+
+
+def _tied(layer: Dense) -> IntArray | None:
+    """The kernel of a layer whose places learn together, in the order of its synapses."""
+    if not layer.tied or layer.kernel is None:
+        return None
+    held, biases = layer.kernel[: layer.count], layer.kernel[layer.count :]
+    if layer.devices is None:
+        held = held.reshape(layer.weight.shape).T.ravel()
+    else:
+        held = held[np.argsort(np.nonzero(layer.devices)[1], kind="stable")]
+    return np.concatenate([held, biases])
 
 
 def _coupling(

@@ -26,6 +26,7 @@ _HEADINGS = (
     "backward, time",
 )
 _CROSSBAR_HEADINGS = ("crossbar", "rows x columns", "devices", "lines", "crossings", "devices may")
+_KERNEL_HEADINGS = ("convolution", "sharing", "kernel", "devices", "on a bus", "one shared tile")
 _LEGEND = "delays: least/mean/greatest, or one number where all are equal"
 
 
@@ -37,6 +38,8 @@ def summary(graph: CompiledNetwork) -> str:
     parts = [_columns(_origin(graph)), _columns(_elements(graph)), _bundles(graph), _columns(_totals(graph))]
     if any(c.devices is not None or not c.trainable for c in graph.couplings):
         parts.insert(2, _crossbars(graph))
+    if any(layer.kernel is not None for layer in graph.network.dense.values()):
+        parts.insert(3, _kernels(graph))
     notes = "".join(f"\nnote: {note}" for note in graph.notes)
     return "\n\n".join(parts) + notes
 
@@ -96,6 +99,29 @@ def _crossbars(graph: CompiledNetwork) -> str:
         rows.append((name, f"{size[0]} x {size[1]}", *map(str, counts), "learn" if coupling.trainable else "stay"))
     table = _shortened(rows, right={1, 2, 3, 4})
     return "\n".join([*table, "crossings: places where a row passes a column without a device"])
+
+
+def _kernels(graph: CompiledNetwork) -> str:
+    """How convolutions became hardware: unrolled, with a device per weight and place; and, to compare, one tile in turns."""
+    rows: list[tuple[str, ...]] = [_KERNEL_HEADINGS]
+    for name, layer in graph.network.dense.items():
+        if layer.kernel is None:
+            continue
+        held, biases = layer.kernel[: layer.count], layer.kernel[layer.count :]
+        weights, channels = (len(np.unique(part[part >= 0])) for part in (held, biases))
+        joined = str(np.count_nonzero(layer.kernel >= 0)) if layer.tied and layer.trainable else "-"
+        turns = -(-len(biases) // max(1, channels))
+        tile = f"{weights} devices, {-(-weights // max(1, channels))} + {channels} lines, {turns} turns"
+        rows.append((shorten(name, _NAME_WIDTH), layer.sharing, str(weights), str(layer.count), joined, tile))
+    table = _shortened(rows, right={2, 3, 4})
+    legend = ["one shared tile: the kernel alone, used for one place after another (counted only, not simulated)"]
+    if graph.bus_efforts:
+        events, price = 2 * graph.bus_efforts, graph.hardware.energy.per_event
+        cost = "of unknown energy" if price is None else si(events * price, "J")
+        legend.append(
+            f"buses: every update sums {graph.bus_efforts} efforts and brings the sums back, {events} events on lines, {cost}"
+        )
+    return "\n".join([*table, *legend])
 
 
 def _shortened(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:

@@ -45,8 +45,14 @@ def matmul(converter: Converter, node: Any, place: str) -> None:
             f"{place}: {source.shape} does not fit weights {weight.shape}; allowed: equal inner sizes"
         )
     copies = source.size // source.shape[-1]
-    matrix = sparse.block_diag([dense_matrix(weight.T)] * copies) if copies > 1 else dense_matrix(weight.T)
-    converter.crossbar(node, matrix, np.zeros(copies * weight.shape[1]), (*source.shape[:-1], weight.shape[1]))
+    matrix, kernel = dense_matrix(weight.T), None
+    if copies > 1:
+        matrix = sparse.block_diag([matrix] * copies)
+        numbers = dense_matrix(np.arange(1.0, weight.size + 1).reshape(weight.T.shape))
+        biases = np.tile(np.arange(weight.shape[1]) + weight.size + 1, copies)
+        kernel = sparse.block_diag([numbers] * copies).tocsr(), biases
+    shape = (*source.shape[:-1], weight.shape[1])
+    converter.crossbar(node, matrix, np.zeros(copies * weight.shape[1]), shape, kernel=kernel)
 
 
 def batch_norm(converter: Converter, node: Any, place: str) -> None:

@@ -16,7 +16,7 @@ from emulator.importers import onnx_windows as windows
 from emulator.importers.onnx_nodes import attributes, label
 from emulator.importers.onnx_scalars import Elementwise
 from emulator.importers.scalars import Affine, Hinges, Known, recognised
-from emulator.importers.signals import Draft, Signal
+from emulator.importers.signals import Draft, Kernel, Signal
 
 #: operators that only say which element goes where; the reference evaluator does it on the elements' numbers
 _WIRING = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather", "Identity", "Dropout", "Cast",
@@ -281,11 +281,19 @@ class Converter:
         return self.weight(node, which, place)
 
     def crossbar(
-        self, node: Any, matrix: Any, bias: np.ndarray, shape: tuple[int, ...], trainable: bool = True
+        self,
+        node: Any,
+        matrix: Any,
+        bias: np.ndarray,
+        shape: tuple[int, ...],
+        trainable: bool = True,
+        kernel: Kernel = None,
     ) -> None:
         """A crossbar after the first input."""
         source = self.signal(node.input[0], node.op_type)
-        made = self.draft.crossbar(source, sparse.csr_matrix(matrix), bias, shape, label(node.output[0]), trainable)
+        made = self.draft.crossbar(
+            source, sparse.csr_matrix(matrix), bias, shape, label(node.output[0]), trainable, kernel
+        )
         self.signals[node.output[0]] = made
         kind = "crossbar" if trainable else "fixed crossbar"
         rows, columns = matrix.shape

@@ -9,7 +9,7 @@ import numpy as np
 from emulator.errors import FileFormatError
 from emulator.importers.onnx_nodes import attributes, label
 from emulator.importers.signals import Signal
-from emulator.network.windows import average, contenders, convolution, patches, tournament
+from emulator.network.windows import average, contenders, convolution, kernel_of, patches, tournament
 
 if TYPE_CHECKING:
     from emulator.importers.onnx_ops import Converter
@@ -46,7 +46,8 @@ def conv(converter: Converter, node: Any, place: str) -> None:
     matrix = convolution(covered, flat, groups, source.size)
     spots = covered.shape[2:]
     bias = np.repeat(np.broadcast_to(converter.bias(node, 2, len(weight), place), len(weight)), int(np.prod(spots)))
-    converter.crossbar(node, matrix, bias, (1, len(weight), *spots))
+    kernel = kernel_of(covered, flat.shape, groups, source.size)
+    converter.crossbar(node, matrix, bias, (1, len(weight), *spots), kernel=kernel)
 
 
 def conv_transpose(converter: Converter, node: Any, place: str) -> None:
@@ -71,8 +72,10 @@ def conv_transpose(converter: Converter, node: Any, place: str) -> None:
     covered = covered[(slice(None), slice(None), *spots)]
     flat = weight.reshape(*weight.shape[:2], -1)
     forward = convolution(covered, flat, groups, index.size)
+    numbers, _ = kernel_of(covered, flat.shape, groups, index.size)
+    kernel = numbers.T.tocsr(), np.repeat(np.arange(channels) + flat.size + 1, int(np.prod(size)))
     bias = np.repeat(np.broadcast_to(converter.bias(node, 2, channels, place), channels), int(np.prod(size)))
-    converter.crossbar(node, forward.T.tocsr(), bias, (1, channels, *size))
+    converter.crossbar(node, forward.T.tocsr(), bias, (1, channels, *size), kernel=kernel)
 
 
 def average_pool(converter: Converter, node: Any, place: str) -> None:

@@ -16,6 +16,9 @@ from emulator.network.arrays import FloatArray
 from emulator.network.layers import Activation, Add, Concat, Input, Layer
 from emulator.network.windows import crossbar
 
+#: which number of a kernel each weight and each offset is, if any
+Kernel = tuple[sparse.csr_matrix, np.ndarray] | None
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -35,6 +38,8 @@ class Signal:
         What the crossbar would be called.
     trainable : bool
         Whether the weights are the model's own and may learn; what only routes or averages is fixed.
+    kernel : (matrix, (n,) int) or None
+        Which number of a kernel each weight and each offset is; see `emulator.network.windows.crossbar`.
     """
 
     layer: str
@@ -44,6 +49,7 @@ class Signal:
     crossbar: bool = False
     name: str = "wiring"
     trainable: bool = False
+    kernel: Kernel = None
 
     @property
     def size(self) -> int:
@@ -67,14 +73,10 @@ class Signal:
 
     def rewired(self, index: np.ndarray) -> Signal:
         """The elements numbered by `index`, in its shape; -1 stands for a zero."""
-        flat, shape = index.ravel(), index.shape
-        kept = np.maximum(flat, 0)
-        matrix, offset = self.matrix[kept], self.offset[kept]
-        if (flat < 0).any():
-            keep = sparse.diags((flat >= 0).astype(float)).tocsr()
-            matrix, offset = (keep @ matrix).tocsr(), offset * (flat >= 0)
-            matrix.eliminate_zeros()
-        return replace(self, matrix=matrix, offset=offset, shape=shape)
+        flat = index.ravel()
+        kernel = self.kernel and (_chosen(self.kernel[0], flat), np.where(flat < 0, 0, self.kernel[1][flat]))
+        offset = np.where(flat < 0, 0.0, self.offset[flat])
+        return replace(self, matrix=_chosen(self.matrix, flat), offset=offset, shape=index.shape, kernel=kernel)
 
     def numbered(self) -> np.ndarray:
         """The number of each element, in the tensor's shape."""
@@ -101,20 +103,24 @@ class Draft:
         shape: tuple[int, ...],
         name: str,
         trainable: bool = True,
+        kernel: Kernel = None,
     ) -> Signal:
         """``matrix @ tensor + bias``: folded into the tensor's own matrix where that is but wiring and scales."""
         if given.crossbar:
             given = self.settled(given)
         matrix = matrix.tocsr()
-        product = _product(matrix, given.matrix)
-        return Signal(given.layer, shape, product, matrix @ given.offset + bias, True, name, trainable)
+        product, wired = _product(matrix, given.matrix), given.matrix.copy()
+        wired.data = np.ones_like(wired.data)
+        held = kernel and (_product(kernel[0], wired), kernel[1])
+        return Signal(given.layer, shape, product, matrix @ given.offset + bias, True, name, trainable, held)
 
     def settled(self, given: Signal) -> Signal:
         """The same tensor as a whole layer."""
         if given.plain:
             return given
         name = self._name(given.name)
-        self._append(crossbar(name, given.layer, given.matrix, given.offset, given.trainable), given.size)
+        kernel = given.kernel if _one_kernel(given) else None
+        self._append(crossbar(name, given.layer, given.matrix, given.offset, given.trainable, kernel), given.size)
         return self._whole(name, given.shape)
 
     def activation(self, given: Signal, function: str, name: str, slope: float | None = None) -> Signal:
@@ -167,12 +173,43 @@ class Draft:
 
 def _product(matrix: sparse.csr_matrix, view: sparse.csr_matrix) -> sparse.csr_matrix:
     """``matrix @ view`` that keeps the stored zeros of `matrix`: they are devices."""
-    if view.nnz == view.shape[0] and (np.diff(view.indptr) == 1).all():
-        coo = matrix.tocoo()
-        column = view.indices[coo.col]
-        made = sparse.coo_matrix((coo.data * view.data[coo.col], (coo.row, column)), (matrix.shape[0], view.shape[1]))
-        return made.tocsr()
-    return (matrix @ view).tocsr()
+    entries = np.diff(view.indptr)
+    if (entries > 1).any():
+        return (matrix @ view).tocsr()
+    coo = matrix.tocoo()
+    there = entries[coo.col] == 1
+    row, at = coo.row[there], view.indptr[coo.col[there]]
+    made = sparse.coo_matrix(
+        (coo.data[there] * view.data[at], (row, view.indices[at])), (matrix.shape[0], view.shape[1])
+    )
+    return made.tocsr()
+
+
+def _chosen(matrix: sparse.csr_matrix, rows: np.ndarray) -> sparse.csr_matrix:
+    """Rows of a matrix; one numbered -1 is empty."""
+    found = matrix[np.maximum(rows, 0)]
+    if (rows < 0).any():
+        kept = np.repeat(rows >= 0, np.diff(found.indptr))
+        coo = found.tocoo()
+        found = sparse.coo_matrix((coo.data[kept], (coo.row[kept], coo.col[kept])), found.shape).tocsr()
+    return found
+
+
+def _one_kernel(given: Signal) -> bool:
+    """Whether a tensor is made by a kernel that is the same at every place still, whatever was folded into it."""
+    if given.kernel is None:
+        return False
+    matrix, numbers = given.matrix.copy(), given.kernel[0].copy()
+    matrix.sort_indices()
+    numbers.sort_indices()
+    if not (np.array_equal(matrix.indices, numbers.indices) and np.array_equal(matrix.indptr, numbers.indptr)):
+        return False
+    number = np.concatenate([numbers.data, given.kernel[1]]).astype(int)
+    value = np.concatenate([matrix.data, given.offset])
+    low, high = np.full((2, number.max(initial=0) + 1), np.nan)
+    np.fmin.at(low, number, value)
+    np.fmax.at(high, number, value)
+    return bool((low[1:] == high[1:])[~np.isnan(low[1:])].all())
 
 
 def _selection(given: Signal) -> np.ndarray | None:

@@ -11,6 +11,7 @@ from hwmodels.doors import brief
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int32]
 
 
 def real_array(place: str, value: ArrayLike | None) -> FloatArray:
@@ -66,6 +67,27 @@ def frozen_mask(place: str, value: ArrayLike, shape: tuple[int, ...]) -> BoolArr
     mask = np.array(raw, dtype=bool, order="C")
     mask.setflags(write=False)
     return mask
+
+
+def frozen_numbers(place: str, value: ArrayLike, size: int) -> IntArray:
+    """Copy `value` into a read-only array (size,) of whole numbers from -1 and below `size`.
+
+    Raises
+    ------
+    NetworkError
+        If `value` is of another shape or type, or holds another number.
+    """
+    try:
+        raw = np.asarray(value)
+    except ValueError as error:
+        raise NetworkError(f"{place} must be an array of whole numbers: {error}") from error
+    if raw.dtype.kind not in "iu" or raw.shape != (size,):
+        raise NetworkError(f"{place} has shape {raw.shape} and type {raw.dtype}; allowed: ({size},) whole numbers")
+    if raw.size and not (raw.min() >= -1 and raw.max() < size):
+        raise NetworkError(f"{place} has numbers from {raw.min()} to {raw.max()}; allowed: from -1 and below {size}")
+    numbers = np.array(raw, dtype=np.int32, order="C")
+    numbers.setflags(write=False)
+    return numbers
 
 
 def frozen_parameter(place: str, value: ArrayLike | None, ndim: int) -> FloatArray:

@@ -18,7 +18,7 @@ from emulator.network.activations import DEFAULT_SLOPE
 from emulator.network.arrays import frozen_parameter
 from emulator.network.layers import Activation, Add, Concat, Input, Layer, affine, layer_sources
 from emulator.network.network import Network
-from emulator.network.windows import average, contenders, convolution, covered_by, crossbar, tournament
+from emulator.network.windows import average, contenders, convolution, covered_by, crossbar, kernel_of, tournament
 
 
 class NetworkBuilder:
@@ -89,7 +89,7 @@ class NetworkBuilder:
         activation: str | None = None,
         slope: float = DEFAULT_SLOPE,
     ) -> str:
-        """Add a convolution as a sparse crossbar: a device for each weight at each place, which learns for itself.
+        """Add a convolution as a sparse crossbar: a device for each weight at each place.
 
         Parameters
         ----------
@@ -104,8 +104,9 @@ class NetworkBuilder:
             `padding` is zeros before and behind.
         groups : int
             The channels of each read by a share of the outputs of their own.
-        sharing : {"free"}
-            Devices do not share their updates: after learning, every place has a kernel of its own.
+        sharing : {"free", "tied"}
+            Whether every place learns for itself and has a kernel of its own afterwards, or a bus sums the updates of all places,
+            so that they stay one kernel.
 
         Raises
         ------
@@ -114,9 +115,6 @@ class NetworkBuilder:
         """
         name = self._name("conv", name)
         place = f"layer {name!r}"
-        if sharing != "free":
-            raise NetworkError(f"{place}: sharing is {sharing!r}; allowed: 'free', where each place has its own devices "
-                               "(the updates of one kernel are not summed over places)")  # fmt: skip
         given = frozen_parameter(f"{place}: kernel", kernel, ndim=len(shape) + 1)
         covered = covered_by(place, shape, given.shape[2:], stride, padding, dilation)
         outputs, channels = given.shape[:2]
@@ -132,10 +130,12 @@ class NetworkBuilder:
         if len(offsets) != outputs:
             raise NetworkError(f"{place}: bias has shape {offsets.shape}; allowed: ({outputs},), one entry per channel")
         spots = covered.shape[2:]
-        matrix = convolution(covered, given.reshape(outputs, channels, -1), groups, math.prod(shape))
+        flat = given.reshape(outputs, channels, -1)
+        matrix = convolution(covered, flat, groups, math.prod(shape))
+        held = kernel_of(covered, flat.shape, groups, math.prod(shape))
         offsets = np.repeat(offsets, math.prod(spots))
         inner = name if activation is None else f"{name}_s"
-        layers: list[Layer] = [crossbar(inner, source, matrix, offsets, trainable)]
+        layers: list[Layer] = [crossbar(inner, source, matrix, offsets, trainable, held, sharing)]
         if activation is not None:
             layers.append(Activation(name, inner, activation, slope))
         return self._shaped((outputs, *spots), *layers)

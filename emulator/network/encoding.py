@@ -1,7 +1,7 @@
 """A network as one JSON header and a list of arrays, and back.
 
 The header is derived from the fields of the layers, so that none can be forgotten. It refers to arrays by
-number: ``{"array": 3, "shape": [10, 32]}``, with ``"type": "bool"`` where it holds truth values. Fields of `ADDED`
+number: ``{"array": 3, "shape": [10, 32]}``, with ``"type": "bool"`` where it holds truth values, or ``"int"``. Fields of `ADDED`
 are left out where they have their default, and so are names and penalties if there are none, so that networks which do without them
 keep their digests and files.
 Both the digest and the files of a network are made from it.
@@ -18,18 +18,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emulator.errors import FileFormatError, suggest
-from emulator.network.arrays import BoolArray, FloatArray
+from emulator.network.arrays import BoolArray, FloatArray, IntArray
 from emulator.network.layers import LAYER_KINDS, Layer
 from emulator.network.penalties import Penalty
 from hwmodels.doors import RefusedError, brief, parse_json
 
-Array = FloatArray | BoolArray
+Array = FloatArray | BoolArray | IntArray
 
 #: names of the components of layers, by layer
 Names = Mapping[str, Sequence[str]]
 
 #: fields that came later, by kind
-ADDED = {"Dense": {"devices": None, "trainable": True}}
+ADDED = {"Dense": {"devices": None, "trainable": True, "kernel": None, "sharing": "free"}}
+
+#: types of arrays in headers, by the letter of NumPy's kind, and as they are hashed and stored
+_NAMED = {"b": "bool", "i": "int"}
+_STORED = {"": "<f8", "bool": "|b1", "int": "<i4"}
 
 FORMAT = "backwave-network"
 VERSION = 1
@@ -52,14 +56,14 @@ def encode(layers: Iterable[Layer], settings: Settings) -> tuple[bytes, list[Arr
         if not isinstance(value, np.ndarray):
             return value
         arrays.append(value)
-        kind = {"type": "bool"} if value.dtype == bool else {}
+        kind = {"type": _NAMED[value.dtype.kind]} if value.dtype.kind in _NAMED else {}
         return {"array": len(arrays) - 1, "shape": list(value.shape), **kind}
 
     described = []
     for layer in layers:
         kind, fields = type(layer).__name__, layer.values()
         for key, default in ADDED.get(kind, {}).items():
-            if fields[key] is default:
+            if fields[key] is default or (isinstance(fields[key], str) and fields[key] == default):
                 del fields[key]
         described.append({"kind": kind} | {key: plain(value) for key, value in fields.items()})
     kept = {"loss": settings.loss, "output": settings.output, "layers": described}
@@ -82,7 +86,7 @@ def digest(layers: Iterable[Layer], settings: Settings) -> str:
 
 def stored_type(array: Array) -> np.dtype[Any]:
     """The type under which an array is hashed and stored."""
-    return np.dtype("|b1" if array.dtype == bool else "<f8")
+    return np.dtype(_STORED[_NAMED.get(array.dtype.kind, "")])
 
 
 def parse_header(text: bytes) -> dict[str, Any]:
@@ -175,14 +179,15 @@ def decode_settings(header: Mapping[str, Any]) -> Settings:
 
 def _array_member(place: str, reference: Mapping[str, Any], number: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
     _require_keys(place, reference, {"array", "shape", "type"}, optional={"type"})
-    if reference.get("type", "bool") != "bool":
-        raise FileFormatError(f"{place} has type {brief(reference['type'])}; allowed: 'bool', or none for numbers")
+    kind = reference.get("type", "")
+    if kind not in tuple(_STORED) or ("type" in reference and not kind):
+        raise FileFormatError(f"{place} has type {brief(kind)}; allowed: 'bool', 'int', or none for real numbers")
     if type(reference["array"]) is not int or reference["array"] != number:
         raise FileFormatError(f"{place} refers to array {brief(reference['array'])}; allowed: {number}")
     shape = reference["shape"]
     if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
         raise FileFormatError(f"{place} has shape {brief(shape)}; allowed: a list of positive whole numbers")
-    return tuple(shape), np.dtype("|b1" if "type" in reference else "<f8")
+    return tuple(shape), np.dtype(_STORED[kind])
 
 
 def _require_keys(

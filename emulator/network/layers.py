@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from emulator.errors import NetworkError
 from emulator.network.activations import DEFAULT_SLOPE, activation_function
-from emulator.network.arrays import BoolArray, FloatArray, frozen_mask, frozen_parameter
+from emulator.network.arrays import BoolArray, FloatArray, IntArray, frozen_mask, frozen_numbers, frozen_parameter
 
 
 class Parameters(NamedTuple):
@@ -113,6 +113,11 @@ class Dense(Layer):
         becomes None, stand for a full crossbar.
     trainable : bool
         Whether learning may move weights and biases; what routes or averages is fixed.
+    kernel : int array (count + n_out,), optional
+        Of a convolution: which number of its kernel each device holds, devices in the order of `weight`'s entries, and then
+        which each bias holds; -1 for one that is on its own.
+    sharing : {"free", "tied"}
+        Whether every place of a kernel learns for itself, or the updates of all places are summed.
     """
 
     source: str
@@ -120,6 +125,8 @@ class Dense(Layer):
     bias: FloatArray
     devices: BoolArray | None = None
     trainable: bool = True
+    kernel: IntArray | None = None
+    sharing: str = "free"
 
     @property
     def count(self) -> int:
@@ -129,6 +136,31 @@ class Dense(Layer):
     def existing(self, matrix: FloatArray) -> FloatArray:
         """Numbers (n_out, n_in) of the devices, such as a gradient: 0 where there is none."""
         return matrix if self.devices is None else np.where(self.devices, matrix, 0.0)
+
+    @property
+    def tied(self) -> bool:
+        """Whether places of a kernel learn together."""
+        return self.sharing == "tied"
+
+    def summed(self, weight: FloatArray, bias: FloatArray) -> Gradient:
+        """Derivatives in every device and bias as learning meets them: of tied places, at each the sum over all.
+
+        Parameters
+        ----------
+        weight : (n_out, n_in)
+        bias : (n_out,)
+        """
+        weight = self.existing(weight)
+        if not self.tied or self.kernel is None:
+            return Gradient(weight, bias)
+        there = np.ones(weight.shape, bool) if self.devices is None else self.devices
+        flat = np.concatenate([weight[there], bias])
+        shared = self.kernel >= 0
+        totals = np.bincount(self.kernel[shared], weights=flat[shared], minlength=len(flat))
+        flat[shared] = totals[self.kernel[shared]]
+        full = np.zeros_like(weight)
+        full[there] = flat[: self.count]
+        return Gradient(full, flat[self.count :])
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -145,6 +177,18 @@ class Dense(Layer):
         object.__setattr__(self, "bias", bias)
         object.__setattr__(self, "devices", self._checked_devices(weight))
         object.__setattr__(self, "trainable", bool(self.trainable))
+        if self.kernel is not None:
+            numbers = frozen_numbers(f"{self.place}: kernel", self.kernel, self.count + len(bias))
+            held = numbers[: self.count], numbers[self.count :]
+            if np.intersect1d(held[0][held[0] >= 0], held[1]).size:
+                raise NetworkError(f"{self.place}: kernel has one number for a weight and a bias; allowed: either")
+            object.__setattr__(self, "kernel", numbers)
+        if self.sharing not in ("free", "tied"):
+            raise NetworkError(f"{self.place}: sharing is {self.sharing!r}; allowed: 'free', 'tied'")
+        if self.tied and self.kernel is None:
+            raise NetworkError(
+                f"{self.place}: sharing is 'tied', and no device has a place in a kernel; allowed: 'free'"
+            )
 
     def _checked_devices(self, weight: FloatArray) -> BoolArray | None:
         if self.devices is None:

@@ -272,6 +272,22 @@ class Network:
             layers[name] = replace(old, weight=layer.weight, bias=layer.bias)
         return self.altered(layers.values())
 
+    def with_sharing(self, sharing: str) -> Network:
+        """Return this network with kernels whose places learn together (``tied``) or each for itself (``free``).
+
+        Raises
+        ------
+        NetworkError
+            If no layer that learns is a convolution.
+        """
+        layers = {name: layer for name, layer in self.dense.items() if layer.kernel is not None and layer.trainable}
+        if not layers:
+            raise NetworkError(
+                "no layer has a kernel whose places could learn together; allowed: networks with a convolution"
+            )
+        shared = {name: replace(layer, sharing=sharing) for name, layer in layers.items()}
+        return self.altered(shared.get(name, layer) for name, layer in self._layers.items())
+
     def with_penalties(self, penalties: Mapping[str, Any] | None) -> Network:
         """Return this network with these penalties in place of its own; see `Network`."""
         return self.altered(penalties=penalties)
@@ -301,7 +317,7 @@ class Network:
             kind = layer.function if isinstance(layer, Activation) else type(layer).__name__.lower()
             count = ""
             if name in dense:
-                kind += " (fixed)" * (not dense[name].trainable)
+                kind += " (fixed)" * (not dense[name].trainable) + " (tied)" * dense[name].tied
                 count = str(dense[name].count + dense[name].bias.size)
             rows.append((name, kind, ", ".join(layer_sources(layer)), str(self._sizes[name]), count))
         widths = [max(len(row[column]) for row in rows) for column in range(5)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,12 +15,46 @@ from emulator.network.arrays import FloatArray
 from emulator.network.layers import Dense
 
 
-def crossbar(name: str, source: str, matrix: sparse.spmatrix, bias: FloatArray, trainable: bool) -> Dense:
-    """A dense layer with a device for every stored entry of a sparse matrix (n_out, n_in), stored zeros included."""
+def crossbar(
+    name: str,
+    source: str,
+    matrix: sparse.spmatrix,
+    bias: FloatArray,
+    trainable: bool,
+    kernel: tuple[sparse.spmatrix, np.ndarray] | None = None,
+    sharing: str = "free",
+) -> Dense:
+    """A dense layer with a device for every stored entry of a sparse matrix (n_out, n_in), stored zeros included.
+
+    `kernel` has a matrix with the same entries, and a number for every bias: 1 + the number of the kernel's that each is, and 0
+    for one that is none.
+    """
     stored = matrix.tocoo()
     devices = np.zeros(stored.shape, bool)
     devices[stored.row, stored.col] = True
-    return Dense(name, source, stored.toarray(), bias, devices, trainable)
+    numbers = None
+    if kernel is not None:
+        ordered = kernel[0].tocsr()
+        ordered.sort_indices()
+        held = np.concatenate([ordered.data, kernel[1]]).astype(np.int64)
+        numbers = np.where(held > 0, np.searchsorted(np.unique(held[held > 0]), held), -1)
+    return Dense(name, source, stored.toarray(), bias, devices, trainable, numbers, sharing)
+
+
+def kernel_of(
+    covered: np.ndarray, shape: tuple[int, ...], groups: int, width: int
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Which number of its kernel each device and each bias of a convolution is, from 1 on, as `crossbar` takes it.
+
+    Parameters
+    ----------
+    covered : (channels, places of the kernel, *output)
+    shape : (out_channels, channels / groups, places of the kernel)
+    groups, width : int
+    """
+    count, spots = math.prod(shape), math.prod(covered.shape[2:])
+    numbers = convolution(covered, np.arange(1, count + 1, dtype=np.float64).reshape(shape), groups, width)
+    return numbers, np.repeat(np.arange(count + 1, count + 1 + shape[0]), spots)
 
 
 def covered_by(

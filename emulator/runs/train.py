@@ -215,6 +215,8 @@ def train(
     several = told(here.several, here.position * steps)
     kept = {**here.state, **here.best} if status == "stopped early" else here.state
     clipping = _clipped(substrate, kept, stream)
+    updates = here.position * steps if learning.schedule == "unlocked" else -(-here.position // batch)
+    bus_events, price = 2 * graph.bus_efforts * updates, graph.hardware.energy.per_event
     return TrainResult(
         network=substrate.network(kept),
         history=here.history,
@@ -230,6 +232,8 @@ def train(
         settings=settings,
         warnings=(*found, *_cut("after training", clipping), *([several] if several is not None else [])),
         clipping=clipping,
+        bus_events=bus_events,
+        bus_joules=None if price is None else bus_events * price,
         seeds={"run": seed, "hardware": hardware_seed},
         versions=versions() | built_with(substrate.target),
         times={

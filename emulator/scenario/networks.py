@@ -303,15 +303,19 @@ class FileNetwork(NetworkSource):
         The file; looked for beside the scenario first, then in the current directory.
     loss : str, optional
         In place of the file's own: a classifier that ends in its logits needs ``softmax_cross_entropy``.
+    sharing : str, optional
+        ``tied``: the places of every convolution learn as one kernel; ``free``: each for itself. By default as in the file.
     """
 
     source: Literal["file"]
     path: Annotated[str, Field(min_length=1)]
     loss: Literal["mse", "softmax_cross_entropy"] | None = None
+    sharing: Literal["free", "tied"] | None = None
 
     def make(self, folder: Path) -> Built:
         """Read the file."""
-        return Built(Network.load(find_file(self.path, folder, "network.path"), loss=self.loss))
+        network = Network.load(find_file(self.path, folder, "network.path"), loss=self.loss)
+        return Built(network if self.sharing is None else network.with_sharing(self.sharing))
 
 
 AnyNetwork = Annotated[

@@ -98,10 +98,10 @@ class _Chain:
         back = self.weights[k].T @ mu + self.shunt[k] * x
         layer = self.layers[k]
         if layer.trainable:
-            self.weights[k] -= rate * (
-                layer.existing(np.asarray(np.outer(mu, x), dtype=np.float64)) + self.decay[k] * self.weights[k]
-            )
-            self.biases[k] -= rate * mu
+            effort = np.asarray(np.outer(mu, x), dtype=np.float64) + self.decay[k] * self.weights[k]
+            pull = layer.summed(effort, mu)
+            self.weights[k] -= rate * pull.weight
+            self.biases[k] -= rate * pull.bias
         return back
 
     def at_output(self, x: Floats, y: Floats) -> Floats:

@@ -27,7 +27,7 @@ def look_ahead(graph: ScatteringGraph, stream: Stream, batch: int) -> Outlook:
 
 
 def check_devices(network: Network, learning: Learning) -> None:
-    """Refuse a network in which nothing may learn, or whose parameters are larger than the devices can hold.
+    """Refuse a network in which nothing may learn, a port that would part the places of a kernel, or parameters too large.
 
     Raises
     ------
@@ -37,6 +37,12 @@ def check_devices(network: Network, learning: Learning) -> None:
     if network.dense and not any(layer.trainable for layer in network.dense.values()):
         raise EngineError("every dense layer of the network is fixed; allowed: at least one with trainable=True")
     port = learning.port
+    tied = [name for name, layer in network.dense.items() if layer.tied and layer.trainable]
+    if tied and port.neuron_variables:
+        raise EngineError(
+            f"port {port.name}: layer {tied[0]!r} has tied kernels, and the port answers each place by what its own neuron "
+            "collects; allowed: resistive, inductive, device, or sharing = 'free'"
+        )
     if not isinstance(port, Device):
         return
     largest = max((float(abs(part).max(initial=0.0)) for p in network.parameters.values() for part in p), default=0.0)

@@ -47,6 +47,8 @@ class TrainResult:
     clipping : Clipping or None
         Shares of waves and weights of the trained network that are beyond the hardware's full scale; None if the
         hardware has none, or the samples came from an iterator.
+    bus_events, bus_joules : int, float or None
+        Efforts and sums that buses of tied kernels carried, and their energy; None where that of an event is not known.
     """
 
     network: Network
@@ -66,6 +68,8 @@ class TrainResult:
     versions: dict[str, str]
     times: dict[str, float]
     clipping: Clipping | None = None
+    bus_events: int = 0
+    bus_joules: float | None = None
 
     @property
     def test_accuracy(self) -> float:
@@ -95,6 +99,7 @@ class TrainResult:
             "hold": {"steps": self.hold, "seconds": self.hold * self.step},
             "substrate_seconds": self.samples * self.hold * self.step,
             "events": self.events,
+            "bus": {"events": self.bus_events, "joules": self.bus_joules},
             "several_answers": {"steps": self.several},
             "history": history,
             "target": self.target,

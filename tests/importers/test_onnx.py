@@ -247,3 +247,34 @@ def test_only_devices_that_exist_are_imported_and_what_routes_is_fixed() -> None
     pools = [layer for layer in layers if not layer.trainable]
     assert sum(layer.count for layer in pools) == 2 * (128 + 64) * 2
     assert all(layer.devices is not None for layer in pools)
+
+
+def test_an_imported_convolution_knows_its_kernel_and_gives_it_up_where_places_differ() -> None:
+    dice = np.random.default_rng(0)
+    k, g, v = (dice.uniform(0.5, 1, size).astype(np.float32) for size in ((2, 3, 3), (2,), (2,)))
+    conv = helper.make_node("Conv", ["x", "k"], ["a"], pads=[1, 1])
+    norm = helper.make_node("BatchNormalization", ["a", "g", "g", "v", "v"], ["b"])
+    for last, told in (
+        ([node("Relu", "b")], 20),
+        ([helper.make_node("Transpose", ["b"], ["t"], perm=[0, 2, 1]), node("Relu", "t")], 20),
+        ([helper.make_node("Mul", ["b", "s"], ["t"]), node("Relu", "t")], None),
+    ):
+        s = dice.uniform(1, 2, (2, 6)).astype(np.float32)
+        network = import_model(model([conv, norm, *last], ("N", 3, 6), k=k, g=g, v=v, s=s), "m").network
+        (layer,) = network.dense.values()
+        assert (None if layer.kernel is None else len(set(layer.kernel))) == told
+        if told:
+            held = layer.weight[layer.devices]
+            assert all(len(set(held[layer.kernel[: layer.count] == n])) == 1 for n in range(18))
+            assert network.with_sharing("tied").dense[layer.name].tied
+
+
+def test_a_scenario_ties_what_it_reads(tmp_path: Path) -> None:
+    k = np.ones((1, 1, 3), np.float32)
+    onnx.save(model([node("Conv", "x", "k")], ("N", 1, 6), k=k), tmp_path / "m.onnx")
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'title = "tied"\n[network]\nsource = "file"\npath = "m.onnx"\nsharing = "tied"\n[data]\nsource = "random"\nlimit = 2\n'
+    )
+    done = CliRunner().invoke(app, ["inspect", str(path)])
+    assert done.exit_code == 0 and "buses: every update sums 16 efforts" in done.output, done.output

@@ -151,3 +151,22 @@ def test_every_activation_is_itself() -> None:
         network = Network.from_torch(layer, torch.zeros(1, 3))
         (made,) = (one for one in network.layers.values() if isinstance(one, Activation))
         assert made.function == name and not any(isinstance(one, Dense) for one in network.layers.values())
+
+
+def test_the_gradient_of_a_tied_kernel_is_that_of_the_module() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(2, 4, 3, stride=2, padding=1, groups=2), nn.Tanh(), nn.ConvTranspose2d(4, 2, 3), nn.Flatten()
+    ).double()
+    network = Network.from_torch(module, torch.zeros(1, 2, 5, 5).double()).with_sharing("tied")
+    x = torch.randn(3, 2, 5, 5, dtype=torch.float64)
+    module.eval()(x).square().sum().mul(0.5 / 3).backward()
+    found = reference(network, x.reshape(3, -1).numpy(), np.zeros((3, network.size(network.output)))).gradients
+    for name, part in (("0", module[0]), ("2", module[2])):
+        layer = network.dense[f"x.{name}"]
+        total = layer.summed(*found[layer.name])
+        count = part.weight.numel()
+        held = np.concatenate([total.weight[layer.devices], total.bias])
+        for number, theirs in enumerate(torch.cat([part.weight.grad.ravel(), part.bias.grad])):
+            mine = held[layer.kernel == number]
+            np.testing.assert_allclose(mine, float(theirs), rtol=1e-9, err_msg=f"{name} {number} of {count}")

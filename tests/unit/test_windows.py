@@ -129,7 +129,7 @@ def test_a_network_of_windows_is_kept_in_a_file(tmp_path):
 
 
 CONV = {
-    "sharing": ("sharing is 'tied'; allowed: 'free'", {"sharing": "tied"}),
+    "sharing": ("sharing is 'both'; allowed: 'free', 'tied'", {"sharing": "both"}),
     "shape": ("shape is (4, 4, 4, 4); allowed: (channels, size) or (channels, height, width)",
               {"shape": (4, 4, 4, 4), "kernel": np.ones((1, 1, 1, 1, 1))}),
     "kernel axes": ("kernel has shape (1, 2); allowed: 4 non-empty axes", {"kernel": np.ones((1, 2))}),
