@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from configparser import ConfigParser
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from emulator.study.metrics import METRICS, Metric
 from emulator.study.run import run_study
 from emulator.study.store import Store
 from hwmodels import load, presets
+from tests.support.imports import imports
 from tests.support.small import BASE, STUDY, rows, write
 
 PLUGIN = Path(__file__).parents[1] / "plugin"
@@ -80,6 +82,23 @@ def test_every_kind_of_part_is_found_and_checked(plugged, tmp_path):
     assert "slow-board" in presets() and load("slow-board").lines.delay_forward is not None
 
 
+def test_every_part_is_one_file():
+    """Each in a module of its own that knows of no other, so that adding one touches nothing else."""
+    found = entry_points(PLUGIN)
+    assert sorted(found) == sorted(REGISTRIES)
+    assert len({module for module in found.values()}) == len(found)
+    ours = [one for one in imports("tests") if one.importer.startswith("tests.plugin.")]
+    assert {one.importer.rpartition(".")[2] for one in ours} == {module.rpartition(".")[2] for module in found.values()}
+    assert [str(one) for one in ours if "backwave_example" in one.imported] == []
+
+
+def entry_points(folder: Path) -> dict[str, str]:
+    """Module of the part of every group."""
+    reader = ConfigParser(delimiters="=")
+    reader.read(next(folder.glob("*.dist-info")) / "entry_points.txt")
+    return {group: next(iter(reader[group].values())).partition(":")[0] for group in reader.sections()}
+
+
 def test_without_the_plugin_nothing_is_known_of_it():
     for group, name in PARTS.items():
         assert name not in registry_of(group) and name not in list(registry_of(group))
@@ -133,13 +152,13 @@ class Elsewhere(InProcess):
     """A pool whose workers answer as if a plug-in were not there."""
 
     def ask(self, function, *given):
-        return {"w1": ["law 'lagging' (backwave_example:Lagging)"]}
+        return {"w1": ["law 'lagging' (backwave_example.laws:Lagging)"]}
 
 
 def test_a_study_whose_parts_a_worker_lacks_is_refused(plugged, monkeypatch):
     assert equip(InProcess(), {}) == Parts()
     parts = Parts.of({"law": {"name": "lagging"}})
-    assert ("backwave.laws", "lagging", "backwave_example:Lagging") in parts.loaded
+    assert ("backwave.laws", "lagging", "backwave_example.laws:Lagging") in parts.loaded
     assert missing(b"", parts.loaded) == []
     strange = [*parts.loaded, ("backwave.laws", "nowhere", "a:b"), ("backwave.laws", "lagging", "other:Lagging")]
     assert len(missing(b"", tuple(strange))) == 2

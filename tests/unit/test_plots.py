@@ -167,7 +167,7 @@ def test_worldsheet_shows_deviation_and_light_cone(traced: SettleResult) -> None
 
 
 def test_worldsheet_takes_the_last_sample(traced: SettleResult) -> None:
-    assert worldsheet(traced)._suptitle.get_text() == "Worldsheet of sample 3: settled"  # type: ignore[union-attr]
+    assert worldsheet(traced)._suptitle.get_text() == "Worldsheet of sample 2: settled"  # type: ignore[union-attr]
 
 
 def test_raster_shows_every_event_by_direction(traced: SettleResult) -> None:
