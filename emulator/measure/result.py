@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.graph import ScatteringGraph
+from emulator.measure.agreement import cosine, in_one_row, relative_error
 from emulator.measure.clipping import Clipping
 from emulator.measure.energy import EnergyUse
 from emulator.measure.reference import Reference
@@ -192,12 +193,9 @@ class SettleResult:
             if exact:
                 worst[key] = max(float(np.abs(held[name][good] - exact[name][good]).max()) for name in exact)
         if good.all() and reference.gradients and self.held_gradients:
-            ours = np.concatenate([part.ravel() for g in self.held_gradients.values() for part in g])
-            exact_flat = np.concatenate([p.ravel() for name in self.held_gradients for p in reference.gradients[name]])
-            size = float(np.linalg.norm(exact_flat))
-            if size > 0:
-                worst["gradient"] = float(np.linalg.norm(ours - exact_flat)) / size
-                worst["gradient_cosine"] = float(ours @ exact_flat / (size * np.linalg.norm(ours)))
+            ours, true = in_one_row(self.held_gradients, reference.gradients)
+            found = {"gradient": relative_error(ours, true), "gradient_cosine": cosine(ours, true)}
+            worst |= {name: value for name, value in found.items() if value is not None}
         return worst
 
     def to_dict(self) -> dict[str, Any]:

@@ -34,8 +34,8 @@ def yields_of(study: StudyFile, store: Store) -> list[Yield]:
     for at, here in rows.items():
         places = [study.places[points["ordinal"][row]] for row in here]
         _, chip = np.unique([canonical([place.axes, place.chip]) for place in places], return_inverse=True)
-        met = [meets(study.targets, {name: _known(column[row]) for name, column in values.items()}) for row in here]
-        good, known = chips_that_meet(chip.astype(np.int64), np.array(met), points["status"][here] == "failed")
+        met = meets(study.targets, {name: column[here] for name, column in values.items()}, len(here))
+        good, known = chips_that_meet(chip.astype(np.int64), met, points["status"][here] == "failed")
         count, total = int(good.sum()), int(known.sum())
         if total:
             axes = {key: where[at].axes[key] for key in grid}
@@ -47,7 +47,3 @@ def yields_of(study: StudyFile, store: Store) -> list[Yield]:
 def sensitivities_of(study: StudyFile, store: Store) -> Sequence[Sensitivity]:
     """Slopes of every metric along all axes."""
     return sensitivities([one.axis for one in study.axes], store.points(), store.metrics())
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import StudyError
-from emulator.study.evidence import Evidence, Floats, meets
+from emulator.study.evidence import Evidence, Floats
 from emulator.study.metrics import METRICS
 from emulator.study.significance import CONFIDENCE, holm, median_interval, rank_sum, shift_interval, signed_rank
 
@@ -72,7 +72,7 @@ class Side:
         evidence = self.evidence
         if not evidence.targets:
             return dict(evidence.metrics)
-        met = meets(evidence.metrics, evidence.targets, evidence.done).astype(np.float64)
+        met = evidence.met.astype(np.float64)
         met[evidence.failed] = np.nan
         return {TARGETS: met, **evidence.metrics}
 

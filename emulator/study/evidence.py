@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.study.metrics import Target, meets
 from emulator.study.rows import guarded, number
 from emulator.study.store import Sensitivity, Store, Tolerance, Yield
 from hwmodels.doors import brief
@@ -94,7 +95,8 @@ class Evidence:
     @cached_property
     def met(self) -> NDArray[np.bool_]:
         """Which points meet every target (n,); a metric that is missing meets none."""
-        return meets(self.metrics, self.targets, self.done)
+        targets = [Target.of(name, bounds) for name, bounds in self.targets.items()]
+        return meets(targets, self.metrics, self.done)
 
     @property
     def failed(self) -> NDArray[np.bool_]:
@@ -136,15 +138,6 @@ class _Reader:
         evidence = _evidence(source, self.store)
         _check(evidence)
         return evidence
-
-
-def meets(metrics: Mapping[str, Floats], targets: Mapping[str, Mapping[str, float]], count: int) -> NDArray[np.bool_]:
-    """Which of `count` points keep to every bound; NaN keeps to none."""
-    kept = np.ones(count, dtype=bool)
-    for name, bounds in targets.items():
-        values = metrics.get(name, np.full(count, np.nan))
-        kept &= (values >= bounds.get("min", -np.inf)) & (values <= bounds.get("max", np.inf))
-    return kept
 
 
 def _evidence(source: str, store: Store) -> Evidence:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emulator.errors import StudyError
 from emulator.measure import Reference, SettleResult
+from emulator.measure.agreement import Floats, cosine, in_one_row, relative_error
 from emulator.measure.fit import fit
 from emulator.measure.pace import comparable_time
 from hwmodels.registry import Registry
@@ -63,15 +64,11 @@ class Run:
         return self.result.clipping.to_dict()
 
     @cached_property
-    def gradients(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    def gradients(self) -> tuple[Floats, Floats] | None:
         """All gradients of the substrate, and the exact ones, each in one row; None without targets."""
         if not (self.exact.gradients and self.result.held_gradients):
             return None
-        ours, true = (
-            np.concatenate([part.ravel() for layer in self.exact.gradients for part in gradients[layer]])
-            for gradients in (self.result.held_gradients, self.exact.gradients)
-        )
-        return ours, true
+        return in_one_row(self.result.held_gradients, self.exact.gradients)
 
 
 @dataclass(frozen=True)
@@ -121,28 +118,8 @@ def _accuracy(run: Run) -> float | None:
     return float(right.mean())
 
 
-def _output_error(run: Run) -> float | None:
-    with np.errstate(over="ignore", invalid="ignore"):
-        length = float(np.linalg.norm(run.digital))
-        return float(np.linalg.norm(run.held - run.digital)) / length if length > 0 else None
-
-
-def _gradient_error(run: Run) -> float | None:
-    if run.gradients is None:
-        return None
-    ours, true = run.gradients
-    with np.errstate(over="ignore", invalid="ignore"):
-        size = float(np.linalg.norm(true))
-        return float(np.linalg.norm(ours - true)) / size if size > 0 else None
-
-
-def _gradient_cosine(run: Run) -> float | None:
-    if run.gradients is None:
-        return None
-    ours, true = run.gradients
-    size, length = float(np.linalg.norm(true)), float(np.linalg.norm(ours))
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(ours @ true / (size * length)) if size > 0 and length > 0 else None
+def _gradient(compare: Callable[[Floats, Floats], float | None]) -> Callable[[Run], float | None]:
+    return lambda run: None if run.gradients is None else compare(*run.gradients)
 
 
 def _energy(run: Run) -> float | None:
@@ -183,11 +160,11 @@ _BUILT_IN: dict[str, Metric] = {
     "r2": Metric("", "higher", "share of the targets' variance that outputs explain", high=1, loss=_VALUES, targets=True,
                  label="R\u00b2", compute=_of_fit("r2")),
     "output_error": Metric("", "lower", "norm of the outputs' deviation from the exact network's over the norm of these", 0,
-                           label="output error", log=True, compute=_output_error),
+                           label="output error", log=True, compute=lambda run: relative_error(run.held, run.digital)),
     "gradient_cosine": Metric("", "higher", "cosine between the gradient that is held and the exact one", -1, 1,
-                              targets=True, label="gradient cosine", compute=_gradient_cosine),
+                              targets=True, label="gradient cosine", compute=_gradient(cosine)),
     "gradient_error": Metric("", "lower", "norm of the gradient's deviation over the norm of the exact gradient", 0,
-                             targets=True, label="gradient error", log=True, compute=_gradient_error),
+                             targets=True, label="gradient error", log=True, compute=_gradient(relative_error)),
     "settled_fraction": _share("higher", "share of samples that settled", "settled samples",
                                lambda run: float(run.result.settled.mean())),
     "settling_time": Metric("s", "lower", "median time to the tolerance of the samples that settled, as without noise", 0,
@@ -245,20 +222,29 @@ def unmeasurable(name: str, loss: str, targets: bool) -> str | None:
 
 @dataclass(frozen=True)
 class Target:
-    """What a metric must be; a metric that is missing does not meet it."""
+    """What a metric must be; one that is missing, None or NaN, is not."""
 
     metric: str
     low: float = -math.inf
     high: float = math.inf
 
-    def met(self, value: float | None) -> bool:
-        """Whether a value meets it."""
-        return value is not None and self.low <= value <= self.high
+    @classmethod
+    def of(cls, metric: str, bounds: Mapping[str, Any]) -> Target:
+        """The target of bounds ``min`` and ``max``, open where one is None or left out."""
+        low, high = bounds.get("min"), bounds.get("max")
+        return cls(metric, -math.inf if low is None else low, math.inf if high is None else high)
 
 
-def meets(targets: tuple[Target, ...], values: Mapping[str, float | None]) -> bool:
-    """Whether a point meets all targets."""
-    return all(target.met(values.get(target.metric)) for target in targets)
+def meets(
+    targets: Iterable[Target], values: Mapping[str, float | Floats | None], shape: int | tuple[int, ...] = ()
+) -> NDArray[np.bool_]:
+    """Which points keep to all targets; metrics are numbers, or arrays with one for each point of this shape."""
+    kept = np.ones(shape, dtype=bool)
+    for target in targets:
+        value = values.get(target.metric)
+        value = math.nan if value is None else value
+        kept &= (target.low <= value) & (value <= target.high)
+    return kept
 
 
 def measure(

@@ -103,11 +103,7 @@ def knobs_of(config: StudyConfig, base: Scenario, axes: Sequence[StudyAxis]) -> 
 
 def targets_of(config: StudyConfig) -> tuple[Target, ...]:
     """The targets, open at the ends that are not given."""
-    ends = {name: (one.min, one.max) for name, one in config.targets.items()}
-    return tuple(
-        Target(name, -np.inf if low is None else low, np.inf if high is None else high)
-        for name, (low, high) in ends.items()
-    )
+    return tuple(Target.of(name, one.model_dump()) for name, one in config.targets.items())
 
 
 def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareModel, study: StudyConfig) -> StudyAxis:

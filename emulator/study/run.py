@@ -249,7 +249,7 @@ class _Run:
             missing = [task for task, _, _ in trials.values() if task.id not in known]
             for task, outcome in self._run(pool, missing):
                 _, knob, value = trials[task.id]
-                met = None if outcome.status == "failed" else meets(study.targets, outcome.metrics)
+                met = None if outcome.status == "failed" else bool(meets(study.targets, outcome.metrics))
                 known[task.id] = met, outcome.reason
                 writer.add_trial(_finished(task, outcome), knob.name, value, met)
                 self.tell(f"tolerance search: {len(known):,} runs", None)
