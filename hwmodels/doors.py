@@ -20,6 +20,8 @@ from typing import IO, Any
 
 #: largest file of tables or measurements that is read, in bytes
 MOST_BYTES = 64 << 20
+#: bytes that are read at a time
+_CHUNK = 1 << 24
 #: largest TOML file: what people write by hand; its parser takes quadratic time on what they do not
 MOST_TOML = 1 << 20
 #: how deep tables and lists may be nested
@@ -68,10 +70,19 @@ def read_bytes(path: str | os.PathLike[str], most: int = MOST_BYTES) -> bytes:
         If it cannot be read.
     """
     with regular(path) as file:
-        found = file.read(most + 1)
+        found = b"".join(_parts(file, most))
     if len(found) > most:
         raise RefusedError(f"has more than {most:,} bytes; allowed: at most that")
     return found
+
+
+def _parts(file: IO[bytes], most: int) -> list[bytes]:
+    """What a file holds, up to one byte more than `most`; only as much is reserved as is there."""
+    parts, left = [], most + 1
+    while left and (part := file.read(min(_CHUNK, left))):
+        parts.append(part)
+        left -= len(part)
+    return parts
 
 
 def read_text(path: str | os.PathLike[str], most: int = MOST_BYTES) -> str:

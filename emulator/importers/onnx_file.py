@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from emulator.errors import FileFormatError, NetworkError
+from emulator.errors import BackwaveError, FileFormatError, NetworkError
+from emulator.importers.onnx_check import check_model, line
 from emulator.importers.onnx_ops import Converter
 from emulator.importers.report import Imported
 from emulator.measure.reference import reference
 from emulator.network.network import Network
+from hwmodels.doors import RefusedError, read_bytes
 
-#: bytes of a file, and the oldest opset
-_LARGEST, _OLDEST = 2 << 30, 13
+#: bytes of a file
+_LARGEST = 2 << 30
 #: random inputs that the network is compared on
 COMPARED = 8
 _ROUND_OFF = {kind: float(np.finfo(name).eps) for kind, name in ((1, "f4"), (10, "f2"), (11, "f8"))}
@@ -48,14 +50,15 @@ def read_onnx(path: Path, loss: str | None = None) -> Imported:
         raise FileFormatError(
             f"file '{path}' needs the package 'onnx', which is not installed; allowed: pip install 'backwave[onnx]'"
         ) from error
-    size = path.stat().st_size
-    if size > _LARGEST:
-        raise FileFormatError(f"file '{path}' holds {size} bytes; allowed: at most {_LARGEST}")
     model = onnx.ModelProto()
     try:
-        model.ParseFromString(path.read_bytes())
+        content = read_bytes(path, _LARGEST)
+    except RefusedError as error:
+        raise FileFormatError(f"file '{path}' {error}") from error
+    try:
+        model.ParseFromString(content)
     except Exception as error:  # whatever the parser of the format raises
-        raise FileFormatError(f"file '{path}' is not an ONNX file or is damaged: {_line(error)}") from error
+        raise FileFormatError(f"file '{path}' is not an ONNX file or is damaged: {line(error)}") from error
     try:
         return import_model(model, str(path), loss)
     except (FileFormatError, NetworkError) as error:
@@ -65,11 +68,22 @@ def read_onnx(path: Path, loss: str | None = None) -> Imported:
 def import_model(model: Any, source: str, loss: str | None = None, *, checked: bool = False) -> Imported:
     """The network of an ONNX model that is in memory, `checked` or not yet; errors as for `read_onnx`."""
     if not checked:
-        _check(model)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        converter = Converter(model)
-        output, found_loss = converter.convert()
+        check_model(model)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return _imported(model, source, loss)
+    except BackwaveError:
+        raise
+    except MemoryError as error:
+        raise FileFormatError(f"the model needs more memory than there is: {line(error)}") from error
+    except Exception as error:  # operators whose inputs and attributes do not fit each other
+        raise FileFormatError(f"the model cannot be computed: {type(error).__name__}: {line(error)}") from error
+
+
+def _imported(model: Any, source: str, loss: str | None) -> Imported:
+    converter = Converter(model)
+    output, found_loss = converter.convert()
     network = Network(converter.draft.layers.values(), output=output, loss=loss or found_loss or "mse")
     notes = list(converter.notes)
     if loss is None and found_loss is None:
@@ -85,28 +99,6 @@ def import_model(model: Any, source: str, loss: str | None = None, *, checked: b
     return Imported(network, source, tuple(notes), deviation, precision, end=converter.end)
 
 
-def _check(model: Any) -> None:
-    """Whether the file is whole, and refers to nothing outside itself."""
-    import onnx
-
-    versions = {one.domain: one.version for one in model.opset_import}
-    version = versions.get("", versions.get("ai.onnx"))
-    if version is None or version < _OLDEST:
-        raise FileFormatError(
-            f"opset is {version}; allowed: {_OLDEST} and later, onnx.version_converter converts older files"
-        )
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
-        raise FileFormatError("weights lie in other files; allowed: one file, onnx.save(model, path) writes it")
-    if len(model.functions):
-        raise FileFormatError(
-            "the model defines functions of its own; allowed: operators only, onnx.inliner inlines functions"
-        )
-    try:
-        onnx.checker.check_model(model)
-    except Exception as error:  # whatever the checker raises
-        raise FileFormatError(f"the model is not valid: {_line(error)}") from error
-
-
 def _deviation(network: Network, converter: Converter) -> float:
     """Largest difference between the network's outputs and the file's own on random inputs, relative to the largest."""
     dice = np.random.default_rng(0)
@@ -117,7 +109,3 @@ def _deviation(network: Network, converter: Converter) -> float:
     ours = reference(network, {name: rows.astype(float) for name, rows in data.items()}).states[network.output]
     largest = float(np.abs(theirs).max(initial=0.0))
     return float(np.abs(ours - theirs).max(initial=0.0)) / (largest or 1.0)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

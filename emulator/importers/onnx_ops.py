@@ -13,6 +13,7 @@ from emulator.errors import FileFormatError, suggest
 from emulator.importers import onnx_linear as linear
 from emulator.importers import onnx_scalars
 from emulator.importers import onnx_windows as windows
+from emulator.importers.onnx_check import bounded, folded
 from emulator.importers.onnx_nodes import attributes, label
 from emulator.importers.onnx_scalars import Elementwise
 from emulator.importers.scalars import Affine, Hinges, Known, recognised
@@ -177,6 +178,7 @@ class Converter:
                 raise FileFormatError(f"input {one.name!r} has shape {shape}; allowed: a batch, then known sizes")
             if sizes[0] > 1:
                 raise FileFormatError(f"input {one.name!r} has batches of {sizes[0]}; allowed: 1, or any number")
+            bounded(f"input {one.name!r}", *sizes[1:])
             name = label(one.name)
             self.signals[one.name] = self.draft.input(name, (1, *sizes[1:]))
             self.input_names[name], self.input_shapes[name] = one.name, tuple(sizes[1:])
@@ -222,6 +224,7 @@ class Converter:
         import onnx
         from onnx.reference import ReferenceEvaluator
 
+        folded(node, place, self.constants | given)
         values = {name: given[name] if name in given else self.constants[name] for name in node.input if name}
         info = [onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(v.dtype), None)
                 for n, v in values.items()]  # fmt: skip

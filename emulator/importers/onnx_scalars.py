@@ -11,7 +11,8 @@ from scipy import special
 
 from emulator.errors import FileFormatError
 from emulator.importers.onnx_nodes import attributes, label
-from emulator.importers.scalars import Affine, Hinges, Known, Scalar, clipped, two_slopes
+from emulator.importers.scalars import GRID, Affine, Hinges, Known, clipped, two_slopes
+from emulator.network.arrays import FloatArray
 
 if TYPE_CHECKING:
     from emulator.importers.onnx_ops import Converter
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 #: what an operator's function is known to be
 Told = Affine | Known | Hinges | None
-#: a tensor, and the function of it that another is
-View = tuple[str, Scalar]
+#: a tensor, and the function of it that another is, as its values on `GRID`
+View = tuple[str, FloatArray]
+Step = Callable[[FloatArray], FloatArray]
+#: so many tensors on the way are remembered
+_MOST_VIEWS = 32
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Elementwise:
 
     Parameters
     ----------
-    views : tuple of (str, callable)
+    views : tuple of (str, array)
         Tensors that it is a function of, the nearest first, each with the function.
     known : optional
         What the function of the nearest is, where the operator says it.
@@ -123,7 +127,7 @@ def _two(converter: Converter, node: Any, place: str) -> None:
     constant = next((value for value in fixed if value is not None), None)
     if constant is None:
         ones, others = _views(converter, first), dict(_views(converter, second))
-        common = tuple((name, _both(operation, one, others[name])) for name, one in ones if name in others)
+        common = tuple((name, operation(one, others[name])) for name, one in ones if name in others)
         if kind in ("Add", "Sub"):
             add_states(converter, node, [first, second], [1.0, 1.0 if kind == "Add" else -1.0], place)
         elif common:
@@ -165,23 +169,17 @@ def _with_constants(converter: Converter, node: Any, place: str, values: np.ndar
 
 
 def _views(converter: Converter, name: str) -> tuple[View, ...]:
-    """The tensor itself, and what it is a function of."""
+    """The tensor itself, and what it is a function of: the nearest, and the farthest."""
     function = converter.functions.get(name)
-    return ((name, lambda s: s), *(function.views if function is not None else ()))
+    views = function.views if function is not None else ()
+    near = views if len(views) < _MOST_VIEWS else (*views[: _MOST_VIEWS - 1], views[-1])
+    return ((name, GRID), *near)
 
 
-def _after(views: tuple[View, ...], step: Scalar) -> tuple[View, ...]:
-    return tuple((name, _chained(step, inner)) for name, inner in views)
+def _after(views: tuple[View, ...], step: Step) -> tuple[View, ...]:
+    return tuple((name, np.asarray(step(value), float)) for name, value in views)
 
 
-def _chained(outer: Scalar, inner: Scalar) -> Scalar:
-    return lambda s: outer(inner(s))
-
-
-def _both(operation: Callable[..., Any], one: Scalar, other: Scalar) -> Scalar:
-    return lambda s: operation(one(s), other(s))
-
-
-def _step(converter: Converter, node: Any, step: Scalar, known: Told = None) -> None:
+def _step(converter: Converter, node: Any, step: Step, known: Told = None) -> None:
     """One more step; `known` says what it is."""
     converter.functions[node.output[0]] = Elementwise(_after(_views(converter, node.input[0]), step), known)

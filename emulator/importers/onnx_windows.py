@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emulator.errors import FileFormatError
+from emulator.importers.onnx_check import MOST_KERNEL, bounded
 from emulator.importers.onnx_nodes import attributes, label
 from emulator.importers.signals import Signal
 from emulator.network.windows import average, contenders, convolution, kernel_of, patches, tournament
@@ -29,12 +31,34 @@ def window(
             f"{place} has windows of {axes} axes on a tensor {source.shape}; allowed: 1 or 2, as it has"
         )
     given = {"strides": [1] * axes, "dilations": [1] * axes, "pads": [0] * 2 * axes, "ceil_mode": 0, **given}
+    _require_window(place, given, kernel)
     given["pads"] = _pads(given, sizes, kernel)
+    _require_window(place, given, kernel)
+    pads, strides = given["pads"], given["strides"]
+    padded = [n + before + after for n, before, after in zip(sizes, pads[:axes], pads[axes:], strict=True)]
+    bounded(place, source.shape[1], *padded, each=16)
+    bounded(place, source.shape[1], *kernel, *(-(-n // s) for n, s in zip(padded, strides, strict=True)), each=32)
     index = source.numbered()[0]
     covered = patches(index, kernel, given["strides"], given["pads"], given["dilations"], bool(given["ceil_mode"]))
     if covered.size == 0:
         raise FileFormatError(f"{place}: its window is larger than its input {source.shape}; allowed: at most as large")
     return source, covered, given
+
+
+def _require_window(place: str, given: dict[str, Any], kernel: list[int]) -> None:
+    """Numbers of every axis, from 1 on, and pads from 0 on."""
+    axes = len(kernel)
+    for name, count, least in (
+        ("kernel", axes, 1),
+        ("strides", axes, 1),
+        ("dilations", axes, 1),
+        ("pads", 2 * axes, 0),
+    ):
+        values = kernel if name == "kernel" else given[name]
+        if len(values) != count or min(values, default=least) < least:
+            raise FileFormatError(f"{place} has {name} {list(values)}; allowed: {count} numbers from {least}")
+    if math.prod(kernel) > MOST_KERNEL:
+        raise FileFormatError(f"{place} has windows of {math.prod(kernel)} numbers; allowed: at most {MOST_KERNEL}")
 
 
 def conv(converter: Converter, node: Any, place: str) -> None:
@@ -66,6 +90,11 @@ def conv_transpose(converter: Converter, node: Any, place: str) -> None:
     size = [s * (n - 1) + extra + d * (k - 1) + 1 - before - after for n, s, extra, d, k, before, after in zip(
         source.shape[2:], given["strides"], given["output_padding"], given["dilations"], kernel,
         given["pads"][:axes], given["pads"][axes:], strict=True)]  # fmt: skip
+    _require_window(place, given, list(kernel))
+    if min(size) < 1:
+        raise FileFormatError(f"{place} makes a state of {size}; allowed: sizes from 1")
+    bounded(place, channels, *kernel, *(n + before + after for n, before, after in zip(
+        size, given["pads"][:axes], given["pads"][axes:], strict=True)), each=32)  # fmt: skip
     index = np.arange(channels * int(np.prod(size))).reshape(channels, *size)
     covered = patches(index, kernel, given["strides"], given["pads"], given["dilations"])
     spots = tuple(slice(0, n) for n in source.shape[2:])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from emulator.importers.onnx_check import bounded
 from emulator.network.arrays import FloatArray
 from emulator.network.layers import Activation, Add, Concat, Input, Layer
 from emulator.network.windows import crossbar
@@ -119,6 +120,7 @@ class Draft:
         if given.plain:
             return given
         name = self._name(given.name)
+        bounded(f"layer {name!r}", *given.matrix.shape, each=9)
         kernel = given.kernel if _one_kernel(given) else None
         self._append(crossbar(name, given.layer, given.matrix, given.offset, given.trainable, kernel), given.size)
         return self._whole(name, given.shape)

@@ -22,6 +22,7 @@ from emulator.export.bundle import EXPECTED, seal
 from emulator.export.claim import read_claim
 from emulator.export.folder import MAP
 from emulator.graph.files import write_graphml, write_json
+from emulator.importers import import_network
 from emulator.laws import NodeLaw
 from emulator.network import Network
 from emulator.network.builder import NetworkBuilder
@@ -44,7 +45,7 @@ from hwmodels.fit_line import fit_line, scattering_parameters
 from hwmodels.readings import read_readings
 from hwmodels.touchstone import read_touchstone
 from hwmodels.units import parse
-from tests.fuzz import archives, mutate
+from tests.fuzz import archives, models, mutate
 
 #: makes an input, and puts it into the product
 Make = Callable[[random.Random], Any]
@@ -80,6 +81,9 @@ def loaders(folder: Path) -> dict[str, Loader]:
         "program": _programs(out),
         "law": _laws(),
         "names": _names(out),
+        "onnx": _models(out),
+        "torch": _torch_programs(out),
+        "table": _tables(out),
     }
 
 
@@ -505,6 +509,39 @@ def _names(folder: Path) -> Loader:
         graph.summary()
 
     return Loader(0.05, make, feed)
+
+
+def _models(folder: Path) -> Loader:
+    path, seeds = folder / "m.onnx", models.seeds()
+    return Loader(
+        0.6,
+        lambda rng: models.model(rng, rng.choice(seeds)),
+        lambda content: _ignore(import_network(_write(path, content))),
+    )
+
+
+def _torch_programs(folder: Path) -> Loader:
+    seed, places = models.golden(), [folder / "m.pt2", folder / "m.pt"]
+    return Loader(
+        0.2,
+        lambda rng: (rng.randrange(2), models.program(rng, seed)),
+        lambda one: _ignore(import_network(_write(places[one[0]], one[1]))),
+    )
+
+
+def _tables(folder: Path) -> Loader:
+    seeds, network = models.tables(), _network()
+    path = folder / "t.csv"
+    sources = [
+        FileData(source="file", path="t.csv", target="kind"), FileData(source="file", path="t.csv", scale="standard"),
+        FileData(source="file", path="t.csv", target="c", features=["a", "b"]),
+    ]  # fmt: skip
+
+    def feed(one: tuple[int, bytes]) -> None:
+        _write(path, one[1])
+        sources[one[0]].load(network, folder)
+
+    return Loader(0.4, lambda rng: (rng.randrange(3), mutate.blob(rng, rng.choice(seeds))), feed)
 
 
 def _ignore(_: Any) -> None:
