@@ -17,7 +17,8 @@ from emulator.network.held import HeldError, categories_of, plain
 from hwmodels.doors import RefusedError, lines_of, read_measured
 
 _SEPARATORS = (",", ";", "\t", "|")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+#: no digit can belong to two parts of them, so that long ones take no longer to read than they are long
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?", re.ASCII)
 #: what tables write where there is no value
 _EMPTY = ("", "na", "n/a", "nan", "null", "none", "?")
@@ -60,7 +61,13 @@ class Table:
     def _number(self, name: str) -> NDArray[np.float64]:
         column = self[name]
         if isinstance(column, list):
-            row = next(k for k, cell in enumerate(column) if not _NUMBER.fullmatch(cell.strip().replace(",", ".")))
+            row = next((k for k, cell in enumerate(column) if not _is_number(cell)), None)
+            if row is None:
+                row = next(k for k, cell in enumerate(column) if "," in cell)
+                raise FileFormatError(
+                    f"{self.place}: column {name!r} has {column[row][:40]!r} in row {row + 1} among numbers with decimal points; "
+                    "allowed: points or commas"
+                )
             raise FileFormatError(
                 f"{self.place}: column {name!r} has {column[row][:40]!r} in row {row + 1}; allowed: numbers"
             )

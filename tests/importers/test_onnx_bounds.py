@@ -88,7 +88,7 @@ def test_sparse_tensors_and_loops_are_refused() -> None:
     made.graph.sparse_initializer.add()
     with pytest.raises(FileFormatError, match="weights are sparse tensors; allowed: dense ones"):
         import_model(made, "m")
-    made = model(
+    made = made_of(
         [helper.make_node("Relu", ["b"], ["a"]), helper.make_node("Relu", ["a"], ["b"]), node("Add", "x", "b")]
     )
     with pytest.raises(FileFormatError, match="the model is not valid: Nodes in a graph must be topologically sorted"):

@@ -150,3 +150,15 @@ def test_predictions_are_written_by_name(tmp_path: Path, monkeypatch: pytest.Mon
         ["0", "True", "'=cat", "'=cat"], ["1", "True", "dog", "dog"], ["2", "True", "dog", "'=cat"],
     ]  # fmt: skip
     assert float(lines[1].split(",")[4]) == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+def test_numbers_of_both_decimal_signs_are_told_apart(tmp_path):
+    from emulator.data.tables import read_table
+    from emulator.errors import FileFormatError
+
+    path = tmp_path / "t.csv"
+    path.write_text("a;b\n1.5;2\n1,5;3\n")
+    with pytest.raises(
+        FileFormatError, match="column 'a' has '1,5' in row 2 among numbers with decimal points; allowed: points or"
+    ):
+        read_table(path).numbers(["a"])
