@@ -1,33 +1,24 @@
-"""Scattering graphs in brian2: layout, objects, targets, recordings."""
+"""Scattering graphs in brian2, whatever the law: layouts, plans, targets, recordings; families of laws build on it."""
 
 import emulator.engine._brian2  # noqa: F401
 from emulator.engine.effects import Effects, effects_of
-from emulator.engine.junction_layout import JunctionLayout, lay_out_junctions
-from emulator.engine.junction_run import JunctionRecording, WaveTraces, run_junctions
-from emulator.engine.layout import Layout, biases, lay_out, weights
+from emulator.engine.fabric import Fabric
+from emulator.engine.layout import Layout, biases, flatten, weights
 from emulator.engine.plan import Plan
-from emulator.engine.simulate import TARGETS, Recording, simulate
-from emulator.engine.stack import lay_out_stack
-from emulator.engine.upwind_run import run_upwind
-from emulator.engine.values import values_of
+from emulator.engine.recording import Recording, WaveTraces
+from emulator.engine.simulate import TARGETS, simulate
 
 __all__ = [
     "TARGETS",
     "Effects",
-    "JunctionLayout",
-    "JunctionRecording",
+    "Fabric",
     "Layout",
     "Plan",
     "Recording",
     "WaveTraces",
     "biases",
     "effects_of",
-    "lay_out",
-    "lay_out_junctions",
-    "lay_out_stack",
-    "run_junctions",
-    "run_upwind",
+    "flatten",
     "simulate",
-    "values_of",
     "weights",
 ]

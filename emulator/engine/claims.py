@@ -6,28 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.laws import LAWS, Law, NodeLaw
+from emulator.laws import LAWS, Law, family_of
 from hwmodels import HardwareModel
 
 #: what every law implements, or what does not act on waves; a claim is a field, or its beginning up to "." or "_"
 SHARED = ("clock.", "energy.", "lines.delay_")
-#: of laws whose lines carry waves both ways, besides
-TWO_WAY = (
-    "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "noise.receiver", "precision.forward.",
-    "precision.backward.",
-)  # fmt: skip
-#: of laws that update nodes one by one, besides; the impedance gives their waves power
-NODES = (
-    "lines.impedance", "lines.impedance_tolerance", "lines.jitter", "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth",
-    "lines.crosstalk", "precision.", "noise.", "weights.", "faults.",
-)  # fmt: skip
 
 
-def claims(law: type[Law]) -> tuple[str, ...]:
-    """Beginnings of the fields that a law of this class implements."""
-    if law.two_way:
-        return (*SHARED, *TWO_WAY)
-    return (*SHARED, *NODES) if issubclass(law, NodeLaw) else SHARED
+def claims(law: Law | type[Law]) -> tuple[str, ...]:
+    """Beginnings of the fields that a law implements."""
+    return (*SHARED, *family_of(law).claims)
 
 
 def claimed(path: str, by: Sequence[str]) -> bool:
@@ -61,7 +49,7 @@ def check_claims(graph: ScatteringGraph, allowed: str, *more: str, never: tuple[
     EngineError
         Naming the field, its value, and the laws that would honour it.
     """
-    by = (*claims(type(graph.law)), *more)
+    by = (*claims(graph.law), *more)
     for path, value in unclaimed(graph, ()):
         if claimed(path, by) and not claimed(path, never):
             continue

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from brian2 import Clock, second
 
-from emulator.engine.plan import STEP, Plan
+#: one engine step in brian2's time: a power of two, so that every clock and delay is exact in floating point
+STEP = 2.0**-10
 
 
 class ExactClock(Clock):
@@ -23,7 +24,7 @@ class ExactClock(Clock):
         return nearest if nearest * self.dt_ == target_t else np.int64(np.ceil(target_t / self.dt_))
 
 
-def clocks_of(plan: Plan) -> tuple[Clock, Clock]:
-    """Clocks that tick every step, and at the beginning of every hold and the end of the last."""
+def clocks_of(steps: int) -> tuple[Clock, Clock]:
+    """Clocks that tick every step, and at the beginning of every hold of so many steps and the end of the last."""
     step = STEP * second
-    return ExactClock(dt=step, name="step_clock"), ExactClock(dt=plan.hold * step, name="hold_clock")
+    return ExactClock(dt=step, name="step_clock"), ExactClock(dt=steps * step, name="hold_clock")

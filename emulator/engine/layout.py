@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from emulator.graph import ScatteringGraph, Site
 from emulator.graph.coupling import Coupling
 from emulator.graph.penalties import state_penalties, weight_penalties
-from emulator.laws import node_law
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -138,12 +137,6 @@ class Layout:
     def ring_depth(self) -> int:
         """Events that one port can have in flight: one a step for the longest delay."""
         return max(1, int(self.longest.max(initial=1)))
-
-
-def lay_out(graph: ScatteringGraph) -> Layout:
-    """Flatten a graph whose neurons have a node law; see `emulator.laws.node_law`."""
-    node_law(graph.law)
-    return flatten(graph)
 
 
 def flatten(graph: ScatteringGraph) -> Layout:

@@ -21,9 +21,10 @@ import numpy as np
 from brian2 import Clock, NeuronGroup, StateMonitor, Synapses, TimedArray, second
 from brian2.core.variables import Variable
 
+from emulator.engine.clocks import STEP
 from emulator.engine.events import refer
 from emulator.engine.layout import Layout
-from emulator.engine.plan import STEP, Plan
+from emulator.engine.plan import Plan
 from emulator.engine.random import functions
 from emulator.learning import Learning
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import brian2
@@ -13,20 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine.effects import IDEAL, Effects
-from emulator.engine.expressions import activation_codes, node_update
-from emulator.engine.law_code import checked_law
+from emulator.engine.expressions import activation_codes
 from emulator.engine.layout import Layout
-from emulator.laws import Law, NodeLaw, node_law
+from emulator.laws import Law
 from emulator.learning import Learning
 
-#: one engine step in brian2's time: a power of two, so that every clock and delay is exact in floating point
-STEP = 2.0**-10
-
 Values = Mapping[str, NDArray[np.generic] | float]
+#: the least change of a wave that is sent: below it fast floating-point modes flush numbers to zero
+SMALLEST = sys.float_info.min
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(ABC):
     """A run whose structure is fixed, so that it can be compiled once; numbers are passed when it is run.
 
     Parameters
@@ -47,6 +47,8 @@ class Plan:
         What the hardware does to waves; nothing by default.
     learning : Learning or None
         How the parameters move; then only outputs and port powers are recorded.
+    seed : int
+        Of the random draws of `effects`.
     """
 
     layout: Layout
@@ -59,6 +61,7 @@ class Plan:
     traces: bool = False
     effects: Effects = IDEAL
     learning: Learning | None = None
+    seed: int = 0
 
     @property
     def ring_depth(self) -> int:
@@ -104,16 +107,15 @@ class Plan:
         """Per neuron, the position of its activation in `used`."""
         return activation_codes(self.layout.function)[1]
 
-    @cached_property
-    def update(self) -> list[str]:
-        """The node's update code."""
-        law = checked_law(node_law(self.law))
-        return node_update(law, self.used, self.loss, self.power, self.effects.noise_poles, self.shunted)
-
     @property
     def memory(self) -> tuple[str, ...]:
-        """Variables that a node law keeps besides state and costate."""
-        return tuple(self.law.memory) if isinstance(self.law, NodeLaw) else ()
+        """Variables that neurons keep besides state and costate."""
+        return ()
+
+    @property
+    @abstractmethod
+    def update(self) -> list[str]:
+        """The neurons' code, or whatever else tells one program from another."""
 
     @cached_property
     def key(self) -> str:
@@ -121,7 +123,7 @@ class Plan:
         digest = hashlib.sha256()
         layout = self.layout
         names = [*sorted(self.law.parameters), "memory", *sorted(self.memory)]
-        text = [brian2.__version__, FORMAT, *self.update, *self.used, *names, self.effects.code]
+        text = [brian2.__version__, sources(type(self)), *self.update, *self.used, *names, self.effects.code]
         text += (
             [] if self.learning is None else [self.learning.code, *(str(block.trainable) for block in layout.blocks)]
         )
@@ -146,12 +148,14 @@ class Plan:
         return digest.hexdigest()[:32]
 
 
-def _sources() -> str:
-    """A hash of this package's own code: a program compiled by other code is not used."""
+@cache
+def sources(kind: type[Plan]) -> str:
+    """A hash of the code that makes objects of such a plan, the engine's and its family's: no other program is used."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for one in kind.__mro__:
+        module = sys.modules[one.__module__]
+        if issubclass(one, Plan) and (place := getattr(module, "__file__", None)):
+            file = Path(place)
+            for path in sorted(file.parent.glob("*.py")) if module.__package__ else [file]:
+                digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-FORMAT = _sources()

@@ -8,6 +8,7 @@ import numpy as np
 
 from emulator.engine.layout import Floats, Layout, spread
 from emulator.graph import ScatteringGraph
+from emulator.learning import Device, Learning
 from hwmodels import program, rng
 
 
@@ -100,3 +101,8 @@ def drift_scores(graph: ScatteringGraph, layout: Layout) -> tuple[Floats, Floats
 def _stream(layer: str) -> str:
     """The name of a layer's devices among the chip's random streams."""
     return f"devices of {layer}"
+
+
+def top_weight(learning: Learning | None) -> float | None:
+    """Weight of a device at `g_max`: the port's if it writes devices; None for that of the largest in its layer."""
+    return learning.port.w_max if learning is not None and isinstance(learning.port, Device) else None

@@ -10,10 +10,11 @@ import numpy as np
 from brian2 import Network, second
 
 from emulator.engine.brian_state import known_brian
-from emulator.engine.build import build
+from emulator.engine.clocks import STEP
 from emulator.engine.compiler import require_compiler
-from emulator.engine.plan import STEP, Plan, Values
+from emulator.engine.plan import Plan, Values
 from emulator.engine.selfcheck import ensure_right
+from emulator.laws import family_of
 
 Report = Callable[[float], None]
 
@@ -46,7 +47,7 @@ def run(
     ensure_right(target, lambda small, numbers, data: run(small, numbers, data, target)[0])
     begun = time.perf_counter()
     with np.errstate(all="ignore"), known_brian(**_preferences(target)):
-        fabric = build(plan, feed, rates_of(values))
+        fabric = family_of(plan.law).objects(plan, feed, rates_of(values))
         for name, variable in fabric.inputs.items():
             variable.get_value()[:] = values[name]
         fabric.set_delays()

@@ -9,18 +9,16 @@ rest at once. Crossbars, lines, events, clocks and the readout are the same code
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from emulator.compile import compile_network
 from emulator.engine.compiler import environment
-from emulator.engine.effects import effects_of
-from emulator.engine.layout import lay_out
 from emulator.engine.plan import Plan, Values
-from emulator.engine.values import values_of
 from emulator.errors import EngineError
-from emulator.laws import Worldsheet
+from emulator.laws import Worldsheet, family_of
 from emulator.network import Network, NetworkBuilder
 from hwmodels import Steps, load
 
@@ -100,10 +98,7 @@ def known() -> tuple[Plan, Values, np.ndarray]:
         }
     )
     graph = compile_network(known_network(), hardware=hardware, law=Worldsheet(beta=1.0, gamma=0.0), seed=1)
-    layout = lay_out(graph)
-    plan = Plan(
-        layout, graph.law, graph.loss, hold=16, samples=len(INPUTS), probe=False, power=False,
-        effects=effects_of(graph, layout, 0),
-    )  # fmt: skip
-    values = values_of(graph, layout, plan.effects, loaded=True)
+    family = family_of(graph.law)
+    plan = replace(family.plan(graph, 16, len(INPUTS)), probe=False, power=False)
+    values = family.values(graph, plan, loaded=True)
     return plan, values, np.hstack([INPUTS, np.eye(2)[LABELS]])

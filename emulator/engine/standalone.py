@@ -23,18 +23,19 @@ from brian2 import device, get_device, prefs, second, set_device
 from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.brian_state import known_brian
-from emulator.engine.build import build
 from emulator.engine.cache import cache_directory, forget_oldest, intact, making, writable_folder, write_manifest
+from emulator.engine.clocks import STEP
 from emulator.engine.compiler import environment, require_compiler
 from emulator.engine.fabric import Fabric
 from emulator.engine.headers import make_arguments
 from emulator.engine.heartbeat import PREFIX
 from emulator.engine.learning import RATE_COLUMNS
-from emulator.engine.plan import STEP, Plan, Values
+from emulator.engine.plan import Plan, Values
 from emulator.engine.runtime import Report
 from emulator.engine.selfcheck import ensure_right
 from emulator.errors import EngineError
 from emulator.files import memory_folder
+from emulator.laws import family_of
 from emulator.locks import lock_folder, waited_for
 
 
@@ -169,7 +170,7 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
         previous = get_device()
         set_device("cpp_standalone", build_on_run=False, directory=None)
         try:
-            fabric = build(plan, feed, rates)
+            fabric = family_of(plan.law).objects(plan, feed, rates)
             device.apply_run_args()
             fabric.set_delays()
             fabric.network.run(plan.steps * STEP * second)

@@ -16,7 +16,7 @@ from brian2 import Clock, Group, NeuronGroup, Synapses
 from brian2.core.variables import Variable
 
 from emulator.engine.effects import Effects
-from emulator.engine.events import OnEvent, name_ends, refer
+from emulator.engine.events import OnEvent, name_ends, refer, set_unique
 from emulator.engine.expressions import node_functions
 from emulator.engine.jitter import GATE, GATE_EVENT, gates_of
 from emulator.engine.learning import synapse_equations
@@ -37,6 +37,43 @@ ADVANCE = "{cell} = {cell} + 1 - {depth}*int({cell} + 1 >= ({index} + 1)*{depth}
 def constants(names: tuple[str, ...], shared: tuple[str, ...] = ()) -> str:
     """Equations that declare numbers set from outside, one per element or one for all."""
     return "".join([f"{n} : 1 (constant)\n" for n in names] + [f"{n} : 1 (shared, constant)\n" for n in shared])
+
+
+def ports_of(plan: Plan, clock: Clock, more: str = "") -> tuple[NeuronGroup, NeuronGroup, list[Any]]:
+    """The ports (`more`: further equations), the ring of what they sent, and the latching of every amplitude."""
+    effects, count, depth = plan.effects, plan.layout.ports, plan.ring_depth
+    # a rounding that is drawn anew for every event is not compared: it would never rest
+    moved = "abs(u - unrounded) >= q" if effects.dithered else f"abs({effects.wave} - sent) >= q"
+    ports = NeuronGroup(
+        count,
+        """u : 1
+        v : 1
+        sent : 1
+        unrounded : 1
+        n_sent : integer
+        cell : integer
+        q : 1 (shared, constant)
+        """
+        + constants(effects.port_variables, effects.port_keys)
+        + more,
+        events={"emit": moved},
+        namespace=functions(),
+        clock=clock,
+        name="ports",
+    )
+    ports.set_event_schedule("emit", when="thresholds")
+    ring = NeuronGroup(count * depth, "amplitude : 1", clock=clock, name="ring")
+    refer(ports, "latched", ring, "amplitude", index="cell")
+    set_unique(ports, "cell", np.arange(count) * depth)
+    sending = f"sent = {effects.wave}\nunrounded = u\nn_sent = n_sent + 1\n"
+    return (
+        ports,
+        ring,
+        [
+            OnEvent(ports, "emit", f"latched = {effects.wave}", when="latch"),
+            OnEvent(ports, "emit", sending + ADVANCE.format(cell="cell", depth=depth, index="i"), when="after_latch"),
+        ],
+    )
 
 
 def receiving(effects: Effects, depth: int, tap: str, port: str, then: str = "") -> str:

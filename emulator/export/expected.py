@@ -11,7 +11,7 @@ from emulator.errors import ExportError
 from emulator.export.waves import matched_waves, two_way_waves
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference, reference
-from emulator.measure.rest import first_slopes, neuron_values, operating_point
+from emulator.measure.rest import first_slopes, load_conductance, neuron_values, operating_point
 from emulator.measure.stability import Prediction, predict
 from emulator.measure.synapses import Floats
 from emulator.network import check_batch
@@ -136,7 +136,7 @@ def expect(
         hold or 0,
         moving,
         prediction,
-        graph.law.parameters.get("kappa", 1.0) if two_way and graph.loss == "mse" else 1.0,
+        load_conductance(graph) if two_way else 1.0,
     )
 
 

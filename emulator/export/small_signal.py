@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from emulator.engine.ends import Lines, two_way_lines
 from emulator.errors import ExportError
 from emulator.export.two_way import bilateral_law, low_pass, with_two_way_lines
+from emulator.families.bilateral.lines import Lines, lines_of
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point, slopes
@@ -71,7 +71,7 @@ class _System:
 
     def __init__(self, graph: ScatteringGraph, rest: OperatingPoint) -> None:
         self.graph, self.law = graph, bilateral_law(graph)
-        self.lines: Lines = two_way_lines(graph, self.law)
+        self.lines: Lines = lines_of(graph)
         self.pole = low_pass(graph)
         self.inputs = np.concatenate([graph.layer_neurons(name) for name in graph.network.inputs])
         self.outputs = graph.layer_neurons(graph.network.output)

@@ -15,11 +15,11 @@ from functools import cached_property
 import numpy as np
 
 from emulator.compile import compile_network
-from emulator.engine.ends import two_way_lines
 from emulator.errors import ExportError
 from emulator.export.options import Options
+from emulator.families.bilateral.lines import law_of, lines_of
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral, SeriesRC
+from emulator.laws import Bilateral, SeriesRC, family_of
 from emulator.measure.synapses import Floats
 from emulator.units import si
 
@@ -37,7 +37,7 @@ def with_two_way_lines(graph: ScatteringGraph) -> ScatteringGraph:
     """
     if graph.wiring == "synapse":
         raise ExportError("the bilateral circuit got wiring 'synapse'; allowed: tile (a two-way line per neuron)")
-    if not isinstance(graph.law, Bilateral):
+    if "bilateral" not in family_of(graph.law).circuits:
         return compile_network(
             graph.network, hardware=graph.hardware, law=RECOMMENDED, loss=graph.loss, seed=graph.seed,
             rounding="nearest",
@@ -58,9 +58,9 @@ def bilateral_law(graph: ScatteringGraph) -> Bilateral:
     ExportError
         If it has another law.
     """
-    if not isinstance(graph.law, Bilateral):
+    if "bilateral" not in family_of(graph.law).circuits:
         raise ExportError(f"the bilateral circuit got law {graph.law.name}; allowed: bilateral")
-    return graph.law
+    return law_of(graph)
 
 
 def low_pass(graph: ScatteringGraph) -> float:
@@ -80,7 +80,7 @@ class TwoWayLines:
 
     def __init__(self, graph: ScatteringGraph, options: Options) -> None:
         self._graph, self._options, self.law = graph, options, bilateral_law(graph)
-        self._lines = two_way_lines(graph, self.law)
+        self._lines = lines_of(graph)
         sizes = [len(c.rows) + (0 if c.layer is None else len(c.columns)) for c in graph.couplings]
         self._first = np.concatenate([[0], np.cumsum(sizes)])
 

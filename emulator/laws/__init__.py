@@ -2,6 +2,7 @@
 
 from emulator.laws.base import Law, NodeLaw, checked_law_class, node_law
 from emulator.laws.bilateral import Bilateral, ParallelRL, SeriesRC
+from emulator.laws.family import family_of
 from emulator.laws.upwind import Upwind
 from emulator.laws.worldsheet import Matched, Worldsheet
 from hwmodels.registry import Registry
@@ -24,5 +25,6 @@ __all__ = [
     "SeriesRC",
     "Upwind",
     "Worldsheet",
+    "family_of",
     "node_law",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from emulator.errors import EngineError
 
@@ -19,6 +19,10 @@ class Law(ABC):
     two_way: bool = False
     #: why its nodes cannot have a conductance to ground, which is what a penalty of states is; empty where they can
     unshunted: str = ""
+    #: series resistance of the sources, which moves the rest: ``x_0 = data - R lam_0``
+    source_resistance: float = 0.0
+    #: what the engine and the measurements ask of laws of this kind: a family, or where it is, as ``module:attribute``
+    family: ClassVar[Any] = ""
 
     @property
     @abstractmethod
@@ -29,6 +33,11 @@ class Law(ABC):
     def parameters(self) -> Mapping[str, float]:
         """Numbers by which a law is described; those of a node law can change between runs without compiling again."""
         return {}
+
+    @property
+    def load_conductance(self) -> float:
+        """Conductance of the squared-loss load: costates and gradients are those of so many times the loss."""
+        return 1.0
 
     @property
     def settles_on_arrival(self) -> bool:
@@ -89,6 +98,8 @@ class NodeLaw(Law):
     ...     def parameters(self):
     ...         return {"stiffness": self.stiffness, "damping": self.damping, "coupling": self.coupling}
     """
+
+    family = "emulator.families.node:NODE"
 
     @property
     @abstractmethod

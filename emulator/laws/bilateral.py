@@ -104,6 +104,7 @@ class Bilateral(Law):
     kappa: float = 1.0
     name = "bilateral"
     two_way = True
+    family = "emulator.families.bilateral:BILATERAL"
 
     def __post_init__(self) -> None:
         _replace(self, "far_end", SeriesRC)
@@ -120,6 +121,11 @@ class Bilateral(Law):
             part = getattr(self, name)
             for setting in () if part is None else fields(part):
                 check_setting(part, f"law bilateral: {name}", setting.name)
+
+    @property
+    def load_conductance(self) -> float:
+        """`kappa`."""
+        return self.kappa
 
     @property
     def parameters(self) -> Mapping[str, float]:

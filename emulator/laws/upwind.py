@@ -49,11 +49,17 @@ class Upwind(Law):
     unshunted = (
         "a cell passes on what its two waves and its branch add to them, and has no node to put a conductance at"
     )
+    family = "emulator.families.upwind:UPWIND"
 
     def __post_init__(self) -> None:
         check_setting(self, "law upwind", "nu", high=1.0)
         check_setting(self, "law upwind", "impedance")
         check_setting(self, "law upwind", "kappa")
+
+    @property
+    def load_conductance(self) -> float:
+        """`kappa`."""
+        return self.kappa
 
     @property
     def parameters(self) -> Mapping[str, float]:

@@ -26,7 +26,7 @@ from emulator.engine import Layout, Recording, biases
 from emulator.graph import ScatteringGraph
 from emulator.measure.fixed_point import fixed_point
 from emulator.measure.passage import Passage
-from emulator.measure.rest import slopes
+from emulator.measure.rest import load_conductance, slopes
 from emulator.measure.synapses import Floats
 from emulator.network import softmax
 from emulator.network.activations import activation_function
@@ -113,7 +113,7 @@ def deviation(
                 return Fields(s, x, none, none)
             return Fields(s, x, *_backward(graph, layout, recording, passage, held, (s, x), load, wrong_lam))
 
-        resistance = graph.law.parameters.get("source_resistance", 0.0)
+        resistance = graph.law.source_resistance
         off = _behind(resistance, away, data, held, layout) if loaded and resistance else away(data)
         terms = _answer_terms(graph, held.x[:, layout.outputs], wanted) if loaded else none
         rounding = _rounding(graph, layout, passage, held, wanted if loaded else None)
@@ -205,7 +205,7 @@ def _backward(
 
 def _load(graph: ScatteringGraph, layout: Layout, wanted: Floats) -> Callable[[Floats], Floats]:
     """What the load answers to the states of the outputs."""
-    conductance = graph.law.parameters.get("kappa", 1.0) if graph.loss == "mse" else 1.0
+    conductance = load_conductance(graph)
     gradient = loss_function(graph.loss).gradient
     return lambda x: conductance * gradient(x, wanted)
 
@@ -226,7 +226,7 @@ def _rounding(graph: ScatteringGraph, layout: Layout, passage: Passage, held: Fi
     lam, mu, out = _own(_times(abs(passage.backward), np.abs(held.mu))), _own(held.mu), layout.outputs
     lam[:, out] += _own(_answer_terms(graph, held.x[:, out], wanted))
     if graph.loss == "mse":
-        lam[:, out] += graph.law.parameters.get("kappa", 1.0) ** 2 * x[:, out]
+        lam[:, out] += load_conductance(graph) ** 2 * x[:, out]
     else:
         lam[:, out] += _shaken(softmax(held.x[:, out]), x[:, out])
     lam += layout.shunt**2 * x + _own(layout.shunt * np.abs(held.x))
@@ -241,7 +241,7 @@ def _rounding(graph: ScatteringGraph, layout: Layout, passage: Passage, held: Fi
 def _answer_terms(graph: ScatteringGraph, x: Floats, wanted: Floats) -> Floats:
     """What the answer of the load is a difference of, added up."""
     if graph.loss == "mse":
-        return np.asarray(graph.law.parameters.get("kappa", 1.0) * (np.abs(x) + np.abs(wanted)))
+        return np.asarray(load_conductance(graph) * (np.abs(x) + np.abs(wanted)))
     return softmax(x) + np.abs(wanted)
 
 

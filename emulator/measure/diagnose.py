@@ -9,9 +9,9 @@ import numpy as np
 from emulator.engine.claims import SHARED, unclaimed
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.measure.answers import foreseen
+from emulator.laws import family_of
 from emulator.measure.forecast import follow, needed
-from emulator.measure.linearise import MOST_NUMBERS, numbers
+from emulator.measure.linear_step import MOST_NUMBERS, numbers
 from emulator.measure.reference import Reference
 from emulator.measure.remedies import remedies
 from emulator.measure.rest import OperatingPoint, checked_point, operating_point
@@ -65,7 +65,7 @@ def forewarning(
 ) -> str | None:
     """Say before a run why a sample will not settle, and what would help; None where it will, or nothing is known.
 
-    It also says where junctions of two-way lines may have more than one answer (`emulator.measure.answers`).
+    It also says where junctions of two-way lines may have more than one answer (`emulator.families.bilateral.answers`).
 
     Parameters and errors are as for `why_not_settled`; it never takes long, and is silent on networks for which it would.
     """
@@ -75,7 +75,9 @@ def forewarning(
     said = [found.sentence] if found.is_reason else []
     if _beyond(graph, point):
         return found.sentence
-    said += [several] if (several := foreseen(graph, checked_point(graph, point))) is not None else []
+    said += (
+        [several] if (several := family_of(graph.law).foreseen(graph, checked_point(graph, point))) is not None else []
+    )
     return "; ".join(said) or None
 
 

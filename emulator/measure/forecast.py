@@ -15,8 +15,7 @@ import numpy as np
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.measure.linear_step import Floats, LinearStep
-from emulator.measure.linearise import numbers
+from emulator.measure.linear_step import Floats, LinearStep, numbers
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint
 from emulator.measure.stability import Prediction, linearised, radius_of

@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 
+from emulator.graph import ScatteringGraph
+
 Floats = NDArray[np.float64]
+#: steps with more numbers than this are not assembled by the diagnosis
+MOST_NUMBERS = 2_000_000
 
 
 class LinearStep(LinearOperator):
@@ -36,3 +40,9 @@ class LinearStep(LinearOperator):
     @abstractmethod
     def newest(self, vector: Floats) -> tuple[Floats, Floats]:
         """State and costate (N,) in a vector (M,)."""
+
+
+def numbers(graph: ScatteringGraph) -> int:
+    """About how many numbers a linearised step holds: each synapse in both directions, and the amplitudes."""
+    sizes = [len(c.rows) if c.layer is None else len(c.rows) * len(c.columns) for c in graph.couplings]
+    return 2 * sum(sizes) + (2 * graph.longest_delay + 1) * graph.neurons

@@ -7,19 +7,32 @@ feels the noise of its slope, ``(phi'' lam)^2`` times the variance of `s`.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from emulator.engine import Layout, weights
 from emulator.engine.layout import Block
 from emulator.graph import ScatteringGraph
+from emulator.laws import family_of
 from emulator.measure.deviation import Fields
-from emulator.measure.rest import OperatingPoint, slopes
+from emulator.measure.rest import slopes
 from emulator.measure.result import Floats
-from emulator.measure.wave_noise import wave_noise
 from emulator.network import softmax
 
 #: standard deviations that noise is allowed before it counts as motion
 SIGMAS = 6.0
+
+
+class Disturbance(NamedTuple):
+    """Variances of what disturbs a substrate."""
+
+    node: float
+    """Of a node's own noise."""
+    forward: float
+    """Of the noise of one event received forward."""
+    backward: float
+    """Of one received backward."""
 
 
 def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields) -> Fields | None:
@@ -27,24 +40,21 @@ def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields) -> Fields 
 
     On two-way lines those of pre-activations and their costates are as large as those at the lines' other ends allow.
     """
+    by = _disturbance(graph)
+    return family_of(graph.law).noise(graph, layout, held, by) if any(by) else None
+
+
+def noise_of_sums(graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:
+    """The same where every line ends in a sum, to first order."""
     shape = held.x.shape
-    node, receiver = _sources(graph)
-    if not (node or any(receiver)):
-        return None
-    if graph.law.two_way:
-        values = zip(held.x, held.s, held.lam, strict=True)
-        found = [wave_noise(graph, OperatingPoint(*point), receiver) for point in values]
-        state, costate = (np.array([one[k] for one in found]) for k in (0, 1))
-        unknown = np.full(shape, np.inf)
-        return Fields(unknown, state, costate, unknown)
     slope, bend = slopes(graph, held.s, exact=False)
     square = weights(graph, layout) ** 2
     var_s, var_lam = np.zeros(shape), np.zeros(shape)
     for coupling, block in zip(graph.couplings, layout.blocks, strict=True):
         rows = coupling.rows
-        arriving = slope[:, rows] ** 2 * var_s[:, rows] + node + receiver[0]
+        arriving = slope[:, rows] ** 2 * var_s[:, rows] + by.node + by.forward
         _add(var_s, coupling.columns, arriving, square, block)
-    state = slope**2 * var_s + node
+    state = slope**2 * var_s + by.node
     var_lam[:, layout.outputs] = _of_load(graph, held.x[:, layout.outputs], state[:, layout.outputs])
     var_lam += layout.shunt**2 * state
     var_mu = np.zeros(shape)
@@ -53,7 +63,7 @@ def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields) -> Fields 
         at = slope[:, columns] ** 2 * var_lam[:, columns]
         at = at + (bend[:, columns] * held.lam[:, columns]) ** 2 * var_s[:, columns]
         var_mu[:, columns] = at
-        at = at + receiver[1]
+        at = at + by.backward
         if block.layer is None:
             var_lam[:, coupling.rows] += at
         else:
@@ -77,8 +87,7 @@ def _add(total: Floats, columns: np.ndarray, arriving: Floats, square: Floats, b
         total[:, columns] += arriving @ block.matrix(square).T
 
 
-def _sources(graph: ScatteringGraph) -> tuple[float, tuple[float, float]]:
-    """Variance of a node's own noise, and of the noise of one received event forward and backward."""
+def _disturbance(graph: ScatteringGraph) -> Disturbance:
     noise, precision = graph.hardware.noise, graph.hardware.precision
     node = noise.node.rms**2 + noise.flicker.rms**2
     received = []
@@ -87,4 +96,4 @@ def _sources(graph: ScatteringGraph) -> tuple[float, tuple[float, float]]:
         if quantiser.bits is not None and (node or noise.receiver or quantiser.rounding == "stochastic"):
             variance += (quantiser.full_scale / (2 ** (quantiser.bits - 1) - 1)) ** 2 / 4
         received.append(variance)
-    return node, (received[0], received[1])
+    return Disturbance(node, *received)

@@ -17,11 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.engine import JunctionLayout, lay_out_junctions
 from emulator.errors import EngineError
-from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral
-from emulator.measure.power import crossbar_ports
+from emulator.laws import family_of
 from emulator.measure.result import SettleResult
 
 Floats = NDArray[np.float64]
@@ -92,41 +89,8 @@ def reflections(result: SettleResult, sample: int = -1) -> Reflections:
     EngineError
         If the run has no recorded waves, or no such sample.
     """
-    graph, waves = result.graph, result.waves
-    if waves is None or not isinstance(graph.law, Bilateral):
-        raise EngineError(
-            f"reflections of a run with law {graph.law.name}: it has no recorded waves; "
-            "allowed: law bilateral, settled with traces=True"
-        )
-    count = len(result.settled)
+    waves, count = result.recorded("reflections"), len(result.settled)
     if not -count <= sample < count:
         raise EngineError(f"reflections: sample is {sample!r}; allowed: 0 to {count - 1}")
     begin = sample % count * result.hold
-    part = slice(begin, begin + result.hold)
-    layout = lay_out_junctions(graph, graph.law)
-    leaving, arriving = waves.leaving[part], waves.arriving[part]
-    lost = (leaving - arriving[:, layout.partner]) ** 2 / (2 * layout.impedance)
-    junction, names, rows = _junctions(graph, layout)
-    residual = np.zeros((len(names), len(lost)))
-    np.add.at(residual, junction, lost.T)
-    return Reflections(_ratio(leaving, arriving), residual.T, junction, names, rows, graph.step)
-
-
-def _ratio(leaving: Floats, arriving: Floats) -> Floats:
-    """Deviations that leave over deviations that arrive; NaN where too little arrives."""
-    came, left = arriving - arriving[-1], leaving - leaving[-1]
-    enough = np.abs(came) > FLOOR * np.abs(came).max(axis=0)
-    return np.divide(left, came, out=np.full_like(came, np.nan), where=enough)
-
-
-def _junctions(
-    graph: ScatteringGraph, layout: JunctionLayout
-) -> tuple[NDArray[np.int64], tuple[str, ...], tuple[str, ...]]:
-    """Junction of every port, and the names and rows of the junctions."""
-    junction = layout.node.astype(np.int64)
-    for number, ports in enumerate(crossbar_ports(layout)):
-        junction[ports] = graph.neurons + number
-    crossbars = [f"crossbar {block.layer}" for block in layout.blocks]
-    names = [f"{site.name}[{k}]" for site in graph.sites for k in range(site.size)]
-    rows = [site.name for site in graph.sites for _ in range(site.size)]
-    return junction, (*names, *crossbars), (*rows, *crossbars)
+    return family_of(result.graph.law).reflections(result.graph, waves, slice(begin, begin + result.hold))

@@ -8,6 +8,7 @@ import numpy as np
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
+from emulator.laws import family_of
 from emulator.measure.reference import Reference
 from emulator.measure.synapses import Floats, crossbar
 from emulator.network.activations import activation_function
@@ -32,7 +33,18 @@ class OperatingPoint:
 
 
 def operating_point(graph: ScatteringGraph, reference: Reference, sample: int = 0) -> OperatingPoint:
-    """The rest of one sample of an exact reference: its costates times the conductance `kappa` of a resistive load.
+    """Where a graph rests with one sample of an exact reference; see `emulator.families.base.Family.rest`.
+
+    Raises
+    ------
+    EngineError
+        If there is no such sample.
+    """
+    return family_of(graph.law).rest(graph, reference, sample)
+
+
+def exact_point(graph: ScatteringGraph, reference: Reference, sample: int = 0) -> OperatingPoint:
+    """One sample of an exact reference: its costates times the conductance of the load.
 
     Raises
     ------
@@ -42,8 +54,13 @@ def operating_point(graph: ScatteringGraph, reference: Reference, sample: int = 
     x, s, lam = neuron_values(graph, reference)
     if not 0 <= sample < len(x):
         raise EngineError(f"operating point: sample is {sample!r}; allowed: 0 to {len(x) - 1}")
-    conductance = graph.law.parameters.get("kappa", 1.0) if graph.loss == "mse" else 1.0
+    conductance = load_conductance(graph)
     return OperatingPoint(x[sample], s[sample], conductance * lam[sample], loaded=bool(reference.costates))
+
+
+def load_conductance(graph: ScatteringGraph) -> float:
+    """By how much costates are larger than those of the loss."""
+    return graph.law.load_conductance if graph.loss == "mse" else 1.0
 
 
 def neuron_values(graph: ScatteringGraph, reference: Reference) -> tuple[Floats, Floats, Floats]:

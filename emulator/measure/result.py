@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.measure.agreement import cosine, in_one_row, relative_error
 from emulator.measure.clipping import Clipping
@@ -125,6 +126,21 @@ class SettleResult:
     several: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     waves: WaveTraces | None = field(default=None, repr=False)
     clipping: Clipping = field(default_factory=Clipping)
+
+    def recorded(self, what: str) -> WaveTraces:
+        """The recorded waves, which the measurement called `what` needs.
+
+        Raises
+        ------
+        EngineError
+            If there are none.
+        """
+        if self.waves is None:
+            raise EngineError(
+                f"{what} of a run with law {self.graph.law.name}: it has no recorded waves; "
+                "allowed: law bilateral, settled with traces=True"
+            )
+        return self.waves
 
     @property
     def status(self) -> str:

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emulator.engine import Layout, effects_of, lay_out
+from emulator.engine import Layout, effects_of, flatten
 from emulator.engine.layout import Block
 from emulator.engine.programming import programmed
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.graph.coupling import Coupling
+from emulator.laws import node_law
 from emulator.measure.readout import by_layer
 from emulator.measure.reference import Reference
 from emulator.measure.rest import neuron_values, slopes
@@ -72,6 +73,12 @@ class Change:
     gradients: dict[str, Gradient]
 
 
+def _one_way(graph: ScatteringGraph) -> Layout:
+    """The layout of a graph whose errors are those of lines and crossbars, which node laws have."""
+    node_law(graph.law)
+    return flatten(graph)
+
+
 def static_errors(graph: ScatteringGraph, age: float | None = None) -> StaticErrors:
     """The gain, offset and weight errors that the graph's hardware model draws.
 
@@ -83,7 +90,7 @@ def static_errors(graph: ScatteringGraph, age: float | None = None) -> StaticErr
     age : float, optional
         Seconds since the weights were programmed.
     """
-    layout = lay_out(graph)
+    layout = _one_way(graph)
     values = effects_of(graph, layout, seed=0).values
     held = programmed(graph, layout, age).weight
     errors = {}
@@ -112,7 +119,7 @@ def first_order(graph: ScatteringGraph, reference: Reference, errors: StaticErro
     EngineError
         If an error array has another shape than the graph, or names an unknown layer.
     """
-    layout = lay_out(graph)
+    layout = _one_way(graph)
     gain, offset, sent, weights = _checked(graph, layout, errors, len(next(iter(reference.states.values()))))
     count = graph.neurons
     x, s, lam = neuron_values(graph, reference)

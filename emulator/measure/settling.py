@@ -30,7 +30,7 @@ import numpy as np
 from emulator.engine import Layout, Recording
 from emulator.engine.effects import JITTER_CUT
 from emulator.graph import ScatteringGraph
-from emulator.measure.bounds import held_back
+from emulator.laws import family_of
 from emulator.measure.deviation import Deviation, Fields
 from emulator.measure.noise_floor import SIGMAS, noise_floor
 from emulator.measure.readout import by_layer
@@ -159,8 +159,9 @@ def judge(
         if q > 0:
             own = Fields(scale.s, scale.x, signal.lam, signal.mu)
             lost_below = ~_all(lambda d, size, a: np.abs(d) <= np.maximum(LOST_SHARE * size, a), off, own, allowed)
-            if not graph.law.two_way:
-                allowed = _each(np.add, allowed, Fields(*held_back(graph, rest.s, rest.lam, q, loaded)))
+            bound = family_of(graph.law).held_back(graph, rest, q, loaded)
+            if bound is not None:
+                allowed = _each(np.add, allowed, bound)
         finite = _finite(recording) & _all(np.isfinite, off)
         near = _all(lambda d, a: np.abs(d) <= a, off, allowed)
         if loaded and not blurred:

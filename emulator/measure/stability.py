@@ -19,13 +19,10 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.laws import Upwind
+from emulator.laws import family_of
 from emulator.measure.linear_step import Floats, LinearStep
-from emulator.measure.linearise import Linearisation
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint
-from emulator.measure.scattering import JunctionLinearisation
-from emulator.measure.stack_step import StackLinearisation
 from hwmodels.seeds import rng
 
 #: up to this many rows, dense eigenvalues are fastest; up to the second number they are affordable
@@ -85,9 +82,7 @@ class Prediction:
 
 def linearised(graph: ScatteringGraph, point: Reference | OperatingPoint) -> LinearStep:
     """The linearised engine step of a graph, whatever its law."""
-    if graph.law.two_way:
-        return JunctionLinearisation(graph, point)
-    return StackLinearisation(graph, point) if isinstance(graph.law, Upwind) else Linearisation(graph, point)
+    return family_of(graph.law).linearised(graph, point)
 
 
 def spectral_radius(graph: ScatteringGraph, point: Reference | OperatingPoint) -> float:

@@ -20,8 +20,7 @@ from scipy.optimize import differential_evolution, minimize
 from emulator.compile import with_law
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral, Law, ParallelRL, SeriesRC, Upwind, Worldsheet
-from emulator.measure.answers import largest_margin
+from emulator.laws import Bilateral, Law, ParallelRL, SeriesRC, Upwind, Worldsheet, family_of
 from emulator.measure.forecast import affordable, follow, needed
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.rest import OperatingPoint
@@ -122,7 +121,7 @@ class Predicted:
     radius : float
         The largest spectral radius.
     margin : float
-        The largest of any junction at rest; from 1 on it may have more than one answer (`emulator.measure.answers`).
+        The largest of any junction at rest; from 1 on it may have more than one answer (`emulator.families.bilateral.answers`).
     """
 
     steps: tuple[float, ...]
@@ -165,7 +164,7 @@ class Forecast:
 
     def margin(self, law: Law) -> float:
         """The largest margin of any junction at the rest of any sample."""
-        return largest_margin(with_law(self.graph, law), self.points)
+        return family_of(law).margin(with_law(self.graph, law), self.points)
 
     def cost(self, law: Law, samples: int) -> float:
         """Steps of the slowest of the first samples, and more where junctions may have more than one answer."""

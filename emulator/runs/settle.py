@@ -11,30 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.engine.compiler import built_with
-from emulator.engine import (
-    TARGETS,
-    JunctionLayout,
-    JunctionRecording,
-    Layout,
-    Plan,
-    Recording,
-    effects_of,
-    lay_out,
-    run_junctions,
-    run_upwind,
-    simulate,
-    values_of,
-)
+from emulator.engine import TARGETS, Recording, simulate
 from emulator.engine.effects import JITTER_CUT
 from emulator.errors import EngineError, suggest
+from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral, Upwind
+from emulator.laws import family_of
 from emulator.measure.clipping import clipped_run
-from emulator.measure.deviation import deviation
 from emulator.measure.energy import energy_use
-from emulator.measure.exactness import exact, inexact
-from emulator.measure.line_rounding import line_rounding
-from emulator.measure.passage import passage_of, plain_passage
 from emulator.measure.readout import gradients, layer_values, representable
 from emulator.measure.reference import reference
 from emulator.measure.result import SettleResult, Traces
@@ -43,8 +27,6 @@ from emulator.network import check_batch
 from emulator.network.batch import Inputs
 from emulator.versions import versions
 
-#: holds, in longest round trips, for a law whose settling time is not known in advance
-_PATIENCE, _PATIENCE_TWO_WAY = 10, 60
 #: what a band-limited line may still lack of its final value when the next one counts on it
 _TAIL = 1e-5
 #: longest hold, in steps: days of computing
@@ -123,35 +105,15 @@ def settle(
         "threshold": threshold,
         "resolution": tolerance * RESOLUTION,
     }
-    layout: Layout
-    recording: Recording
-    doubling: NDArray[np.float64] | float = 0.0
-    passage = None
-    how: dict[str, Any] = {"hold": steps, "target": target, "traces": traces, "report": progress}
-    if isinstance(graph.law, Bilateral):
-        layout, recording = run_junctions(graph, graph.law, feed, seed=seed, **how, **numbers)
-    elif isinstance(graph.law, Upwind):
-        layout, recording = run_upwind(graph, graph.law, feed, **how, **numbers)
-    else:
-        layout = lay_out(graph)
-        effects = effects_of(graph, layout, seed)
-        plan = Plan(layout, graph.law, graph.loss, steps, samples, traces=traces, effects=effects)
-        doubling = effects.values.get("duplicate", 0.0)
-        values = values_of(graph, layout, effects, seed=seed, age=age, **numbers)
-        recording = simulate(plan, values, feed, target, progress)
-        passage = passage_of(graph, layout, effects, values["w"])
+    family: Family[Any] = family_of(graph.law)
+    plan = family.plan(graph, steps, samples, seed=seed, traces=traces)
+    values = family.values(graph, plan, seed=seed, age=age, **numbers)
+    recording, layout = simulate(plan, values, feed, target, progress), plan.layout
     simulated = time.perf_counter()
     loaded = wanted is not None
-    rounded = None
-    if isinstance(recording, JunctionRecording) and isinstance(layout, JunctionLayout) and recording.rounded is not None:
-        rounded = line_rounding(graph, layout, recording.rounded)
-    found = deviation(graph, layout, recording, passage or plain_passage(graph), feed, loaded, rounded)
+    found = family.deviation(graph, plan, values, recording, feed, loaded)
     verdict = judge(graph, layout, recording, found, feed, hold=steps, tolerance=tolerance, q=threshold, loaded=loaded)
-    two_way: dict[str, Any] = {}
-    solved, at_rest = np.ones(samples, bool), verdict.settled
-    if isinstance(recording, JunctionRecording):
-        solved = exact(recording, tolerance)
-        two_way = {"unsolved": recording.unsolved, "several": recording.several, "waves": recording.waves}
+    solved, at_rest = recording.exact(tolerance), verdict.settled
     states, costates = layer_values(graph, layout, recording)
     products = gradients(graph, layout, recording) if wanted is not None else {}
     sound = representable(layout, recording, (states, costates), products)
@@ -175,7 +137,7 @@ def settle(
         deviation=verdict.deviation,
         events=recording.sent @ layout.lines_of_port.astype(np.int64),
         reflected_power=recording.power if recording.power is not None else np.zeros(0),
-        energy=energy_use(graph, layout, recording, steps, doubling),
+        energy=energy_use(graph, layout, recording, steps, plan.effects.values.get("duplicate", 0.0)),
         reason=reason,
         tolerance=tolerance,
         threshold=threshold,
@@ -184,7 +146,7 @@ def settle(
         versions=versions() | built_with(recording.target),
         times=times,
         traces=_traces(recording, layout.neurons) if traces else None,
-        **two_way,
+        **recording.extras,
         clipping=clipped_run(graph, layout, recording),
     )
 
@@ -198,7 +160,7 @@ def hold_steps(graph: ScatteringGraph) -> int:
     arrival = int(graph.arrival_times(late).costate.max()) + 1
     if graph.law.settles_on_arrival:
         return arrival
-    return (_PATIENCE_TWO_WAY if graph.law.two_way else _PATIENCE) * arrival
+    return family_of(graph.law).patience * arrival
 
 
 def steps_of_hold(graph: ScatteringGraph, hold: float | None, hold_seconds: float | None) -> int:
@@ -251,7 +213,7 @@ def _reason(
         blown = "" if verdict.finite.all() else "; waves, or products of them, grew beyond all numbers"
         one = {name: rows[first : first + 1] for name, rows in data.items()}
         point = reference(graph.network, one, None if wanted is None else wanted[first : first + 1])
-        lost = inexact(recording, first, tolerance) if isinstance(recording, JunctionRecording) else None
+        lost = recording.inexact(first, tolerance)
         causes = [] if lost is None else [lost]
         if lost is None or not at_rest[first]:
             causes.append(why_not_settled(graph, point, hold=steps, tolerance=tolerance) + _away(verdict, first))

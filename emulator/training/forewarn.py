@@ -6,8 +6,8 @@ import math
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral
 from emulator.learning import Device, Learning
+from emulator.measure.rest import load_conductance
 from emulator.network import Network
 from emulator.training.stability import Outlook, outlook
 from emulator.training.streams import ArrayStream, Stream
@@ -21,9 +21,8 @@ def look_ahead(graph: ScatteringGraph, stream: Stream, batch: int) -> Outlook:
     """What the data say before the training; an iterator, whose samples can be read only once, says nothing."""
     if not isinstance(stream, ArrayStream) or stream.epoch is None:
         return Outlook(None, math.nan, math.nan)
-    kappa = graph.law.kappa if isinstance(graph.law, Bilateral) and graph.loss == "mse" else 1.0
     rows = stream.rows(0, min(stream.epoch, _SEEN))
-    return outlook(graph.network, rows, batch, kappa, whole=batch >= stream.epoch)
+    return outlook(graph.network, rows, batch, load_conductance(graph), whole=batch >= stream.epoch)
 
 
 def check_devices(network: Network, learning: Learning) -> None:

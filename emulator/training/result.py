@@ -37,7 +37,7 @@ class TrainResult:
     events : int
         Events that lines carried while learning, both directions.
     several : int
-        Steps in which a junction of two-way lines had more than one answer (`emulator.measure.answers`).
+        Steps in which a junction of two-way lines had more than one answer (`emulator.families.bilateral.answers`).
     target : str
         brian2 target that ran.
     settings : dict

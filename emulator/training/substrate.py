@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine import Layout, runtime
 from emulator.engine.learning import DRIFT, FREE, POWERS, RATE_COLUMNS, plastic_masks, state_names
-from emulator.engine.plastic import plastic_plan, plastic_values, top_weight
-from emulator.engine.programming import drift_scores, writable
+from emulator.engine.programming import drift_scores, top_weight, writable
 from emulator.engine.random import key
 from emulator.engine.simulate import choose_target
 from emulator.engine.standalone import program
+from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
+from emulator.laws import family_of
 from emulator.learning import Learning
 from emulator.network import Network
 
@@ -88,7 +90,8 @@ class Substrate:
 
     def __post_init__(self) -> None:
         self._names = state_names(self.learning)
-        self._plan = plastic_plan(self.graph, self.learning, self.hold, self.chunk, self.seed)
+        self._family: Family[Any] = family_of(self.graph.law)
+        self._plan = self._family.plan(self.graph, self.hold, self.chunk, seed=self.seed, learning=self.learning)
         self.layout = self._plan.layout
 
     @property
@@ -174,13 +177,13 @@ class Substrate:
             seconds=times["run"],
         )
 
-    def _values(self, number: int, loaded: bool, weight: Floats | None = None) -> dict[str, Floats | float]:
+    def _values(self, number: int, loaded: bool, weight: Floats | None = None) -> dict[str, Any]:
         """The numbers of a run; noise is drawn anew for every stretch."""
         seed = self.seed if number == 0 else int(key(self.seed, "stretch", str(number)))
-        how = {"loaded": loaded, "threshold": self.threshold, "seed": seed, "weight": weight}
-        values = plastic_values(self.graph, self._plan, **how)  # type: ignore[arg-type]
+        how: dict[str, Any] = {"loaded": loaded, "threshold": self.threshold, "seed": seed, "weight": weight}
+        values = self._family.values(self.graph, self._plan, **how)
         constants = self.learning.constants(self.hold, key(self.seed, "writes"), self.hold * self.graph.step)
-        return values | {f"port.{name}": value for name, value in constants.items()} | self._devices()
+        return {**values} | {f"port.{name}": value for name, value in constants.items()} | self._devices()
 
     def _devices(self) -> State:
         """Whether the devices can be written, and how they drift, if the port asks; those of biases can, and do not."""

@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from emulator import compile_network
-from emulator.engine import Plan, effects_of, fabric, lay_out, values_of
+from emulator.engine import effects_of
 from emulator.engine.brian_state import known_brian
-from emulator.engine.plan import STEP
+from emulator.engine.clocks import STEP
 from emulator.engine.standalone import program
+from emulator.families.node import NODE, NodePlan, lay_out, values_of
 from hwmodels import HardwareModel
 from tests.benchmarks.engine import mlp
 from tests.substrate import delays
@@ -75,7 +76,7 @@ def prepare(sizes: list[int], changes: dict[str, object], wiring: str, samples: 
     graph = compile_network(mlp(sizes), hardware=hardware, wiring=wiring)
     layout = lay_out(graph)
     effects = effects_of(graph, layout, 0)
-    plan = Plan(layout, graph.law, graph.loss, HOLD, samples, effects=effects, probe=False, power=False)
+    plan = NodePlan(layout, graph.law, graph.loss, HOLD, samples, effects=effects, probe=False, power=False)
     rng = np.random.default_rng(1)
     shape = (samples, len(layout.inputs)), (samples, len(layout.outputs))
     feed = np.hstack([rng.uniform(size=shape[0]), 0.3 * rng.normal(size=shape[1])])
@@ -119,7 +120,7 @@ def profile(console: Console, wiring: str) -> None:
     with tempfile.TemporaryDirectory() as place, known_brian():
         set_device("cpp_standalone", build_on_run=True, directory=place)
         try:
-            made = fabric.build(plan, feed)
+            made = NODE.objects(plan, feed)
             for name, variable in made.inputs.items():
                 setattr(variable.owner, variable.name, values[name])
             made.set_delays()

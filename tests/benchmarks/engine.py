@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from emulator import Network, compile_network, reference, settle
-from emulator.engine import Plan, lay_out, values_of
-from emulator.engine.plan import STEP
+from emulator.engine.clocks import STEP
 from emulator.engine.standalone import Program, program
+from emulator.families.node import NodePlan, lay_out, values_of
 from hwmodels import HardwareModel
 from tests.substrate import delays
 
@@ -40,7 +40,7 @@ def prepare(network: Network, hardware: HardwareModel, hold: int, samples: int, 
     """A compiled plan, its numbers and its data."""
     graph = compile_network(network, hardware=hardware, wiring=wiring)
     layout = lay_out(graph)
-    made = Plan(layout, graph.law, graph.loss, hold, samples, **plan)
+    made = NodePlan(layout, graph.law, graph.loss, hold, samples, **plan)
     rng = np.random.default_rng(1)
     feed = np.hstack(
         [rng.uniform(size=(samples, len(layout.inputs))), rng.normal(size=(samples, len(layout.outputs))) * 0.3]

@@ -19,9 +19,9 @@ from rich.table import Table
 from sklearn.datasets import load_digits
 
 from emulator import Bilateral, Network, NetworkBuilder, SeriesRC, Upwind, compile_network, reference, settle
-from emulator.engine import lay_out_junctions
+from emulator.families.bilateral import lay_out
+from emulator.families.bilateral.scattering import swap_test
 from emulator.measure.rest import operating_point
-from emulator.measure.scattering import swap_test
 from tests.graphs import random_batch, random_network
 from tests.substrate import delays
 from tests.support.random_substrates import cases, outcomes
@@ -92,7 +92,7 @@ def rest() -> Iterator[Row]:
         )
     case = next(iter(cases("upwind", 1, 1000)))
     yield "fixed point, upwind: largest error", "1e-14", f"{outcomes([case])[0].deviation:.0e}"
-    layout = lay_out_junctions(compile_network(digits()[0], law=Bilateral(0.7, 3.0)), Bilateral(0.7, 3.0))
+    layout = lay_out(compile_network(digits()[0], law=Bilateral(0.7, 3.0)), Bilateral(0.7, 3.0))
     first = layout.blocks[0]
     ports = np.unique(layout.to_state[first.first : layout.blocks[1].first])
     size, root = len(ports), np.sqrt(layout.impedance[ports])

@@ -19,8 +19,9 @@ from itertools import pairwise
 import numpy as np
 
 from emulator import Network, compile_network
-from emulator.engine import Plan, effects_of, lay_out, values_of
+from emulator.engine import effects_of
 from emulator.engine.standalone import program
+from emulator.families.node import NodePlan, lay_out, values_of
 from emulator.learning import GaussNewton, Inductive, Learning, ParameterPort, Resistive
 from emulator.runs.train import train
 from emulator.training.substrate import Substrate
@@ -44,7 +45,7 @@ def measure(sizes: list[int], samples: int, repeats: int = 3) -> None:
     graph = compile_network(network_of(sizes))
     layout, hold, feed = lay_out(graph), graph.longest_round_trip, feed_of(sizes, samples)
     effects = effects_of(graph, layout, 0)
-    plan = Plan(layout, graph.law, graph.loss, hold, samples, probe=False, power=False, effects=effects)
+    plan = NodePlan(layout, graph.law, graph.loss, hold, samples, probe=False, power=False, effects=effects)
     values, built = values_of(graph, layout, effects, loaded=True), program(plan)
     still = min(built.run(values, feed)[1]["run"] for _ in range(repeats))
     name = "-".join(map(str, sizes))

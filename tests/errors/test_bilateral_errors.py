@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, CompileError, EngineError, Network, SeriesRC, Upwind, compile_network, settle
-from emulator.engine import lay_out_junctions
+from emulator.families.bilateral import lay_out
 from hwmodels import load
 from tests.refusals import refuses
 
@@ -76,7 +76,7 @@ def test_one_way_bundles() -> None:
     graph = compile_network(NET)
     refuses(
         "a bundle has no line in one direction; allowed: graphs compiled for two-way lines",
-        lambda: lay_out_junctions(graph, Bilateral()),
+        lambda: lay_out(graph, Bilateral()),
         EngineError,
     )
 

@@ -22,8 +22,8 @@ from emulator import (
     settle,
     train,
 )
-from emulator.engine import lay_out
 from emulator.errors import CompileError, EngineError
+from emulator.families.node import lay_out
 from emulator.learning import Device, RateSchedule
 from emulator.network import Dense
 from emulator.training.baselines import baseline

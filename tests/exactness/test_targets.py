@@ -131,8 +131,8 @@ def test_the_same_seed_gives_the_same_run():
 def test_the_number_of_brian2_objects_does_not_depend_on_the_depth():
     from brian2 import second
 
-    from emulator.engine import Plan, lay_out
-    from emulator.engine.fabric import build
+    from emulator.families.node import NodePlan, lay_out
+    from emulator.families.node.objects import build
 
     def objects(depth: int, wiring: str) -> int:
         rng = np.random.default_rng(depth)
@@ -141,7 +141,7 @@ def test_the_number_of_brian2_objects_does_not_depend_on_the_depth():
         for _ in range(depth):
             x = builder.dense(x, rng.normal(size=(4, 4)), activation="tanh")
         graph = compile_network(builder.build(output=x), wiring=wiring, law=Matched())
-        plan = Plan(lay_out(graph), graph.law, graph.loss, 8, 2)
+        plan = NodePlan(lay_out(graph), graph.law, graph.loss, 8, 2)
         network = build(plan, np.zeros((2, 8))).network
         network.run(0 * second)
         return len(network.sorted_objects)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, ParallelRL, SeriesRC, Upwind, Worldsheet, compile_network, settle
-from emulator.engine import Effects, lay_out_junctions
-from emulator.engine.junction_plan import JunctionPlan
-from emulator.engine.tiles import tile_objects
+from emulator.engine import Effects
 from emulator.errors import EngineError
+from emulator.families.bilateral import lay_out
+from emulator.families.bilateral.plan import BilateralPlan
+from emulator.families.bilateral.plastic import tile_objects
 from emulator.learning import GaussNewton, Inductive, Learning, RateSchedule, Resistive
 from emulator.runs.train import train
 from emulator.training.substrate import Substrate
@@ -134,7 +135,7 @@ def test_laws_that_do_not_learn_are_refused():
 def test_a_layout_for_fixed_crossbars_does_not_learn():
     network, learning = mlp(np.random.default_rng(3), "mse"), Learning(Resistive(0.1))
     graph = compile_network(network, law=LAW)
-    plan = JunctionPlan(lay_out_junctions(graph, LAW), LAW, "mse", 5, 1, effects=Effects(), learning=learning)
+    plan = BilateralPlan(lay_out(graph), LAW, "mse", 5, 1, effects=Effects(), learning=learning)
     refuses(
         "a plan that learns has no tiles; allowed: a layout made with learns=True",
         lambda: tile_objects(plan, np.ones((1, 3)), *[None] * 5, 0),

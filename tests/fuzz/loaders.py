@@ -15,12 +15,12 @@ import numpy as np
 
 from emulator import compile_network
 from emulator.engine import cache
-from emulator.engine.law_code import checked_law, statements
 from emulator.errors import BackwaveError
 from emulator.export import spice
 from emulator.export.bundle import EXPECTED, seal
 from emulator.export.claim import read_claim
 from emulator.export.folder import MAP
+from emulator.families.node.law_code import checked_law, statements
 from emulator.graph.files import write_graphml, write_json
 from emulator.importers import import_network
 from emulator.laws import NodeLaw

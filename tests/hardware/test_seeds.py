@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from emulator import Network, compile_network
-from emulator.engine import effects_of, lay_out, values_of
+from emulator.engine import effects_of
+from emulator.families.node import lay_out, values_of
 from tests.support.bench import hardware, steady, stream
 
 EFFECTS = {

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, EngineError, Network, Worldsheet, compile_network, reference, settle
-from emulator.engine import effects_of, lay_out
+from emulator.engine import effects_of
+from emulator.families.node import lay_out
 from emulator.measure.sensitivity import StaticErrors, first_order, static_errors
 from hwmodels import quantize
 from tests.graphs import SMOOTH, random_batch, random_network

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from emulator import Matched, Network, Worldsheet, compile_network, settle
-from emulator.engine import Plan, effects_of, lay_out, simulate, values_of
+from emulator.engine import effects_of, simulate
+from emulator.families.node import NodePlan, lay_out, values_of
 from emulator.measure.deviation import Fields
 from emulator.measure.noise_floor import noise_floor
 from tests.substrate import delays
@@ -68,7 +69,7 @@ def test_the_predicted_floor_is_the_spread_of_what_is_held(noise):
     two = np.hstack([rng.normal(size=(2, 6)), rng.normal(size=(2, 4))])
     layout = lay_out(graph)
     effects = effects_of(graph, layout, 0)
-    plan = Plan(layout, graph.law, graph.loss, 40, 240, effects=effects, probe=False, power=False)
+    plan = NodePlan(layout, graph.law, graph.loss, 40, 240, effects=effects, probe=False, power=False)
     recording = simulate(plan, values_of(graph, layout, effects, loaded=True), np.tile(two, (120, 1)), "numpy")
     count = layout.neurons
     floor = noise_floor(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +13,11 @@ from hypothesis import strategies as st
 from scipy.special import erf, expit, logsumexp
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
-from emulator.engine.branches import KINDS, SHAPES, Junctions, several, solved
-from emulator.engine.branches_cpp import CODE
-from emulator.engine.load import answered
-from emulator.measure.answers import foreseen, largest_margin, margins
-from emulator.measure.exactness import exact, inexact
+from emulator.families.bilateral.answers import foreseen, largest_margin, margins
+from emulator.families.bilateral.branches import KINDS, SHAPES, Junctions, several, solved
+from emulator.families.bilateral.branches_cpp import CODE
+from emulator.families.bilateral.load import answered
+from emulator.families.bilateral.recording import BilateralRecording
 from emulator.measure.rest import operating_point
 
 BENDING = [name for name in SHAPES if name != "identity"]
@@ -298,7 +297,8 @@ def test_the_reason_names_rounding_and_junctions_that_were_not_solved():
     graph = compile_network(network, law=Bilateral(1e-13, far_end=SeriesRC()))
     result = settle(graph, [[0.3, -0.4]], [[0.1]], hold=300, target="numpy")
     assert not result.settled.any() and "the rounding of numbers may be" in result.reason
-    recording = SimpleNamespace(unsolved=np.array([0.0, 1e-3, np.nan]), rounding=np.array([1e-12, 1e-12, 0.5]))
-    assert exact(recording, 1e-3).tolist() == [True, False, False] and inexact(recording, 0, 1e-3) is None
-    assert "a junction was not solved: 0.001 of its equation's largest term" in inexact(recording, 1, 1e-3)
-    assert "not solved" in inexact(recording, 2, 1e-3) and "0.5 of the largest" in inexact(recording, 2, 1e-3)
+    recording = BilateralRecording(*[None] * 14)
+    recording.unsolved, recording.rounding = np.array([0.0, 1e-3, np.nan]), np.array([1e-12, 1e-12, 0.5])
+    assert recording.exact(1e-3).tolist() == [True, False, False] and recording.inexact(0, 1e-3) is None
+    assert "a junction was not solved: 0.001 of its equation's largest term" in recording.inexact(1, 1e-3)
+    assert "not solved" in recording.inexact(2, 1e-3) and "0.5 of the largest" in recording.inexact(2, 1e-3)

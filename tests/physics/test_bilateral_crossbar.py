@@ -7,14 +7,14 @@ import pytest
 from scipy import sparse
 
 from emulator import Bilateral, Network, ParallelRL, SeriesRC, compile_network, settle
-from emulator.engine import lay_out_junctions
+from emulator.families.bilateral import lay_out
 from tests.substrate import delays
 
 
 def layer(rng: np.random.Generator, rows: int = 3, columns: int = 5, **law):
     weight = rng.normal(size=(columns, rows))
     graph = compile_network(Network.mlp([weight]), law=Bilateral(**law))
-    return weight, graph, lay_out_junctions(graph, graph.law)
+    return weight, graph, lay_out(graph)
 
 
 def power_waves(layout) -> np.ndarray:
@@ -61,7 +61,7 @@ def test_state_and_costate_obey_the_weights_at_every_step_and_not_their_transpos
     graph = compile_network(Network.mlp([weight]), law=Bilateral(0.8, taper=2.3), hardware=delays(1, 4))
     inputs, targets = rng.normal(size=(1, 4)), rng.normal(size=(1, 4))
     result = settle(graph, inputs, targets, hold=30, target="numpy", traces=True, diagnose=False)
-    waves, z = result.waves, lay_out_junctions(graph, graph.law).impedance
+    waves, z = result.waves, lay_out(graph).impedance
     rows, columns = slice(8, 12), slice(4, 8)  # ports: 4 + 4 tails, then 4 + 4 heads
     state = (waves.arriving + waves.leaving)[:, rows]
     costate = ((waves.arriving - waves.leaving) / z)[:, rows]
@@ -80,7 +80,7 @@ def test_a_transposed_weight_stays_lossless_and_reciprocal_but_unequal_impedance
     found = []
     for matrix in (weight, weight.T):
         graph = compile_network(Network.mlp([matrix]), law=Bilateral(0.8, taper=2.3))
-        found.append(power_waves(lay_out_junctions(graph, graph.law)))
+        found.append(power_waves(lay_out(graph)))
         assert lossless_and_reciprocal(found[-1]) == (True, True)
     swapped = np.roll(np.arange(8), 4)
     assert np.abs(found[0] - found[1]).max() > 0.1

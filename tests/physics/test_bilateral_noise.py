@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
-from emulator.engine import lay_out_junctions
+from emulator.families.bilateral import lay_out
 from emulator.measure.power import power_balance
 from hwmodels import HardwareModel, quantize
 from tests.substrate import delays
@@ -37,7 +37,7 @@ def run(model: HardwareModel, law: Bilateral = LAW, hold: int = 60, activation: 
 
 def sent_and_received(result) -> list[tuple[np.ndarray, np.ndarray]]:
     """Per tap (the low-pass is wide open): waves as their ports made them, and as they arrived."""
-    layout = lay_out_junctions(result.graph, result.graph.law)
+    layout = lay_out(result.graph)
     waves, pairs = result.waves, []
     for tap in range(layout.ports):
         delay = int(layout.tap_delay[tap])
@@ -48,7 +48,7 @@ def sent_and_received(result) -> list[tuple[np.ndarray, np.ndarray]]:
 @pytest.mark.parametrize("how", ["nearest", "magnitude_truncation"])
 def test_waves_are_rounded_as_they_leave_each_direction_by_its_own_quantiser(how):
     result = run(hardware(**rounding(how)))
-    lines = lay_out_junctions(result.graph, result.graph.law).lines.count
+    lines = lay_out(result.graph).lines.count
     pairs = sent_and_received(result)
     for tap, (sent, received) in enumerate(pairs[: 2 * lines]):
         bits = BITS if tap >= lines else BITS - 1  # forward waves arrive at head ends
@@ -58,7 +58,7 @@ def test_waves_are_rounded_as_they_leave_each_direction_by_its_own_quantiser(how
 
 def test_stochastic_rounding_takes_a_neighbour_and_repeats_with_its_seed():
     once, again, other = (run(hardware(**rounding("stochastic")), seed=seed) for seed in (0, 0, 1))
-    lines = lay_out_junctions(once.graph, once.graph.law).lines.count
+    lines = lay_out(once.graph).lines.count
     away = [(received - sent) / LEVEL for sent, received in sent_and_received(once)[lines : 2 * lines]]
     assert 0.5 < max(np.abs(a).max() for a in away) < 1 + 1e-6
     np.testing.assert_array_equal(once.waves.arriving, again.waves.arriving)
@@ -70,7 +70,7 @@ SIGMA = 0.02
 
 def test_receivers_add_noise_of_their_own_to_every_event():
     result = run(hardware(noise__receiver=SIGMA), hold=150)
-    lines = lay_out_junctions(result.graph, result.graph.law).lines.count
+    lines = lay_out(result.graph).lines.count
     noise = np.array([(received - sent)[10:200] for sent, received in sent_and_received(result)[: 2 * lines]])
     assert noise.std() == pytest.approx(SIGMA, rel=0.05)
     assert abs(noise.mean()) < 4 * SIGMA / np.sqrt(noise.size)

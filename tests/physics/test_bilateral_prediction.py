@@ -18,9 +18,9 @@ from emulator import (
     reference,
     settle,
 )  # fmt: skip
-from emulator.engine import lay_out_junctions
+from emulator.families.bilateral import lay_out
+from emulator.families.bilateral.scattering import BilateralStep, Junctions, rest_waves, swap_test
 from emulator.measure.rest import operating_point
-from emulator.measure.scattering import JunctionLinearisation, Junctions, rest_waves, swap_test
 from emulator.measure.stability import predict, spectral_radius
 from tests.graphs import random_batch, random_network
 from tests.refusals import refuses
@@ -42,7 +42,7 @@ def test_waves_at_rest_are_those_that_a_settled_run_holds(seed):
     graph, batch, exact = case(seed, BOTH_ENDS, losses=["mse"])
     result = settle(graph, *batch, hold=900, tolerance=1e-7, target="numpy", traces=True)
     assert result.settled.all()
-    leaving, arriving = rest_waves(graph, lay_out_junctions(graph, graph.law), operating_point(graph, exact))
+    leaving, arriving = rest_waves(graph, lay_out(graph), operating_point(graph, exact))
     scale = np.abs(leaving).max()
     np.testing.assert_allclose(result.waves.leaving[-1], leaving, atol=1e-6 * scale)
     np.testing.assert_allclose(result.waves.arriving[-1], arriving, atol=1e-6 * scale)
@@ -57,8 +57,8 @@ def test_the_linearised_step_is_what_the_engine_does_to_a_small_change(loss):
     moved = {name: np.vstack([batch[0][name], batch[0][name] * (1 + small)])}
     targets = np.vstack([batch[1]] * 2)
     result = settle(graph, moved, targets, hold_seconds=2000e-9, target="numpy", traces=True, diagnose=False)
-    step = JunctionLinearisation(graph, exact)
-    after = JunctionLinearisation(graph, reference(graph.network, {name: moved[name][1:]}, targets[1:]))
+    step = BilateralStep(graph, exact)
+    after = BilateralStep(graph, reference(graph.network, {name: moved[name][1:]}, targets[1:]))
     deviation = step.rest - after.rest
     ports = step.junctions.layout.ports
     hold = result.hold

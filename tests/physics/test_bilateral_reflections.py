@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, NetworkBuilder, compile_network, settle
-from emulator.engine import lay_out_junctions
+from emulator.families.bilateral import lay_out
 from hwmodels import HardwareModel
 from tests.substrate import STEP, delays
 
@@ -23,7 +23,7 @@ def wire(count: int = 1) -> Network:
 def run(network: Network, law: Bilateral, inputs: np.ndarray, targets: np.ndarray, hardware: HardwareModel, hold: int):
     graph = compile_network(network, law=law, hardware=hardware, seed=3)
     result = settle(graph, inputs, targets, hold_seconds=hold * STEP, target="numpy", traces=True, diagnose=False)
-    return lay_out_junctions(graph, law), result
+    return lay_out(graph), result
 
 
 def test_load_and_source_reflect_as_their_resistances_say():
@@ -120,7 +120,7 @@ def test_a_series_adaptor_shares_the_costate_and_adds_the_states():
     graph = compile_network(network, law=law, hardware=model, seed=1)
     inputs = {"a": np.array([[1.3, 0.2]]), "b": np.array([[-0.5, 1.1]])}
     result = settle(graph, inputs, np.array([[0.4]]), hold_seconds=40e-9, target="numpy", traces=True, diagnose=False)
-    layout, waves = lay_out_junctions(graph, law), result.waves
+    layout, waves = lay_out(graph), result.waves
     for neuron in range(graph.site("total").start, graph.site("total").stop):
         at = layout.at_neuron & (layout.node == neuron)
         into, out = np.flatnonzero(at & ~layout.out), np.flatnonzero(at & layout.out)

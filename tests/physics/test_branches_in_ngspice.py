@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, settle
-from emulator.engine import biases, lay_out_junctions
-from emulator.engine.branches import Junctions, several, solved
+from emulator.engine import biases
 from emulator.export.ngspice import run_ngspice
+from emulator.families.bilateral import lay_out
+from emulator.families.bilateral.branches import Junctions, several, solved
 
 pytestmark = pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
 
@@ -83,7 +84,7 @@ def test_waves_as_an_engine_makes_them(tmp_path):
     graph = compile_network(network, law=law)
     inputs, hold = rng.uniform(size=(2, 64)), 40
     result = settle(graph, inputs, np.array([3, 7]), hold=hold, target="numpy", traces=True, diagnose=False)
-    layout, waves = lay_out_junctions(graph, law), result.waves
+    layout, waves = lay_out(graph), result.waves
     A, J = np.zeros((2, len(waves.s), graph.neurons))
     at = np.flatnonzero(layout.at_neuron)
     np.add.at(A.T, layout.node[at], (layout.to_in[at] * waves.arriving[:, at]).T)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, EngineError, Network, SeriesRC, Upwind, Worldsheet, compile_network, reference, settle
+from emulator.families.upwind.linear_step import UpwindStep
 from emulator.measure.forecast import settling_steps
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import linearised, spectral_radius
-from emulator.measure.stack_step import StackLinearisation
 from tests.refusals import refuses
 from tests.substrate import delays
 from tests.support.networks import stack
@@ -97,4 +97,4 @@ def test_refusals():
     words = "prediction: tolerance is 1; allowed: above 0 and below 1"
     refuses(words, lambda: settling_steps(graph, point, tolerance=1), EngineError)
     words = "stations of law matched: it has none; allowed: law upwind"
-    refuses(words, lambda: StackLinearisation(graph, point), EngineError)
+    refuses(words, lambda: UpwindStep(graph, point), EngineError)

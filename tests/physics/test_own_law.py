@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from emulator import EngineError, Network, NodeLaw, Resistive, compile_network, reference, settle, train
-from emulator.engine.law_code import checked_law
+from emulator.families.node.law_code import checked_law
+from emulator.families.node.law_slopes import law_slopes
 from emulator.laws import LAWS
 from emulator.measure.forecast import settling_steps
-from emulator.measure.law_slopes import law_slopes
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import linearised, spectral_radius
 from emulator.report import settling_curve

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, EngineError, Network, NetworkBuilder, SeriesRC, compile_network, settle
-from emulator.engine import lay_out_junctions
+from emulator.families.bilateral import lay_out
 from emulator.measure.reflections import reflections
 from emulator.report import reflection_figure
 from tests.refusals import refuses
@@ -59,7 +59,7 @@ def test_the_budget_is_all_of_the_reflected_power_by_junction(perceptron):
 def test_a_port_belongs_to_the_junction_it_leaves_from(perceptron):
     """Each junction's residual, summed over its own ports from the recorded waves."""
     graph, waves = perceptron.graph, perceptron.waves
-    layout = lay_out_junctions(graph, graph.law)
+    layout = lay_out(graph)
     found = reflections(perceptron, 0)
     neuron = graph.site("x1").start + 2
     ports = np.flatnonzero(layout.at_neuron & (layout.node == neuron))

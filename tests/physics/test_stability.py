@@ -20,7 +20,8 @@ from emulator import (
     settle,
 )
 from emulator.errors import EngineError
-from emulator.measure.linearise import Linearisation, numbers
+from emulator.families.node.linear_step import NodeStep
+from emulator.measure.linear_step import numbers
 from emulator.measure.rest import OperatingPoint, operating_point
 from emulator.measure.stability import Prediction, predict, spectral_radius
 from emulator.network import activation_function, softmax
@@ -121,7 +122,7 @@ def test_the_matrix_is_the_jacobian_of_a_step(seed, wiring):
     for target in (targets[0], None):
         exact = reference(network, inputs, None if target is None else targets)
         point = operating_point(graph, exact)
-        linear = Linearisation(graph, point)
+        linear = NodeStep(graph, point)
         expected = numerical(graph, target, point, linear)
         np.testing.assert_allclose(linear @ np.eye(linear.shape[0]), expected, atol=1e-8)
         held = linear.shape[0] + 2 * sum(len(coupling.pairs()[0]) for coupling in graph.couplings)
@@ -182,7 +183,7 @@ def disturbed(graph: ScatteringGraph, name: str, kick: float, steps: int, law: N
     other = replace(graph, law=law)
     result = settle(other, moved, targets, hold_seconds=steps * STEP, traces=True, target="numpy", diagnose=False)
     exact = reference(graph.network, moved, targets)
-    before, after = (Linearisation(graph, operating_point(graph, exact, sample)) for sample in range(2))
+    before, after = (NodeStep(graph, operating_point(graph, exact, sample)) for sample in range(2))
     wave, predicted = before.rest - after.rest, []
     for _ in range(steps):
         wave = after @ wave
@@ -268,7 +269,7 @@ class Listening(NodeLaw):
 
 def test_a_state_that_listens_to_what_comes_back_alone_is_not_triangular():
     network = deep(generator("listening"), "mse")
-    step = Linearisation(compile_network(network, law=Listening()), reference(network, np.ones((1, 4))))
+    step = NodeStep(compile_network(network, law=Listening()), reference(network, np.ones((1, 4))))
     assert step.triangular is None
 
 

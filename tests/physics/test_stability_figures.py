@@ -9,7 +9,7 @@ from scipy.sparse.linalg import ArpackNoConvergence
 import emulator.measure.stability as stability
 from emulator import Network, NodeLaw, Worldsheet, compile_network, reference
 from emulator.errors import EngineError
-from emulator.measure.linearise import Linearisation
+from emulator.families.node.linear_step import NodeStep
 from emulator.measure.stability import Prediction, predict, radius_of
 from hwmodels.seeds import rng
 from tests.refusals import refuses
@@ -47,7 +47,7 @@ def test_without_dissipation_nothing_settles(gamma, impedance, longest):
 def test_without_dissipation_the_null_space_of_a_layer_rings_for_ever():
     network = digits(0)
     graph = compile_network(network, hardware=delays(1, 1), law=Worldsheet(0.0, 0.02, 1.0))
-    step = Linearisation(graph, reference(network, np.ones((1, 64)), np.eye(10)[[3]]))
+    step = NodeStep(graph, reference(network, np.ones((1, 64)), np.eye(10)[[3]]))
     sizes = np.abs(np.linalg.eigvals(step @ np.eye(step.shape[0])))
     assert sizes.max() == pytest.approx(1, abs=1e-9)
     lossless = np.abs(sizes - 1) < 1e-9
@@ -116,6 +116,6 @@ def test_a_followed_wave_that_dies_has_radius_zero(monkeypatch):
     monkeypatch.setattr(stability, "_DENSE", 0)
     monkeypatch.setattr(stability, "_AFFORDABLE", 0)
     network = digits(0)
-    step = Linearisation(compile_network(network), reference(network, np.ones((1, 64)), np.ones((1, 10))))
+    step = NodeStep(compile_network(network), reference(network, np.ones((1, 64)), np.ones((1, 10))))
     step.triangular = None
     assert radius_of(step) == (0.0, "power")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emulator import EngineError, Network, NetworkBuilder, Upwind, compile_network, reference, settle
-from emulator.engine import lay_out
+from emulator.families.node import lay_out
 from emulator.runs.train import train
 from hwmodels import load
 from tests.refusals import refuses

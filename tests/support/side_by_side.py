@@ -7,7 +7,7 @@ part of what the shared run recorded in the place of a run of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
@@ -17,17 +17,15 @@ from brian2 import NetworkOperation, NeuronGroup
 
 from emulator.engine import runtime
 from emulator.engine.events import refer
-from emulator.engine.junction_plan import JunctionPlan
 from emulator.engine.layout import Layout
-from emulator.engine.load import answered
 from emulator.engine.plan import Plan
 from emulator.engine.selfcheck import ensure_right
-from emulator.engine.stack import Stack, StackPlan
 from emulator.errors import BackwaveError
+from emulator.families.bilateral.load import answered
+from emulator.families.bilateral.plan import BilateralPlan
+from emulator.families.upwind.stack import Stack, UpwindPlan
 from emulator.measure.result import SettleResult
 
-#: where `execute` is called from
-_DOORS = ("simulate", "junction_run", "upwind_run")
 #: fields of a layout of two-way lines that number neurons, that number ports, and that are one number per thing
 _NEURONS, _PORTS = ("inputs", "outputs", "node"), ("tap_port", "row", "to_state", "mate")
 _PLAIN = (
@@ -89,9 +87,7 @@ def _stop(plan: Plan, values: dict[str, Any], feed: np.ndarray, *_: Any) -> Any:
 @contextmanager
 def _at_the_door(execute: Callable[..., Any]) -> Iterator[None]:
     """Let runs of the engine be answered by `execute`."""
-    with ExitStack() as doors:
-        for door in _DOORS:
-            doors.enter_context(patch(f"emulator.engine.{door}.execute", execute))
+    with patch("emulator.engine.simulate.execute", execute):
         yield
 
 
@@ -102,9 +98,9 @@ def _run(plans: list[Plan], runs: list[_Planned]) -> Iterator[dict[str, np.ndarr
     taps = np.cumsum([0, *(len(one.tap_port) for one in layouts)])
     places = [_Places(*map(int, start)) for start in zip(starts[0], starts[1], taps, starts[2], strict=True)]
     neurons = int(starts[0][-1])
-    two_way = isinstance(plans[0], JunctionPlan)
+    two_way = isinstance(plans[0], BilateralPlan)
     changes: dict[str, Any] = {"layout": (_junctions if two_way else _one_way)(layouts, places, neurons)}
-    if isinstance(plans[0], StackPlan):
+    if isinstance(plans[0], UpwindPlan):
         changes["stack"] = _stacks([plan.cells for plan in plans], places)
     plan, feeds = replace(plans[0], **changes), [one.feed for one in runs]
     split = [len(layout.inputs) for layout in layouts]
@@ -268,6 +264,6 @@ def _loads(sizes: Sequence[int]) -> Iterator[None]:
 
         return [NetworkOperation(solve, clock=clock, when="start", order=order, name="load")]
 
-    one_way, two_way = ("emulator.engine.nodes.softmax_of", "emulator.engine.junctions.load_object")
+    one_way, two_way = ("emulator.families.node.nodes.softmax_of", "emulator.families.bilateral.objects.load_object")
     with patch(one_way, softmax_of), patch(two_way, load_object):
         yield

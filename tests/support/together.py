@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from emulator.engine import JunctionLayout, biases, lay_out_junctions
+from emulator.engine import biases
 from emulator.engine.effects import IDEAL
-from emulator.engine.junction_plan import JunctionPlan, junction_values
-from emulator.engine.junction_run import collect_junctions
 from emulator.engine.simulate import execute
+from emulator.families.bilateral import BilateralLayout, lay_out
+from emulator.families.bilateral.plan import BilateralPlan, bilateral_values
+from emulator.families.bilateral.recording import collect
 from emulator.graph import ScatteringGraph
 from emulator.measure.deviation import deviation
 from emulator.measure.passage import plain_passage
@@ -33,31 +34,31 @@ class Together:
     """Graphs with a squared loss and source resistances of 0, and their layouts."""
 
     graphs: Sequence[ScatteringGraph]
-    layouts: Sequence[JunctionLayout]
+    layouts: Sequence[BilateralLayout]
 
     @classmethod
     def of(cls, graphs: Sequence[ScatteringGraph]) -> Together:
         """Lay the graphs out."""
-        return cls(graphs, [lay_out_junctions(graph, graph.law) for graph in graphs])
+        return cls(graphs, [lay_out(graph) for graph in graphs])
 
     def run(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], hold: int, tolerance: float):
         """Present ``inputs[k]`` (B, n) and ``targets[k]`` (B, m) to graph k, all at once; a recording each."""
         feed = np.hstack([*inputs, *targets])
         merged = _merged(self.layouts)
         how: dict[str, Any] = {"hold": hold, "samples": len(feed), "effects": IDEAL, "power": False}
-        plan = JunctionPlan(merged, self.graphs[0].law, "mse", **how)
+        plan = BilateralPlan(merged, self.graphs[0].law, "mse", **how)
         outputs, times, target = execute(plan, self._values(tolerance), feed, "numpy")
         found, neuron, port = [], 0, 0
         for graph, layout in zip(self.graphs, self.layouts, strict=True):
             own = _part(outputs, slice(neuron, neuron + layout.neurons), slice(port, port + layout.ports))
             one = replace(plan, layout=layout)
-            found.append(collect_junctions(one, biases(graph), own, times, target))
+            found.append(collect(one, {"bias": biases(graph), "load": 1.0}, own, times, target))
             neuron, port = neuron + layout.neurons, port + layout.ports
         return found
 
     def _values(self, tolerance: float) -> dict[str, Any]:
         parts = [
-            junction_values(g, g.law, layout, IDEAL, loaded=True, resolution=tolerance * RESOLUTION)
+            bilateral_values(g, layout, IDEAL, loaded=True, resolution=tolerance * RESOLUTION)
             for g, layout in zip(self.graphs, self.layouts, strict=True)
         ]
         same = {name: parts[0][name] for name in _SHARED}
@@ -75,7 +76,7 @@ def judged(
     return judge(graph, layout, recording, found, feed, hold=hold, tolerance=tolerance, q=0.0, loaded=True)
 
 
-def _merged(layouts: Sequence[JunctionLayout]) -> JunctionLayout:
+def _merged(layouts: Sequence[BilateralLayout]) -> BilateralLayout:
     """One layout of them all; what only serves to read a result is the first one's."""
     neurons = np.cumsum([0, *(layout.neurons for layout in layouts)])
     ports = np.cumsum([0, *(layout.ports for layout in layouts)])

@@ -12,8 +12,9 @@ import pytest
 from brian2 import prefs
 
 from emulator import EngineError, Network, compile_network, reference, settle
-from emulator.engine import brian_state, compiler, expressions, native, nodes, runtime, selfcheck, softmax
+from emulator.engine import brian_state, compiler, expressions, native, selfcheck
 from emulator.engine.cython_target import StrictCython, modules
+from emulator.families.node import NODE, nodes, softmax
 from tests.refusals import refuses
 
 #: what a user may have set, by name
@@ -160,7 +161,7 @@ def test_the_known_network_needs_every_function_of_the_engine(monkeypatch, broke
 @pytest.mark.parametrize("by", [1e-6, np.nan])
 def test_a_target_that_computes_wrongly_is_never_used(monkeypatch, wrong, by):
     monkeypatch.setattr(selfcheck, "_right", set())
-    run = runtime.build
+    run = type(NODE).objects
 
     def spoilt(*given):
         fabric = run(*given)
@@ -168,7 +169,7 @@ def test_a_target_that_computes_wrongly_is_never_used(monkeypatch, wrong, by):
         fabric.outputs[wrong] = SimpleNamespace(get_value=lambda: honest.get_value() + by)
         return fabric
 
-    monkeypatch.setattr(runtime, "build", spoilt)
+    monkeypatch.setattr(type(NODE), "objects", spoilt)
     network, inputs, targets = small()
     for _ in range(2):
         refuses(
@@ -176,5 +177,5 @@ def test_a_target_that_computes_wrongly_is_never_used(monkeypatch, wrong, by):
             lambda: settle(compile_network(network), inputs, targets, target="numpy"),
             EngineError,
         )
-    monkeypatch.setattr(runtime, "build", run)
+    monkeypatch.setattr(type(NODE), "objects", run)
     assert settle(compile_network(network), inputs, targets, target="numpy").settled.all()

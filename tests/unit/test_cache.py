@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 from emulator import EngineError, Network, compile_network
 from emulator.cli import app
-from emulator.engine import Plan, cache, lay_out, standalone
+from emulator.engine import cache, standalone
 from emulator.engine.cython_target import _note_sums, modules, right
+from emulator.families.node import NodePlan, lay_out
 from emulator.locks import lock_folder
 from tests.refusals import refuses
 
@@ -85,7 +86,7 @@ def test_an_entry_that_is_damaged_is_none(place, damage):
 def plan(monkeypatch):
     """A plan whose compilation takes a moment and makes a script; the number of compilations is counted."""
     graph = compile_network(Network.mlp([np.eye(2)]))
-    made = Plan(lay_out(graph), graph.law, graph.loss, 8, 1)
+    made = NodePlan(lay_out(graph), graph.law, graph.loss, 8, 1)
     count: list[int] = []
 
     def compile_it(plan, directory):

@@ -7,7 +7,7 @@ import pytest
 
 from emulator import Matched, NodeLaw, Worldsheet
 from emulator.errors import EngineError
-from emulator.measure.law_slopes import law_slopes
+from emulator.families.node.law_slopes import law_slopes
 from tests.refusals import refuses
 
 X, LAM = np.array([0.3, -1.2]), np.array([0.5, 2.0])

@@ -26,6 +26,7 @@ data graph
 compile
 engine
 measure
+families
 importers training
 runs
 export
@@ -45,7 +46,14 @@ KNOWN = [
     ("emulator.report.training", "emulator.scenario.comparison"),
 ]
 #: modules that name others in texts, to import them when a part of theirs is asked for, as entry points do
-BY_NAME = ["emulator.network.formats", "emulator.plugins"]
+BY_NAME = [
+    "emulator.laws.base",
+    "emulator.laws.bilateral",
+    "emulator.laws.family",
+    "emulator.laws.upwind",
+    "emulator.network.formats",
+    "emulator.plugins",
+]
 #: modules that still stand in a circle
 CIRCLES = [
     "emulator.importers.",

@@ -113,7 +113,7 @@ def test_it_works_in_a_residual_stack():
 def test_programs_differ_where_their_activations_do(monkeypatch, levels):
     """A program that was compiled for one function is never used for another of the same name."""
     from emulator.engine.expressions import node_update
-    from emulator.engine.stack import Stack, StackPlan
+    from emulator.families.upwind.stack import Stack, UpwindPlan
 
     found = []
     for text in ("cos(s)", "1*cos(s)"):
@@ -121,7 +121,9 @@ def test_programs_differ_where_their_activations_do(monkeypatch, levels):
         if levels:
             layout = type("Layout", (), {"function": ("source", "sine")})
             none = np.zeros(0, np.int32)
-            plan = StackPlan(layout, Upwind(), "mse", 1, 1, stack=Stack(none, (none,) * levels, none, none, none, none))
+            plan = UpwindPlan(
+                layout, Upwind(), "mse", 1, 1, stack=Stack(none, (none,) * levels, none, none, none, none)
+            )
             found.append(plan.update)
         else:
             found.append(node_update(emulator.Matched(), ("source", "sine"), "mse", False))

@@ -12,7 +12,7 @@ import pytest
 
 from emulator import Network, NetworkBuilder, ScenarioError, Upwind, Worldsheet, compile_network, reference
 from emulator.data.digits import split_digits
-from emulator.engine import lay_out_stack
+from emulator.families.upwind import lay_out_stack
 from emulator.scenario import RunReport, load_scenario, run_scenario
 from emulator.scenario.build import prepare
 from emulator.scenario.config import validate

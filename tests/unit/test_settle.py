@@ -94,7 +94,7 @@ def test_the_matched_law_reflects_nothing_and_others_do(network, batch):
 def test_events_are_those_of_the_raster(network, batch):
     graph = compile_network(network, hardware=delays(1, 5), seed=4)
     result = settle(graph, *batch, target="numpy", traces=True)
-    from emulator.engine import lay_out
+    from emulator.families.node import lay_out
 
     lines = lay_out(graph).lines_of_port
     sample = result.traces.step // result.hold

@@ -1,0 +1,66 @@
+"""What a hardware model does to the waves on two-way lines: rounding where they are sent, noise where they arrive.
+
+A wave is rounded as it leaves its junction, by the quantiser of its direction, and gets its noise as it arrives at the
+other end, once for every event. Terminations are part of the junction they stand at: their waves stay as they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.engine.claims import check_claims
+from emulator.engine.effects import Effects, Value, lsb, rounded
+from emulator.engine.random import key
+from emulator.families.bilateral.layout import BilateralLayout
+from emulator.graph import ScatteringGraph
+
+
+def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, seed: int, written: bool = False) -> Effects:
+    """The effects of a graph's hardware model on two-way lines, for a run with this seed.
+
+    Where the weights are written into devices as the substrate learns (`written`), they may be all that a device is but
+    read with noise.
+
+    Raises
+    ------
+    EngineError
+        If the hardware model has an effect on waves or weights that two-way lines do not know.
+    """
+    implemented = "; delay, bandwidth and impedance of lines, receiver noise, and precision of waves"
+    check_claims(graph, implemented, *(("weights.",) if written else ()), never=("weights.read_noise",))
+    wave, ports, dithered, values = _sending(graph, layout, seed)
+    sigma, received, lines = graph.hardware.noise.receiver, "arriving", tuple[str, ...]()
+    if sigma:
+        received, lines = "arriving + sigma*gauss(noise_key, {tap}, n_got)", ("sigma",)
+        values["sigma"] = np.where(layout.lines_of_port > 0, sigma, 0.0)
+        values["noise_key"] = key(seed, "receiver noise")
+    return Effects(
+        wave=wave,
+        received=received,
+        port_variables=ports,
+        line_variables=lines,
+        dithered=dithered,
+        counts=bool(sigma),
+        values=values,
+    )
+
+
+def _sending(
+    graph: ScatteringGraph, layout: BilateralLayout, seed: int
+) -> tuple[str, tuple[str, ...], bool, dict[str, Value]]:
+    """Quantisation at the ports: forward waves leave the tail end of a line, backward ones its head end."""
+    quantisers = (graph.hardware.precision.forward, graph.hardware.precision.backward)
+    if all(q.bits is None for q in quantisers):
+        return "u", (), False, {}
+    count, rest = layout.lines.count, layout.ports - 2 * layout.lines.count
+    values: dict[str, Value] = {
+        "lsb": np.concatenate([np.repeat([lsb(q) for q in quantisers], count), np.ones(rest)]),
+        "top": np.concatenate([np.repeat([q.full_scale for q in quantisers], count), np.ones(rest)]),
+    }
+    forward, backward = (rounded(q) for q in quantisers)
+    wave = f"int(i < {count})*({forward}) + int(i >= {count} and i < {2 * count})*({backward})"
+    wave += f" + int(i >= {2 * count})*u" if rest else ""
+    dithered = any(q.bits is not None and q.rounding == "stochastic" for q in quantisers)
+    if dithered:
+        values["round_key"] = key(seed, "stochastic rounding")
+    return wave, ("lsb", "top"), dithered, values

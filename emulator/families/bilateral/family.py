@@ -1,0 +1,147 @@
+"""What is asked of the bilateral law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from emulator.engine import Fabric, Layout, Recording, WaveTraces
+from emulator.engine.plan import Values
+from emulator.engine.programming import top_weight
+from emulator.errors import EngineError
+from emulator.families.base import Family
+from emulator.families.bilateral.answers import foreseen, largest_margin
+from emulator.families.bilateral.effects import bilateral_effects
+from emulator.families.bilateral.lines import law_of
+from emulator.families.bilateral.noise import wave_noise
+from emulator.families.bilateral.objects import build
+from emulator.families.bilateral.plan import BilateralPlan, bilateral_values, plan_of
+from emulator.families.bilateral.power import power_balance
+from emulator.families.bilateral.recording import BilateralRecording, collect
+from emulator.families.bilateral.reflections import reflections
+from emulator.families.bilateral.rounding import line_rounding
+from emulator.families.bilateral.scattering import BilateralStep, swap_test
+from emulator.graph import ScatteringGraph
+from emulator.learning import Learning
+from emulator.measure.deviation import Deviation, Fields, deviation
+from emulator.measure.linear_step import LinearStep
+from emulator.measure.noise_floor import Disturbance
+from emulator.measure.passage import plain_passage
+from emulator.measure.power import PowerBalance
+from emulator.measure.reference import Reference
+from emulator.measure.reflections import Reflections
+from emulator.measure.rest import OperatingPoint
+from emulator.measure.result import Floats
+
+#: ports up to which the bound on the bandwidth is computed, and the share of it that is tried
+_MOST_PORTS, _BELOW = 600, 0.9
+
+
+class BilateralFamily(Family[BilateralPlan]):
+    """Two-way lines between junctions: what reaches a port is answered by what leaves it."""
+
+    claims = (
+        "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "noise.receiver", "precision.forward.",
+        "precision.backward.",
+    )  # fmt: skip
+    patience = 60
+    circuits = ("bilateral",)
+
+    def plan(
+        self,
+        graph: ScatteringGraph,
+        hold: int,
+        samples: int,
+        *,
+        seed: int = 0,
+        traces: bool = False,
+        learning: Learning | None = None,
+    ) -> BilateralPlan:
+        return plan_of(graph, hold, samples, seed, traces, learning)
+
+    def values(
+        self,
+        graph: ScatteringGraph,
+        plan: BilateralPlan,
+        *,
+        loaded: bool,
+        threshold: float = 0.0,
+        resolution: float = 0.0,
+        seed: int = 0,
+        age: float | None = None,
+        weight: Floats | None = None,
+    ) -> Values:
+        effects = plan.effects if seed == plan.seed else bilateral_effects(graph, plan.layout, seed, plan.written)
+        return bilateral_values(
+            graph, plan.layout, effects, loaded=loaded, threshold=threshold, resolution=resolution,
+            w_max=top_weight(plan.learning),
+        )  # fmt: skip
+
+    def objects(self, plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabric:
+        return build(plan, feed, rates)
+
+    def collect(
+        self,
+        plan: BilateralPlan,
+        values: Values,
+        outputs: Mapping[str, np.ndarray],
+        times: dict[str, float],
+        target: str,
+    ) -> BilateralRecording:
+        return collect(plan, values, outputs, times, target)
+
+    def linearised(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> LinearStep:
+        return BilateralStep(graph, point)
+
+    def deviation(
+        self,
+        graph: ScatteringGraph,
+        plan: BilateralPlan,
+        values: Values,
+        recording: Recording,
+        feed: Floats,
+        loaded: bool,
+    ) -> Deviation:
+        rounded = recording.rounded if isinstance(recording, BilateralRecording) else None
+        allowed = None if rounded is None else line_rounding(graph, plan.layout, rounded)
+        return deviation(graph, plan.layout, recording, plain_passage(graph), feed, loaded, allowed)
+
+    def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:
+        """Those of pre-activations and their costates are as large as those at the lines' other ends allow."""
+        values = zip(held.x, held.s, held.lam, strict=True)
+        found = [wave_noise(graph, OperatingPoint(*point), (by.forward, by.backward)) for point in values]
+        state, costate = (np.array([one[k] for one in found]) for k in (0, 1))
+        unknown = np.full(held.x.shape, np.inf)
+        return Fields(unknown, state, costate, unknown)
+
+    def held_back(self, graph: ScatteringGraph, rest: Fields, q: float, loaded: bool) -> None:
+        """Nothing bounds it, since it echoes."""
+
+    def margin(self, graph: ScatteringGraph, points: Sequence[OperatingPoint]) -> float:
+        return largest_margin(graph, points)
+
+    def foreseen(self, graph: ScatteringGraph, point: OperatingPoint) -> str | None:
+        return foreseen(graph, point)
+
+    def changes(self, graph: ScatteringGraph, point: OperatingPoint) -> dict[str, Sequence[Any]]:
+        """What the law proposes; for lines of one step without terminations also the bound on their bandwidth."""
+        changes = super().changes(graph, point)
+        if 4 * graph.neurons <= _MOST_PORTS:
+            try:
+                bound = float(f"{_BELOW * swap_test(graph, point).bound:.3g}")
+            except EngineError:
+                return changes
+            if 0 < bound < law_of(graph).bandwidth:
+                changes["bandwidth"] = sorted({bound, *changes["bandwidth"]}, reverse=True)
+        return changes
+
+    def power_balance(self, graph: ScatteringGraph, waves: WaveTraces) -> PowerBalance:
+        return power_balance(graph, waves)
+
+    def reflections(self, graph: ScatteringGraph, waves: WaveTraces, part: slice) -> Reflections:
+        return reflections(graph, waves, part)
+
+
+BILATERAL = BilateralFamily()

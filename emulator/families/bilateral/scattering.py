@@ -1,0 +1,229 @@
+"""Two-way lines near a rest: every junction linearised, the swap of line ends, and the whole step with delays.
+
+Small deviations of the waves at a step are answered by ``du = M da``; each line carries them to its other end and
+low-passes them there, ``a <- (1 - c) a + c u``. With `P` the swap of the two ends of every line and ``mu = eig(P M)``,
+lines of one step without terminations settle (locally) with some coefficient iff ``max Re mu < 1``, and with `c` iff
+``c < min 2 (1 - Re mu)/|1 - mu|^2``. Delays and terminations need the whole step, `BilateralStep`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+
+from emulator.errors import EngineError
+from emulator.families.bilateral.layout import BilateralLayout, lay_out
+from emulator.families.bilateral.lines import law_of
+from emulator.graph import ScatteringGraph
+from emulator.laws import Bilateral
+from emulator.measure.linear_step import LinearStep
+from emulator.measure.reference import Reference
+from emulator.measure.rest import OperatingPoint, checked_point, first_slopes, slopes
+from emulator.measure.synapses import Floats
+from emulator.network.losses import softmax
+
+#: ports up to which the swap spectrum is computed
+_MOST_PORTS = 3000
+
+
+class Junctions:
+    """All junctions of a graph of two-way lines, linearised at a rest.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+        Compiled with the bilateral law.
+    point : Reference or OperatingPoint
+        The rest: of a reference, the first sample.
+
+    Attributes
+    ----------
+    layout : BilateralLayout
+    scatter : sparse (P, P)
+        What the waves at all taps make leave all ports.
+    state, costate : sparse (N, P)
+        What they make of the states and costates of the neurons.
+    """
+
+    def __init__(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> None:
+        law, point = law_of(graph), checked_point(graph, point)
+        self.layout = layout = lay_out(graph)
+        ports, neurons = layout.ports, layout.neurons
+        port = np.arange(ports)
+        at = layout.at_neuron
+        shape = (neurons, ports)
+        series = sparse.csr_array((layout.to_in[at], (layout.node[at], port[at])), shape=shape)
+        parallel = sparse.csr_array((layout.to_out[at], (layout.node[at], port[at])), shape=shape)
+        source = np.array([name == "source" for name in layout.function])
+        slope, bend = slopes(graph, point.s)
+        parallel_conductance = layout.conductance + point.loaded * layout.shunt
+        stiff = sparse.diags_array(parallel_conductance) + _load(graph, layout, point, law)
+        moved = series + sparse.diags_array(layout.series * slope) @ parallel
+        tilt = sparse.diags_array(1 + layout.series * bend * point.lam)
+        tilt = tilt + sparse.diags_array(layout.series * slope) @ stiff @ sparse.diags_array(slope)
+        pre = sparse.csr_array(_solve(tilt, moved))
+        clamped = law.source_resistance / (1 + law.source_resistance * parallel_conductance)
+        self.state = sparse.diags_array(np.where(source, 0.0, slope)) @ pre
+        self.state = self.state + sparse.diags_array(np.where(source, clamped, 0.0)) @ parallel
+        inverse = np.divide(1.0, layout.series, out=np.zeros(neurons), where=layout.series > 0)
+        current = sparse.diags_array(inverse) @ (series - pre)
+        self.costate = stiff @ self.state - parallel
+        node = sparse.csr_array((np.ones(ports), (port, layout.node)), shape=(ports, neurons))
+        scatter = sparse.diags_array(layout.on_x) @ node @ self.state
+        scatter = scatter + sparse.diags_array(layout.on_mu) @ node @ current + sparse.diags_array(layout.own)
+        scatter = scatter + sparse.csr_array((layout.other, (port, layout.mate)), shape=(ports, ports))
+        crossbars = sparse.csr_array((layout.scattering, (layout.to_state, layout.row)), shape=(ports, ports))
+        self.scatter = sparse.csr_array(scatter + crossbars)
+
+
+def _load(graph: ScatteringGraph, layout: BilateralLayout, point: OperatingPoint, law: Bilateral) -> sparse.csr_array:
+    """Derivative of the load's costate in the states, (N, N)."""
+    out, size = layout.outputs, (layout.neurons, layout.neurons)
+    if not point.loaded:
+        return sparse.csr_array(size)
+    if graph.loss == "mse":
+        return sparse.csr_array((np.full(len(out), law.kappa), (out, out)), shape=size)
+    p = softmax(point.x[out])
+    block = np.diag(p) - np.outer(p, p)
+    where = np.repeat(out, len(out)), np.tile(out, len(out))
+    return sparse.csr_array((block.ravel(), where), shape=size)
+
+
+def _solve(matrix: sparse.csr_array, right: sparse.csr_array) -> sparse.csr_array:
+    """``matrix^-1 right`` where few rows of the matrix are more than a diagonal."""
+    diagonal = matrix.diagonal()
+    coupled = np.unique(np.concatenate(sparse.triu(matrix, 1).nonzero()))
+    inverse = sparse.lil_array(matrix.shape)
+    inverse.setdiag(1 / diagonal)
+    if len(coupled):
+        dense = np.linalg.inv(matrix.toarray()[np.ix_(coupled, coupled)])
+        inverse[np.ix_(coupled, coupled)] = dense
+    return sparse.csr_array(inverse) @ right
+
+
+class BilateralStep(LinearStep):
+    """The linearised engine step of a substrate of two-way lines, with delays, low-passes and terminations.
+
+    It acts on vectors of the waves held at the P taps, followed by those on their way, tap by tap, newest first.
+
+    Attributes
+    ----------
+    junctions : Junctions
+    """
+
+    lead = 0
+
+    def __init__(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> None:
+        point = checked_point(graph, point)
+        self.junctions = Junctions(graph, point)
+        layout = self.junctions.layout
+        ports, waiting = layout.ports, layout.tap_delay.astype(np.int64) - 1
+        size = ports + int(waiting.sum())
+        super().__init__(dtype=np.dtype(float), shape=(size, size))
+        self._first = ports + np.concatenate([[0], np.cumsum(waiting)])[:-1]
+        self._waits = np.flatnonzero(waiting)
+        self._last = self._first[self._waits] + waiting[self._waits] - 1
+        newest = np.zeros(size, bool)
+        newest[:ports] = True
+        newest[self._first[self._waits]] = True
+        self._older = np.flatnonzero(~newest)
+        leaving, arriving = rest_waves(graph, layout, point)
+        self.rest = np.concatenate([arriving, np.repeat(leaving[layout.partner], waiting)])
+        self.resting = point.x, point.lam
+
+    def newest(self, vector: Floats) -> tuple[Floats, Floats]:
+        """Deviation of state and costate (N,) in a vector (M,)."""
+        held = vector[: self.junctions.layout.ports]
+        return self.junctions.state @ held, self.junctions.costate @ held
+
+    def carried(self, vectors: Floats) -> Floats:
+        """The vectors, the columns of (M, ...), after a step."""
+        layout = self.junctions.layout
+        held = vectors[: layout.ports]
+        sent = (self.junctions.scatter @ held)[layout.partner]
+        came = sent.copy()
+        came[self._waits] = vectors[self._last]
+        after = np.empty_like(vectors)
+        after[self._older] = vectors[self._older - 1]
+        after[self._first[self._waits]] = sent[self._waits]
+        after[: layout.ports] = held + (layout.pole * (came - held).T).T
+        return after
+
+    def _matvec(self, vector: Floats) -> Floats:
+        return self.carried(vector.ravel())
+
+
+def rest_waves(graph: ScatteringGraph, layout: BilateralLayout, point: OperatingPoint) -> tuple[Floats, Floats]:
+    """Waves that leave and arrive at every port at rest, (P,) each."""
+    lines, z = layout.lines, layout.lines.impedance
+    x, lam = np.zeros(lines.count), np.zeros(lines.count)
+    first = first_slopes(graph, point.s)
+    mu, start = first * point.lam, 0
+    for coupling in graph.couplings:
+        rows = slice(start, start + len(coupling.rows))
+        x[rows] = point.x[coupling.rows]
+        if coupling.layer is None:
+            lam[rows] = mu[coupling.columns]
+            start = rows.stop
+            continue
+        columns = slice(rows.stop, rows.stop + len(coupling.columns))
+        weight = graph.network.parameters[coupling.layer].weight
+        lam[rows] = weight.T @ mu[coupling.columns]
+        x[columns], lam[columns] = weight @ x[rows], mu[coupling.columns]
+        start = columns.stop
+    leaving, arriving = [(x + z * lam) / 2, (x - z * lam) / 2], [(x - z * lam) / 2, (x + z * lam) / 2]
+    if lines.far_impedance is not None:
+        leaving.append(x / 2)
+        arriving.append(x / 2)
+    if lines.source_impedance is not None:
+        leaving.append(lines.source_impedance * lam / 2)
+        arriving.append(lines.source_impedance * lam / 2)
+    return np.concatenate(leaving), np.concatenate(arriving)
+
+
+@dataclass(frozen=True)
+class SwapTest:
+    """The spectral test of one-step lines without terminations.
+
+    Parameters
+    ----------
+    eigenvalues : (P,) complex
+        Of the line swap times the linearised scattering.
+    """
+
+    eigenvalues: np.ndarray
+
+    @property
+    def most(self) -> float:
+        """``max Re mu``: some bandwidth settles the substrate iff this is below 1."""
+        return float(self.eigenvalues.real.max())
+
+    @property
+    def bound(self) -> float:
+        """Coefficients below this settle it; 0 if none does."""
+        if self.most >= 1:
+            return 0.0
+        distance = 1 - self.eigenvalues
+        return float((2 * distance.real / np.abs(distance) ** 2).min())
+
+
+def swap_test(graph: ScatteringGraph, point: Reference | OperatingPoint) -> SwapTest:
+    """Eigenvalues that decide which bandwidths settle one-step lines.
+
+    Raises
+    ------
+    EngineError
+        If the lines are terminated or longer than a step, or too many.
+    """
+    junctions = Junctions(graph, point)
+    layout = junctions.layout
+    if layout.ports != 2 * layout.lines.count or layout.tap_delay.max() > 1:
+        raise EngineError(
+            f"swap test: lines of up to {layout.tap_delay.max()} steps, {layout.ports - 2 * layout.lines.count} "
+            "terminations; allowed: lines of one step without terminations (others: spectral_radius)"
+        )
+    if layout.ports > _MOST_PORTS:
+        raise EngineError(f"swap test: {layout.ports} ports; allowed: at most {_MOST_PORTS}")
+    return SwapTest(linalg.eigvals(junctions.scatter.toarray()[layout.partner]))

@@ -1,0 +1,59 @@
+"""What is to be simulated under a node law."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+from emulator.engine.effects import Effects, effects_of
+from emulator.engine.layout import Layout, flatten
+from emulator.engine.plan import Plan
+from emulator.families.node.law_code import checked_law
+from emulator.families.node.update import node_update
+from emulator.graph import ScatteringGraph
+from emulator.laws import node_law
+from emulator.learning import Learning
+from emulator.learning.device_code import read_noise_code
+
+
+class NodePlan(Plan):
+    """A plan whose neurons are updated one by one, from what has arrived on lines of one direction each."""
+
+    @cached_property
+    def update(self) -> list[str]:
+        """The neurons' code."""
+        law = checked_law(node_law(self.law))
+        return node_update(law, self.used, self.loss, self.power, self.effects.noise_poles, self.shunted)
+
+    @property
+    def memory(self) -> tuple[str, ...]:
+        """What a node law keeps."""
+        return tuple(node_law(self.law).memory)
+
+
+def lay_out(graph: ScatteringGraph) -> Layout:
+    """Flatten a graph whose neurons have a node law; see `emulator.laws.node_law`."""
+    node_law(graph.law)
+    return flatten(graph)
+
+
+def moving(graph: ScatteringGraph, effects: Effects) -> Effects:
+    """Effects that follow the weights as they move: what is read with noise is the weight as it then is."""
+    law = graph.hardware.weights
+    if law.read_noise is None:
+        return effects
+    sigma = f"int(plastic)*{read_noise_code(law, 'w', 'w_top')}"
+    return replace(effects, read_sigma=sigma, read_variable="w_top")
+
+
+def plan_of(
+    graph: ScatteringGraph, hold: int, samples: int, seed: int, traces: bool, learning: Learning | None
+) -> NodePlan:
+    """See `emulator.families.base.Family.plan`."""
+    layout = lay_out(graph)
+    effects = effects_of(graph, layout, seed)
+    learns = learning is not None
+    return NodePlan(
+        layout, graph.law, graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces,
+        effects=moving(graph, effects) if learns else effects, learning=learning, seed=seed,
+    )  # fmt: skip
