@@ -112,7 +112,7 @@ def test_it_works_in_a_residual_stack():
 @pytest.mark.parametrize("levels", [0, 2])
 def test_programs_differ_where_their_activations_do(monkeypatch, levels):
     """A program that was compiled for one function is never used for another of the same name."""
-    from emulator.engine.expressions import node_update
+    from emulator.families.node.update import node_update
     from emulator.families.upwind.stack import Stack, UpwindPlan
 
     found = []

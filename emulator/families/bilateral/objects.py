@@ -43,7 +43,7 @@ _LAST = 2
 
 
 def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabric:
-    """Create the brian2 objects of a plan; see `emulator.engine.fabric.build`."""
+    """Create the brian2 objects of a plan; see `emulator.families.base.Family.objects`."""
     layout = plan.layout
     clock, hold = clocks_of(plan.hold)
     own = constants(("on_x", "on_mu", "own", "other", "power_scale"))
