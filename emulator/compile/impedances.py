@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from emulator.compile.draft import Draft
-from emulator.laws import Bilateral
 
 
 def taper_impedances(draft: Draft) -> None:
@@ -17,7 +14,7 @@ def taper_impedances(draft: Draft) -> None:
     Only a law of two-way lines has a taper.
     """
     law = draft.law
-    if not isinstance(law, Bilateral):
+    if not law.two_way:
         return
     behind: dict[str, float] = {}
     for element in reversed(draft.elements()):
@@ -25,16 +22,6 @@ def taper_impedances(draft: Draft) -> None:
         impedance = min(ahead, default=law.impedance)
         for bundle in draft.out_of(element.name):
             draft.replace(bundle, replace(bundle, impedance=behind[bundle.head[0]]))
-        behind[element.name] = impedance / _factor(draft, law, element.name)
-
-
-def _factor(draft: Draft, law: Bilateral, name: str) -> float:
-    """By how much the impedance rises from the near to the far side of an element."""
-    element = draft.element(name)
-    if element.kind != "crossbar":
-        return 1.0
-    if law.taper != "matched":
-        return float(law.taper)
-    weight = draft.network.parameters[element.layer].weight
-    size = float(np.sum(weight**2))
-    return size / weight.shape[1] if size > 0 else 1.0
+        if element.kind == "crossbar":
+            impedance /= law.impedance_rise(draft.network.parameters[element.layer].weight)
+        behind[element.name] = impedance

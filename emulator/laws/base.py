@@ -5,9 +5,14 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from emulator.errors import EngineError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Law(ABC):
@@ -21,6 +26,10 @@ class Law(ABC):
     unshunted: str = ""
     #: series resistance of the sources, which moves the rest: ``x_0 = data - R lam_0``
     source_resistance: float = 0.0
+    #: what `emulator.tune` may choose, by field (``part.field`` for one of `parts`), and within which bounds above 0
+    tunable: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
+    #: fields that are dataclasses of their own, or None, and their classes
+    parts: ClassVar[Mapping[str, type]] = MappingProxyType({})
     #: what the engine and the measurements ask of laws of this kind: a family, or where it is, as ``module:attribute``
     family: ClassVar[Any] = ""
 
@@ -43,6 +52,10 @@ class Law(ABC):
     def settles_on_arrival(self) -> bool:
         """Whether a substrate is at rest as soon as the last wave has landed (nothing is reflected)."""
         return False
+
+    def impedance_rise(self, weight: NDArray[np.float64]) -> float:
+        """By which factor the impedance of lines rises from the rows to the columns of a crossbar, given `weight`."""
+        return 1.0
 
     def warnings(self) -> tuple[str, ...]:
         """Sentences about settings that cannot settle, known before any simulation."""

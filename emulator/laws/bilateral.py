@@ -30,7 +30,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from emulator.errors import CompileError, suggest
 from emulator.laws.base import Law, halved
@@ -104,11 +108,21 @@ class Bilateral(Law):
     kappa: float = 1.0
     name = "bilateral"
     two_way = True
+    tunable = MappingProxyType({
+        "impedance": (0.01, 10.0),
+        "taper": (0.25, 16.0),
+        "bandwidth": (0.02, 1.0),
+        "far_end.resistance": (0.2, 20.0),
+        "far_end.capacitance": (0.2, 50.0),
+        "source_end.resistance": (0.02, 5.0),
+        "source_end.inductance": (0.2, 50.0),
+    })  # fmt: skip
+    parts = MappingProxyType({"far_end": SeriesRC, "source_end": ParallelRL})
     family = "emulator.families.bilateral:BILATERAL"
 
     def __post_init__(self) -> None:
-        _replace(self, "far_end", SeriesRC)
-        _replace(self, "source_end", ParallelRL)
+        for name, kind in self.parts.items():
+            _replace(self, name, kind)
         for field in ("impedance", "kappa"):
             check_setting(self, "law bilateral", field)
         check_setting(self, "law bilateral", "bandwidth", high=1.0)
@@ -117,7 +131,7 @@ class Bilateral(Law):
             if isinstance(self.taper, str):
                 raise CompileError(f"law bilateral: taper is {self.taper!r}; allowed: a finite number or 'matched'")
             check_setting(self, "law bilateral", "taper")
-        for name in ("far_end", "source_end"):
+        for name in self.parts:
             part = getattr(self, name)
             for setting in () if part is None else fields(part):
                 check_setting(part, f"law bilateral: {name}", setting.name)
@@ -133,11 +147,18 @@ class Bilateral(Law):
         found = {"bandwidth": self.bandwidth, "source_resistance": self.source_resistance, "kappa": self.kappa}
         if not isinstance(self.taper, str):
             found["taper"] = self.taper
-        for name in ("far_end", "source_end"):
+        for name in self.parts:
             part = getattr(self, name)
             for field in () if part is None else fields(part):
                 found[f"{name}.{field.name}"] = getattr(part, field.name)
         return found
+
+    def impedance_rise(self, weight: NDArray[np.float64]) -> float:
+        """The taper, or what matches this crossbar."""
+        if not isinstance(self.taper, str):
+            return float(self.taper)
+        size = float(np.sum(weight**2))
+        return size / weight.shape[1] if size > 0 else 1.0
 
     def warnings(self) -> tuple[str, ...]:
         """Without any dissipation of transients some waves ring for ever."""

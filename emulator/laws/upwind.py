@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from emulator.laws.base import Law, halved
@@ -49,6 +50,7 @@ class Upwind(Law):
     unshunted = (
         "a cell passes on what its two waves and its branch add to them, and has no node to put a conductance at"
     )
+    tunable = MappingProxyType({"nu": (0.05, 1.0), "impedance": (0.02, 20.0)})
     family = "emulator.families.upwind:UPWIND"
 
     def __post_init__(self) -> None:

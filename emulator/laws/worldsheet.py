@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from emulator.errors import CompileError
@@ -45,6 +46,7 @@ class Worldsheet(NodeLaw):
     gamma: float = 0.0
     impedance: float = 1.0
     name: str = "worldsheet"
+    tunable = MappingProxyType({"beta": (0.02, 1.5), "gamma": (1e-4, 2.0), "impedance": (0.01, 10.0)})
 
     def __post_init__(self) -> None:
         for field, low, high in (("beta", 0.0, 2.0), ("gamma", 0.0, math.inf), ("impedance", 0.0, math.inf)):
@@ -105,6 +107,7 @@ class Matched(Worldsheet):
     beta: float = 1.0
     gamma: float = 0.0
     name: str = "matched"
+    tunable = MappingProxyType({})
 
     @property
     def state_update(self) -> str:

@@ -20,7 +20,7 @@ from scipy.optimize import differential_evolution, minimize
 from emulator.compile import with_law
 from emulator.errors import EngineError, suggest
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral, Law, ParallelRL, SeriesRC, Upwind, Worldsheet, family_of
+from emulator.laws import LAWS, Law, family_of
 from emulator.measure.forecast import affordable, follow, needed
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.rest import OperatingPoint
@@ -48,23 +48,6 @@ class Setting:
     high: float
 
 
-#: what can be tuned of each law; dotted keys are those of its terminations
-SETTINGS: dict[type[Law], tuple[Setting, ...]] = {
-    Bilateral: (
-        Setting("impedance", 0.01, 10.0),
-        Setting("taper", 0.25, 16.0),
-        Setting("bandwidth", 0.02, 1.0),
-        Setting("far_end.resistance", 0.2, 20.0),
-        Setting("far_end.capacitance", 0.2, 50.0),
-        Setting("source_end.resistance", 0.02, 5.0),
-        Setting("source_end.inductance", 0.2, 50.0),
-    ),
-    Worldsheet: (Setting("beta", 0.02, 1.5), Setting("gamma", 1e-4, 2.0), Setting("impedance", 0.01, 10.0)),
-    Upwind: (Setting("nu", 0.05, 1.0), Setting("impedance", 0.02, 20.0)),
-}
-_PARTS = {"far_end": SeriesRC, "source_end": ParallelRL}
-
-
 def settings_of(law: Law, only: Sequence[str] | None = None) -> tuple[Setting, ...]:
     """The settings of a law that may be tuned: all, or those named (``far_end`` stands for both of its numbers).
 
@@ -73,9 +56,9 @@ def settings_of(law: Law, only: Sequence[str] | None = None) -> tuple[Setting, .
     EngineError
         If the law has none, or none of a name that is given.
     """
-    known = SETTINGS.get(type(law))
-    if known is None:
-        allowed = ", ".join(sorted(kind.name for kind in SETTINGS))
+    known = tuple(Setting(key, *bounds) for key, bounds in law.tunable.items())
+    if not known:
+        allowed = ", ".join(sorted(name for name, kind in LAWS.present.items() if kind.tunable))
         raise EngineError(f"tuning of law {law.name}: it has nothing to tune; allowed: law {allowed}")
     if only is None:
         return known
@@ -92,7 +75,7 @@ def with_settings(law: Law, values: Mapping[str, float]) -> Law:
     for key, value in values.items():
         name, _, part = key.partition(".")
         if part:
-            held: Any = changes.get(name, getattr(law, name)) or _PARTS[name]()
+            held: Any = changes.get(name, getattr(law, name)) or law.parts[name]()
             changes[name] = replace(held, **{part: value})
         else:
             changes[name] = value
@@ -100,7 +83,7 @@ def with_settings(law: Law, values: Mapping[str, float]) -> Law:
 
 
 def values_of(law: Law) -> dict[str, float | str | None]:
-    """The present values under the keys of `SETTINGS`; None for those of a termination that the law lacks."""
+    """The present values under the keys of what can be tuned; None for those of a termination that the law lacks."""
     found: dict[str, float | str | None] = {}
     for setting in settings_of(law):
         value: Any = law

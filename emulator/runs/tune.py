@@ -108,7 +108,7 @@ def tune(
     """Propose settings of a graph's law with which it settles sooner, and run it with both.
 
     The settings minimise the predicted settling time of the slowest sample, within the bounds of
-    `emulator.runs.search.SETTINGS`.
+    `emulator.laws.Law.tunable`.
 
     Parameters
     ----------

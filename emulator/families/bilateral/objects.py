@@ -23,14 +23,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Synapses, TimedArray, second
+from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Synapses
 from brian2.core.variables import Variable
 
 from emulator.engine.clocks import STEP, clocks_of
-from emulator.engine.events import OnEvent, refer, set_unique
+from emulator.engine.events import refer
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.learning import Received, learning_objects
+from emulator.engine.recorders import MOVED, movements_of, power_of, terminals_of
 from emulator.engine.wiring import constants, lines_of, ports_of
 from emulator.families.bilateral.load import load_object
 from emulator.families.bilateral.plan import BilateralPlan
@@ -69,11 +70,7 @@ def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None
     at = np.flatnonzero(layout.at_neuron)
     sums = {"sum_in": "to_in*a_pre", "sum_out": "to_out*a_pre"}
     gather = _summing("gather", taps, nodes, "to_in : 1\nto_out : 1\n", sums, at, layout.node[at], clock)
-    terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
-    refer(terminals, "ext", nodes, "ext", index="at")
-    set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
-    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * STEP * second, name="feed")
-    terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
+    terminals = terminals_of(plan, nodes, feed, clock, hold)
     crossbars: list[Any]
     if plan.learning is not None and rates is not None:
         crossbars, inputs, outputs = _plastic(plan, plan.learning, rates, ports, taps, nodes, clock, hold)
@@ -171,9 +168,8 @@ def _nodes(plan: BilateralPlan, clock: Clock, hold: Clock) -> tuple[NeuronGroup,
     names += ["seen_x", "seen_lam", "bias", "G"]
     equations = "".join(f"{name} : 1\n" for name in names) + "act : integer (constant)\nalone : integer (constant)\n"
     equations += constants(("load", "low", "series"), ("kappa", "resistance", "resolution"))
-    moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
     nodes = NeuronGroup(
-        plan.layout.neurons, equations, events={"moved": moved} if plan.probe else {},
+        plan.layout.neurons, equations, events={"moved": MOVED} if plan.probe else {},
         namespace=junction_functions(), clock=clock, name="nodes",
     )  # fmt: skip
     nodes.act, nodes.alone = plan.kinds, plan.alone
@@ -193,9 +189,6 @@ def _nodes(plan: BilateralPlan, clock: Clock, hold: Clock) -> tuple[NeuronGroup,
     )
     crowd.run_regularly("n_steps = 0", clock=hold, when="start", order=-8, name="uncrowded")
     objects += [crowd, wires]
-    if plan.probe:
-        nodes.set_event_schedule("moved", when="groups", order=-1)
-        objects.append(OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups"))
     return nodes, objects
 
 
@@ -228,16 +221,11 @@ def _monitors(
 
     watch("end", clock=hold, when="start", order=-9)
     if plan.probe:
-        moved = EventMonitor(nodes, "moved", variables=["x", "lam"], when="groups", name="movements")
-        outputs |= {f"moved.{name}": moved.variables[name] for name in ("i", "t", "x", "lam")}
-        monitors.append(moved)
+        moved, seen = movements_of(nodes)
+        monitors, outputs = monitors + moved, outputs | seen
     if plan.power:
-        meter = NeuronGroup(1, "P : 1", clock=clock, name="meter")
-        wires = Synapses(ports, meter, "P_post = P_pre : 1 (summed)", clock=clock, name="meter_wires")
-        wires.connect(i=np.arange(plan.layout.ports), j=np.zeros(plan.layout.ports, dtype=int))
-        power = StateMonitor(meter, "P", record=True, clock=clock, when="end", name="power")
-        outputs["power"] = power.variables["P"]
-        monitors += [meter, wires, power]
+        meter, power = power_of(ports, clock)
+        monitors, outputs = monitors + meter, outputs | power
     if plan.traces:
         watch("trace", clock=clock, when="after_groups", order=1)
         emitted = EventMonitor(ports, "emit", variables=["sent"], when="after_latch", order=1, name="emissions")

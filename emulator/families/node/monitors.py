@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from brian2 import Clock, EventMonitor, NeuronGroup, StateMonitor, Synapses
+from brian2 import Clock, EventMonitor, StateMonitor
 from brian2.core.variables import Variable
 
 from emulator.engine.plan import Plan
+from emulator.engine.recorders import movements_of, power_of
 
 
 def monitors_of(
@@ -40,16 +40,11 @@ def monitors_of(
     if not plan.layout.tile:
         outputs["g"] = by_name["xbar"].variables["g"]
     if plan.probe:
-        moved = EventMonitor(nodes, "moved", variables=["x", "lam"], when="groups", name="movements")
-        outputs |= {f"moved.{name}": moved.variables[name] for name in ("i", "t", "x", "lam")}
-        monitors.append(moved)
+        moved, seen = movements_of(nodes)
+        monitors, outputs = monitors + moved, outputs | seen
     if plan.power:
-        meter = NeuronGroup(1, "P : 1", clock=clock, name="meter")
-        wires = Synapses(nodes, meter, "P_post = P_pre : 1 (summed)", clock=clock, name="meter_wires")
-        wires.connect(i=np.arange(plan.layout.neurons), j=np.zeros(plan.layout.neurons, dtype=int))
-        power = StateMonitor(meter, "P", record=True, clock=clock, when="end", name="power")
-        outputs["power"] = power.variables["P"]
-        monitors += [meter, wires, power]
+        meter, power = power_of(nodes, clock)
+        monitors, outputs = monitors + meter, outputs | power
     if plan.traces:
         waves = StateMonitor(ports, "u", record=True, clock=clock, when="after_groups", order=1, name="trace_ports")
         costates = StateMonitor(

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from brian2 import Clock, NeuronGroup
 
-from emulator.engine.events import OnEvent, refer, set_unique
+from emulator.engine.events import refer, set_unique
 from emulator.engine.expressions import node_functions
 from emulator.engine.plan import Plan
 from emulator.engine.random import functions
+from emulator.engine.recorders import MOVED
 from emulator.families.node.softmax import softmax_of
 
 
@@ -41,9 +42,8 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
     equations += "\nshunt : 1 (constant)" * plan.shunted
     equations += "".join(f"\n{name} : 1" for name in plan.memory)
     equations += "".join(f"\neta{k} : 1" for k in range(effects.noise_poles))
-    moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
     nodes = NeuronGroup(
-        count, equations, events={"moved": moved} if plan.probe else {},
+        count, equations, events={"moved": MOVED} if plan.probe else {},
         namespace={**node_functions(), **functions()}, clock=clock, name="nodes",
     )  # fmt: skip
     for name, variable, index in (
@@ -59,7 +59,4 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
         extra += softmax_of(plan.layout.outputs, ports, nodes, clock)
     for k, code in enumerate(plan.update):
         nodes.run_regularly(code, clock=clock, when="start", order=4 * k, name=f"update{k}")
-    if plan.probe:
-        nodes.set_event_schedule("moved", when="groups", order=-1)
-        extra.append(OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups"))
     return nodes, extra

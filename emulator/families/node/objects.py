@@ -21,14 +21,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from brian2 import Network, NeuronGroup, TimedArray, second
+from brian2 import Network
 
 from emulator.engine.clocks import STEP, clocks_of
-from emulator.engine.events import refer, set_unique
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.learning import Received, deaf_taps, learning_objects
 from emulator.engine.plan import Plan
+from emulator.engine.recorders import terminals_of
 from emulator.engine.sums import adders_of, directions, sums_of
 from emulator.engine.wiring import crossbars_of, lines_of, ports_of, taps_of
 from emulator.families.node.monitors import monitors_of
@@ -50,11 +50,7 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     clock, hold = clocks_of(plan.hold)
     ports, ring, latching = ports_of(plan, clock)
     nodes, node_objects = nodes_of(plan, ports, clock)
-    terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
-    refer(terminals, "ext", nodes, "ext", index="at")
-    set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
-    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * STEP * second, name="feed")
-    terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
+    terminals = terminals_of(plan, nodes, feed, clock, hold)
     found = directions(layout, None if plan.learning is None else deaf_taps(layout))
     adders = adders_of(found, clock)
     taps, receivers = taps_of(plan, adders, found, clock)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Synapses, TimedArray, second
+from brian2 import Clock, Network, NeuronGroup, StateMonitor, Synapses
 from brian2.core.variables import Variable
 
 from emulator.engine.clocks import STEP, clocks_of
-from emulator.engine.events import OnEvent, refer, set_unique
+from emulator.engine.events import refer
 from emulator.engine.expressions import activation_text, node_functions
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
+from emulator.engine.recorders import MOVED, movements_of, power_of, terminals_of
 from emulator.engine.wiring import constants
 from emulator.families.upwind.stack import UpwindPlan
 
@@ -71,11 +72,7 @@ def build(plan: UpwindPlan, feed: np.ndarray) -> Fabric:
         )
     nodes.run_regularly(_SEND, clock=clock, when="start", order=4 * levels + 4, name="send")
     nodes.run_regularly(_ARRIVE, clock=clock, when="start", order=4 * levels + 5, name="arrive")
-    terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
-    refer(terminals, "ext", nodes, "ext", index="at")
-    set_unique(terminals, "at", np.concatenate([layout.inputs, layout.outputs]))
-    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * STEP * second, name="feed")
-    terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
+    terminals = terminals_of(plan, nodes, feed, clock, hold)
     monitors, outputs = _monitors(plan, nodes, clock, hold)
     network = Network(*objects, terminals, *monitors, heartbeat_of(plan.steps * STEP, hold))
     network.schedule = SCHEDULE
@@ -95,9 +92,8 @@ def _nodes(plan: UpwindPlan, clock: Clock) -> NeuronGroup:
     equations += "".join(f"{name} : integer (constant)\n" for name in indices)
     equations += "n_up : integer\nn_down : integer\n" + constants(("bias", "slope"))
     equations += constants((), ("Z", "nu", "conductance", "q", "resolution"))
-    moved = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
     nodes = NeuronGroup(
-        plan.layout.neurons, equations, events={"moved": moved}, namespace=node_functions(), clock=clock,
+        plan.layout.neurons, equations, events={"moved": MOVED}, namespace=node_functions(), clock=clock,
         name="nodes",
     )  # fmt: skip
     for name in indices[:-1]:
@@ -108,7 +104,6 @@ def _nodes(plan: UpwindPlan, clock: Clock) -> NeuronGroup:
         ("down_after", "down", "after"),
     ):  # fmt: skip
         refer(nodes, name, nodes, variable, index=index)
-    nodes.set_event_schedule("moved", when="groups", order=-1)
     return nodes
 
 
@@ -141,15 +136,10 @@ def _monitors(plan: UpwindPlan, nodes: NeuronGroup, clock: Clock, hold: Clock) -
     names = ["x", "lam", "s", "mu", "rx", "rl", "n_up", "n_down"]
     end = StateMonitor(nodes, names, record=True, clock=hold, when="start", order=-9, name="end_nodes")
     outputs = {f"end.{name}": end.variables[name] for name in names}
-    moved = EventMonitor(nodes, "moved", variables=["x", "lam"], when="groups", name="movements")
-    outputs |= {f"moved.{name}": moved.variables[name] for name in ("i", "t", "x", "lam")}
-    follow = OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups")
-    meter = NeuronGroup(1, "P : 1", clock=clock, name="meter")
-    wires = Synapses(nodes, meter, "P_post = P_pre : 1 (summed)", clock=clock, name="meter_wires")
-    wires.connect(i=np.arange(plan.layout.neurons), j=np.zeros(plan.layout.neurons, dtype=int))
-    power = StateMonitor(meter, "P", record=True, clock=clock, when="end", name="power")
-    outputs["power"] = power.variables["P"]
-    monitors: list[Any] = [end, moved, follow, meter, wires, power]
+    moved, seen = movements_of(nodes)
+    meter, power = power_of(nodes, clock)
+    monitors: list[Any] = [end, *moved, *meter]
+    outputs |= seen | power
     if plan.traces:
         traced = ["x", "lam", "mu"]
         trace = StateMonitor(nodes, traced, record=True, clock=clock, when="after_groups", order=1, name="trace_nodes")

@@ -1,0 +1,49 @@
+"""What substrates have in common in brian2: where the data come in, and what is recorded of any of them.
+
+Neurons have the variables `x` and `lam`, `seen_x` and `seen_lam` for what was recorded last, `ext` for their datum or
+target, and `resolution`, below which a relative movement is not recorded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from brian2 import Clock, EventMonitor, NeuronGroup, StateMonitor, Synapses, TimedArray, second
+from brian2.core.variables import Variable
+
+from emulator.engine.clocks import STEP
+from emulator.engine.events import OnEvent, refer, set_unique
+from emulator.engine.plan import Plan
+
+#: the event that a neuron's state or costate has moved
+MOVED = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
+
+Recorded = tuple[list[Any], dict[str, Variable]]
+
+
+def terminals_of(plan: Plan, nodes: NeuronGroup, feed: np.ndarray, clock: Clock, hold: Clock) -> NeuronGroup:
+    """What sets the data and the targets when a sample begins; `feed` is (samples, inputs + outputs)."""
+    terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
+    refer(terminals, "ext", nodes, "ext", index="at")
+    set_unique(terminals, "at", np.concatenate([plan.layout.inputs, plan.layout.outputs]))
+    terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * STEP * second, name="feed")
+    terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
+    return terminals
+
+
+def movements_of(nodes: NeuronGroup) -> Recorded:
+    """Every movement of neurons with an event ``moved``, of the condition `MOVED`."""
+    nodes.set_event_schedule("moved", when="groups", order=-1)
+    follow = OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups")
+    moved = EventMonitor(nodes, "moved", variables=["x", "lam"], when="groups", name="movements")
+    return [follow, moved], {f"moved.{name}": moved.variables[name] for name in ("i", "t", "x", "lam")}
+
+
+def power_of(places: NeuronGroup, clock: Clock) -> Recorded:
+    """The power `P` of all places, summed at every step."""
+    meter = NeuronGroup(1, "P : 1", clock=clock, name="meter")
+    wires = Synapses(places, meter, "P_post = P_pre : 1 (summed)", clock=clock, name="meter_wires")
+    wires.connect(i=np.arange(len(places)), j=np.zeros(len(places), dtype=int))
+    power = StateMonitor(meter, "P", record=True, clock=clock, when="end", name="power")
+    return [meter, wires, power], {"power": power.variables["P"]}
