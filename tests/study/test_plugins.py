@@ -14,8 +14,10 @@ from threading import Lock
 import numpy as np
 import pytest
 
+from emulator import Network, Resistive, compile_network, reference, settle, train, tune
 from emulator.errors import BackwaveError
 from emulator.laws import LAWS, NodeLaw
+from emulator.measure.forecast import settling_steps
 from emulator.network import ACTIVATIONS, ActivationFunction
 from emulator.plugins import REGISTRIES, Parts, missing, registry_of
 from emulator.study.execute import InProcess, equip
@@ -85,18 +87,18 @@ def test_every_kind_of_part_is_found_and_checked(plugged, tmp_path):
 def test_every_part_is_one_file():
     """Each in a module of its own that knows of no other, so that adding one touches nothing else."""
     found = entry_points(PLUGIN)
-    assert sorted(found) == sorted(REGISTRIES)
-    assert len({module for module in found.values()}) == len(found)
+    assert {group for group, _ in found} == set(REGISTRIES)
+    assert len(set(found.values())) == len(found)
     ours = [one for one in imports("tests") if one.importer.startswith("tests.plugin.")]
     assert {one.importer.rpartition(".")[2] for one in ours} == {module.rpartition(".")[2] for module in found.values()}
     assert [str(one) for one in ours if "backwave_example" in one.imported] == []
 
 
-def entry_points(folder: Path) -> dict[str, str]:
-    """Module of the part of every group."""
+def entry_points(folder: Path) -> dict[tuple[str, str], str]:
+    """Module of every part, by group and name."""
     reader = ConfigParser(delimiters="=")
     reader.read(next(folder.glob("*.dist-info")) / "entry_points.txt")
-    return {group: next(iter(reader[group].values())).partition(":")[0] for group in reader.sections()}
+    return {(group, name): at.partition(":")[0] for group in reader.sections() for name, at in reader[group].items()}
 
 
 def test_without_the_plugin_nothing_is_known_of_it():
@@ -118,6 +120,64 @@ def test_a_study_of_a_plugin_runs_in_two_processes(tmp_path):
     bare = {**environment, "PYTHONPATH": str(PLUGIN.parents[1])}
     refused = subprocess.run([*command, "--store", "x"], cwd=tmp_path, env=bare, capture_output=True, text=True)
     assert refused.returncode == 2 and "'largest_output'" in refused.stderr and "Traceback" not in refused.stderr
+
+
+FAMILY = """
+base = "small.toml"
+metrics = ["gradient_cosine", "settled_fraction"]
+[study]
+title = "A family from outside"
+[[axes]]
+key = "law.share"
+values = [0.4, 0.9]
+"""
+RELAXING = """
+title = "Relaxing"
+[network]
+source = "random-mlp"
+sizes = [3, 4, 2]
+[data]
+source = "random"
+samples = 3
+[law]
+name = "relaxing"
+[run]
+target = "numpy"
+"""
+
+
+def test_a_family_from_outside_is_run_predicted_diagnosed_and_tuned(plugged):
+    law = LAWS["relaxing"]
+    rng = np.random.default_rng(0)
+    network = Network.mlp([rng.normal(size=(4, 3)), rng.normal(size=(2, 4))], activations=["tanh", "identity"])
+    inputs, targets = rng.normal(size=(3, 3)), rng.normal(size=(3, 2))
+    exact = reference(network, inputs, targets)
+    graph = compile_network(network, law=law(0.4))
+    result = settle(graph, inputs, targets, hold=200, target="numpy")
+    assert result.settled.all() and max(result.errors(exact)[kind] for kind in ("state", "costate", "gradient")) < 1e-12
+    assert abs(settling_steps(graph, exact) - result.settling_steps[0]) <= 1
+    ringing = compile_network(network, law=law(1.9))
+    assert "fast enough: share = 0.5" in settle(ringing, inputs, targets, hold=100, target="numpy").reason
+    found = tune(ringing, inputs[:1], targets[:1], evaluations=40, target="numpy")
+    assert found.after.measured.settling_steps[0] < 20 < found.before.measured.settling_steps[0]
+    noisy = compile_network(network, law=law(), hardware=load("ideal").replace({"noise.receiver": 0.1}))
+    with pytest.raises(BackwaveError, match="allowed with law relaxing: the ideal value; law matched or"):
+        settle(noisy, inputs, targets)
+    with pytest.raises(BackwaveError, match=r"law relaxing: allowed: .* no learning"):
+        train(network, inputs, targets, law=law(), port=Resistive(0.1), target="numpy")
+
+
+def test_a_family_from_outside_runs_in_two_processes(tmp_path, plugged, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PLUGIN), os.environ.get("PYTHONPATH", "")]))
+    study = load_study(write(tmp_path, FAMILY, RELAXING))
+    found = []
+    for workers in (1, 2):
+        store = tmp_path / f"{workers}.sqlite"
+        assert run_study(study, store, workers=workers).complete
+        found.append(rows(store))
+    assert found[0] == found[1]
+    assert {value for _, name, value in found[0] if name == "settled_fraction"} == {1.0}
+    assert all(value > 1 - 1e-9 for _, name, value in found[0] if name == "gradient_cosine")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Relaxing(Law):
     name = "relaxing"
     unshunted = "a wire without delay has nothing to put a conductance at"
     tunable = {"share": (0.05, 1.5)}
-    family = "backwave_relaxing:RELAXING"
+    family = "backwave_example.family:RELAXING"
 
     @property
     def parameters(self):
@@ -48,7 +48,8 @@ class RelaxingPlan(Plan):
 
     @property
     def update(self):
-        return [f"""
+        return [
+            f"""
 s = forward + bias
 F = {selected(self.used, 0)}
 D = {selected(self.used, 1)}
@@ -59,7 +60,8 @@ rl = lam - back - load*(x - ext)
 lam = lam - share*rl
 mu = D*lam
 P = (rx*rx/Z + Z*rl*rl)/4
-"""]
+"""
+        ]
 
 
 class RelaxingStep(LinearStep):
