@@ -161,10 +161,10 @@ def test_a_family_from_outside_is_run_predicted_diagnosed_and_tuned(plugged):
     found = tune(ringing, inputs[:1], targets[:1], evaluations=40, target="numpy")
     assert found.after.measured.settling_steps[0] < 20 < found.before.measured.settling_steps[0]
     noisy = compile_network(network, law=law(), hardware=load("ideal").replace({"noise.receiver": 0.1}))
-    with pytest.raises(BackwaveError, match="allowed with law relaxing: the ideal value; law matched or"):
+    with pytest.raises(BackwaveError, match="allowed with law relaxing: the ideal value; law "):
         settle(noisy, inputs, targets)
     with pytest.raises(BackwaveError, match=r"law relaxing: allowed: .* no learning"):
-        train(network, inputs, targets, law=law(), port=Resistive(0.1), target="numpy")
+        train(network, inputs, targets, law=law(), port=Resistive(0.1), epochs=1, target="numpy")
 
 
 def test_a_family_from_outside_runs_in_two_processes(tmp_path, plugged, monkeypatch):
