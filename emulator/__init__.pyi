@@ -7,6 +7,7 @@ from .errors import (
     ExportError,
     FileFormatError,
     NetworkError,
+    OptionError,
     ScenarioError,
     StudyError,
 )
@@ -27,6 +28,7 @@ from .network import (
     Penalty,
     register_activation,
 )
+from .options import CheckpointOptions, HoldOptions, RunOptions, SubstrateOptions, TrainingOptions
 from .runs.settle import settle
 from .runs.train import train
 from .runs.tune import Trial, Tuning, tune
@@ -38,6 +40,7 @@ __all__ = [
     "Add",
     "BackwaveError",
     "Bilateral",
+    "CheckpointOptions",
     "CompileError",
     "Concat",
     "Dense",
@@ -47,6 +50,7 @@ __all__ = [
     "FileFormatError",
     "GaussNewton",
     "Gradient",
+    "HoldOptions",
     "Inductive",
     "Input",
     "Law",
@@ -55,18 +59,22 @@ __all__ = [
     "NetworkBuilder",
     "NetworkError",
     "NodeLaw",
+    "OptionError",
     "ParallelRL",
     "ParameterPort",
     "Penalty",
     "RateSchedule",
     "Reference",
     "Resistive",
+    "RunOptions",
     "ScatteringGraph",
     "ScenarioError",
     "SeriesRC",
     "SettleResult",
     "StudyError",
+    "SubstrateOptions",
     "TrainResult",
+    "TrainingOptions",
     "Trial",
     "Tuning",
     "Upwind",

@@ -5,7 +5,7 @@ Every message is one clear sentence that names the place, the value and what is 
 
 from __future__ import annotations
 
-from hwmodels.errors import BackwaveError, HardwareError, PluginError, suggest
+from hwmodels.errors import BackwaveError, HardwareError, PluginError, suggest, within
 
 __all__ = [
     "BackwaveError",
@@ -17,10 +17,12 @@ __all__ = [
     "FileFormatError",
     "HardwareError",
     "NetworkError",
+    "OptionError",
     "PluginError",
     "ScenarioError",
     "StudyError",
     "suggest",
+    "within",
 ]
 
 
@@ -34,6 +36,10 @@ class CompileError(BackwaveError):
 
 class EngineError(BackwaveError):
     """Raised when a scattering graph cannot be simulated as asked, or a simulation fails."""
+
+
+class OptionError(BackwaveError, TypeError):
+    """Raised when a function gets a keyword that it does not know, or a group of options of another kind."""
 
 
 class ScenarioError(BackwaveError):

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 _MOST_NAMES = 20
 
 
 class BackwaveError(Exception):
-    """Base of every error that this project raises on purpose; catch it to catch them all."""
+    """Base of every error that this project raises on purpose; catch it to catch them all.
+
+    Its text is one sentence, led by the places that `within` has noted on its way up, the widest first.
+    """
+
+    def __str__(self) -> str:
+        return ": ".join([*reversed(getattr(self, "__notes__", ())), super().__str__()])
 
 
 class PluginError(BackwaveError):
@@ -39,13 +47,23 @@ class HardwareError(BackwaveError, ValueError):
         told = f"{problem}; {alternatives(path, known)}" if known else problem
         super().__init__(": ".join(part for part in (path, told) if part))
 
-    def __reduce__(self) -> tuple[type[HardwareError], tuple[str, str, tuple[str, ...]]]:
-        return HardwareError, (self.path, self.problem, self.known)
+    def __reduce__(self) -> tuple[type[HardwareError], tuple[str, str, tuple[str, ...]], dict[str, Any]]:
+        return HardwareError, (self.path, self.problem, self.known), vars(self)
 
     def under(self, parent: str) -> HardwareError:
         """The same error with `parent` put before its path, and before those that it suggests."""
         path, *known = (".".join(part for part in (parent, one) if part) for one in (self.path, *self.known))
         return HardwareError(path, self.problem, tuple(known))
+
+
+@contextmanager
+def within(place: str) -> Iterator[None]:
+    """Let errors from inside say where it was, such as ``scenario 'digits'``."""
+    try:
+        yield
+    except BackwaveError as error:
+        error.add_note(place)
+        raise
 
 
 def suggest(name: object, allowed: Iterable[str]) -> str:
@@ -64,21 +82,26 @@ def suggest(name: object, allowed: Iterable[str]) -> str:
         For example ``'h3' (did you mean 'h2'?); allowed: h2, h1``.
     """
     names = list(allowed)
-    near = _nearest(name, names)
+    near = nearest(name, names)
+    return offered(name, near, near + [known for known in names if known not in near])
+
+
+def offered(name: object, near: Sequence[str], names: Sequence[str]) -> str:
+    """The same with names that are near already, if any, and the known ones in the order in which they are listed."""
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    ordered = near + [known for known in names if known not in near]
-    listed = ", ".join(ordered[:_MOST_NAMES]) or "none"
-    more = f" and {len(ordered) - _MOST_NAMES} more" if len(ordered) > _MOST_NAMES else ""
+    listed = ", ".join(names[:_MOST_NAMES]) or "none"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"{name!r}{hint}; allowed: {listed}{more}"
+
+
+def nearest(name: object, names: Sequence[str]) -> list[str]:
+    """The known name most like `name`, if any is like it."""
+    return difflib.get_close_matches(str(name), names, n=1)
 
 
 def alternatives(name: str, allowed: Iterable[str]) -> str:
     """Render ``did you mean 'jitter'? allowed: ...`` for an unknown name that the sentence has named already."""
     names = list(allowed)
-    near = _nearest(name, names)
+    near = nearest(name, names)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"{hint}allowed: {', '.join(names)}"
-
-
-def _nearest(name: object, names: list[str]) -> list[str]:
-    return difflib.get_close_matches(str(name), names, n=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal
+from typing import Any
 
 from emulator.compile.check import check_draft
 from emulator.compile.draft import Draft
@@ -17,6 +17,7 @@ from emulator.graph import ScatteringGraph
 from emulator.graph.penalties import check_penalties
 from emulator.laws import LAWS, Law, Matched
 from emulator.network import LOSSES, Network
+from emulator.options import CompileOptions
 from hwmodels import HardwareModel, load
 
 #: The compiler: each pass changes the draft, and the draft is checked after each.
@@ -32,15 +33,14 @@ PASSES: tuple[Callable[[Draft], None], ...] = (
 )
 
 
+@CompileOptions.shown
 def compile_network(
     network: Network,
     *,
     hardware: HardwareModel | str = "ideal",
     law: Law | None = None,
     loss: str | None = None,
-    wiring: Literal["tile", "synapse"] = "tile",
-    seed: int = 0,
-    rounding: Literal["error", "nearest"] = "error",
+    **options: Any,
 ) -> ScatteringGraph:
     """Compile a network for a substrate.
 
@@ -54,13 +54,9 @@ def compile_network(
         How nodes answer waves; `Matched()` by default.
     loss : str
         ``mse`` or ``softmax_cross_entropy``; the network's own by default.
-    wiring : {"tile", "synapse"}
-        One line per neuron, or one per synapse.
-    seed : int
-        Seeds the draws of the hardware model (delays), each under its own name.
-    rounding : {"error", "nearest"}
-        What to do with a delay that is not a whole number of node update intervals; ``nearest`` reports the
-        largest change in `notes`.
+    **options
+        ``substrate=SubstrateOptions(...)``, or its fields: `wiring`, `seed`, `rounding` (see
+        `emulator.SubstrateOptions`). With ``rounding="nearest"`` the largest change is in `notes`.
 
     Raises
     ------
@@ -69,22 +65,18 @@ def compile_network(
         number of steps; or a penalty of states that the substrate has no place for.
     HardwareError
         For an unknown preset, or one that lacks a required field.
+    OptionError
+        For an unknown option.
     """
     if not isinstance(network, Network):
         raise CompileError(f"network is a {type(network).__name__}; allowed: an emulator.Network")
     loss = network.loss if loss is None else loss
-    for what, value, allowed in (
-        ("loss", loss, tuple(LOSSES)),
-        ("wiring", wiring, ("tile", "synapse")),
-        ("rounding", rounding, ("error", "nearest")),
-    ):
-        if value not in allowed:
-            raise CompileError(f"unknown {what} {suggest(value, allowed)}")
+    if loss not in LOSSES:
+        raise CompileError(f"unknown loss {suggest(loss, LOSSES)}")
+    chosen = CompileOptions.of(compile_network, options).substrate
     law = Matched() if law is None else law
     if not isinstance(law, Law):
         raise CompileError(f"law is {law!r}; allowed: an instance of a law ({', '.join(sorted(LAWS))})")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise CompileError(f"seed is {seed!r}; allowed: whole numbers from 0")
     model = load(hardware) if isinstance(hardware, str) else hardware
     if not isinstance(model, HardwareModel):
         raise CompileError(f"hardware is a {type(hardware).__name__}; allowed: a HardwareModel or a preset's name")
@@ -94,7 +86,7 @@ def compile_network(
         raise CompileError("hardware.clock.node_update_interval is missing; allowed: a time above 0 s")
     if loss != network.loss:
         network = network.altered(loss=loss)
-    draft = Draft(network, model, interval, law, loss, wiring, seed, rounding)
+    draft = Draft(network, model, interval, law, loss, chosen.wiring, chosen.seed, chosen.rounding)
     for step in PASSES:
         step(draft)
         check_draft(draft, after=step.__name__)
@@ -114,7 +106,7 @@ def with_law(graph: ScatteringGraph, law: Law) -> ScatteringGraph:
         hardware=graph.hardware,
         law=law,
         loss=graph.loss,
-        wiring="synapse" if graph.wiring == "synapse" else "tile",
+        wiring=graph.wiring,
         seed=graph.seed,
         rounding="nearest",
     )

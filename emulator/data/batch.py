@@ -42,6 +42,11 @@ class Batch:
     notes: tuple[str, ...] = ()
 
     @property
+    def size(self) -> int:
+        """Number of samples."""
+        return len(next(iter(self.inputs.values())) if isinstance(self.inputs, Mapping) else self.inputs)
+
+    @property
     def digest(self) -> str:
         """Hash (16 hexadecimal digits) of inputs, targets and labels."""
         arrays: dict[str, Any] = dict(self.inputs) if isinstance(self.inputs, Mapping) else {"inputs": self.inputs}

@@ -139,7 +139,7 @@ def _graph(folder: Path, described: Document) -> ScatteringGraph:
     described.same("network", network.digest)
     described.same("loss", network.loss)
     try:
-        return compile_network(network, wiring=wiring)  # type: ignore[arg-type]
+        return compile_network(network, wiring=wiring)
     except CompileError as error:
         raise FileFormatError(f"file '{folder / NETWORK}': {error}") from error
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.engine.compiler import built_with
-from emulator.engine import TARGETS, Recording, simulate
+from emulator.engine import Recording, simulate
 from emulator.engine.effects import JITTER_CUT
-from emulator.errors import EngineError, suggest
+from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
@@ -25,6 +25,7 @@ from emulator.measure.result import SettleResult, Traces
 from emulator.measure.settling import LOST, NOT_SETTLED, RESOLUTION, Verdict, judge
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
+from emulator.options import HoldOptions, SettleOptions
 from emulator.versions import versions
 
 #: what a band-limited line may still lack of its final value when the next one counts on it
@@ -33,22 +34,17 @@ _TAIL = 1e-5
 MOST_STEPS = 10**9
 
 
+@SettleOptions.shown
 @np.errstate(all="ignore")  # what grew beyond all numbers is told by the result
 def settle(
     graph: ScatteringGraph,
     inputs: Inputs,
     targets: ArrayLike | None = None,
     *,
-    hold: float | None = None,
-    hold_seconds: float | None = None,
-    seed: int = 0,
-    age: float | None = None,
-    target: str = "auto",
-    threshold: float = 0.0,
-    tolerance: float = 1e-3,
     traces: bool = False,
     diagnose: bool = True,
     progress: Callable[[float], None] | None = None,
+    **options: Any,
 ) -> SettleResult:
     """Present a batch to the substrate, one sample after another, without resetting it in between.
 
@@ -59,27 +55,16 @@ def settle(
     inputs : (B, n) array, or mapping of input name to (B, n)
     targets : (B, n_out), or class labels (B,) for cross-entropy; optional
         Without targets the load is off: no costates, no gradients (inference).
-    hold : float, optional
-        How long each sample is presented, in transits (mean line delays), rounded up to whole steps. By default one
-        step longer than the longest round trip for a law that settles on arrival, ten times that otherwise.
-    hold_seconds : float, optional
-        The same in seconds.
-    seed : int
-        Root of every random draw of the run, each under its own name.
-    age : float, optional
-        Seconds since the weights were programmed into devices; by default they have just been.
-    target : {"auto", "numpy", "cython", "standalone"}
-        brian2 target; by default numpy for short runs and a compiled, re-usable C++ program for long ones.
-    threshold : float
-        Send-on-change threshold `q`: a port emits when its wave has moved by at least this much. 0 is exact.
-    tolerance : float
-        Relative settling tolerance.
     traces : bool
         Record everything at every step (for pictures; memory grows with steps times neurons).
     diagnose : bool
         Look for the reason when samples do not settle (may take longer than the run).
     progress : callable, optional
         Called now and then with the fraction done.
+    **options
+        ``run=RunOptions(...)``, or its fields: `hold`, `hold_seconds`, `threshold`, `target`, `seed`, `tolerance`, `age`
+        (see `emulator.RunOptions`). By default each sample is held one step longer than the longest round trip for a
+        law that settles on arrival, ten times that otherwise.
 
     Returns
     -------
@@ -91,9 +76,11 @@ def settle(
         If the data do not fit the network.
     EngineError
         For impossible settings.
+    OptionError
+        For an unknown option.
     """
-    steps = steps_of_hold(graph, hold, hold_seconds)
-    _check(threshold, tolerance, seed, target)
+    run = SettleOptions.of(settle, options).run
+    steps = steps_of_hold(graph, run)
     data, wanted = check_batch(graph.network, inputs, targets)
     begun = time.perf_counter()
     samples = len(next(iter(data.values())))
@@ -102,18 +89,20 @@ def settle(
     feed = np.hstack([*columns, silent if wanted is None else wanted])
     numbers: dict[str, Any] = {
         "loaded": wanted is not None,
-        "threshold": threshold,
-        "resolution": tolerance * RESOLUTION,
+        "threshold": run.threshold,
+        "resolution": run.tolerance * RESOLUTION,
     }
     family: Family[Any] = family_of(graph.law)
-    plan = family.plan(graph, steps, samples, seed=seed, traces=traces)
-    values = family.values(graph, plan, seed=seed, age=age, **numbers)
-    recording, layout = simulate(plan, values, feed, target, progress), plan.layout
+    plan = family.plan(graph, steps, samples, seed=run.seed, traces=traces)
+    values = family.values(graph, plan, seed=run.seed, age=run.age, **numbers)
+    recording, layout = simulate(plan, values, feed, run.target, progress), plan.layout
     simulated = time.perf_counter()
     loaded = wanted is not None
     found = family.deviation(graph, plan, values, recording, feed, loaded)
-    verdict = judge(graph, layout, recording, found, feed, hold=steps, tolerance=tolerance, q=threshold, loaded=loaded)
-    solved, at_rest = recording.exact(tolerance), verdict.settled
+    verdict = judge(
+        graph, layout, recording, found, feed, hold=steps, tolerance=run.tolerance, q=run.threshold, loaded=loaded
+    )
+    solved, at_rest = recording.exact(run.tolerance), verdict.settled
     states, costates = layer_values(graph, layout, recording)
     products = gradients(graph, layout, recording) if wanted is not None else {}
     sound = representable(layout, recording, (states, costates), products)
@@ -121,7 +110,7 @@ def settle(
     verdict = replace(verdict, settled=at_rest & sound & solved, outcome=outcome, finite=verdict.finite & sound)
     reason = None
     if diagnose and not verdict.settled.all():
-        reason = _reason(graph, recording, verdict, at_rest, data, wanted, steps, tolerance)
+        reason = _reason(graph, recording, verdict, at_rest, data, wanted, steps, run.tolerance)
     laid_out = simulated - begun - sum(recording.times.values())
     times = {**recording.times, "layout": laid_out, "readout": time.perf_counter() - simulated}
     return SettleResult(
@@ -139,10 +128,10 @@ def settle(
         reflected_power=recording.power if recording.power is not None else np.zeros(0),
         energy=energy_use(graph, layout, recording, steps, plan.effects.values.get("duplicate", 0.0)),
         reason=reason,
-        tolerance=tolerance,
-        threshold=threshold,
+        tolerance=run.tolerance,
+        threshold=run.threshold,
         target=recording.target,
-        seeds={"run": seed, "hardware": graph.seed},
+        seeds={"run": run.seed, "hardware": graph.seed},
         versions=versions() | built_with(recording.target),
         times=times,
         traces=_traces(recording, layout.neurons) if traces else None,
@@ -163,30 +152,16 @@ def hold_steps(graph: ScatteringGraph) -> int:
     return family_of(graph.law).patience * arrival
 
 
-def steps_of_hold(graph: ScatteringGraph, hold: float | None, hold_seconds: float | None) -> int:
-    """The hold asked for, rounded up to whole steps; the default hold if neither is given."""
-    if hold is not None and hold_seconds is not None:
-        raise EngineError("hold and hold_seconds are both given; allowed: one of them")
-    for name, value, unit in (("hold", hold, graph.transit), ("hold_seconds", hold_seconds, 1 / graph.step)):
+def steps_of_hold(graph: ScatteringGraph, run: HoldOptions) -> int:
+    """The hold asked for, rounded up to whole steps; the default hold if none is."""
+    for name, unit in (("hold", graph.transit), ("hold_seconds", 1 / graph.step)):
+        value = getattr(run, name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value <= 0:
-            raise EngineError(f"{name} is {value!r}; allowed: a finite number above 0")
         if value * unit > MOST_STEPS:
             raise EngineError(f"{name} is {value!r}, or {value * unit:.3g} steps; allowed: at most {MOST_STEPS:g} steps")
         return max(1, int(np.ceil(value * unit - 1e-9)))
     return hold_steps(graph)
-
-
-def _check(threshold: float, tolerance: float, seed: int, target: str) -> None:
-    if not np.isfinite(threshold) or threshold < 0:
-        raise EngineError(f"threshold is {threshold!r}; allowed: a finite number, at least 0")
-    if not np.isfinite(tolerance) or not 0 < tolerance < 1:
-        raise EngineError(f"tolerance is {tolerance!r}; allowed: above 0 and below 1")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise EngineError(f"seed is {seed!r}; allowed: whole numbers from 0")
-    if target not in TARGETS:
-        raise EngineError(f"unknown target {suggest(target, TARGETS)}")
 
 
 def _reason(

@@ -1,4 +1,5 @@
-from .load import Scenario, bundled, load_scenario
+from .load import bundled, load_scenario
 from .run import RunReport, run_scenario
+from .scenario import Scenario
 
 __all__ = ["RunReport", "Scenario", "bundled", "load_scenario", "run_scenario"]

@@ -11,14 +11,14 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from emulator.compile import compile_network
 from emulator.data.batch import Batch
-from emulator.errors import BackwaveError, ScenarioError
+from emulator.errors import ScenarioError, within
 from emulator.graph import ScatteringGraph
 from emulator.measure import Reference, reference
 from emulator.report.atlas import maps_figure, times_figure
-from emulator.scenario.load import Scenario, changed
+from emulator.scenario.load import changed
 from emulator.scenario.networks import Built
+from emulator.scenario.scenario import Scenario
 from emulator.scenario.studies import AtlasConfig, AxisConfig, MapConfig
 from emulator.scenario.study_base import Progress, Study
 from emulator.scenario.study_tables import atlas_table
@@ -81,13 +81,11 @@ def atlas_study(scenario: Scenario, built: Built, batch: Batch, tell: Progress, 
 def _tasks(scenario: Scenario, section: AtlasConfig, one: MapConfig) -> Iterator[_Task]:
     """The cells of a map, column by column: what is compiled in rarely differs within one."""
     base = {**one.set}
-    try:
+    with within(f"atlas map '{one.name}'"):
         for column, x in enumerate(one.x.grid(section.grid)):
             for row, y in enumerate(one.y.grid(section.grid)):
                 cell = changed(scenario, {**base, one.x.key: x, one.y.key: y})
                 yield _Task(one, column, row, cell, one.horizon or section.horizon)
-    except ScenarioError as error:
-        raise ScenarioError(f"atlas map '{one.name}': {error}") from error
 
 
 def _all_cells(tasks: list[_Task], tell: Progress, keep: Keep) -> list[Cell]:
@@ -123,13 +121,11 @@ def _begin(
     """Measure a cell; a thread predicts it meanwhile, or a little later."""
     tolerance = task.scenario.config.run.tolerance
     how: dict[str, Any] = {"horizon": task.horizon, "tolerance": tolerance}
-    try:
+    with within(f"atlas map '{task.map.name}'"):
         graph, material = _prepared(task.scenario, materials)
         future = pool.submit(partial(forecast, graph, material.exact, **how))
         batch, target = material.batch, task.scenario.config.run.target
         return task, graph, measure(graph, batch.inputs, batch.targets, target=target, **how), future
-    except BackwaveError as error:
-        raise type(error)(f"atlas map '{task.map.name}': {error}") from error
 
 
 def _prepared(scenario: Scenario, materials: dict[str, _Material]) -> tuple[ScatteringGraph, _Material]:
@@ -137,19 +133,10 @@ def _prepared(scenario: Scenario, materials: dict[str, _Material]) -> tuple[Scat
     config = scenario.config
     key = repr((config.network, config.data))
     if key not in materials:
-        network = config.network.build(scenario.folder).network
-        batch = config.data.load(network, scenario.folder)
-        materials[key] = _Material(network, batch, reference(network, batch.inputs, batch.targets))
+        built, batch = scenario.read()
+        materials[key] = _Material(built.network, batch, reference(built.network, batch.inputs, batch.targets))
     found = materials[key]
-    graph = compile_network(
-        found.network,
-        hardware=config.hardware.build(scenario.folder),
-        law=config.law.build(),
-        wiring=config.substrate.wiring,
-        seed=config.substrate.seed,
-        rounding=config.substrate.rounding,
-    )
-    return graph, found
+    return scenario.compile(found.network, found.batch), found
 
 
 def _cell(task: _Task, graph: ScatteringGraph, measured: float, future: Future[Forecast]) -> Cell:

@@ -7,8 +7,8 @@ from functools import partial
 from emulator.data.batch import Batch
 from emulator.errors import ScenarioError
 from emulator.report.claims import claims_figure, claims_text
-from emulator.scenario.load import Scenario
 from emulator.scenario.networks import Built
+from emulator.scenario.scenario import Scenario
 from emulator.scenario.study_base import Progress, Study
 from emulator.scenario.study_tables import Rows
 from emulator.study.claims import Bench, check_claims

@@ -12,10 +12,9 @@ import numpy as np
 from emulator.errors import NetworkError, ScenarioError
 from emulator.learning import Resistive
 from emulator.measure.reference import reference
-from emulator.scenario.build import lessons
-from emulator.scenario.load import Scenario, changed
+from emulator.scenario.load import changed
 from emulator.scenario.parts import Identity, Parts, run_identity
-from emulator.training import TrainResult
+from emulator.scenario.scenario import Scenario
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
 
@@ -61,7 +60,6 @@ class Outcome:
 
 def compare(
     scenario: Scenario,
-    train: Callable[[Scenario], TrainResult],
     tell: Callable[[str, float | None], None],
     parts: Parts,
 ) -> list[Outcome]:
@@ -71,8 +69,6 @@ def compare(
     ----------
     scenario : Scenario
         With a section `training.compare`.
-    train : callable
-        Trains one scenario.
     tell : callable
         Called with what is being done, and the fraction done.
     parts : Parts
@@ -94,7 +90,7 @@ def compare(
                 number / len(kinds) + repeat / compared.repeats / len(kinds),
             )
             again = _repeated(one, repeat)
-            work = partial(_baseline, name, again) if is_baseline else partial(_trained, train, again)
+            work = partial(_baseline, name, again) if is_baseline else partial(_trained, again)
             results.append(parts(f"{what}, repeat {repeat}", work))
         reasons = tuple(part["reason"] for part in results if part["reason"] is not None)
         accuracies = tuple(part["accuracy"] for part in results)
@@ -106,15 +102,15 @@ def compare(
 
 def comparison_identity(scenario: Scenario) -> Identity:
     """What the parts of a comparison depend on: the scenario, its network, and its data."""
-    config = scenario.config
-    given = lessons(scenario, config.data if config.training is None else config.training.data)
-    network, batches = given.network, (given.tested, given.samples)
+    network, samples, tested = scenario.lessons()
+    batches = (tested, samples)
     data = [open_stream(network, batch.inputs, batch.targets).digest for batch in batches if batch.targets is not None]
     return run_identity(scenario, network.digest, *data)
 
 
-def _trained(train: Callable[[Scenario], TrainResult], scenario: Scenario) -> dict[str, Any]:
-    result = train(scenario)
+def _trained(scenario: Scenario) -> dict[str, Any]:
+    with scenario.named():
+        result = scenario.train()
     accuracy = result.test_accuracy if result.status != "diverged" or result.complete else float("nan")
     return {
         "accuracy": accuracy,
@@ -148,10 +144,9 @@ def _baseline_accuracy(name: str, scenario: Scenario) -> float:
         raise ScenarioError(
             f"training.compare.baselines need a rate: training.port is {port.name!r}; allowed: resistive"
         )
-    given = lessons(scenario, training.data)
-    network, samples, tested = given.network, given.samples, given.tested
+    network, samples, tested = scenario.lessons()
     stream = open_stream(network, samples.inputs, samples.targets, order=training.order, seed=config.run.seed)
-    count = training.epochs * (stream.epoch or 0)
+    count = training.total(samples)
     try:
         trained = baseline(name, network, stream, port.rate, training.rates(count), count)
     except NetworkError:

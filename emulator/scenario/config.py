@@ -12,17 +12,16 @@ from pydantic import ConfigDict, Field, ValidationError, create_model, model_ser
 from emulator.errors import CompileError, ScenarioError, suggest
 from emulator.kinds import HARDWARE, mistaken
 from emulator.laws import LAWS, Law
+from emulator.options import RunOptions, SubstrateOptions
 from emulator.scenario.datasets import AnyData
 from emulator.scenario.files import find_file
 from emulator.scenario.networks import AnyNetwork
-from emulator.scenario.section import Section, sentence
+from emulator.scenario.section import Section
 from emulator.scenario.studies import AtlasConfig, ClaimsConfig, PrecisionConfig, TechnologiesConfig
 from emulator.scenario.training import TrainingConfig
 from hwmodels import SECTIONS, HardwareError, HardwareModel
 from hwmodels import load as load_hardware
-
-Seed = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+from hwmodels.validation import first_problem
 
 
 class LawConfig(Section):
@@ -127,63 +126,33 @@ class HardwareConfig(_Changes):  # type: ignore[misc, valid-type]
             raise ScenarioError(str(error.under("hardware"))) from error
 
 
-class SubstrateConfig(Section):
+class SubstrateConfig(SubstrateOptions):
     """How the network is laid out.
 
     Parameters
     ----------
-    wiring : {"tile", "synapse"}
-        One line per neuron, or one per synapse.
-    seed : int
-        Seeds what is drawn once per substrate, such as line delays.
-    rounding : {"error", "nearest"}
-        What to do with delays that are not whole steps.
+    wiring, seed, rounding
+        See `emulator.SubstrateOptions`.
     full_scale : {"given", "network"}
         Whether every quantiser has the full scale that the hardware says, or the range of the network's own states,
         costates and weights on its data.
     """
 
-    wiring: Literal["tile", "synapse"] = "tile"
-    seed: Seed = 0
-    rounding: Literal["error", "nearest"] = "error"
     full_scale: Literal["given", "network"] = "given"
 
 
-class RunConfig(Section):
+class RunConfig(RunOptions):
     """How samples are presented.
 
     Parameters
     ----------
-    hold, hold_seconds : float, optional
-        How long each sample is presented, in transits or seconds; by default long enough for the law.
-    threshold : float
-        Send-on-change threshold of the ports; 0 is exact.
-    tolerance : float
-        Relative settling tolerance.
-    age : float, optional
-        Seconds since the weights were programmed into devices; by default they have just been.
-    target : str
-        brian2 target.
-    seed : int
-        Seeds what is drawn during the run, such as noise.
+    hold, hold_seconds, threshold, target, seed, tolerance, age
+        See `emulator.RunOptions`.
     pictures : int
         Number of samples that are presented once more and recorded at every step, for the pictures.
     """
 
-    hold: Positive | None = None
-    hold_seconds: Positive | None = None
-    threshold: Annotated[float, Field(ge=0)] = 0.0
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
-    age: Annotated[float, Field(ge=0)] | None = None
-    target: Literal["auto", "numpy", "cython", "standalone"] = "auto"
-    seed: Seed = 0
     pictures: Annotated[int, Field(ge=0)] = 3
-
-    @model_validator(mode="after")
-    def _one_hold(self) -> RunConfig:
-        if self.hold is not None and self.hold_seconds is not None:
-            raise ScenarioError("run.hold and run.hold_seconds are both given; allowed: one of them")
-        return self
 
 
 class Config(Section):
@@ -240,7 +209,7 @@ def validate(data: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(expand(data))
     except ValidationError as error:
-        raise sentence(Config, error) from None
+        raise ScenarioError(first_problem(Config, error).sentence) from None
 
 
 def _first(table: Any) -> str:

@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import ScenarioError, suggest
+from emulator.errors import ScenarioError, suggest, within
 from emulator.kinds import LAW, SCENARIO, STUDY, kind_of_tables, mistaken
-from emulator.scenario.config import Config, expand, validate
+from emulator.scenario.config import expand, validate
 from emulator.scenario.files import find_file as beside
+from emulator.scenario.scenario import Scenario
 from hwmodels import doors
 from hwmodels.doors import RefusedError, brief, is_file, parse_toml, path_of
 
 _WANTED = {"scenario": SCENARIO, "study": STUDY}
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A checked scenario and where it came from.
-
-    Parameters
-    ----------
-    name : str
-        Name of the file without its ending.
-    source : str
-        The path or name it was asked for by.
-    folder : Path
-        Where relative paths start.
-    overrides : tuple of str
-        ``key=value`` texts that were applied.
-    config : Config
-    """
-
-    name: str
-    source: str
-    folder: Path
-    overrides: tuple[str, ...]
-    config: Config
-
-    @property
-    def title(self) -> str:
-        """What it is called in lists and reports: its title, or else its name."""
-        return self.config.title or self.name
 
 
 def bundled() -> dict[str, Path]:
@@ -74,10 +46,8 @@ def load_scenario(path_or_name: str | os.PathLike[str], overrides: Sequence[str]
     data = read_toml("scenario", path)
     for text in overrides:
         data = merged(expand(data), *parse_override(text))
-    try:
+    with within(f"scenario '{path.stem}'"):
         config = validate(_with_law(data, path.parent))
-    except ScenarioError as error:
-        raise ScenarioError(f"scenario '{path.stem}': {error}") from error
     return Scenario(path.stem, source, path.parent, tuple(overrides), config)
 
 
@@ -92,10 +62,8 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     data = scenario.config.model_dump(exclude_unset=True)
     for key, value in changes.items():
         data = merged(data, key.split("."), value)
-    try:
+    with scenario.named():
         return replace(scenario, config=validate(_with_law(data, scenario.folder)))
-    except ScenarioError as error:
-        raise ScenarioError(f"scenario '{scenario.name}': {error}") from error
 
 
 def _with_law(data: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:

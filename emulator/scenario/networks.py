@@ -17,8 +17,9 @@ from emulator.data.digits import split_digits
 from emulator.network import ACTIVATIONS, Network, NetworkBuilder
 from emulator.network.from_sklearn import FUNCTIONS
 from emulator.scenario.files import find_file
-from emulator.scenario.section import Section, one_of
+from emulator.scenario.section import Section
 from hwmodels import rng
+from hwmodels.validation import one_of
 
 Floats = NDArray[np.float64]
 Width = Annotated[int, Field(ge=1, le=10_000_000)]

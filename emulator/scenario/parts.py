@@ -12,7 +12,7 @@ from typing import Any
 from emulator.contents import contents_of, refuse_changed
 from emulator.errors import EngineError, FileFormatError
 from emulator.files import atomic_write
-from emulator.scenario.load import Scenario
+from emulator.scenario.scenario import Scenario
 from emulator.versions import versions
 from hwmodels.doors import read_json
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from emulator.contents import contents_of
 from emulator.files import atomic_write
 from emulator.scenario.build import Prepared
-from emulator.scenario.load import Scenario
 from emulator.scenario.outdir import FORMAT
+from emulator.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
     from emulator.scenario.run import RunReport

@@ -7,21 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from emulator.data.batch import Batch
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.diagnose import forewarning
 from emulator.report import draw_pictures
 from emulator.report.attempt import trouble
-from emulator.runs.settle import settle, steps_of_hold
+from emulator.runs.settle import steps_of_hold
 from emulator.scenario.build import Prepared, prepare
-from emulator.scenario.load import Scenario
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.predictions import PREDICTIONS, predictions
 from emulator.scenario.results import write_results
+from emulator.scenario.scenario import Scenario
 from emulator.scenario.scores import Fit, Scores, fits, scores
 
 #: called with what is being done, and the fraction done where it is known
@@ -135,15 +131,7 @@ def run_scenario(
         if foreseen is not None and warn is not None:
             warn(foreseen)
         clock.start("settling")
-        run = scenario.config.run
-        result = _settle(
-            ready,
-            ready.batch,
-            hold=run.hold,
-            hold_seconds=run.hold_seconds,
-            target=run.target,
-            progress=partial(tell, "settling"),
-        )
+        result = scenario.settle(ready.graph, ready.batch, progress=partial(tell, "settling"))
         clock.start("comparing with exact backpropagation")
         exact = reference(ready.graph.network, ready.batch.inputs, ready.batch.targets)
         errors = result.errors(exact)
@@ -208,17 +196,9 @@ class _Clock:
 def _forewarning(ready: Prepared) -> str | None:
     """What the prediction for the first sample has to say against the run."""
     run, first = ready.scenario.config.run, ready.batch.first(1)
-    hold = steps_of_hold(ready.graph, run.hold, run.hold_seconds)
+    hold = steps_of_hold(ready.graph, run)
     rest = reference(ready.graph.network, first.inputs, first.targets)
     return forewarning(ready.graph, rest, hold=hold, tolerance=run.tolerance)
-
-
-def _settle(ready: Prepared, batch: Batch, **settings: Any) -> SettleResult:
-    """Present a batch as the scenario says; waves that grow beyond all numbers are a result, not a warning."""
-    run = ready.scenario.config.run
-    common = {"seed": run.seed, "age": run.age, "threshold": run.threshold, "tolerance": run.tolerance}
-    with np.errstate(over="ignore", invalid="ignore"):
-        return settle(ready.graph, batch.inputs, batch.targets, **common, **settings)  # type: ignore[arg-type]
 
 
 def _traced(ready: Prepared, result: SettleResult) -> SettleResult | None:
@@ -227,6 +207,5 @@ def _traced(ready: Prepared, result: SettleResult) -> SettleResult | None:
     count = min(ready.scenario.config.run.pictures, affordable, len(result.settled))
     if count == 0:
         return None
-    seconds = result.hold * ready.graph.step
-    few = ready.batch.first(count)
-    return _settle(ready, few, hold_seconds=seconds, target="numpy", traces=True, diagnose=False)
+    how = {"hold": None, "hold_seconds": result.hold * ready.graph.step, "target": "numpy"}
+    return ready.scenario.settle(ready.graph, ready.batch.first(count), traces=True, diagnose=False, **how)

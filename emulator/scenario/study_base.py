@@ -8,7 +8,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from emulator.scenario.load import Scenario
 from emulator.scenario.study_tables import Rows
 
 #: called with what is being done, and the fraction done where it is known
@@ -44,16 +43,3 @@ class Study:
     data: dict[str, Any]
     figure: Callable[[], Figure]
     files: dict[str, Callable[[], Figure] | str] = field(default_factory=dict)
-
-
-def compiling(scenario: Scenario) -> dict[str, Any]:
-    """For `emulator.compile_network`."""
-    config = scenario.config
-    return {"law": config.law.build(), "wiring": config.substrate.wiring, "seed": config.substrate.seed}
-
-
-def settings(scenario: Scenario) -> dict[str, Any]:
-    """For `emulator.settle`."""
-    run = scenario.config.run
-    names = ("hold", "hold_seconds", "seed", "age", "target", "threshold", "tolerance")
-    return {name: getattr(run, name) for name in names}

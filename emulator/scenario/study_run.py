@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from emulator.data.batch import Batch
-from emulator.errors import BackwaveError, ScenarioError, suggest
+from emulator.errors import ScenarioError, suggest
 from emulator.files import atomic_write
 from emulator.report.attempt import attempt
 from emulator.report.precision import precision_figure
 from emulator.report.technologies import technologies_figure
 from emulator.scenario.atlas_run import atlas_study
 from emulator.scenario.claims_run import claims_study
-from emulator.scenario.load import Scenario, changed, leaves
+from emulator.scenario.load import changed, leaves
 from emulator.scenario.networks import Built
 from emulator.scenario.outdir import FORMAT, RESULTS, staged
 from emulator.scenario.parts import Parts, parts_path, resumable, run_identity
 from emulator.scenario.results import command, plain
-from emulator.scenario.study_base import Progress, Study, compiling, settings
+from emulator.scenario.scenario import Scenario
+from emulator.scenario.study_base import Progress, Study
 from emulator.scenario.study_tables import precision_table, technologies_table
 from emulator.study.keeping import Keep
 from emulator.study.precision import QUANTITIES, precision_study
@@ -87,15 +88,13 @@ def run_study(
     with staged(folder, force) as staging:
         tell("preparing the network", None)
         try:
-            built = scenario.config.network.build(scenario.folder)
-            batch = scenario.config.data.load(built.network, scenario.folder)
-            digests = [built.network.digest]
-            if batch.targets is not None:
-                digests.append(open_stream(built.network, batch.inputs, batch.targets).digest)
-            parts = Parts(parts_path(folder), run_identity(scenario, *digests), resume)
-            study = STUDIES[kind](scenario, built, batch, tell, parts)
-        except BackwaveError as error:
-            raise type(error)(f"scenario '{scenario.name}': {error}") from error
+            with scenario.named():
+                built, batch = scenario.read()
+                digests = [built.network.digest]
+                if batch.targets is not None:
+                    digests.append(open_stream(built.network, batch.inputs, batch.targets).digest)
+                parts = Parts(parts_path(folder), run_identity(scenario, *digests), resume)
+                study = STUDIES[kind](scenario, built, batch, tell, parts)
         except KeyboardInterrupt as stop:
             raise resumable(stop, parts_path(folder)) from None
         texts = {name: more for name, more in study.files.items() if isinstance(more, str)}
@@ -136,10 +135,11 @@ def _technologies(scenario: Scenario, built: Built, batch: Batch, tell: Progress
         batch.targets,
         models,
         labels=batch.labels,
-        compiling=compiling(scenario),
+        law=config.law.build(),
+        substrate=config.substrate,
+        run=config.run,
         progress=tell,
         keep=keep,
-        **settings(scenario),
     )
     ran = [result for result in results if result.complete]
     good = all(result.settled == result.samples for result in ran)
@@ -164,10 +164,11 @@ def _precision(scenario: Scenario, built: Built, batch: Batch, tell: Progress, k
         bits=section.bits,
         noise=section.noise,
         floor=section.floor,
-        compiling=compiling(scenario),
+        law=config.law.build(),
+        substrate=config.substrate,
+        run=config.run,
         progress=partial(tell, "settling"),
         keep=keep,
-        **settings(scenario),
     )
     slopes = {
         quantity: {"per bit": 2 ** found.bits.slope(quantity, True), "in noise": found.noise.slope(quantity, False)}

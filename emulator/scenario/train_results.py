@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.files import atomic_write
-from emulator.scenario.load import Scenario
 from emulator.scenario.outdir import FORMAT
+from emulator.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
     from emulator.scenario.train_run import TrainingRunReport

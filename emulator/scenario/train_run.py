@@ -6,20 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
-from emulator.errors import BackwaveError, ScenarioError
+from emulator.errors import ScenarioError
 from emulator.locks import held
 from emulator.report.attempt import attempt
 from emulator.report.training import comparison_figure, training_figure
-from emulator.runs.train import train
-from emulator.scenario.build import lessons, suiting
 from emulator.scenario.comparison import Outcome, compare, comparison_identity
-from emulator.scenario.load import Scenario, bundled, load_scenario
+from emulator.scenario.load import bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.parts import Parts, parts_path, resumable
+from emulator.scenario.scenario import Scenario
 from emulator.scenario.train_results import write_training
 from emulator.scenario.training import TrainingConfig
 from emulator.training import TrainResult
@@ -120,7 +118,10 @@ def _training(
     with staged(folder, force) as staging:
         path.parent.mkdir(parents=True, exist_ok=True)
         with held(path, f"checkpoint '{path}'"):
-            result = train_once(scenario, path, resume, partial(_report, tell, "training"), warn)
+            with scenario.named():
+                result = scenario.train(
+                    checkpoint=path, resume=resume, progress=partial(_report, tell, "training"), warn=warn
+                )
             result.network.save(staging / NETWORK)
             names = [RESULTS, NETWORK, *([CHECKPOINT] if path.exists() else [])]
             report = TrainingRunReport(scenario, result, (), folder, tuple(names))
@@ -155,59 +156,10 @@ def training_of(scenario: Scenario) -> TrainingConfig:
     raise ScenarioError(f"scenario '{scenario.name}' has no section training; allowed: {', '.join(others)}, or add one")
 
 
-def train_once(
-    scenario: Scenario,
-    path: Path | None,
-    resume: bool,
-    report: Callable[[TrainingReport], None] | None,
-    warn: Callable[[str], None] | None = None,
-) -> TrainResult:
-    """One training as the scenario describes it."""
-    training, config = training_of(scenario), scenario.config
-    try:
-        hardware = config.hardware.build(scenario.folder)
-        given = lessons(scenario, training.data)
-        network, samples, tested = given.network, given.samples, given.tested
-        hardware = suiting(hardware, scenario, network, samples)
-        total = training.epochs * _count(samples.inputs)
-        return train(
-            network,
-            samples.inputs,
-            samples.targets,
-            port=training.port.build(hardware),
-            schedule=training.schedule,
-            rate_schedule=training.rates(total),
-            batch=training.batch,
-            epochs=training.epochs,
-            order=training.order,
-            test=None if tested.targets is None else (tested.inputs, tested.targets),
-            evaluate_every=training.evaluate_every,
-            patience=training.patience,
-            law=config.law.build(),
-            hardware=hardware,
-            wiring=config.substrate.wiring,
-            rounding=config.substrate.rounding,
-            hardware_seed=config.substrate.seed,
-            hold=config.run.hold,
-            hold_seconds=config.run.hold_seconds,
-            test_hold=training.test_hold,
-            threshold=config.run.threshold,
-            seed=config.run.seed,
-            chunk=training.chunk,
-            target=config.run.target,
-            checkpoint_path=path,
-            resume=resume,
-            progress=report,
-            warn=warn,
-        )
-    except BackwaveError as error:
-        raise type(error)(f"scenario '{scenario.name}': {error}") from error
-
-
 def _comparison(scenario: Scenario, folder: Path, force: bool, resume: bool, tell: Progress) -> TrainingRunReport:
     with staged(folder, force) as staging:
         parts = Parts(parts_path(folder), comparison_identity(scenario), resume)
-        outcomes = compare(scenario, lambda one: train_once(one, None, False, None), tell, parts)
+        outcomes = compare(scenario, tell, parts)
         report = TrainingRunReport(scenario, None, tuple(outcomes), folder, (RESULTS,))
         draw = partial(comparison_figure, outcomes, scenario.title, _x_label(scenario))
         report = _written(report, draw, staging)
@@ -218,10 +170,6 @@ def _comparison(scenario: Scenario, folder: Path, force: bool, resume: bool, tel
 def _x_label(scenario: Scenario) -> str:
     compared = training_of(scenario).compare
     return "" if compared is None else compared.x_label
-
-
-def _count(inputs: Any) -> int:
-    return len(next(iter(inputs.values()))) if isinstance(inputs, dict) else len(inputs)
 
 
 def _report(tell: Progress, stage: str, report: TrainingReport) -> None:

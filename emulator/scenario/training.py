@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from emulator.data.batch import Batch
 from emulator.errors import EngineError, ScenarioError, suggest
 from emulator.learning import (
     Device,
@@ -17,10 +18,12 @@ from emulator.learning import (
     Resistive,
     device_weights,
 )
+from emulator.options import Count, TrainingOptions
 from emulator.scenario.datasets import TrainingData
 from emulator.scenario.section import Section
 from hwmodels import HardwareModel
 from hwmodels.registry import Registry
+from hwmodels.validation import not_together
 
 
 def _checked_port(name: str, port: type[ParameterPort]) -> type[ParameterPort]:
@@ -36,7 +39,6 @@ PORTS: Registry[type[ParameterPort]] = Registry(
     {"resistive": Resistive, "inductive": Inductive, "gauss-newton": GaussNewton, "device": Device},
     _checked_port,
 )
-Count = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class PortConfig(Section):
@@ -125,52 +127,43 @@ class ComparisonConfig(Section):
     x_label: str = ""
 
 
-class TrainingConfig(Section):
+class TrainingConfig(TrainingOptions):
     """How the network learns.
 
     Parameters
     ----------
+    schedule, epochs, samples, batch, order, evaluate_every, patience, test_hold, chunk
+        See `emulator.TrainingOptions`; 10 epochs by default.
     port : PortConfig
     data : source of samples
         What it learns from; the scenario's own `data` are what it is tested on.
-    schedule : {"settled", "unlocked"}
-        Learn at the end of every hold, or at every step from whatever has arrived.
-    epochs : int
-        Passes over the data.
-    batch : int
-        Samples whose efforts are averaged before the parameters move.
-    order : {"epochs", "replacement"}
     warm_up : int
         Samples over which the rate rises.
     decay : bool
         Whether the rate falls along half a cosine, to `floor` at the end.
     floor : float
         Factor on the rate that is left then.
-    evaluate_every : int, optional
-        Samples between evaluations; by default an epoch.
-    patience : int, optional
-        Evaluations without a lower test loss before it stops.
-    test_hold : float, optional
-        Transits for which a test sample is presented before its answer is read.
-    chunk : int, optional
-        Most samples between two checkpoints.
     compare : ComparisonConfig, optional
     """
 
     port: PortConfig = PortConfig(name="resistive", rate=0.05)  # type: ignore[call-arg]
     data: TrainingData
-    schedule: Literal["settled", "unlocked"] = "settled"
-    epochs: Count = 10
-    batch: Count = 1
-    order: Literal["epochs", "replacement"] = "epochs"
+    epochs: Count | None = 10
     warm_up: Annotated[int, Field(ge=0)] = 0
     decay: bool = True
     floor: Annotated[float, Field(ge=0, le=1)] = 0.0
-    evaluate_every: Count | None = None
-    patience: Count | None = None
-    test_hold: Annotated[float, Field(gt=0)] | None = None
-    chunk: Count | None = None
     compare: ComparisonConfig | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.samples is not None and "epochs" not in self.model_fields_set:
+            self.__dict__["epochs"] = None
+        not_together(self, "epochs", "samples")
+        return self
+
+    def total(self, batch: Batch) -> int:
+        """How many samples of this batch are presented."""
+        return self.samples or (self.epochs or 0) * batch.size
 
     def rates(self, samples: int) -> RateSchedule:
         """The rate schedule of a training of this many samples."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from emulator.errors import ScenarioError
 from emulator.runs.tune import Tuning, tune
 from emulator.scenario.build import prepare
-from emulator.scenario.load import Scenario
+from emulator.scenario.scenario import Scenario
 
 
 def tune_scenario(

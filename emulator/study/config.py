@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from emulator.errors import ScenarioError, StudyError, suggest
-from emulator.scenario.section import Section, sentence
+from emulator.scenario.section import Section
 from emulator.study.design import Method, Scale
 from emulator.study.metrics import METRICS
+from hwmodels.validation import first_problem
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -274,7 +275,7 @@ def validate(name: str, data: Mapping[str, Any]) -> StudyConfig:
     try:
         return StudyConfig.model_validate(tables)
     except ValidationError as error:
-        raise StudyError(f"study '{name}': {sentence(StudyConfig, error)}") from None
+        raise StudyError(f"study '{name}': {first_problem(StudyConfig, error).sentence}") from None
     except ScenarioError as error:
         raise StudyError(f"study '{name}': {error}") from error
 

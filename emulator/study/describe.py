@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.compile import compile_network
 from emulator.engine.cost import expected_cost, suitable_target
 from emulator.runs.settle import steps_of_hold
 from emulator.study.load import StudyFile
@@ -14,14 +13,7 @@ from emulator.study.work import Material, hold_for
 def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]:
     """The network and its substrate in figures, and the brian2 target that suits so many points."""
     config, network = study.scenario.config, material.network
-    graph = compile_network(
-        network,
-        hardware=config.hardware.build(study.scenario.folder),
-        law=config.law.build(),
-        wiring=config.substrate.wiring,
-        seed=config.substrate.seed,
-        rounding=config.substrate.rounding,
-    )
+    graph = study.scenario.compile(network, hardware=config.hardware.build(study.scenario.folder))
     parameters = network.parameter_count
     samples = len(next(iter(material.exact.states.values())))
     facts = {
@@ -39,7 +31,7 @@ def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]
     }
     target: str = config.run.target
     if target == "auto":
-        hold = hold_for(steps_of_hold(graph, config.run.hold, config.run.hold_seconds))
+        hold = hold_for(steps_of_hold(graph, config.run))
         section = study.config.tolerance
         trials = 0 if section is None else len(study.knobs) * section.chips * section.halvings
         runs = len(study.places) + trials

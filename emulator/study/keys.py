@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import BackwaveError, ScenarioError
-from emulator.scenario.load import Scenario, changed, leaves, load_scenario
+from emulator.scenario.load import changed, leaves, load_scenario
+from emulator.scenario.scenario import Scenario
 from emulator.scenario.study_run import study_of
 from emulator.study.config import StudyConfig
 from hwmodels import HardwareError, HardwareModel

@@ -9,7 +9,8 @@ from importlib import resources
 from pathlib import Path
 
 from emulator.errors import ScenarioError, StudyError
-from emulator.scenario.load import Scenario, find_file, merged, parse_override, read_toml
+from emulator.scenario.load import find_file, merged, parse_override, read_toml
+from emulator.scenario.scenario import Scenario
 from emulator.study.config import StudyConfig, validate
 from emulator.study.design import Place, places
 from emulator.study.keys import base_of

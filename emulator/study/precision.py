@@ -6,7 +6,7 @@ gradients fall by a factor 2 per bit, down to a floor that receiver noise sets, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,10 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from emulator.compile import compile_network
 from emulator.errors import EngineError
+from emulator.laws import Law
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.ranges import fitted, ranges
 from emulator.network import Network
 from emulator.network.batch import Inputs
+from emulator.options import ExperimentOptions
 from emulator.runs.settle import settle
 from emulator.study.keeping import Keep, compute
 from hwmodels import HardwareModel, load
@@ -84,6 +86,7 @@ class PrecisionStudy:
         }
 
 
+@ExperimentOptions.shown
 def precision_study(
     network: Network,
     inputs: Inputs,
@@ -93,10 +96,10 @@ def precision_study(
     bits: Sequence[int] = tuple(range(4, 17)),
     noise: Sequence[float] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1),
     floor: float = 1e-3,
-    compiling: Mapping[str, Any] | None = None,
+    law: Law | None = None,
     progress: Callable[[float], None] | None = None,
     keep: Keep = compute,
-    **settings: Any,
+    **options: Any,
 ) -> PrecisionStudy:
     """Settle a batch with waves of different word lengths and different receiver noise.
 
@@ -114,14 +117,14 @@ def precision_study(
         Rms of the receiver noise.
     floor : float
         Rms of the receiver noise in the second of the two curves against bits.
-    compiling : mapping, optional
-        For `emulator.compile_network`: `law`, `wiring`, `seed`.
+    law : Law, optional
     progress : callable, optional
         Called with the fraction done.
     keep : callable, optional
         Gets a name and what computes its results, a plain table; may return what was computed before.
-    **settings
-        For `emulator.settle`, such as `seed` and `target`.
+    **options
+        ``run=RunOptions(...)`` and ``substrate=SubstrateOptions(...)``, or their fields (the substrate's `seed` as
+        `hardware_seed`); delays that are not whole steps are rounded to them whatever `rounding` says.
 
     Raises
     ------
@@ -133,18 +136,20 @@ def precision_study(
             raise EngineError(f"precision study: {name} is empty; allowed: at least one value")
     exact = reference(network, inputs, targets)
     needed = ranges(network, exact)
+    chosen = ExperimentOptions.of(precision_study, options)
+    laid_out = chosen.substrate.changed(rounding="nearest")
     base = load(hardware) if isinstance(hardware, str) else hardware
     total, done = 2 * len(bits) + len(noise), 0
 
-    def run(changes: dict[str, Any]) -> dict[str, Any]:
+    def one(changes: dict[str, Any]) -> dict[str, Any]:
         model = fitted(base.replace(changes), needed)
-        graph = compile_network(network, hardware=model, rounding="nearest", **(compiling or {}))
-        result = settle(graph, inputs, targets, diagnose=False, **settings)
+        graph = compile_network(network, hardware=model, law=law, substrate=laid_out)
+        result = settle(graph, inputs, targets, diagnose=False, run=chosen.run)
         return {quantity: relative_error(result, exact, quantity) for quantity in QUANTITIES}
 
     def errors(changes: dict[str, Any]) -> list[float]:
         nonlocal done
-        found = keep(", ".join(f"{key} = {value}" for key, value in changes.items()), partial(run, changes))
+        found = keep(", ".join(f"{key} = {value}" for key, value in changes.items()), partial(one, changes))
         done += 1
         if progress is not None:
             progress(done / total)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emulator.errors import ScenarioError, StudyError
-from emulator.scenario.load import Scenario
+from emulator.scenario.scenario import Scenario
 from emulator.study.config import COMPLETE, AxisConfig, KnobConfig, StudyConfig
 from emulator.study.design import Axis, Scale
 from emulator.study.keys import offered, settable, stored, under, unit_of

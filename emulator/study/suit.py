@@ -8,7 +8,8 @@ from typing import Any
 
 from emulator.errors import StudyError
 from emulator.network import Network
-from emulator.scenario.load import Scenario, changed
+from emulator.scenario.load import changed
+from emulator.scenario.scenario import Scenario
 from emulator.study.load import StudyFile
 from emulator.study.metrics import METRICS, TASKS, unmeasurable
 from emulator.study.resolve import targets_of

@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from emulator.compile import compile_network
 from emulator.errors import EngineError
+from emulator.laws import Law
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.energy import EnergyUse
 from emulator.measure.ranges import fitted, ranges
 from emulator.network import Network
 from emulator.network.batch import Inputs
+from emulator.options import ExperimentOptions
 from emulator.runs.settle import settle
 from emulator.study.keeping import Keep, compute
 from emulator.study.precision import relative_error
@@ -115,6 +117,7 @@ class TechnologyResult:
         return cls(**{**table, **costs, **lists})
 
 
+@ExperimentOptions.shown
 def compare_technologies(
     network: Network,
     inputs: Inputs,
@@ -122,10 +125,10 @@ def compare_technologies(
     models: Mapping[str, HardwareModel],
     *,
     labels: NDArray[np.int64] | None = None,
-    compiling: Mapping[str, Any] | None = None,
+    law: Law | None = None,
     progress: Callable[[str, float], None] | None = None,
     keep: Keep = compute,
-    **settings: Any,
+    **options: Any,
 ) -> list[TechnologyResult]:
     """Settle a batch on every model, with targets and without.
 
@@ -140,14 +143,15 @@ def compare_technologies(
         Incomplete ones are listed with what they lack.
     labels : (B,) int64, optional
         True classes; by default the digital network's predictions.
-    compiling : mapping, optional
-        For `emulator.compile_network`: `law`, `wiring`, `seed`.
+    law : Law, optional
+        Of the nodes, on every technology.
     progress : callable, optional
         Called with the name of the technology and the fraction done.
     keep : callable, optional
         Gets a name and what computes its results, a plain table; may return what was computed before.
-    **settings
-        For `emulator.settle`.
+    **options
+        ``run=RunOptions(...)`` and ``substrate=SubstrateOptions(...)``, or their fields (the substrate's `seed` as
+        `hardware_seed`); delays that are not whole steps are rounded to them whatever `rounding` says.
 
     Raises
     ------
@@ -158,6 +162,8 @@ def compare_technologies(
         raise EngineError("technologies: there is no hardware model; allowed: at least one")
     exact = reference(network, inputs, targets)
     needed = ranges(network, exact)
+    chosen = ExperimentOptions.of(compare_technologies, options)
+    laid_out = chosen.substrate.changed(rounding="nearest")
     found = []
     for number, (name, model) in enumerate(models.items()):
         if progress is not None:
@@ -167,25 +173,14 @@ def compare_technologies(
             continue
 
         def work(name: str = name, model: HardwareModel = model) -> dict[str, Any]:
-            runs = _runs(network, inputs, targets, fitted(model, needed), dict(compiling or {}), settings)
-            return _result(name, model, *runs, exact, labels).to_dict()
+            graph = compile_network(network, hardware=fitted(model, needed), law=law, substrate=laid_out)
+            learning, inference = (
+                settle(graph, inputs, wanted, diagnose=False, run=chosen.run) for wanted in (targets, None)
+            )
+            return _result(name, model, learning, inference, exact, labels).to_dict()
 
         found.append(TechnologyResult.of_dict(keep(name, work)))
     return found
-
-
-def _runs(
-    network: Network,
-    inputs: Inputs,
-    targets: ArrayLike,
-    model: HardwareModel,
-    compiling: dict[str, Any],
-    settings: dict[str, Any],
-) -> tuple[SettleResult, SettleResult]:
-    """The batch with targets and without."""
-    graph = compile_network(network, hardware=model, rounding="nearest", **compiling)
-    with_targets, without = (settle(graph, inputs, wanted, diagnose=False, **settings) for wanted in (targets, None))
-    return with_targets, without
 
 
 def _result(

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from emulator.compile import compile_network
 from emulator.contents import contents_of, refuse_changed
 from emulator.data.batch import Batch
 from emulator.errors import BackwaveError, ChangedFileError
@@ -28,10 +27,11 @@ from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.ranges import Ranges, fitted, ranges
 from emulator.network import Network, check_batch
 from emulator.plugins import Parts
-from emulator.runs.settle import settle, steps_of_hold
+from emulator.runs.settle import steps_of_hold
 from emulator.scenario.config import HardwareConfig, validate
-from emulator.scenario.load import Scenario, changed
+from emulator.scenario.load import changed
 from emulator.scenario.results import plain
+from emulator.scenario.scenario import Scenario
 from emulator.study.metrics import measure
 from emulator.study.writer import canonical
 from hwmodels import HardwareError, HardwareModel
@@ -58,8 +58,7 @@ class Material:
     @classmethod
     def of(cls, scenario: Scenario) -> Material:
         """The scenario's network and samples, and what they come to exactly."""
-        built = scenario.config.network.build(scenario.folder)
-        batch = scenario.config.data.load(built.network, scenario.folder)
+        built, batch = scenario.read()
         exact = reference(built.network, batch.inputs, batch.targets)
         _, rows = check_batch(built.network, batch.inputs, batch.targets)
         return cls(built.network, batch, exact, ranges(built.network, exact), rows)
@@ -204,38 +203,19 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
     config = scenario.config
     hardware = _hardware(scenario.folder, canonical(config.hardware.model_dump(mode="json")), canonical(work.files))
     fit = work.fit or config.substrate.full_scale == "network"
-    graph = compile_network(
-        material.network,
-        hardware=fitted(hardware, material.needed) if fit else hardware,
-        law=config.law.build(),
-        wiring=config.substrate.wiring,
-        seed=config.substrate.seed,
-        rounding=config.substrate.rounding,
-    )
-    run = config.run
-    steps = steps_of_hold(graph, run.hold, run.hold_seconds)
-    if run.hold is None and run.hold_seconds is None:
+    graph = scenario.compile(material.network, hardware=fitted(hardware, material.needed) if fit else hardware)
+    steps = steps_of_hold(graph, config.run)
+    if config.run.hold is None and config.run.hold_seconds is None:
         steps = hold_for(steps)
     with np.errstate(over="ignore", invalid="ignore"):
-        result = settle(
-            graph,
-            material.batch.inputs,
-            material.batch.targets,
-            hold_seconds=steps * graph.step,
-            seed=run.seed,
-            age=run.age,
-            target=run.target,
-            threshold=run.threshold,
-            tolerance=run.tolerance,
-        )
+        result = scenario.settle(graph, material.batch, hold=None, hold_seconds=steps * graph.step)
         return result, measure(result, material.exact, material.batch.labels, material.rows, work.metrics)
 
 
 def _trained(scenario: Scenario) -> tuple[float | None, str | None]:
     """Test accuracy after the scenario's training, and why it diverged if it did."""
-    from emulator.scenario.train_run import train_once
-
-    result = train_once(scenario, None, False, None)
+    with scenario.named():
+        result = scenario.train()
     accuracy = result.test_accuracy
     return (None if math.isnan(accuracy) else accuracy), result.reason if result.status == "diverged" else None
 

@@ -33,7 +33,7 @@ def base(tmp_path: Path) -> Path:
     return path
 
 
-RUN_KEYS = "run.hold, run.hold_seconds, run.threshold, run.tolerance, run.age, run.target, run.seed, run.pictures"
+RUN_KEYS = "run.hold, run.hold_seconds, run.threshold, run.target, run.seed, run.tolerance, run.age, run.pictures"
 TOP_KEYS = ", ".join(Config.model_fields)
 BUNDLED = ", ".join(bundled())
 SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_args(get_args(AnyNetwork)[0])]
@@ -47,7 +47,7 @@ SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_a
         ("titel=x", f"unknown key 'titel' (did you mean 'title'?); allowed: {TOP_KEYS}"),
         (
             "network.size=3",
-            "unknown key 'network.size' (did you mean 'network.sizes'?); allowed: network.source, network.sizes, "
+            "unknown key 'network.size' (did you mean 'network.sizes'?); allowed: network.penalties, network.source, network.sizes, "
             "network.activation, network.loss, network.scale, network.seed",
         ),
         ("law.gama=1", "unknown key 'law.gama' (did you mean 'law.gamma'?); allowed: law.gamma, law.beta"),
@@ -62,13 +62,13 @@ SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_a
         ("data={source='file'}", "data.path is missing; it must be given"),
         ("network.activation=tan", "network.activation is 'tan' (did you mean 'tanh'?); allowed: tanh, identity"),
         ("run.target=nump", "run.target is 'nump' (did you mean 'numpy'?); allowed: numpy, auto, cython, standalone"),
-        ("run.seed=1.5", "run.seed is 1.5; allowed: a whole number"),
-        ("run.seed=x", "run.seed is 'x'; allowed: a whole number"),
-        ("run.seed=-1", "run.seed is -1; allowed: at least 0"),
-        ("run.hold=x", "run.hold is 'x'; allowed: a number"),
-        ("run.hold=nan", "run.hold is nan; allowed: a finite number"),
-        ("run.hold=0", "run.hold is 0; allowed: above 0"),
-        ("run.tolerance=1", "run.tolerance is 1; allowed: below 1"),
+        ("run.seed=1.5", "run.seed is 1.5; allowed: whole numbers from 0"),
+        ("run.seed=x", "run.seed is 'x'; allowed: whole numbers from 0"),
+        ("run.seed=-1", "run.seed is -1; allowed: whole numbers from 0"),
+        ("run.hold=x", "run.hold is 'x'; allowed: a finite number above 0"),
+        ("run.hold=nan", "run.hold is nan; allowed: a finite number above 0"),
+        ("run.hold=0", "run.hold is 0; allowed: a finite number above 0"),
+        ("run.tolerance=1", "run.tolerance is 1; allowed: above 0 and below 1"),
         ("run=3", "run is 3; allowed: a table"),
         ("law=3", "law is 3; allowed: a table"),
         ("hardware.noise=3", "hardware.noise is 3; allowed: a table"),
@@ -77,7 +77,7 @@ SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_a
         ('title=""', "title is ''; allowed: a text that is not empty"),
         ("network.sizes=3", "network.sizes is 3; allowed: a list"),
         ("network.sizes=[3]", "network.sizes is [3]; allowed: a list of at least 2"),
-        ("network.sizes=[3, 0]", "network.sizes[1] is 0; allowed: at least 1"),
+        ("network.sizes=[3, 0]", "network.sizes[1] is 0; allowed: whole numbers from 1"),
     ],
 )
 def test_wrong_keys_and_values(base: Path, change: str, words: str) -> None:

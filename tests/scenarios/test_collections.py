@@ -16,7 +16,6 @@ from emulator.data import collections
 from emulator.data.batch import Batch
 from emulator.errors import FileFormatError, ScenarioError
 from emulator.scenario import load_scenario
-from emulator.scenario.build import lessons
 from emulator.scenario.datasets import DiabetesData, DigitsData, FileData, MnistData, OpenmlData, TrainingDigits
 from tests.refusals import refuses
 
@@ -188,11 +187,10 @@ def test_a_network_that_is_trained_gets_the_names_of_its_data(tmp_path: Path) ->
         '[training.data]\nsource = "file"\npath = "train.csv"\ntarget = "kind"\n'
     )
     scenario = load_scenario(tmp_path / "s.toml")
-    assert scenario.config.training is not None
-    given = lessons(scenario, scenario.config.training.data)
-    assert dict(given.network.names) == {"x0": ("length", "width"), "x1": ("a", "b", "c")}
-    np.testing.assert_array_equal(given.tested.inputs, [[4, 1]])
-    np.testing.assert_array_equal(given.tested.labels, [2])
+    network, _, tested = scenario.lessons()
+    assert dict(network.names) == {"x0": ("length", "width"), "x1": ("a", "b", "c")}
+    np.testing.assert_array_equal(tested.inputs, [[4, 1]])
+    np.testing.assert_array_equal(tested.labels, [2])
 
 
 def test_texts_for_a_regression_and_scales_without_a_use(tmp_path: Path) -> None:

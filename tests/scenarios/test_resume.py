@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from emulator.cli import app
 from emulator.errors import EngineError, FileFormatError
-from emulator.scenario import load_scenario, train_run
+from emulator.scenario import Scenario, load_scenario
 from emulator.scenario.load import changed
 from emulator.scenario.study_run import run_study
 from emulator.scenario.train_run import train_scenario
@@ -57,8 +57,8 @@ def test_a_killed_comparison_goes_on_to_the_same_results(compared, tmp_path, mon
     refuses(
         f"parts '{kept}' are of a run with other settings", lambda: train_scenario(other, out, resume=True), EngineError
     )
-    calls, once = [], train_run.train_once
-    monkeypatch.setattr(train_run, "train_once", lambda *args: calls.append(args) or once(*args))
+    calls, once = [], Scenario.train
+    monkeypatch.setattr(Scenario, "train", lambda one: calls.append(one) or once(one))
     rest = train_scenario(compared, out, resume=True).outcomes
     assert len(calls) == 1
     assert not kept.exists()

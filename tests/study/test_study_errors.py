@@ -52,7 +52,11 @@ KNOB = '[tolerance]\n[[tolerance.knobs]]\nkey = "hardware.noise.receiver"\n'
         ("axes: 'run.threshold' is on two axes", "hardware.noise.gain_mismatch_backward", "run.threshold"),
         ("axes[1] run.threshold has 0.0 twice", "[0.0, 1e-3]", "[0.0, 0.0]"),
         ("axes[1] run.seed: run.seed is set by the study; allowed: repeats.noise", "run.threshold", "run.seed"),
-        ("axes[1] run.threshold: scenario 'small': run.threshold is -1.0; allowed: at least 0", "1e-3", "-1.0"),
+        (
+            "axes[1] run.threshold: scenario 'small': run.threshold is -1.0; allowed: a finite number, at least 0",
+            "1e-3",
+            "-1.0",
+        ),
         (
             "axes[1] run.treshold: scenario 'small': unknown key 'run.treshold' (did you mean",
             "run.threshold",
@@ -93,7 +97,11 @@ KNOB = '[tolerance]\n[[tolerance.knobs]]\nkey = "hardware.noise.receiver"\n'
             '"accuracy"',
             '"training_accuracy"',
         ),
-        ("study.confidence is 1.0; allowed: below 1", 'title = "Small study"', 'title = "t"\nconfidence = 1.0'),
+        (
+            "study.confidence is 1.0; allowed: above 0 and below 1",
+            'title = "Small study"',
+            'title = "t"\nconfidence = 1.0',
+        ),
     ],
 )
 def test_study_files(tmp_path: Path, words: str, old: str, new: str) -> None:

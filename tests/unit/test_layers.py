@@ -18,7 +18,7 @@ from tests.support.imports import Import, imports, modules
 ORDER = """
 hwmodels
 errors text versions interrupts units
-archives contents locks plugins streams
+archives contents locks options plugins streams
 files kinds
 laws learning
 network

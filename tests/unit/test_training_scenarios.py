@@ -18,7 +18,7 @@ from emulator.runs.train import train
 from emulator.scenario import bundled, load_scenario
 from emulator.scenario.comparison import Outcome
 from emulator.scenario.load import changed
-from emulator.scenario.train_run import train_once, train_scenario
+from emulator.scenario.train_run import train_scenario
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
 from tests.refusals import refuses
@@ -51,7 +51,7 @@ def test_every_variant_of_a_bundled_scenario_can_be_trained(name):
     if name.startswith("unlocked"):  # they differ in the hold alone
         variants = [variants[0], variants[-1]]
     for changes in variants:
-        found = train_once(changed(scenario, changes), None, False, None)
+        found = changed(scenario, changes).train()
         assert found.status == "finished"
         assert found.samples == 3
         assert not np.isnan(found.test_accuracy)
@@ -241,7 +241,7 @@ def test_comparisons_need_a_table(small):
     from emulator.scenario.parts import Identity, Parts
 
     with pytest.raises(ScenarioError, match=r"has no training.compare; allowed: a table with variants"):
-        compare(load_scenario(small), lambda s: None, lambda a, b: None, Parts(None, Identity("", {}), False))  # type: ignore[arg-type, return-value]
+        compare(load_scenario(small), lambda a, b: None, Parts(None, Identity("", {}), False))
 
 
 @pytest.mark.slow

@@ -1,0 +1,199 @@
+"""A scenario as an object: checked, and ready to be compiled, settled and trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emulator.compile import compile_network
+from emulator.data.batch import Batch
+from emulator.errors import ScenarioError, within
+from emulator.graph import ScatteringGraph
+from emulator.measure import reference
+from emulator.measure.ranges import fitted, ranges
+from emulator.network import Network
+from emulator.options import CheckpointOptions
+from emulator.scenario.config import Config
+from emulator.scenario.networks import Built
+from emulator.scenario.training import TrainingConfig
+from hwmodels import HardwareModel
+
+if TYPE_CHECKING:
+    from emulator.measure import SettleResult
+    from emulator.training import TrainResult
+    from emulator.training.loop import TrainingReport
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A checked scenario and where it came from.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file without its ending.
+    source : str
+        The path or name it was asked for by.
+    folder : Path
+        Where relative paths start.
+    overrides : tuple of str
+        ``key=value`` texts that were applied.
+    config : Config
+    """
+
+    name: str
+    source: str
+    folder: Path
+    overrides: tuple[str, ...]
+    config: Config
+
+    @property
+    def title(self) -> str:
+        """What it is called in lists and reports: its title, or else its name."""
+        return self.config.title or self.name
+
+    def named(self) -> AbstractContextManager[None]:
+        """Let errors from inside name the scenario."""
+        return within(f"scenario '{self.name}'")
+
+    def read(self) -> tuple[Built, Batch]:
+        """The network (trained where its source does that) and the samples.
+
+        Raises
+        ------
+        ScenarioError, FileFormatError
+            If they cannot be made as described, or a file is damaged.
+        """
+        built = self.config.network.build(self.folder)
+        return built, self.config.data.load(built.network, self.folder)
+
+    @property
+    def training(self) -> TrainingConfig:
+        """The section `training`.
+
+        Raises
+        ------
+        ScenarioError
+            If there is none.
+        """
+        if self.config.training is None:
+            raise ScenarioError(f"scenario '{self.name}' has no section training; allowed: one with it")
+        return self.config.training
+
+    def lessons(self) -> tuple[Network, Batch, Batch]:
+        """The network before a training, with the names that its samples have; what it learns from, what it is tested on.
+
+        Raises
+        ------
+        ScenarioError, FileFormatError
+            If they cannot be made as described, or a file is damaged.
+        """
+        network = self.config.network.build(self.folder).network
+        samples = self.training.data.load(network, self.folder)
+        network = samples.named(network)
+        return network, samples, self.config.data.load(network, self.folder)
+
+    def hardware(self, network: Network, batch: Batch) -> HardwareModel:
+        """The hardware, with its own full scales or those of a network on these samples, as the scenario asks."""
+        model = self.config.hardware.build(self.folder)
+        if self.config.substrate.full_scale == "given":
+            return model
+        return fitted(model, ranges(network, reference(network, batch.inputs, batch.targets)))
+
+    def compile(
+        self, network: Network | None = None, batch: Batch | None = None, hardware: HardwareModel | None = None
+    ) -> ScatteringGraph:
+        """The network on its substrate.
+
+        Parameters
+        ----------
+        network : Network, optional
+            In place of the scenario's own.
+        batch : Batch, optional
+            Samples that full scales follow where the scenario asks for that, in place of its own.
+        hardware : HardwareModel, optional
+            In place of the scenario's own; its full scales stay as they are.
+
+        Raises
+        ------
+        ScenarioError, CompileError, HardwareError, FileFormatError
+            If the scenario cannot be compiled as described.
+        """
+        if network is None:
+            network = self.config.network.build(self.folder).network
+        if hardware is None:
+            hardware = self.hardware(network, batch or self.config.data.load(network, self.folder))
+        return compile_network(network, hardware=hardware, law=self.config.law.build(), substrate=self.config.substrate)
+
+    def settle(self, graph: ScatteringGraph | None = None, batch: Batch | None = None, **changes: Any) -> SettleResult:
+        """Present samples to the substrate, one after another.
+
+        Parameters
+        ----------
+        graph : ScatteringGraph, optional
+            From `compile`, which makes it by default.
+        batch : Batch, optional
+            In place of the scenario's own samples.
+        **changes
+            For `emulator.settle`, in place of what the scenario says.
+
+        Raises
+        ------
+        BackwaveError
+            If the scenario cannot be run as described. That samples do not settle is a result, not an error.
+        """
+        from emulator.runs.settle import settle
+
+        network = self.config.network.build(self.folder).network if graph is None else graph.network
+        batch = batch or self.config.data.load(network, self.folder)
+        graph = graph or self.compile(network, batch)
+        return settle(graph, batch.inputs, batch.targets, **{"run": self.config.run, **changes})
+
+    def train(
+        self,
+        *,
+        checkpoint: Path | None = None,
+        resume: bool = False,
+        progress: Callable[[TrainingReport], None] | None = None,
+        warn: Callable[[str], None] | None = None,
+    ) -> TrainResult:
+        """Let the network learn on its substrate, once, as section `training` says.
+
+        Parameters
+        ----------
+        checkpoint : Path, optional
+            Where it is kept what has been reached.
+        resume : bool
+            Go on from there.
+        progress, warn : callable, optional
+            As for `emulator.train`.
+
+        Raises
+        ------
+        BackwaveError
+            If the scenario cannot be trained as described. That a training diverges is a result, not an error.
+        """
+        from emulator.runs.train import train
+
+        training, config = self.training, self.config
+        network, samples, tested = self.lessons()
+        hardware = self.hardware(network, samples)
+        return train(
+            network,
+            samples.inputs,
+            samples.targets,
+            test=None if tested.targets is None else (tested.inputs, tested.targets),
+            port=training.port.build(hardware),
+            rate_schedule=training.rates(training.total(samples)),
+            law=config.law.build(),
+            hardware=hardware,
+            progress=progress,
+            warn=warn,
+            training=training,
+            run=config.run,
+            substrate=config.substrate,
+            checkpoint=CheckpointOptions(path=checkpoint, resume=resume),
+        )
