@@ -59,7 +59,7 @@ class ExportError(BackwaveError):
 
 
 class BusyError(BackwaveError):
-    """Raised when another process writes to the place that this one was to write to."""
+    """Raised when the place to write to is taken: by another process, or by a file that was not to be replaced."""
 
 
 class FileFormatError(BackwaveError):

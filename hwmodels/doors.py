@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from hwmodels.errors import RefusedError
+
 #: largest file of tables or measurements that is read, in bytes
 MOST_BYTES = 64 << 20
 #: bytes that are read at a time
@@ -30,10 +32,6 @@ DEEPEST = 64
 BIGGEST = 2**64
 
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
-
-
-class RefusedError(ValueError):
-    """What stands at a door is not let in; the message says what is wrong with it and what is allowed."""
 
 
 @contextmanager
@@ -178,7 +176,7 @@ def real(value: object) -> float:
         If it is no number.
     """
     if isinstance(value, bool):
-        raise TypeError(f"{value!r} is no number")
+        raise RefusedError(f"{value!r} is no number")
     try:
         return float(value)  # type: ignore[arg-type]
     except OverflowError:

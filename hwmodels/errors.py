@@ -20,6 +20,13 @@ class BackwaveError(Exception):
         return ": ".join([*reversed(getattr(self, "__notes__", ())), super().__str__()])
 
 
+class RefusedError(BackwaveError, ValueError):
+    """What stands at a door is not let in: the message says what is wrong with it and what is allowed, and not where.
+
+    Whoever opened the door says where, in an error of its own.
+    """
+
+
 class PluginError(BackwaveError):
     """Raised when a part that a user or a plug-in offers cannot be used: its name, its kind, or what loading it says."""
 
@@ -79,7 +86,7 @@ def suggest(name: object, allowed: Iterable[str]) -> str:
     Returns
     -------
     str
-        For example ``'h3' (did you mean 'h2'?); allowed: h2, h1``.
+        For example ``'hid3' (did you mean 'hid2'?); allowed: hid2, x``.
     """
     names = list(allowed)
     near = nearest(name, names)

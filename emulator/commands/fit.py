@@ -41,7 +41,7 @@ def fit(
     """  # noqa: D301
     from emulator.commands.console import console
     from emulator.commands.paths import refuse_other, toml_to_write
-    from emulator.errors import FileFormatError
+    from emulator.errors import BusyError, FileFormatError
     from emulator.kinds import LINE
 
     toml_to_write("--out", out)
@@ -53,7 +53,7 @@ def fit(
             f"measurement file '{measurements}' ends in {ending!r}; allowed: .csv (device readings), .s2p (a line)"
         )
     if out.exists() and not force:
-        raise FileExistsError(17, "is there already; allowed: another name, or --force to replace it", str(out))
+        raise BusyError(f"'{out}': is there already; allowed: another name, or --force to replace it")
     if readings:
         from hwmodels.fit_device import fit_device
 

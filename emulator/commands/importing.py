@@ -31,13 +31,13 @@ def import_(
       backwave import model.onnx --loss softmax_cross_entropy --out net.npz
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, table, verdict
-    from emulator.errors import FileFormatError
+    from emulator.errors import BusyError, FileFormatError
     from emulator.importers import import_network
 
     if out is not None and out.suffix.lower() != ".npz":
         raise FileFormatError(f"output '{out}' ends in {out.suffix!r}; allowed: .npz")
     if out is not None and out.exists() and not force:
-        raise FileExistsError(17, "is there already; allowed: another name, or --force to replace it", str(out))
+        raise BusyError(f"'{out}': is there already; allowed: another name, or --force to replace it")
     with progress() as tell:
         tell("reading and comparing", None)
         found = import_network(model, loss=loss)

@@ -68,16 +68,17 @@ def writable_folder(name: str) -> Path:
     place = cache_directory() / name
     try:
         place.mkdir(parents=True, exist_ok=True)
-        if not trusted(place):
-            raise PermissionError(13, "it belongs to another user")
-        probe = place / f".{secrets.token_hex(8)}"
-        probe.touch()
-        probe.unlink()
-        return place
+        if trusted(place):
+            probe = place / f".{secrets.token_hex(8)}"
+            probe.touch()
+            probe.unlink()
+            return place
+        why = "it belongs to another user"
     except OSError as error:
-        private = _private(str(cache_directory()), error.strerror or str(error)) / name
-        private.mkdir(parents=True, exist_ok=True)
-        return private
+        why = error.strerror or str(error)
+    private = _private(str(cache_directory()), why) / name
+    private.mkdir(parents=True, exist_ok=True)
+    return private
 
 
 @once

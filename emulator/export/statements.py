@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from hwmodels.doors import RefusedError
+
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?[a-z]*"
 #: a number or, once expressions are taken out, an expression in braces
 _VALUE = rf"(?:{_NUMBER}|\{{\}})"
@@ -106,7 +108,7 @@ def use(statement: str) -> Use:
     """
     unsafe = _UNSAFE.search(statement)
     if unsafe:
-        raise ValueError(f"has the character {unsafe.group()!r}; allowed: letters, digits, blanks and {_SIGNS}")
+        raise RefusedError(f"has the character {unsafe.group()!r}; allowed: letters, digits, blanks and {_SIGNS}")
     text = " ".join(statement.lower().split())
     text = text.replace(" =", "=").replace("= ", "=") if "=" in text else text
     if text.startswith("."):
@@ -115,13 +117,13 @@ def use(statement: str) -> Use:
     if letter == "b":
         found = _BEHAVIOUR.fullmatch(text)
         if found is None:
-            raise ValueError(f"is no element B; allowed: {_BEHAVIOUR_FORM}")
+            raise RefusedError(f"is no element B; allowed: {_BEHAVIOUR_FORM}")
         _check_expression(found.group(1).replace("{", "(").replace("}", ")"))
         return Use.RUN
     if letter not in _FORMS:
-        raise ValueError(f"begins with {letter!r}; allowed: elements {ELEMENTS} and the commands {COMMANDS}")
+        raise RefusedError(f"begins with {letter!r}; allowed: elements {ELEMENTS} and the commands {COMMANDS}")
     if not _FORMS[letter].fullmatch(_without_expressions(text)):
-        raise ValueError(f"is no element {letter.upper()}; allowed: {_ELEMENTS[letter][1]}")
+        raise RefusedError(f"is no element {letter.upper()}; allowed: {_ELEMENTS[letter][1]}")
     return Use.RUN
 
 
@@ -130,12 +132,12 @@ def _command(text: str) -> Use:
     name = word.group() if word else "."
     rest, name = text[len(name) :], _SAME.get(name, name)
     if name not in _COMMANDS:
-        raise ValueError(f"is the command {name!r}; allowed: {COMMANDS}")
+        raise RefusedError(f"is the command {name!r}; allowed: {COMMANDS}")
     if not _AFTER[name].fullmatch(_without_expressions(rest)):
         known = (
             f"numbers for {_OPTIONS.replace('|', ', ')}" if name == ".options" else "names and numbers in their places"
         )
-        raise ValueError(f"is no {name} as circuits need it; allowed: {known}")
+        raise RefusedError(f"is no {name} as circuits need it; allowed: {known}")
     return Use.END if name == ".end" else Use.LEAVE if name in _PRINTING else Use.RUN
 
 
@@ -151,13 +153,15 @@ def _without_expressions(text: str) -> str:
 def _check_expression(text: str) -> None:
     for name in _CALL.findall(text):
         if name not in _FUNCTIONS:
-            raise ValueError(f"calls the function {name!r}; allowed: {', '.join(sorted(_FUNCTIONS))}")
+            raise RefusedError(f"calls the function {name!r}; allowed: {', '.join(sorted(_FUNCTIONS))}")
     if _ASSIGNS.search(text):
-        raise ValueError("assigns within an expression; allowed: == <= >= !=")
+        raise RefusedError("assigns within an expression; allowed: == <= >= !=")
     depth = 0
     for bracket in re.findall(r"[()]", text):
         depth += 1 if bracket == "(" else -1
         if not 0 <= depth <= _DEPTH:
             break
     if depth:
-        raise ValueError(f"has unequal parentheses, or more than {_DEPTH} within each other; allowed: fewer, in pairs")
+        raise RefusedError(
+            f"has unequal parentheses, or more than {_DEPTH} within each other; allowed: fewer, in pairs"
+        )

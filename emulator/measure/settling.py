@@ -29,6 +29,7 @@ import numpy as np
 
 from emulator.engine import Layout, Recording
 from emulator.engine.effects import JITTER_CUT
+from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.deviation import Deviation, Fields
@@ -277,7 +278,7 @@ def _last_entry(
     samples, count = end.shape
     moved = recording.moved
     if moved is None:
-        raise ValueError("the recording was made without the probe")
+        raise EngineError("the recording was made without the probe")
     order = np.argsort(moved["neuron"], kind="stable")
     neuron, step, value = moved["neuron"][order], moved["step"][order], moved[column][order]
     sample = step // hold

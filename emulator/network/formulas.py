@@ -14,6 +14,7 @@ import numpy as np
 from scipy import special
 
 from emulator.network.arrays import FloatArray
+from hwmodels.doors import RefusedError
 
 Names = Mapping[str, FloatArray]
 _SHARED: dict[str, Callable[..., Any]] = {
@@ -61,12 +62,14 @@ def brian2_value(text: str, names: Names) -> FloatArray:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError("is no expression") from error
+        raise RefusedError("is no expression") from error
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
         plain = isinstance(node, _PLAIN) and not (isinstance(node, ast.Call) and node.keywords)
         if not plain or (isinstance(node, ast.Constant) and type(node.value) not in (int, float)):
-            raise ValueError(f"holds {ast.unparse(node)!r}; allowed: numbers, names, arithmetic, comparisons and calls")
+            raise RefusedError(
+                f"holds {ast.unparse(node)!r}; allowed: numbers, names, arithmetic, comparisons and calls"
+            )
         if isinstance(node, ast.Name):
             _check_name(node.id, id(node) in called, names, BRIAN2_FUNCTIONS)
     found = _evaluated(tree, names)
@@ -99,7 +102,7 @@ def _evaluated(node: ast.AST, names: Names) -> Any:
                 ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
             }  # fmt: skip
             return _BINARY[signs[type(operation)]][1](_evaluated(left, names), _evaluated(right, names))
-    raise ValueError(f"holds {ast.unparse(node)!r}; allowed: one comparison at a time")
+    raise RefusedError(f"holds {ast.unparse(node)!r}; allowed: one comparison at a time")
 
 
 def spice_value(text: str, names: Names) -> FloatArray:
@@ -114,7 +117,7 @@ def spice_value(text: str, names: Names) -> FloatArray:
     while at < len(text.rstrip()):
         found = _TOKEN.match(text, at)
         if found is None:
-            raise ValueError(
+            raise RefusedError(
                 f"holds {text[at:].split()[0][:20]!r}; allowed: numbers, names, arithmetic, calls, and ? :"
             )
         tokens.append(found.group(1))
@@ -132,13 +135,13 @@ class _Spice:
     def whole(self) -> Any:
         value = self.choice()
         if self.at < len(self.tokens):
-            raise ValueError(f"goes on with {self.tokens[self.at]!r}; allowed: one formula")
+            raise RefusedError(f"goes on with {self.tokens[self.at]!r}; allowed: one formula")
         return value
 
     def choice(self) -> Any:
         self.depth += 1
         if self.depth > _DEPTH:
-            raise ValueError(f"is nested deeper than {_DEPTH}")
+            raise RefusedError(f"is nested deeper than {_DEPTH}")
         condition = self.binary(1)
         if self.peek() == "?":
             self.take("?")
@@ -173,7 +176,7 @@ class _Spice:
         if token[0].isdigit() or token[0] == ".":
             return float(token)
         if not (token[0].isalpha() or token[0] == "_"):
-            raise ValueError(f"has {token!r} where a number, a name or a parenthesis should be")
+            raise RefusedError(f"has {token!r} where a number, a name or a parenthesis should be")
         _check_name(token, self.peek() == "(", self.names, SPICE_FUNCTIONS)
         if self.peek() != "(":
             return self.names[token]
@@ -190,7 +193,7 @@ class _Spice:
 
     def take(self, token: str) -> str:
         if not token or self.peek() != token:
-            raise ValueError(f"ends or has {self.peek()!r} where {token or 'something'!r} should be")
+            raise RefusedError(f"ends or has {self.peek()!r} where {token or 'something'!r} should be")
         self.at += 1
         return token
 
@@ -199,11 +202,11 @@ def _check_name(name: str, called: bool, names: Names, functions: Mapping[str, o
     allowed = functions if called else names
     if name not in allowed:
         what = "calls" if called else "names"
-        raise ValueError(f"{what} {name!r}; allowed: {', '.join(allowed)}")
+        raise RefusedError(f"{what} {name!r}; allowed: {', '.join(allowed)}")
 
 
 def _called(name: str, functions: Mapping[str, Callable[..., Any]], given: list[Any]) -> Any:
     try:
         return functions[name](*given)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"calls {name!r} with {len(given)} arguments") from error
+        raise RefusedError(f"calls {name!r} with {len(given)} arguments") from error

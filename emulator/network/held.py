@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwmodels.doors import brief
+from hwmodels.doors import RefusedError, brief
 
 #: kinds of NumPy types that are no numbers, truth values or texts
 _STRANGE = {
@@ -28,7 +28,7 @@ _STRANGE = {
 _FRAMES = ("pandas", "polars")
 
 
-class HeldError(ValueError):
+class HeldError(RefusedError):
     """What a value holds is no array of numbers or texts; the message says what it is instead."""
 
 

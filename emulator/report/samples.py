@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.measure import SettleResult, Traces
 
@@ -44,7 +45,7 @@ def traces_of(result: SettleResult) -> Traces:
         If it was made without.
     """
     if result.traces is None:
-        raise ValueError("the result has no traces; allowed: one of settle(..., traces=True)")
+        raise EngineError("the result has no traces; allowed: one of settle(..., traces=True)")
     return result.traces
 
 

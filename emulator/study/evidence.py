@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from emulator.study.metrics import Target, meets
 from emulator.study.rows import guarded, number
 from emulator.study.store import Sensitivity, Store, Tolerance, Yield
-from hwmodels.doors import brief
+from hwmodels.doors import RefusedError, brief
 
 Floats = NDArray[np.float64]
 
@@ -174,43 +174,43 @@ def _check(evidence: Evidence) -> None:
     """Refuse what was read if its parts are not of the form that everything else counts on."""
     for name in _FACTS:
         if not isinstance(evidence.facts[name], dict):
-            raise TypeError(f"meta '{name}' is no table")
+            raise RefusedError(f"meta '{name}' is no table")
     if not 0 < evidence.confidence < 1:
-        raise ValueError(f"confidence is {evidence.confidence}")
+        raise RefusedError(f"confidence is {evidence.confidence}")
     for key in evidence.axes:
         evidence.told(key)
     for bounds in evidence.targets.values():
         if not all(isinstance(bound, int | float) for bound in bounds.values()):
-            raise TypeError("a target is no number")
+            raise RefusedError("a target is no number")
     for found in evidence.tolerances:
         lacking = _DETAIL - found.detail.keys()
         if lacking:
-            raise KeyError(f"tolerance of {found.knob} lacks {', '.join(sorted(lacking))}")
+            raise RefusedError(f"tolerance of {found.knob} lacks {', '.join(sorted(lacking))}")
         _check_detail(found.knob, found.detail)
     if not set(evidence.status) <= _STATES:
-        raise ValueError("a point has a status that points do not have")
+        raise RefusedError("a point has a status that points do not have")
     study = evidence.facts["study"]
     for table in (*study.get("axes", ()), *(study.get("tolerance") or {}).get("knobs", ())):
         for name in ("key", "label", "unit", "scale"):
             if not isinstance(table.get(name) or "", str):
-                raise TypeError(f"{name} of an axis or knob is {brief(table[name], 60)}")
+                raise RefusedError(f"{name} of an axis or knob is {brief(table[name], 60)}")
     for seeds in evidence.seeds:
         for kind, seed in seeds.items():
             if seed is not None:
                 number(f"seed of {kind}", seed)
     if any(len(column) != evidence.done for column in (evidence.seeds, *evidence.metrics.values())):
-        raise ValueError("points and metrics do not belong together")
+        raise RefusedError("points and metrics do not belong together")
 
 
 def _check_detail(knob: str, detail: Mapping[str, Any]) -> None:
     """Refuse what a tolerance says beside its numbers if it is of other types."""
     for name in ("key", "scale", "verdict"):
         if not isinstance(detail[name], str):
-            raise TypeError(f"{name} of tolerance {knob} is {brief(detail[name], 60)}")
+            raise RefusedError(f"{name} of tolerance {knob} is {brief(detail[name], 60)}")
     for name in ("good", "bad", "share", "confidence"):
         number(f"{name} of tolerance {knob}", detail[name])
     if not isinstance(detail["where"], Mapping):
-        raise TypeError(f"the place of tolerance {knob} is {brief(detail['where'], 60)}")
+        raise RefusedError(f"the place of tolerance {knob} is {brief(detail['where'], 60)}")
     for trial in detail["trials"]:
         for name in ("value", "met", "total"):
             number(f"{name} of a trial of {knob}", trial[name])

@@ -8,7 +8,7 @@ from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from emulator.errors import FileFormatError
-from hwmodels.doors import brief
+from hwmodels.doors import RefusedError, brief
 
 #: what a store that is damaged, or was made by other means, can raise where its rows are read
 _FOREIGN = (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
@@ -36,7 +36,8 @@ def guarded(read: Callable[Concatenate[Of, Given], Made]) -> Callable[Concatenat
         try:
             return read(self, *given, **named)
         except _FOREIGN as error:
-            what = f"{type(error).__name__}: {brief(str(error))[1:-1]}"
+            kind = "" if isinstance(error, RefusedError) else f"{type(error).__name__}: "
+            what = f"{kind}{brief(str(error))[1:-1]}"
             raise FileFormatError(f"'{self.path}' is damaged, or no store of a study: {what}") from error
 
     return told
@@ -54,14 +55,14 @@ def typed(row: Made) -> Made:
     for name, kinds in _kinds(made).items():
         value = getattr(row, name)
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise TypeError(f"{name} of a {type(row).__name__.lower()} is {brief(value, 60)}")
+            raise RefusedError(f"{name} of a {type(row).__name__.lower()} is {brief(value, 60)}")
     return row
 
 
 def number(place: str, value: Any) -> None:
     """Refuse what is no number; raises TypeError."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{place} is {brief(value, 60)}, which is no number")
+        raise RefusedError(f"{place} is {brief(value, 60)}, which is no number")
 
 
 @cache

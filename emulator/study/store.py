@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from emulator.errors import FileFormatError
 from emulator.study.opening import open_to_read
 from emulator.study.rows import guarded, typed
-from hwmodels.doors import brief, parse_json
+from hwmodels.doors import RefusedError, brief, parse_json
 
 #: version of the tables
 FORMAT = "1"
@@ -155,7 +155,7 @@ class Store:
         try:
             self.meta: dict[str, str] = dict(self._link.execute("SELECT key, value FROM meta"))
             if not all(isinstance(text, str) for pair in self.meta.items() for text in pair):
-                raise ValueError("a fact of it is no text")
+                raise RefusedError("a fact of it is no text")
         except (sqlite3.Error, ValueError, OverflowError) as error:
             self._link.close()
             raise FileFormatError(f"'{self.path}' is no store of a study: {error}") from error

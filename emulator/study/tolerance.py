@@ -95,7 +95,7 @@ NEVER, FOUND, THROUGHOUT = "never holds", "found", "holds throughout"
 UNSURE, BROKEN = "cannot tell", "could not be made"
 
 
-class _UndecidedError(Exception):
+class _UndecidedError(StudyError):
     """Chips that failed decide."""
 
 

@@ -44,8 +44,14 @@ def test_keywords_and_groups_choose_the_same() -> None:
         "checkpoint": CheckpointOptions(path="here"),
     }
     assert TrainOptions.of(train, single) == TrainOptions.of(train, whole)
-    mixed = TrainOptions.of(train, {"run": HoldOptions(hold=3, seed=1), "seed": 5, "training": TrainingOptions(epochs=2)})
-    assert (mixed.run.hold, mixed.run.seed, mixed.training.epochs) == (3, 5, 2)  # a keyword changes one field of a group
+    mixed = TrainOptions.of(
+        train, {"run": HoldOptions(hold=3, seed=1), "seed": 5, "training": TrainingOptions(epochs=2)}
+    )
+    assert (mixed.run.hold, mixed.run.seed, mixed.training.epochs) == (
+        3,
+        5,
+        2,
+    )  # a keyword changes one field of a group
     assert SettleOptions.of(settle, {}).run == RunOptions()
 
 

@@ -12,6 +12,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from emulator import Network, SettleResult, compile_network, settle
+from emulator.errors import EngineError
 from emulator.report import draw_pictures, event_raster, settling_curve, settling_histogram, worldsheet
 from emulator.report.raster import port_heights
 from emulator.report.samples import deviation, sample_trace
@@ -223,7 +224,7 @@ def test_pictures_survive_waves_beyond_all_numbers(traced: SettleResult, tmp_pat
 
 
 def test_traces_are_needed(traced: SettleResult) -> None:
-    with pytest.raises(ValueError, match=r"the result has no traces; allowed: one of settle\(\.\.\., traces=True\)"):
+    with pytest.raises(EngineError, match=r"the result has no traces; allowed: one of settle\(\.\.\., traces=True\)"):
         settling_curve(replace(traced, traces=None))
 
 
