@@ -7,14 +7,15 @@ import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from emulator.locks import held
+from hwmodels.doors import read_json
 from hwmodels.files import atomic_write
 
-__all__ = ["atomic_write", "memory_folder", "staging_folder", "take_place"]
+__all__ = ["atomic_write", "is_listed", "memory_folder", "replacing", "staging_folder", "take_place"]
 
 #: between the name of a place and what is random, in what is written beside it
 _STAGING, _OLD = ".staging-", ".old"
@@ -69,6 +70,31 @@ def take_place(staging: Path, place: Path) -> None:
             aside.rename(place)
             raise
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def replacing(
+    directory: Path, check: Callable[[], object], move: Callable[[Path, Path], object] = take_place
+) -> Iterator[Path]:
+    """A new folder beside `directory`, which takes its place at the end if nothing was raised.
+
+    `check` raises where it must not, before and after; other errors as for `staging_folder`.
+    """
+    check()
+    place = directory.resolve()
+    with staging_folder(place) as staging:
+        yield staging
+        check()
+        move(staging, place)
+
+
+def is_listed(found: set[str], listing: Path, kind: str) -> bool:
+    """Whether a listing is of this `format`, and these files are among its `files`, or the listing itself."""
+    try:
+        listed = read_json(listing)
+        return bool(listed["format"] == kind) and found <= {listing.name, *listed["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _tidy(place: Path) -> None:

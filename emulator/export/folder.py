@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from emulator.errors import ExportError
-from emulator.files import staging_folder, take_place
-from hwmodels.doors import read_json
+from emulator.files import is_listed, replacing
 
 #: the file that says what an export holds
 MAP = "map.json"
@@ -17,8 +16,7 @@ FORMAT = "backwave-export"
 _OUTPUTS = (".raw", ".log")
 
 
-@contextmanager
-def staged(directory: Path, force: bool = False) -> Iterator[Path]:
+def staged(directory: Path, force: bool = False) -> AbstractContextManager[Path]:
     """A new folder beside `directory` to write into, which takes its place at the end if nothing was raised.
 
     An earlier export there is replaced with `force`; a folder with anything else in it never is.
@@ -30,12 +28,7 @@ def staged(directory: Path, force: bool = False) -> Iterator[Path]:
     OSError
         If nothing can be written there.
     """
-    _check(directory, force)
-    place = directory.resolve()
-    with staging_folder(place) as staging:
-        yield staging
-        _check(directory, force)
-        take_place(staging, place)
+    return replacing(directory, partial(_check, directory, force))
 
 
 def _check(directory: Path, force: bool) -> None:
@@ -55,8 +48,4 @@ def _check(directory: Path, force: bool) -> None:
 def _is_export(directory: Path) -> bool:
     """Whether a folder holds nothing but the files that its own map lists, and what simulators made of them."""
     found = {path.name for path in directory.iterdir() if path.suffix not in _OUTPUTS}
-    try:
-        listed = read_json(directory / MAP)
-        return bool(listed["format"] == FORMAT) and found <= set(listed["files"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return is_listed(found, directory / MAP, FORMAT)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from emulator.errors import ScenarioError
-from emulator.files import staging_folder, take_place
-from hwmodels.doors import read_json
+from emulator.files import is_listed, replacing, take_place
 
 RESULTS = "results.json"
 #: what `format` says in the results of a run
 FORMAT = "backwave-results"
 
 
-@contextmanager
-def staged(out: Path, force: bool = False) -> Iterator[Path]:
+def staged(out: Path, force: bool = False) -> AbstractContextManager[Path]:
     """A new folder beside `out` to write into, which takes the place of `out` at the end if nothing was raised.
 
     The results of an earlier run are replaced. In any other folder that is not empty, with `force`, files of the
@@ -29,12 +27,7 @@ def staged(out: Path, force: bool = False) -> Iterator[Path]:
     OSError
         If nothing can be written there.
     """
-    _check(out, force)
-    place = out.resolve()
-    with staging_folder(place) as staging:
-        yield staging
-        _check(out, force)
-        _move(staging, place)
+    return replacing(out, partial(_check, out, force), _move)
 
 
 def _check(out: Path, force: bool) -> None:
@@ -50,13 +43,7 @@ def _check(out: Path, force: bool) -> None:
 def _replaceable(out: Path) -> bool:
     """Whether a folder is empty, or holds only the files that its own results list."""
     found = {path.name for path in out.iterdir()}
-    if not found:
-        return True
-    try:
-        results = read_json(out / RESULTS)
-        return bool(results["format"] == FORMAT) and found <= {RESULTS, *results["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return not found or is_listed(found, out / RESULTS, FORMAT)
 
 
 def _move(staging: Path, place: Path) -> None:
