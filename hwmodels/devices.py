@@ -66,7 +66,7 @@ class DeviceArray:
         """Standard deviation of one reading of each weight at `time` [s], of the shape of the weights."""
         present = self.conductances(time)
         spread = np.sqrt(np.sum(self._read_sigma(present, time) ** 2, axis=0))
-        scale = self.w_max / (_g_max(self.law) - self.law.g_min)
+        scale = self.w_max / (g_max(self.law) - self.law.g_min)
         return np.asarray(scale * spread if self.law.differential else 2 * scale * spread)
 
     def _check_time(self, time: float) -> None:
@@ -86,7 +86,7 @@ class DeviceArray:
             if self.law.drift is None:
                 raise HardwareError("weights.time", "must be given: the read noise depends on it")
             time = self.law.drift.first_reading
-        g = self.programmed / _g_max(self.law)
+        g = self.programmed / g_max(self.law)
         relative = spread.relative(np.where(g > 0, g, 1.0), 0.0 if time is None else time)
         return np.where(g > 0, present * relative, 0.0)
 
@@ -122,12 +122,12 @@ def program(law: Weights, weights: npt.ArrayLike, root_seed: int, name: str, w_m
         programmed = np.maximum(target + law.programming.sigma(target) * scores, 0.0)
     exponents = np.zeros_like(target)
     if law.drift is not None:
-        g = target / _g_max(law)
+        g = target / g_max(law)
         scores = rng(root_seed, name, "drift").standard_normal(target.shape)
         exponents = np.abs(law.drift.exponent_mean.at(g) + law.drift.exponent_std.at(g) * scores)
     lot = rng(root_seed, name, "stuck").random(target.shape)
     low, high = lot < law.stuck_low, lot >= 1 - law.stuck_high
-    programmed = np.where(low, law.g_min, np.where(high, _g_max(law), programmed))
+    programmed = np.where(low, law.g_min, np.where(high, g_max(law), programmed))
     stuck = high.astype(np.float64) - low
     return DeviceArray(law, w_max, target, programmed, np.where(low | high, 0.0, exponents), stuck)
 
@@ -152,12 +152,12 @@ def to_conductances(law: Weights, weights: npt.ArrayLike, w_max: float) -> Array
         x = (1 + relative)[np.newaxis] / 2
     if law.levels is not None:
         x = np.rint(x * (law.levels - 1)) / (law.levels - 1)
-    return law.g_min + (_g_max(law) - law.g_min) * x
+    return law.g_min + (g_max(law) - law.g_min) * x
 
 
 def to_weights(law: Weights, conductances: Array, w_max: float) -> Array:
     """Weights that devices of shape (p, ...) represent; the inverse of `to_conductances`."""
-    scale = w_max / (_g_max(law) - law.g_min)
+    scale = w_max / (g_max(law) - law.g_min)
     if law.differential:
         return np.asarray(scale * (conductances[0] - conductances[1]))
     return np.asarray(2 * scale * (conductances[0] - law.g_min) - w_max)
@@ -184,8 +184,8 @@ def pulse(law: PulsedUpdate, x: npt.ArrayLike, direction: npt.ArrayLike, rng: np
     return np.asarray(np.clip(state + step * (1 + law.write_noise * scores), 0.0, 1.0))
 
 
-def _g_max(law: Weights) -> float:
-    """Upper end of the conductance range."""
+def g_max(law: Weights) -> float:
+    """Upper end of the conductance range [S]."""
     if law.g_max is None:
         raise HardwareError("weights.g_max", "is not given: the weights are exact numbers, not devices")
     return law.g_max

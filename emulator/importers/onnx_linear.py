@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import sparse
@@ -11,34 +11,31 @@ from emulator.errors import FileFormatError
 from emulator.importers import onnx_scalars
 from emulator.importers.onnx_check import bounded
 from emulator.importers.onnx_nodes import attributes
-
-if TYPE_CHECKING:
-    from emulator.importers.onnx_ops import Converter
-
+from emulator.importers.onnx_tensors import Tensors
 
 #: how the states at the edge go on
 _PADS: dict[bytes, Literal["edge", "reflect", "wrap"]] = {b"edge": "edge", b"reflect": "reflect", b"wrap": "wrap"}
 
 
-def gemm(converter: Converter, node: Any, place: str) -> None:
+def gemm(tensors: Tensors, node: Any, place: str) -> None:
     """``alpha x W + beta b``: a crossbar."""
     given = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0} | attributes(node)
     if given["transA"]:
         raise FileFormatError(f"{place}: transA is 1; allowed: 0")
-    weight = converter.weight(node, 1, place) * given["alpha"]
+    weight = tensors.weight(node, 1, place) * given["alpha"]
     weight = weight if given["transB"] else weight.T
-    bias = np.broadcast_to(converter.bias(node, 2, 1, place) * given["beta"], (1, len(weight))).ravel()
-    converter.crossbar(node, dense_matrix(weight), bias, (1, len(weight)))
+    bias = np.broadcast_to(tensors.bias(node, 2, 1, place) * given["beta"], (1, len(weight))).ravel()
+    tensors.crossbar(node, dense_matrix(weight), bias, (1, len(weight)))
 
 
-def matmul(converter: Converter, node: Any, place: str) -> None:
+def matmul(tensors: Tensors, node: Any, place: str) -> None:
     """``x W``: a crossbar, one for every place of the state."""
-    first, second = (name in converter.constants for name in node.input)
+    first, second = (name in tensors.constants for name in node.input)
     if first == second:
-        converter.weight(node, 1, place)
+        tensors.weight(node, 1, place)
     if first:
         raise FileFormatError(f"{place}: the weights come first; allowed: the state first, then the weights")
-    source, weight = converter.signal(node.input[0], place), converter.weight(node, 1, place)
+    source, weight = tensors.signal(node.input[0], place), tensors.weight(node, 1, place)
     if weight.ndim != 2:
         raise FileFormatError(f"{place}: weights have {weight.ndim} axes; allowed: 2")
     if source.shape[-1] != len(weight):
@@ -54,48 +51,46 @@ def matmul(converter: Converter, node: Any, place: str) -> None:
         biases = np.tile(np.arange(weight.shape[1]) + weight.size + 1, copies)
         kernel = sparse.block_diag([numbers] * copies).tocsr(), biases
     shape = (*source.shape[:-1], weight.shape[1])
-    converter.crossbar(node, matrix, np.zeros(copies * weight.shape[1]), shape, kernel=kernel)
+    tensors.crossbar(node, matrix, np.zeros(copies * weight.shape[1]), shape, kernel=kernel)
 
 
-def batch_norm(converter: Converter, node: Any, place: str) -> None:
+def batch_norm(tensors: Tensors, node: Any, place: str) -> None:
     """A scale and a shift per channel."""
     given = {"epsilon": float(np.float32(1e-5)), "training_mode": 0} | attributes(node)
     if given["training_mode"]:
         raise FileFormatError(f"{place} is in training mode; allowed: a model exported with model.eval()")
-    scale, shift, mean, variance = (converter.weight(node, k, place) for k in range(1, 5))
+    scale, shift, mean, variance = (tensors.weight(node, k, place) for k in range(1, 5))
     factor = scale / np.sqrt(variance + given["epsilon"])
-    source = converter.scalable(node.input[0], converter.signal(node.input[0], place))
+    source = tensors.scalable(node.input[0], tensors.signal(node.input[0], place))
     spread = (-1, *[1] * (len(source.shape) - 2))
-    converter.signals[node.output[0]] = source.scaled(factor.reshape(spread), (shift - mean * factor).reshape(spread))
-    converter.notes.append((place, "folded into the neighbouring crossbar"))
+    tensors.signals[node.output[0]] = source.scaled(factor.reshape(spread), (shift - mean * factor).reshape(spread))
+    tensors.notes.append((place, "folded into the neighbouring crossbar"))
 
 
-def concat(converter: Converter, node: Any, place: str) -> None:
+def concat(tensors: Tensors, node: Any, place: str) -> None:
     """Wiring."""
     axis = attributes(node)["axis"]
     parts = []
     for name in node.input:
-        if name in converter.constants:
+        if name in tensors.constants:
             raise FileFormatError(f"{place} adds constants to a state; allowed: states")
-        parts.append(converter.signal(name, place))
+        parts.append(tensors.signal(name, place))
     starts = np.cumsum([0, *(part.size for part in parts)])
     index = np.concatenate([p.numbered() + start for p, start in zip(parts, starts, strict=False)], axis=axis)
     if axis % index.ndim == 0:
         raise FileFormatError(f"{place} joins batches; allowed: an axis of one sample")
-    converter.signals[node.output[0]] = converter.draft.beside(parts, index)
-    converter.notes.append((place, "wiring"))
+    tensors.signals[node.output[0]] = tensors.draft.beside(parts, index)
+    tensors.notes.append((place, "wiring"))
 
 
-def pad(converter: Converter, node: Any, place: str) -> None:
+def pad(tensors: Tensors, node: Any, place: str) -> None:
     """Wiring, and places without any."""
     mode = attributes(node).get("mode", b"constant")
-    source = converter.signal(node.input[0], place)
-    value = (
-        converter.constants.get(node.input[2], np.zeros(1)) if len(node.input) > 2 and node.input[2] else np.zeros(1)
-    )
+    source = tensors.signal(node.input[0], place)
+    value = tensors.constants.get(node.input[2], np.zeros(1)) if len(node.input) > 2 and node.input[2] else np.zeros(1)
     if mode == b"constant" and np.any(value != 0):
         raise FileFormatError(f"{place} pads with {value}; allowed: zeros")
-    pads = converter.constants[node.input[1]].astype(int)
+    pads = tensors.constants[node.input[1]].astype(int)
     axes = len(source.shape)
     if len(pads) != 2 * axes:
         raise FileFormatError(f"{place} names axes; allowed: pads of all axes")
@@ -110,31 +105,31 @@ def pad(converter: Converter, node: Any, place: str) -> None:
         index = np.pad(numbers, width, mode=_PADS[mode])
     else:
         raise FileFormatError(f"{place} pads by {mode!r}; allowed: constant, edge, reflect, wrap")
-    source = converter.draft.settled(source) if source.crossbar else source
-    converter.signals[node.output[0]] = source.rewired(index)
-    converter.notes.append((place, "wiring"))
+    source = tensors.draft.settled(source) if source.crossbar else source
+    tensors.signals[node.output[0]] = source.rewired(index)
+    tensors.notes.append((place, "wiring"))
 
 
-def prelu(converter: Converter, node: Any, place: str) -> None:
+def prelu(tensors: Tensors, node: Any, place: str) -> None:
     """One slope below 0."""
-    slope = converter.weight(node, 1, place)
+    slope = tensors.weight(node, 1, place)
     if slope.size != 1:
         raise FileFormatError(f"{place} has {slope.size} slopes; allowed: one")
-    onnx_scalars.leaky(converter, node, float(slope.ravel()[0]))
+    onnx_scalars.leaky(tensors, node, float(slope.ravel()[0]))
 
 
-def clip(converter: Converter, node: Any, place: str) -> None:
+def clip(tensors: Tensors, node: Any, place: str) -> None:
     """Between two constant ends."""
     ends = []
     for which, far in ((1, -np.inf), (2, np.inf)):
         there = len(node.input) > which and node.input[which]
-        ends.append(float(converter.weight(node, which, place)) if there else far)
-    onnx_scalars.clip(converter, node, *ends, place=place)
+        ends.append(float(tensors.weight(node, which, place)) if there else far)
+    onnx_scalars.clip(tensors, node, *ends, place=place)
 
 
-def state_sum(converter: Converter, node: Any, place: str) -> None:
+def state_sum(tensors: Tensors, node: Any, place: str) -> None:
     """An adder."""
-    onnx_scalars.add_states(converter, node, list(node.input), [1.0] * len(node.input), place)
+    onnx_scalars.add_states(tensors, node, list(node.input), [1.0] * len(node.input), place)
 
 
 def dense_matrix(weight: np.ndarray) -> sparse.csr_matrix:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from emulator.errors import FileFormatError, suggest
 from emulator.importers import onnx_linear as linear
@@ -15,9 +14,7 @@ from emulator.importers import onnx_scalars
 from emulator.importers import onnx_windows as windows
 from emulator.importers.onnx_check import bounded, folded
 from emulator.importers.onnx_nodes import attributes, label
-from emulator.importers.onnx_scalars import Elementwise
-from emulator.importers.scalars import Affine, Hinges, Known, recognised
-from emulator.importers.signals import Draft, Kernel, Signal
+from emulator.importers.onnx_tensors import Tensors
 
 #: operators that only say which element goes where; the reference evaluator does it on the elements' numbers
 _WIRING = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather", "Identity", "Dropout", "Cast",
@@ -35,7 +32,7 @@ _REASONS = {
     "RNN": "it feeds back; allowed: unrolled in time",
 }  # fmt: skip
 #: what makes an element of each operator
-_HANDLERS: dict[str, Callable[[Converter, Any, str], None]] = {
+_HANDLERS: dict[str, Callable[[Tensors, Any, str], None]] = {
     "Gemm": linear.gemm, "MatMul": linear.matmul, "BatchNormalization": linear.batch_norm, "Concat": linear.concat,
     "Pad": linear.pad, "PRelu": linear.prelu, "Clip": linear.clip, "Sum": linear.state_sum,
     "Conv": windows.conv, "ConvTranspose": windows.conv_transpose, "AveragePool": windows.average_pool,
@@ -45,7 +42,7 @@ _HANDLERS: dict[str, Callable[[Converter, Any, str], None]] = {
 _ENDS = ("Softmax", "LogSoftmax", "ArgMax", "ZipMap")
 
 
-class Converter:
+class Converter(Tensors):
     """Walks through a model's operators in their order.
 
     Parameters
@@ -57,19 +54,16 @@ class Converter:
     def __init__(self, model: Any) -> None:
         from onnx import numpy_helper
 
-        self.model, self.draft = model, Draft()
+        uses = Counter(name for node in model.graph.node for name in node.input)
+        uses.update(one.name for one in model.graph.output)
+        super().__init__({t.name: numpy_helper.to_array(t) for t in model.graph.initializer}, uses)
+        self.model = model
         self.opset = {one.domain: one.version for one in model.opset_import}
-        self.constants: dict[str, np.ndarray] = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-        self.signals: dict[str, Signal] = {}
-        self.functions: dict[str, Elementwise] = {}
-        self.notes: list[tuple[str, str]] = []
         self.input_names: dict[str, str] = {}
         self._evaluator: Any = None
         self._compared = ""
         self.end = ""
         self.input_shapes: dict[str, tuple[int, ...]] = {}
-        self.uses = Counter(name for node in model.graph.node for name in node.input)
-        self.uses.update(one.name for one in model.graph.output)
 
     def convert(self) -> tuple[str, str | None]:
         """The name of the output layer, and the loss that the end of the model asks for."""
@@ -118,54 +112,6 @@ class Converter:
             theirs = self.input_names[name]
             fed[theirs] = rows.reshape(1, *self.input_shapes[name]).astype(tensor_dtype_to_np_dtype(kinds[theirs]))
         return np.asarray(self._evaluator.run(None, fed)[0], float).ravel()
-
-    def signal(self, name: str, place: str) -> Signal:
-        """The tensor of this name as a view of a layer."""
-        if name not in self.signals:
-            function = self.functions[name]
-            self.signals[name] = self._resolved(function, name, place)
-        return self.signals[name]
-
-    def _resolved(self, function: Elementwise, name: str, place: str) -> Signal:
-        start, found = self._formula(function)
-        if found is None:
-            raise FileFormatError(
-                f"{place}: the elementwise function that ends in {name!r} is none that is known; allowed: Relu, LeakyRelu, "
-                "PRelu, Tanh, Sigmoid, Softplus, Gelu, Silu, Clip, or scaling and shifting"
-            )
-        root = self.signal(start, place)
-        if isinstance(found, Affine):
-            return self.scalable(start, root).scaled(found.factor, found.shift)
-        called = label(name)
-        if isinstance(found, Hinges):
-            return self._hinged(root, found, called)
-        self.notes.append((place, f"neurons: {found.function}"))
-        made = self.draft.activation(self.scalable(start, root), found.function, called, found.slope)
-        return made.scaled(found.factor, found.shift) if (found.factor, found.shift) != (1.0, 0.0) else made
-
-    def _formula(self, function: Elementwise) -> tuple[str, Affine | Known | Hinges | None]:
-        """What a tensor is a known function of: a formula as a whole before its last step."""
-        nearest, near = function.views[0]
-        for start, value in reversed(function.views[1:]):
-            whole = recognised(value)
-            if isinstance(whole, Known):
-                return start, whole
-        return nearest, function.known or recognised(near)
-
-    def _hinged(self, root: Signal, hinges: Hinges, label: str) -> Signal:
-        count = len(hinges.at)
-        tall = self.draft.beside([root] * count, np.arange(root.size * count).reshape(count, root.size))
-        sign, at = np.array(hinges.sign)[:, None], np.array(hinges.at)[:, None]
-        bent = self.draft.activation(tall.scaled(sign, -sign * at), "relu", label)
-        weights = sparse.hstack([sparse.identity(root.size) * w for w in hinges.weight]).tocsr()
-        return self.draft.crossbar(bent, weights, np.full(root.size, hinges.offset), root.shape, label, trainable=False)
-
-    def scalable(self, name: str, found: Signal) -> Signal:
-        """A tensor that may be scaled: one with other readers becomes a layer first."""
-        if found.crossbar and self.uses[name] > 1:
-            found = self.draft.settled(found)
-            self.signals[name] = found
-        return found
 
     def _inputs(self) -> None:
         given = [one for one in self.model.graph.input if one.name not in self.constants]
@@ -266,40 +212,3 @@ class Converter:
         for name, index in zip(node.output, numbers, strict=False):
             self.signals[name] = source.rewired(np.asarray(index, np.int64))
         self.notes.append((place, "wiring"))
-
-    def weight(self, node: Any, which: int, place: str) -> np.ndarray:
-        """A constant input as float64."""
-        name = node.input[which]
-        if name not in self.constants:
-            raise FileFormatError(
-                f"{place} multiplies two states, and a product of two waves is no passive linear element; allowed: weights "
-                "that are constants of the file"
-            )
-        return self.constants[name].astype(float)
-
-    def bias(self, node: Any, which: int, size: int, place: str) -> np.ndarray:
-        """A constant input as float64, or zeros where it is left out."""
-        if len(node.input) <= which or not node.input[which]:
-            return np.zeros(size)
-        return self.weight(node, which, place)
-
-    def crossbar(
-        self,
-        node: Any,
-        matrix: Any,
-        bias: np.ndarray,
-        shape: tuple[int, ...],
-        trainable: bool = True,
-        kernel: Kernel = None,
-    ) -> None:
-        """A crossbar after the first input."""
-        source = self.signal(node.input[0], node.op_type)
-        made = self.draft.crossbar(
-            source, sparse.csr_matrix(matrix), bias, shape, label(node.output[0]), trainable, kernel
-        )
-        self.signals[node.output[0]] = made
-        kind = "crossbar" if trainable else "fixed crossbar"
-        rows, columns = matrix.shape
-        self.notes.append(
-            (f"operator {node.op_type}", f"{kind} of {columns} rows and {rows} columns, {made.matrix.nnz} devices")
-        )

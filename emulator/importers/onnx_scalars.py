@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import special
 
 from emulator.errors import FileFormatError
 from emulator.importers.onnx_nodes import attributes, label
-from emulator.importers.scalars import GRID, Affine, Hinges, Known, clipped, two_slopes
+from emulator.importers.onnx_tensors import Tensors
+from emulator.importers.scalars import GRID, Affine, Elementwise, Hinges, Known, Told, View, clipped, two_slopes
+from emulator.importers.signals import Signal
 from emulator.network.arrays import FloatArray
 
-if TYPE_CHECKING:
-    from emulator.importers.onnx_ops import Converter
-    from emulator.importers.signals import Signal
-
-#: what an operator's function is known to be
-Told = Affine | Known | Hinges | None
-#: a tensor, and the function of it that another is, as its values on `GRID`
-View = tuple[str, FloatArray]
 Step = Callable[[FloatArray], FloatArray]
 #: so many tensors on the way are remembered
 _MOST_VIEWS = 32
-
-
-@dataclass(frozen=True)
-class Elementwise:
-    """A tensor whose elements are functions of those of others.
-
-    Parameters
-    ----------
-    views : tuple of (str, array)
-        Tensors that it is a function of, the nearest first, each with the function.
-    known : optional
-        What the function of the nearest is, where the operator says it.
-    """
-
-    views: tuple[View, ...]
-    known: Told = None
-
-    @property
-    def root(self) -> str:
-        """The farthest tensor, which has the same shape."""
-        return self.views[-1][0]
-
 
 _UNARY: dict[str, Callable[..., Any]] = {
     "Relu": lambda s: np.maximum(s, 0), "Tanh": np.tanh, "Sigmoid": special.expit, "Softplus": lambda s: np.logaddexp(0, s),
@@ -60,78 +31,78 @@ _NAMED = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Softplus": "sof
 KNOWN = (*_NAMED, "LeakyRelu", "Gelu", "Silu", "Swish", "HardSigmoid", *_BINARY)
 
 
-def convert(converter: Converter, node: Any, place: str) -> bool:
+def convert(tensors: Tensors, node: Any, place: str) -> bool:
     """Whether an operator acts on each element alone, or adds states; what it gives is then known."""
     given, kind = attributes(node), node.op_type
     if kind in _UNARY:
-        _step(converter, node, _UNARY[kind], Known(_NAMED[kind]) if kind in _NAMED else None)
+        _step(tensors, node, _UNARY[kind], Known(_NAMED[kind]) if kind in _NAMED else None)
     elif kind == "LeakyRelu":
-        leaky(converter, node, float(given.get("alpha", np.float32(0.01))))
+        leaky(tensors, node, float(given.get("alpha", np.float32(0.01))))
     elif kind == "Gelu":
         if given.get("approximate", b"none") != b"none":
             raise FileFormatError(f"{place} is approximated by tanh; allowed: approximate = 'none', the exact function")
-        _step(converter, node, lambda s: s * special.ndtr(s), Known("gelu"))
+        _step(tensors, node, lambda s: s * special.ndtr(s), Known("gelu"))
     elif kind in ("Swish", "Silu") and float(given.get("alpha", 1.0)) == 1.0:
-        _step(converter, node, lambda s: s * special.expit(s), Known("silu"))
+        _step(tensors, node, lambda s: s * special.expit(s), Known("silu"))
     elif kind == "HardSigmoid":
         alpha, beta = float(given.get("alpha", np.float32(0.2))), float(given.get("beta", 0.5))
         hinges = Hinges((-beta / alpha, (1 - beta) / alpha), (1.0, 1.0), (alpha, -alpha), 0.0)
-        _step(converter, node, lambda s: np.clip(alpha * s + beta, 0, 1), hinges)
+        _step(tensors, node, lambda s: np.clip(alpha * s + beta, 0, 1), hinges)
     elif kind in _BINARY and len(node.input) == 2:
-        _two(converter, node, place)
+        _two(tensors, node, place)
     else:
         return False
     return True
 
 
-def leaky(converter: Converter, node: Any, slope: float) -> None:
+def leaky(tensors: Tensors, node: Any, slope: float) -> None:
     """A function with another slope below 0."""
     known: Told = (
         Affine(1.0, 0.0) if slope == 1 else Known("leaky_relu", slope=slope) if slope >= 0 else two_slopes(slope)
     )
-    _step(converter, node, lambda s: np.where(s > 0, s, slope * s), known)
+    _step(tensors, node, lambda s: np.where(s > 0, s, slope * s), known)
 
 
-def clip(converter: Converter, node: Any, low: float, high: float, *, place: str) -> None:
+def clip(tensors: Tensors, node: Any, low: float, high: float, *, place: str) -> None:
     """A function between two ends; their corners take the slope of the side on which it is flat."""
     if not low < high:
         raise FileFormatError(f"{place} clips to {low} and {high}; allowed: a lower end below the upper")
     far = not np.isfinite(low) and not np.isfinite(high)
     known: Told = Affine(1.0, 0.0) if far else Known("relu") if (low, high) == (0, np.inf) else clipped(low, high)
-    _step(converter, node, lambda s: np.clip(s, low, high), known)
+    _step(tensors, node, lambda s: np.clip(s, low, high), known)
 
 
-def add_states(converter: Converter, node: Any, names: list[str], signs: list[float], place: str) -> None:
+def add_states(tensors: Tensors, node: Any, names: list[str], signs: list[float], place: str) -> None:
     """A sum of states, and of constants, which become biases."""
     signed = list(zip(names, signs, strict=True))
-    parts = [_signed(converter, name, sign, place) for name, sign in signed if name not in converter.constants]
+    parts = [_signed(tensors, name, sign, place) for name, sign in signed if name not in tensors.constants]
     shape = np.broadcast_shapes(*(part.shape for part in parts))
     parts = [part if part.shape == shape else part.rewired(np.broadcast_to(part.numbered(), shape)) for part in parts]
-    total = parts[0] if len(parts) == 1 else converter.draft.add(parts, label(node.output[0]))
-    fixed = [sign * converter.constants[name].astype(float) for name, sign in signed if name in converter.constants]
-    converter.signals[node.output[0]] = total.scaled(1.0, sum(fixed, np.zeros(1))) if fixed else total
+    total = parts[0] if len(parts) == 1 else tensors.draft.add(parts, label(node.output[0]))
+    fixed = [sign * tensors.constants[name].astype(float) for name, sign in signed if name in tensors.constants]
+    tensors.signals[node.output[0]] = total.scaled(1.0, sum(fixed, np.zeros(1))) if fixed else total
     if len(parts) > 1:
-        converter.notes.append((place, "adder"))
+        tensors.notes.append((place, "adder"))
 
 
-def _signed(converter: Converter, name: str, sign: float, place: str) -> Signal:
-    found = converter.signal(name, place)
-    return found if sign == 1 else converter.scalable(name, found).scaled(sign)
+def _signed(tensors: Tensors, name: str, sign: float, place: str) -> Signal:
+    found = tensors.signal(name, place)
+    return found if sign == 1 else tensors.scalable(name, found).scaled(sign)
 
 
-def _two(converter: Converter, node: Any, place: str) -> None:
+def _two(tensors: Tensors, node: Any, place: str) -> None:
     """Two operands: a tensor and constants, two functions of one tensor, or two tensors."""
     kind, (first, second) = node.op_type, node.input
     operation = _BINARY[kind]
-    fixed = [converter.constants.get(name) for name in (first, second)]
+    fixed = [tensors.constants.get(name) for name in (first, second)]
     constant = next((value for value in fixed if value is not None), None)
     if constant is None:
-        ones, others = _views(converter, first), dict(_views(converter, second))
+        ones, others = _views(tensors, first), dict(_views(tensors, second))
         common = tuple((name, operation(one, others[name])) for name, one in ones if name in others)
         if kind in ("Add", "Sub"):
-            add_states(converter, node, [first, second], [1.0, 1.0 if kind == "Add" else -1.0], place)
+            add_states(tensors, node, [first, second], [1.0, 1.0 if kind == "Add" else -1.0], place)
         elif common:
-            converter.functions[node.output[0]] = Elementwise(common)
+            tensors.functions[node.output[0]] = Elementwise(common)
         else:
             raise FileFormatError(
                 f"{place} combines two states by {kind}, and a product of two waves is no passive linear element; "
@@ -140,16 +111,16 @@ def _two(converter: Converter, node: Any, place: str) -> None:
     elif constant.size == 1:
         value = float(constant.ravel()[0])
         step = (lambda s: operation(value, s)) if fixed[0] is not None else (lambda s: operation(s, value))
-        views = _views(converter, second if fixed[0] is not None else first)
-        converter.functions[node.output[0]] = Elementwise(_after(views, step))
+        views = _views(tensors, second if fixed[0] is not None else first)
+        tensors.functions[node.output[0]] = Elementwise(_after(views, step))
     else:
-        _with_constants(converter, node, place, constant.astype(float), fixed[0] is not None)
+        _with_constants(tensors, node, place, constant.astype(float), fixed[0] is not None)
 
 
-def _with_constants(converter: Converter, node: Any, place: str, values: np.ndarray, ahead: bool) -> None:
+def _with_constants(tensors: Tensors, node: Any, place: str, values: np.ndarray, ahead: bool) -> None:
     """A scale or a shift of its own for every element; `ahead` says that the constants come first."""
     kind, name = node.op_type, node.input[1 if ahead else 0]
-    source = converter.scalable(name, converter.signal(name, place))
+    source = tensors.scalable(name, tensors.signal(name, place))
     if np.broadcast_shapes(source.shape, values.shape) != source.shape:
         raise FileFormatError(
             f"{place}: constants {values.shape} enlarge a tensor {source.shape}; allowed: ones that fit"
@@ -164,13 +135,13 @@ def _with_constants(converter: Converter, node: Any, place: str, values: np.ndar
         made = source.scaled(1.0 / values)
     else:
         raise FileFormatError(f"{place} is not linear in the state; allowed: Add, Sub, Mul, or Div by constants")
-    converter.signals[node.output[0]] = made
-    converter.notes.append((place, "folded into the neighbouring crossbar"))
+    tensors.signals[node.output[0]] = made
+    tensors.notes.append((place, "folded into the neighbouring crossbar"))
 
 
-def _views(converter: Converter, name: str) -> tuple[View, ...]:
+def _views(tensors: Tensors, name: str) -> tuple[View, ...]:
     """The tensor itself, and what it is a function of: the nearest, and the farthest."""
-    function = converter.functions.get(name)
+    function = tensors.functions.get(name)
     views = function.views if function is not None else ()
     near = views if len(views) < _MOST_VIEWS else (*views[: _MOST_VIEWS - 1], views[-1])
     return ((name, GRID), *near)
@@ -180,6 +151,6 @@ def _after(views: tuple[View, ...], step: Step) -> tuple[View, ...]:
     return tuple((name, np.asarray(step(value), float)) for name, value in views)
 
 
-def _step(converter: Converter, node: Any, step: Step, known: Told = None) -> None:
+def _step(tensors: Tensors, node: Any, step: Step, known: Told = None) -> None:
     """One more step; `known` says what it is."""
-    converter.functions[node.output[0]] = Elementwise(_after(_views(converter, node.input[0]), step), known)
+    tensors.functions[node.output[0]] = Elementwise(_after(_views(tensors, node.input[0]), step), known)

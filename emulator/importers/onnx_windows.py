@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from emulator.errors import FileFormatError
 from emulator.importers.onnx_check import MOST_KERNEL, bounded
 from emulator.importers.onnx_nodes import attributes, label
+from emulator.importers.onnx_tensors import Tensors
 from emulator.importers.signals import Signal
 from emulator.network.windows import average, contenders, convolution, kernel_of, patches, tournament
 
-if TYPE_CHECKING:
-    from emulator.importers.onnx_ops import Converter
-
 
 def window(
-    converter: Converter, node: Any, place: str, kernel: list[int] | None = None
+    tensors: Tensors, node: Any, place: str, kernel: list[int] | None = None
 ) -> tuple[Signal, np.ndarray, dict[str, Any]]:
     """The source, the elements that each window covers, and the attributes."""
-    source = converter.signal(node.input[0], place)
+    source = tensors.signal(node.input[0], place)
     given: dict[str, Any] = attributes(node)
     sizes = source.shape[2:]
     kernel = list(kernel or given["kernel_shape"])
@@ -61,22 +59,22 @@ def _require_window(place: str, given: dict[str, Any], kernel: list[int]) -> Non
         raise FileFormatError(f"{place} has windows of {math.prod(kernel)} numbers; allowed: at most {MOST_KERNEL}")
 
 
-def conv(converter: Converter, node: Any, place: str) -> None:
+def conv(tensors: Tensors, node: Any, place: str) -> None:
     """A sparse crossbar: only the devices that exist."""
-    weight = converter.weight(node, 1, place)
-    source, covered, given = window(converter, node, place, list(weight.shape[2:]))
+    weight = tensors.weight(node, 1, place)
+    source, covered, given = window(tensors, node, place, list(weight.shape[2:]))
     groups = given.get("group", 1)
     flat = weight.reshape(*weight.shape[:2], -1)
     matrix = convolution(covered, flat, groups, source.size)
     spots = covered.shape[2:]
-    bias = np.repeat(np.broadcast_to(converter.bias(node, 2, len(weight), place), len(weight)), int(np.prod(spots)))
+    bias = np.repeat(np.broadcast_to(tensors.bias(node, 2, len(weight), place), len(weight)), int(np.prod(spots)))
     kernel = kernel_of(covered, flat.shape, groups, source.size)
-    converter.crossbar(node, matrix, bias, (1, len(weight), *spots), kernel=kernel)
+    tensors.crossbar(node, matrix, bias, (1, len(weight), *spots), kernel=kernel)
 
 
-def conv_transpose(converter: Converter, node: Any, place: str) -> None:
+def conv_transpose(tensors: Tensors, node: Any, place: str) -> None:
     """The crossbar of a convolution, turned round."""
-    source, weight, given = converter.signal(node.input[0], place), converter.weight(node, 1, place), attributes(node)
+    source, weight, given = tensors.signal(node.input[0], place), tensors.weight(node, 1, place), attributes(node)
     axes, groups = weight.ndim - 2, given.get("group", 1)
     given = {
         "strides": [1] * axes,
@@ -103,34 +101,32 @@ def conv_transpose(converter: Converter, node: Any, place: str) -> None:
     forward = convolution(covered, flat, groups, index.size)
     numbers, _ = kernel_of(covered, flat.shape, groups, index.size)
     kernel = numbers.T.tocsr(), np.repeat(np.arange(channels) + flat.size + 1, int(np.prod(size)))
-    bias = np.repeat(np.broadcast_to(converter.bias(node, 2, channels, place), channels), int(np.prod(size)))
-    converter.crossbar(node, forward.T.tocsr(), bias, (1, channels, *size), kernel=kernel)
+    bias = np.repeat(np.broadcast_to(tensors.bias(node, 2, channels, place), channels), int(np.prod(size)))
+    tensors.crossbar(node, forward.T.tocsr(), bias, (1, channels, *size), kernel=kernel)
 
 
-def average_pool(converter: Converter, node: Any, place: str) -> None:
+def average_pool(tensors: Tensors, node: Any, place: str) -> None:
     """A fixed sparse crossbar."""
-    source, covered, given = window(converter, node, place)
+    source, covered, given = window(tensors, node, place)
     matrix = average(covered, source.size, bool(given.get("count_include_pad", 0)))
-    converter.crossbar(
-        node, matrix, np.zeros(matrix.shape[0]), (1, source.shape[1], *covered.shape[2:]), trainable=False
-    )
+    tensors.crossbar(node, matrix, np.zeros(matrix.shape[0]), (1, source.shape[1], *covered.shape[2:]), trainable=False)
 
 
-def global_average(converter: Converter, node: Any, place: str) -> None:
+def global_average(tensors: Tensors, node: Any, place: str) -> None:
     """A fixed crossbar, one column per channel."""
-    source = converter.signal(node.input[0], place)
+    source = tensors.signal(node.input[0], place)
     covered = source.numbered()[0].reshape(source.shape[1], -1, 1)
     matrix = average(covered, source.size, True)
-    converter.crossbar(
+    tensors.crossbar(
         node, matrix, np.zeros(matrix.shape[0]), (1, source.shape[1], *[1] * (len(source.shape) - 2)), False
     )
 
 
-def reduce_mean(converter: Converter, node: Any, place: str) -> None:
+def reduce_mean(tensors: Tensors, node: Any, place: str) -> None:
     """A fixed crossbar."""
-    source, given = converter.signal(node.input[0], place), attributes(node)
+    source, given = tensors.signal(node.input[0], place), attributes(node)
     axes = (
-        converter.constants[node.input[1]].tolist()
+        tensors.constants[node.input[1]].tolist()
         if len(node.input) > 1
         else given.get("axes", range(1, len(source.shape)))
     )
@@ -142,31 +138,31 @@ def reduce_mean(converter: Converter, node: Any, place: str) -> None:
     covered = moved.reshape(int(np.prod(kept)), -1, 1)
     matrix = average(covered, source.size, True)
     shape = tuple(1 if a in axes else n for a, n in enumerate(source.shape)) if given.get("keepdims", 1) else kept
-    converter.crossbar(node, matrix, np.zeros(matrix.shape[0]), shape, trainable=False)
+    tensors.crossbar(node, matrix, np.zeros(matrix.shape[0]), shape, trainable=False)
 
 
-def max_pool(converter: Converter, node: Any, place: str) -> None:
+def max_pool(tensors: Tensors, node: Any, place: str) -> None:
     """The largest of every window."""
-    if len(node.output) > 1 and node.output[1] and converter.uses[node.output[1]]:
+    if len(node.output) > 1 and node.output[1] and tensors.uses[node.output[1]]:
         raise FileFormatError(f"{place} gives the places of its maxima; allowed: the maxima alone")
-    source, covered, _ = window(converter, node, place)
-    largest(converter, node, place, source, covered, (1, source.shape[1], *covered.shape[2:]))
+    source, covered, _ = window(tensors, node, place)
+    largest(tensors, node, place, source, covered, (1, source.shape[1], *covered.shape[2:]))
 
 
-def global_max(converter: Converter, node: Any, place: str) -> None:
+def global_max(tensors: Tensors, node: Any, place: str) -> None:
     """The largest of every channel."""
-    source = converter.signal(node.input[0], place)
+    source = tensors.signal(node.input[0], place)
     covered = source.numbered()[0].reshape(source.shape[1], -1, 1)
-    largest(converter, node, place, source, covered, (1, source.shape[1], *[1] * (len(source.shape) - 2)))
+    largest(tensors, node, place, source, covered, (1, source.shape[1], *[1] * (len(source.shape) - 2)))
 
 
 def largest(
-    converter: Converter, node: Any, place: str, source: Signal, covered: np.ndarray, shape: tuple[int, ...]
+    tensors: Tensors, node: Any, place: str, source: Signal, covered: np.ndarray, shape: tuple[int, ...]
 ) -> None:
     """The largest of every window by a tournament of ``a + relu(b - a)``; at a tie the first takes it."""
     name = label(node.output[0])
-    current = converter.draft.settled(source)
-    draft, windows = converter.draft, contenders(covered)
+    current = tensors.draft.settled(source)
+    draft, windows = tensors.draft, contenders(covered)
     order, rounds = windows[0], 0
     for lead, best in tournament(windows, current.size):
         n, total = lead.shape[0], best.shape[0]
@@ -175,8 +171,8 @@ def largest(
         both = draft.beside([current, ahead], np.arange(current.size + n))
         current = draft.settled(draft.crossbar(both, best, np.zeros(total), (total,), f"{name}_best", trainable=False))
         order, rounds = np.arange(total), rounds + 1
-    converter.signals[node.output[0]] = current.rewired(order.reshape(shape))
-    converter.notes.append((place, f"winner-take-all of relu comparators, {rounds} rounds, ties to the first"))
+    tensors.signals[node.output[0]] = current.rewired(order.reshape(shape))
+    tensors.notes.append((place, f"winner-take-all of relu comparators, {rounds} rounds, ties to the first"))
 
 
 def _pads(given: dict[str, Any], sizes: tuple[int, ...], kernel: list[int]) -> list[int]:

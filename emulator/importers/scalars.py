@@ -82,3 +82,30 @@ def clipped(low: float, high: float) -> Hinges:
 def two_slopes(below: float) -> Hinges:
     """``s`` above 0, ``below * s`` under it."""
     return Hinges((0.0, 0.0), (1.0, -1.0), (1.0, -below), 0.0)
+
+
+#: what an operator's function is known to be
+Told = Affine | Known | Hinges | None
+#: a tensor, and the function of it that another is, as its values on `GRID`
+View = tuple[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """A tensor whose elements are functions of those of others.
+
+    Parameters
+    ----------
+    views : tuple of (str, array)
+        Tensors that it is a function of, the nearest first, each with the function.
+    known : optional
+        What the function of the nearest is, where the operator says it.
+    """
+
+    views: tuple[View, ...]
+    known: Told = None
+
+    @property
+    def root(self) -> str:
+        """The farthest tensor, which has the same shape."""
+        return self.views[-1][0]

@@ -31,9 +31,10 @@ from itertools import pairwise
 import numpy as np
 
 from emulator.errors import EngineError
-from emulator.learning.device_code import conductance_code, exponent_code, g_max, span_of, spread_code
+from emulator.learning.device_code import conductance_code, exponent_code, span_of, spread_code
 from emulator.learning.ports import ParameterPort, overshoots, require_number
 from hwmodels import HardwareModel, PulsedUpdate, Weights
+from hwmodels.devices import g_max
 
 #: writes over the range of a device without levels, pulses or programming error
 _WRITES = 64

@@ -7,6 +7,7 @@ A differential pair holds a weight in the device of its sign and leaves the othe
 from __future__ import annotations
 
 from hwmodels import HardwareError, PolynomialSpread, PowerSpread, SaturatingSpread, Weights
+from hwmodels.devices import g_max
 from hwmodels.weights import LogLaw
 
 #: beyond every conductance (S), and below every relative one that matters
@@ -56,13 +57,6 @@ def exponent_code(law: LogLaw, relative: str) -> str:
 def span_of(law: Weights) -> float:
     """Width of the conductance range [S]."""
     return g_max(law) - law.g_min
-
-
-def g_max(law: Weights) -> float:
-    """Upper end of the conductance range [S]."""
-    if law.g_max is None:
-        raise HardwareError("weights.g_max", "is not given: the weights are exact numbers, not devices")
-    return law.g_max
 
 
 def _reading(law: Weights, conductance: str) -> str:

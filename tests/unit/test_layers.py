@@ -56,7 +56,6 @@ BY_NAME = [
 ]
 #: modules that still stand in a circle
 CIRCLES = [
-    "emulator.importers.",
     "emulator.scenario.",
 ]
 
