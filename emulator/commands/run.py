@@ -128,7 +128,7 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     if report.scores is not None:
         yield from _predictions(report.scores)
     if report.fits is not None:
-        yield from _fits(report.fits)
+        yield from _fits(report.fits, report.teacher)
     yield "state error", _number(errors["state"], "largest, against the exact forward pass")
     if result.held_costates:
         yield "costate error", _number(errors["costate"], "largest, against exact backpropagation")
@@ -183,13 +183,16 @@ def _predictions(scores: Scores) -> Iterator[tuple[str, str]]:
     yield "same predictions", ", ".join(same)
 
 
-def _fits(found: dict[str, Fit]) -> Iterator[tuple[str, str]]:
+def _fits(found: dict[str, Fit], teacher: str | None) -> Iterator[tuple[str, str]]:
     """How well the outputs fit the targets."""
+    sides = {"substrate": "substrate", "digital": "digital network", "teacher": str(teacher)}
     for name, meaning in (("loss", "mean"), ("rmse", "outputs against targets"), ("r2", "1 is perfect")):
         values = {side: getattr(one, name) for side, one in found.items()}
         if any(value is not None for value in values.values()):
-            ours, exact = ("not known" if value is None else f"{value:.4g}" for value in values.values())
-            yield name, f"substrate {ours}, digital network {exact}  ({meaning})"
+            told = (
+                f"{sides[side]} {'not known' if value is None else f'{value:.4g}'}" for side, value in values.items()
+            )
+            yield name, f"{', '.join(told)}  ({meaning})"
 
 
 def _energy(use: EnergyUse) -> str:

@@ -57,6 +57,8 @@ class RunReport:
         Why pictures are missing.
     notes : tuple of str
         What to know about how the samples were read.
+    teacher : str or None
+        The model outside of this project that the network was converted from.
     """
 
     scenario: Scenario
@@ -71,6 +73,7 @@ class RunReport:
     files: tuple[str, ...]
     troubles: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    teacher: str | None = None
 
     @property
     def settled(self) -> bool:
@@ -136,7 +139,7 @@ def run_scenario(
         exact = reference(ready.graph.network, ready.batch.inputs, ready.batch.targets)
         errors = result.errors(exact)
         compared = scores(result, exact, ready.built, ready.batch)
-        fitting = fits(result, exact, ready.batch)
+        fitting = fits(result, exact, ready.built, ready.batch)
         clock.stop()
         report = RunReport(
             scenario,
@@ -150,6 +153,7 @@ def run_scenario(
             folder,
             (RESULTS, NETWORK, PREDICTIONS),
             notes=ready.batch.notes,
+            teacher=ready.built.teacher,
         )
         ready.graph.network.save(staging / NETWORK)
         (staging / PREDICTIONS).write_text(predictions(result, ready.batch), encoding="utf-8")

