@@ -1,4 +1,4 @@
-"""Random ONNX models over every operator that the importer knows."""
+"""ONNX models of a few operators, and random ones over every operator that the importer knows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 ACTIVATIONS = (
     "Relu",
@@ -22,6 +22,30 @@ ACTIVATIONS = (
     "softplus",
     "Gelu",
 )
+
+
+def model(
+    nodes: list[Any], shape: tuple[Any, ...] = ("N", 3), opset: int = 20, **weights: np.ndarray
+) -> onnx.ModelProto:
+    """A model from its operators; ``x`` goes in, ``y`` comes out."""
+    given = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        given,
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    made.ir_version = 9
+    return onnx.shape_inference.infer_shapes(made)
+
+
+def node(kind: str, *inputs: str, **attributes: Any) -> Any:
+    return helper.make_node(kind, list(inputs), ["y"], name=f"the {kind}", **attributes)
+
+
+W = np.arange(6, dtype=np.float32).reshape(2, 3) / 6
 
 
 class Model:

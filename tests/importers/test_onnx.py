@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from typer.testing import CliRunner
 
 from emulator import Network, compile_network, reference, settle
@@ -17,35 +17,11 @@ from emulator.errors import FileFormatError
 from emulator.importers import import_network
 from emulator.importers.onnx_file import import_model
 from emulator.network import Activation, Dense
-from tests.importers.onnx_models import random_model
+from tests.importers.onnx_models import W, model, node, random_model
 from tests.refusals import refuses
 
 #: what the package's reference evaluator computes in single precision, whatever the type of its input
 _SINGLE = {"Erf", "Gelu"}
-
-
-def model(
-    nodes: list[Any], shape: tuple[Any, ...] = ("N", 3), opset: int = 20, **weights: np.ndarray
-) -> onnx.ModelProto:
-    """A model from its operators; ``x`` goes in, ``y`` comes out."""
-    given = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
-    graph = helper.make_graph(
-        nodes,
-        "graph",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        given,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    made.ir_version = 9
-    return onnx.shape_inference.infer_shapes(made)
-
-
-def node(kind: str, *inputs: str, **attributes: Any) -> Any:
-    return helper.make_node(kind, list(inputs), ["y"], name=f"the {kind}", **attributes)
-
-
-W = np.arange(6, dtype=np.float32).reshape(2, 3) / 6
 
 
 def test_random_models_answer_as_their_own_evaluator() -> None:

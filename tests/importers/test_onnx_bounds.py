@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emulator.errors import BackwaveError, FileFormatError
 from emulator.importers.onnx_file import import_model
-from tests.importers.test_onnx import W, model, node
+from tests.importers.onnx_models import W, model, node
 
 
 def _elsewhere() -> Any:
