@@ -1,8 +1,9 @@
-"""Texts of strangers (titles, names, reasons) as a terminal, a picture or a spreadsheet may be given them."""
+"""Texts of strangers (titles, names, reasons) as a terminal, a picture or a spreadsheet may be given them; aligned columns."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection, Sequence
 
 #: what makes a spreadsheet take a text for a formula
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -26,6 +27,17 @@ def for_picture(text: str) -> str:
 def for_cell(value: object) -> object:
     """A cell of a table for spreadsheets: a text that would be taken for a formula gets an apostrophe before it."""
     return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA) else value
+
+
+def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
+    """Rows of cells as aligned columns; those numbered in `right` are aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(cell.rjust(width) if k in right else cell.ljust(width)
+                  for k, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )  # fmt: skip
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _steers(character: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from emulator.graph.compiled import CompiledNetwork
 from emulator.graph.elements import Bundle, Steps
 from emulator.graph.names import printable, shorten
+from emulator.text import columns
 from emulator.units import si
 
 #: at most so many bundles are listed
@@ -35,7 +36,7 @@ def summary(graph: CompiledNetwork) -> str:
 
     Delays are in steps and in seconds; of very many bundles only the first and the last are listed.
     """
-    parts = [_columns(_origin(graph)), _columns(_elements(graph)), _bundles(graph), _columns(_totals(graph))]
+    parts = [columns(_origin(graph)), columns(_elements(graph)), _bundles(graph), columns(_totals(graph))]
     if any(c.devices is not None or not c.trainable for c in graph.couplings):
         parts.insert(2, _crossbars(graph))
     if any(layer.kernel is not None for layer in graph.network.dense.values()):
@@ -128,7 +129,7 @@ def _shortened(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
     """Lines of a table, of very many rows only the first and the last."""
     hidden = max(0, len(rows) - 1 - _MOST_BUNDLES)
     first = 1 + _MOST_BUNDLES // 2
-    lines = _columns(rows if not hidden else [*rows[:first], *rows[first + hidden :]], right).splitlines()
+    lines = columns(rows if not hidden else [*rows[:first], *rows[first + hidden :]], right).splitlines()
     if hidden:
         lines.insert(first, f"... {hidden} more")
     return lines
@@ -156,16 +157,3 @@ def _delay(delay: Steps | None, step: float) -> tuple[str, str]:
     if figures[0] == figures[2]:
         figures = figures[:1]
     return "/".join(f"{d:.4g}" for d in figures), "/".join(si(d * step, "s") for d in figures)
-
-
-def _columns(rows: Sequence[Sequence[str]], right: set[int] | frozenset[int] = frozenset()) -> str:
-    """Rows of cells as aligned columns; those in `right` are aligned to the right."""
-    widths = np.max([[len(cell) for cell in row] for row in rows], axis=0)
-    lines = [
-        "  ".join(
-            cell.rjust(width) if k in right else cell.ljust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)

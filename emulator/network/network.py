@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from emulator.network.from_sklearn import mlp_arguments, names_of
 from emulator.network.layers import Activation, Dense, Input, Layer, Parameters, affine, layer_sources
 from emulator.network.losses import loss_function
 from emulator.network.penalties import Penalty, checked_penalties
+from emulator.text import columns
 
 
 class Network:
@@ -320,12 +321,7 @@ class Network:
                 kind += " (fixed)" * (not dense[name].trainable) + " (tied)" * dense[name].tied
                 count = str(dense[name].count + dense[name].bias.size)
             rows.append((name, kind, ", ".join(layer_sources(layer)), str(self._sizes[name]), count))
-        widths = [max(len(row[column]) for row in rows) for column in range(5)]
-        pads: list[Callable[[str, int], str]] = [str.ljust, str.ljust, str.ljust, str.rjust, str.rjust]
-        lines = [
-            "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
+        lines = [columns(rows, right=(3, 4))]
         lines.append(f"output {self._output}, loss {self._loss}, {self.parameter_count} parameters")
         for name, penalty in self._penalties.items():
             lines.append(f"penalty of {name}: {penalty.state:g} |x|^2/2 + {penalty.weight:g} |W|^2/2")
