@@ -90,6 +90,8 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
         yield "warning", warning
     if result.test_accuracy == result.test_accuracy:
         yield "test accuracy", f"{result.test_accuracy:.2%}, on the substrate"
+    if result.test_r2 == result.test_r2:
+        yield "test r2", f"{result.test_r2:.4g}, on the substrate (1 is perfect); rmse {result.test_rmse:.4g}"
     if result.test_loss == result.test_loss:
         yield "test loss", f"{result.test_loss:.4g} per sample"
     if len(history["loss"]) and history["loss"][-1] == history["loss"][-1]:
@@ -125,12 +127,14 @@ def _compared(report: TrainingRunReport) -> Iterator[tuple[str, str]]:
         for warning in outcome.warnings:
             yield "warning", f"{outcome.name}: {warning}"
     for outcome in report.outcomes:
-        lost = sum(value != value for value in outcome.accuracies)
-        count = len(outcome.accuracies)
+        lost = sum(value != value for value in outcome.scores)
+        count = len(outcome.scores)
         if lost:
             yield outcome.name, f"{lost} of {count} diverged"
-        else:
+        elif outcome.score == "accuracy":
             yield outcome.name, f"{outcome.mean:.2%} +- {outcome.spread:.2%} test accuracy, {count} seeds"
+        else:
+            yield outcome.name, f"{outcome.mean:.4f} +- {outcome.spread:.4f} test {outcome.score}, {count} seeds"
     for trouble in report.troubles:
         yield "warning", trouble
     yield "written to", str(report.out)

@@ -74,7 +74,7 @@ def training_figure(result: TrainResult, title: str) -> Figure:
 
 
 def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> Figure:
-    """Test accuracy of several trainings, mean and spread over their repeats, with baselines as bands.
+    """Test accuracy (of regressions r2) of several trainings, mean and spread over their repeats, with baselines as bands.
 
     Parameters
     ----------
@@ -82,22 +82,23 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
     title, x_label : str
     """
     variants = [o for o in outcomes if not o.is_baseline]
+    per = 100 if variants[0].score == "accuracy" else 1
     placed = all(o.x is not None for o in variants)
     x = np.array([o.x for o in variants] if placed else np.arange(len(variants)), dtype=float)
     with letters():
         figure = new_figure(title, height=5.0)
         axes = figure.subplots()
         for outcome, colour in zip([o for o in outcomes if o.is_baseline], (MARK, THIRD), strict=False):
-            _band(axes, outcome, colour)
+            _band(axes, outcome, colour, per)
         good = np.array([not np.isnan(o.mean) for o in variants])
-        mean = np.array([100 * o.mean for o in variants])
-        spread = np.array([100 * o.spread for o in variants])
-        repeats = len(variants[0].accuracies)
+        mean = np.array([per * o.mean for o in variants])
+        spread = np.array([per * o.spread for o in variants])
+        repeats = len(variants[0].scores)
         label = f"on the substrate (mean, standard deviation, {repeats} seeds)" if repeats > 1 else "on the substrate"
         marks = "o-" if placed else "o"
         axes.errorbar(x[good], mean[good], spread[good], fmt=marks, color=STATE, markersize=5, capsize=4, label=label)
         for k, outcome in enumerate(variants):
-            values = 100 * np.array(outcome.accuracies)
+            values = per * np.array(outcome.scores)
             axes.plot(np.full(len(values), x[k]), values, ".", color=STATE, alpha=0.4, markersize=4)
             if not good[k]:
                 lost = int(np.isnan(values).sum())
@@ -107,7 +108,10 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
             axes.set_xticks(x, [for_picture(o.name) for o in variants], rotation=25, ha="right")
             axes.set_xlim(-0.5, len(x) - 0.5)
         axes.set_xlabel(for_picture(x_label))
-        _accuracy_axis(axes, [100 * value for o in outcomes for value in o.accuracies])
+        if per == 100:
+            _accuracy_axis(axes, [per * value for o in outcomes for value in o.scores])
+        else:
+            axes.set_ylabel("test r2 (1 is perfect)")
         axes.grid(axis="y", color=QUIET, alpha=0.25)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
     return figure
@@ -125,14 +129,14 @@ def _accuracy_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.set_ylabel("test accuracy (%)")
 
 
-def _band(axes: Axes, outcome: Outcome, colour: str) -> None:
+def _band(axes: Axes, outcome: Outcome, colour: str, per: int) -> None:
     """A baseline: mean as a line, spread as a band."""
     label = _NAMES.get(outcome.name, for_picture(outcome.name))
     if np.isnan(outcome.mean):
         axes.plot([], [], color=colour, linestyle="--", label=f"{label}: diverged")
         return
-    axes.axhline(100 * outcome.mean, color=colour, linestyle="--", linewidth=1.2, label=label)
-    low, high = 100 * (outcome.mean - outcome.spread), 100 * (outcome.mean + outcome.spread)
+    axes.axhline(per * outcome.mean, color=colour, linestyle="--", linewidth=1.2, label=label)
+    low, high = per * (outcome.mean - outcome.spread), per * (outcome.mean + outcome.spread)
     axes.axhspan(low, high, color=colour, alpha=0.1, linewidth=0)
 
 

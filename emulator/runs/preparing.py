@@ -62,6 +62,13 @@ class Data:
             raise EngineError("patience is given without a test set; allowed: with test=(inputs, targets)")
         return found
 
+    def spread(self, network: Network) -> float:
+        """How far the test targets of a regression are from their mean; see `emulator.training.TrainResult`."""
+        if self.tested is None or network.loss != "mse":
+            return float("nan")
+        targets = self.tested[:, -network.size(network.output) :]
+        return float(np.square(targets - targets.mean(axis=0)).sum(axis=1).mean())
+
 
 def compiled(
     network: Network,

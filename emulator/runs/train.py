@@ -205,6 +205,7 @@ class _Task:
             settings=self.settings,
             warnings=(*found, *_cut("after training", clipping), *([several] if several is not None else [])),
             clipping=clipping,
+            test_spread=self.data.spread(graph.network),
             bus_events=bus_events,
             bus_joules=None if price is None else bus_events * price,
             seeds={"run": self.chosen.run.seed, "hardware": self.chosen.substrate.seed},

@@ -11,7 +11,9 @@ import numpy as np
 
 from emulator.errors import NetworkError, ScenarioError
 from emulator.learning import Resistive
+from emulator.measure.fit import fit
 from emulator.measure.reference import reference
+from emulator.network import check_batch
 from emulator.scenario.load import changed
 from emulator.scenario.parts import Identity, Parts, run_identity
 from emulator.scenario.scenario import Scenario
@@ -28,8 +30,8 @@ class Outcome:
     name : str
     x : float or None
         Its place on the horizontal axis.
-    accuracies : tuple of float
-        Final test accuracy of each repeat; NaN where it diverged before the end.
+    scores : tuple of float
+        Final test score of each repeat; NaN where it diverged before the end.
     reasons : tuple of str
         Why repeats ended early.
     is_baseline : bool
@@ -37,25 +39,28 @@ class Outcome:
         Wall seconds of all repeats.
     warnings : tuple of str
         Sentences that were known before the first sample, each once.
+    score : {"accuracy", "r2"}
+        What is compared: the share of right classes, or of a regression the share of the targets' variance that is explained.
     """
 
     name: str
     x: float | None
-    accuracies: tuple[float, ...]
+    scores: tuple[float, ...]
     reasons: tuple[str, ...]
     is_baseline: bool
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
+    score: str = "accuracy"
 
     @property
     def mean(self) -> float:
-        """Mean accuracy; NaN if any repeat diverged."""
-        return float(np.mean(self.accuracies))
+        """Mean score; NaN if any repeat diverged."""
+        return float(np.mean(self.scores))
 
     @property
     def spread(self) -> float:
         """Standard deviation over the repeats."""
-        return float(np.std(self.accuracies, ddof=1)) if len(self.accuracies) > 1 else 0.0
+        return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else 0.0
 
 
 def compare(
@@ -93,10 +98,10 @@ def compare(
             work = partial(_baseline, name, again) if is_baseline else partial(_trained, again)
             results.append(parts(f"{what}, repeat {repeat}", work))
         reasons = tuple(part["reason"] for part in results if part["reason"] is not None)
-        accuracies = tuple(part["accuracy"] for part in results)
+        reached = tuple(part["score"] for part in results)
         warned = tuple(dict.fromkeys(text for part in results for text in part.get("warnings", ())))
         seconds = sum(part["seconds"] for part in results)
-        found.append(Outcome(name, x, accuracies, reasons, is_baseline, seconds, warned))
+        found.append(Outcome(name, x, reached, reasons, is_baseline, seconds, warned, results[0]["of"]))
     return found
 
 
@@ -111,9 +116,11 @@ def comparison_identity(scenario: Scenario) -> Identity:
 def _trained(scenario: Scenario) -> dict[str, Any]:
     with scenario.named():
         result = scenario.train()
-    accuracy = result.test_accuracy if result.status != "diverged" or result.complete else float("nan")
+    score = "accuracy" if result.network.loss == "softmax_cross_entropy" else "r2"
+    reached = result.test_accuracy if score == "accuracy" else result.test_r2
     return {
-        "accuracy": accuracy,
+        "of": score,
+        "score": reached if result.status != "diverged" or result.complete else float("nan"),
         "reason": result.reason,
         "seconds": result.times["total"],
         "warnings": list(result.warnings),
@@ -130,12 +137,12 @@ def _repeated(scenario: Scenario, repeat: int) -> Scenario:
 
 
 def _baseline(name: str, scenario: Scenario) -> dict[str, Any]:
-    """Test accuracy of a baseline with the scenario's data, order and rate; NaN if it diverges."""
-    accuracy = _baseline_accuracy(name, scenario)
-    return {"accuracy": accuracy, "reason": None, "seconds": 0.0, "warnings": []}
+    """Test score of a baseline with the scenario's data, order and rate; NaN if it diverges."""
+    score, reached = _baseline_score(name, scenario)
+    return {"of": score, "score": reached, "reason": None, "seconds": 0.0, "warnings": []}
 
 
-def _baseline_accuracy(name: str, scenario: Scenario) -> float:
+def _baseline_score(name: str, scenario: Scenario) -> tuple[str, float]:
     config, training = scenario.config, scenario.config.training
     if training is None:
         raise ScenarioError(f"scenario '{scenario.name}' has no section training; allowed: one")
@@ -146,10 +153,13 @@ def _baseline_accuracy(name: str, scenario: Scenario) -> float:
         )
     network, samples, tested = scenario.lessons()
     stream = open_stream(network, samples.inputs, samples.targets, order=training.order, seed=config.run.seed)
-    count = training.total(samples)
+    count, score = training.total(samples), "accuracy" if network.loss == "softmax_cross_entropy" else "r2"
     try:
         trained = baseline(name, network, stream, port.rate, training.rates(count), count)
     except NetworkError:
-        return float("nan")
+        return score, float("nan")
     outputs = reference(trained, tested.inputs).states[trained.output]
-    return float((outputs.argmax(axis=1) == tested.labels).mean())
+    if score == "accuracy":
+        return score, float((outputs.argmax(axis=1) == tested.labels).mean())
+    found = fit(network.loss, outputs, check_batch(network, tested.inputs, tested.targets)[1])["r2"]
+    return score, float("nan") if found is None else found

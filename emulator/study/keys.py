@@ -46,10 +46,11 @@ def base_of(config: StudyConfig, folder: Path) -> Scenario:
     for metric in ("gradient_cosine", "gradient_error"):
         if metric in config.metrics and not scenario.config.data.targets:
             raise ScenarioError(f"metrics names {metric!r} and data.targets is false; allowed with it: true")
-    if "training_accuracy" in config.metrics and scenario.config.training is None:
-        raise ScenarioError(
-            f"metrics names 'training_accuracy' and scenario {name!r} has no section training; allowed: one that has"
-        )
+    for metric in ("training_accuracy", "training_r2"):
+        if metric in config.metrics and scenario.config.training is None:
+            raise ScenarioError(
+                f"metrics names {metric!r} and scenario {name!r} has no section training; allowed: one that has"
+            )
     return scenario
 
 

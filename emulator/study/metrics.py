@@ -177,6 +177,8 @@ _BUILT_IN: dict[str, Metric] = {
                               label="reflected power", shown="", log=True, compute=_reflected_power),
     "training_accuracy": _share("higher", "test accuracy after training on the substrate", "training accuracy", None,
                                 loss=_CLASSES),
+    "training_r2": Metric("", "higher", "share of the test targets' variance explained after training on the substrate", high=1,
+                          loss=_VALUES, label="R\u00b2 after training"),
     "several_answers": _share("lower", "share of steps in which a two-way junction had several answers",
                               "steps with several answers", _several),
     "clipped_forward": _share("lower", "share of forward waves that are cut off at full scale", "clipped forward waves",

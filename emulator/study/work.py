@@ -36,7 +36,8 @@ from emulator.study.metrics import measure
 from emulator.study.writer import canonical
 from hwmodels import HardwareError, HardwareModel
 
-TRAINED = "training_accuracy"
+#: metrics of a training, by what its result calls them
+TRAINED = {"training_accuracy": "test_accuracy", "training_r2": "test_r2"}
 #: holds are rounded up to one of so many per octave, so that chips with somewhat different lines share a program
 _HOLDS_PER_OCTAVE = 8
 
@@ -161,13 +162,15 @@ def run_task(work: Work, task: Task) -> Outcome:
     try:
         scenario = changed(work.scenario, task.changes)
         config = canonical(plain(scenario.config.model_dump(mode="json")))
-        if set(work.metrics) != {TRAINED}:
+        if not set(work.metrics) <= set(TRAINED):
             result, metrics = _settled(work, scenario)
             emulated = sum(result.times[name] for name in ("build", "run", "overhead") if name in result.times)
             if not result.settled.all():
                 status, reason = "unsettled", result.reason
-        if TRAINED in work.metrics:
-            metrics[TRAINED], diverged = _trained(scenario)
+        wanted = [name for name in work.metrics if name in TRAINED]
+        if wanted:
+            reached, diverged = _trained(scenario, wanted)
+            metrics |= reached
             if diverged is not None:
                 status, reason = "unsettled", diverged
     except ChangedFileError:
@@ -212,12 +215,13 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
         return result, measure(result, material.exact, material.batch.labels, material.rows, work.metrics)
 
 
-def _trained(scenario: Scenario) -> tuple[float | None, str | None]:
-    """Test accuracy after the scenario's training, and why it diverged if it did."""
+def _trained(scenario: Scenario, names: list[str]) -> tuple[dict[str, float | None], str | None]:
+    """What was reached by the scenario's training, None where that is not known, and why it diverged if it did."""
     with scenario.named():
         result = scenario.train()
-    accuracy = result.test_accuracy
-    return (None if math.isnan(accuracy) else accuracy), result.reason if result.status == "diverged" else None
+    reached = {name: float(getattr(result, TRAINED[name])) for name in names}
+    known = {name: None if math.isnan(value) else value for name, value in reached.items()}
+    return known, result.reason if result.status == "diverged" else None
 
 
 def _material(work: Work, scenario: Scenario) -> Material:

@@ -47,6 +47,9 @@ class TrainResult:
     clipping : Clipping or None
         Shares of waves and weights of the trained network that are beyond the hardware's full scale; None if the
         hardware has none, or the samples came from an iterator.
+    test_spread : float
+        Of a regression: squares of the test targets' deviations from their mean, summed over outputs, mean over samples; else
+        NaN.
     bus_events, bus_joules : int, float or None
         Efforts and sums that buses of tied kernels carried, and their energy; None where that of an event is not known.
     """
@@ -68,6 +71,7 @@ class TrainResult:
     versions: dict[str, str]
     times: dict[str, float]
     clipping: Clipping | None = None
+    test_spread: float = math.nan
     bus_events: int = 0
     bus_joules: float | None = None
 
@@ -83,6 +87,17 @@ class TrainResult:
         taken = self.history.evaluations()[1]
         return float(taken[-1]) if len(taken) else math.nan
 
+    @property
+    def test_rmse(self) -> float:
+        """Of a regression, the root of the mean squared deviation of outputs from targets at the last test; else NaN."""
+        known = self.test_spread == self.test_spread
+        return math.sqrt(2 * self.test_loss / self.network.size(self.network.output)) if known else math.nan
+
+    @property
+    def test_r2(self) -> float:
+        """Of a regression, the share of the test targets' variance that outputs explained at the last test; else NaN."""
+        return 1 - 2 * self.test_loss / self.test_spread if self.test_spread > 0 else math.nan
+
     def to_dict(self) -> dict[str, Any]:
         """The figures, ready for JSON (NaN becomes None)."""
         history = {
@@ -96,6 +111,8 @@ class TrainResult:
             "complete": self.complete,
             "test_accuracy": None if math.isnan(self.test_accuracy) else self.test_accuracy,
             "test_loss": None if math.isnan(self.test_loss) else self.test_loss,
+            "test_rmse": None if math.isnan(self.test_rmse) else self.test_rmse,
+            "test_r2": None if math.isnan(self.test_r2) else self.test_r2,
             "hold": {"steps": self.hold, "seconds": self.hold * self.step},
             "substrate_seconds": self.samples * self.hold * self.step,
             "events": self.events,

@@ -62,7 +62,7 @@ def test_a_killed_comparison_goes_on_to_the_same_results(compared, tmp_path, mon
     rest = train_scenario(compared, out, resume=True).outcomes
     assert len(calls) == 1
     assert not kept.exists()
-    assert [str(o.accuracies) for o in rest] == [str(o.accuracies) for o in whole]
+    assert [str(o.scores) for o in rest] == [str(o.scores) for o in whole]
     assert [o.reasons for o in rest] == [o.reasons for o in whole]
     assert rest[2].reasons  # what diverged is a result like any other
 

