@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,11 +170,7 @@ def flatten(graph: ScatteringGraph) -> Layout:
     np.add.at(lines, port, 1)
     np.maximum.at(longest, port, delay)
     made = Layout(
-        neurons=count,
-        function=tuple(name for site in graph.sites for name in [_function(site)] * site.size),
-        slope=np.concatenate([np.full(site.size, site.slope) for site in graph.sites]),
-        inputs=_ints(np.concatenate([graph.layer_neurons(name) for name in graph.network.inputs])),
-        outputs=_ints(graph.layer_neurons(graph.network.output)),
+        **neurons_of(graph),
         tile=graph.wiring == "tile",
         tap_port=port,
         tap_delay=delay,
@@ -184,10 +181,21 @@ def flatten(graph: ScatteringGraph) -> Layout:
         blocks=tuple(blocks),
         lines_of_port=lines,
         longest=longest,
-        shunt=state_penalties(graph),
         decay=np.zeros(synapses),
     )
     return replace(made, decay=spread(made, weight_penalties(graph), 0.0))
+
+
+def neurons_of(graph: ScatteringGraph) -> dict[str, Any]:
+    """The fields of a `Layout` that say what its neurons are."""
+    return {
+        "neurons": graph.neurons,
+        "function": tuple(name for site in graph.sites for name in [_function(site)] * site.size),
+        "slope": np.concatenate([np.full(site.size, site.slope) for site in graph.sites]),
+        "inputs": _ints(np.concatenate([graph.layer_neurons(name) for name in graph.network.inputs])),
+        "outputs": _ints(graph.layer_neurons(graph.network.output)),
+        "shunt": state_penalties(graph),
+    }
 
 
 def block_of(coupling: Coupling, first: int, row_taps: np.ndarray, column_taps: np.ndarray) -> Block:

@@ -22,7 +22,6 @@ from emulator.families.bilateral.lines import Lines, lines_of
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point, slopes
-from emulator.measure.synapses import crossbar
 from emulator.network import softmax
 
 Complex = NDArray[np.complex128]
@@ -111,10 +110,10 @@ class _System:
 
     def _crossbars(self, near: sparse.lil_array) -> None:
         """Voltages of columns from those of rows, currents out of rows from those into columns."""
-        for tile, coupling in enumerate(c for c in self.graph.couplings if c.layer is not None):
+        for number, coupling in enumerate(c for c in self.graph.couplings if c.layer is not None):
             weight = np.asarray(crossbar(self.graph, coupling))
-            rows = np.flatnonzero((self.lines.tile == tile) & (self.lines.head < 0))
-            columns = np.flatnonzero((self.lines.tile == tile) & (self.lines.tail < 0))
+            rows = np.flatnonzero((self.lines.crossbar == number) & (self.lines.head < 0))
+            columns = np.flatnonzero((self.lines.crossbar == number) & (self.lines.tail < 0))
             near[np.ix_(columns, self.far[rows])] = weight
             self._put(self.out[rows], self.out[rows], 1.0)
             at = np.repeat(self.out[rows], len(columns))

@@ -141,7 +141,7 @@ def _sought(step: LinearStep, count: int) -> float:
 
     def several(vector: Floats) -> Floats:
         for _ in range(count):
-            vector = step._matvec(vector)
+            vector = step.matvec(vector)
         return vector
 
     start = rng(0, "stability", "arpack start").normal(size=step.shape[0])

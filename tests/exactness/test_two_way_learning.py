@@ -10,7 +10,7 @@ from emulator.engine import Effects
 from emulator.errors import EngineError
 from emulator.families.bilateral import lay_out
 from emulator.families.bilateral.plan import BilateralPlan
-from emulator.families.bilateral.plastic import tile_objects
+from emulator.families.bilateral.plastic import plastic_crossbars
 from emulator.learning import GaussNewton, Inductive, Learning, RateSchedule, Resistive
 from emulator.runs.train import train
 from emulator.training.substrate import Substrate
@@ -137,7 +137,7 @@ def test_a_layout_for_fixed_crossbars_does_not_learn():
     graph = compile_network(network, law=LAW)
     plan = BilateralPlan(lay_out(graph), LAW, "mse", 5, 1, effects=Effects(), learning=learning)
     refuses(
-        "a plan that learns has no tiles; allowed: a layout made with learns=True",
-        lambda: tile_objects(plan, np.ones((1, 3)), *[None] * 5, 0),
+        "a plan that learns has no crossbars that move; allowed: a layout made with learns=True",
+        lambda: plastic_crossbars(plan, np.ones((1, 3)), *[None] * 5, 0),
         EngineError,
     )

@@ -30,7 +30,7 @@ class Lines:
     ----------
     tail, head : (L,) int32
         Neuron at each end, -1 for a crossbar.
-    tile : (L,) int32
+    crossbar : (L,) int32
         Number of the crossbar at one end, -1 where there is none; its rows, and its columns, are in order.
     impedance : (L,)
     forward, backward : (L,) int32
@@ -43,7 +43,7 @@ class Lines:
 
     tail: Ints
     head: Ints
-    tile: Ints
+    crossbar: Ints
     impedance: Floats
     forward: Ints
     backward: Ints
@@ -75,11 +75,11 @@ def lines_of(graph: ScatteringGraph) -> Lines:
     """Flatten the lines of a graph compiled for two-way lines."""
     tail: list[Steps] = []
     head: list[Steps] = []
-    tile: list[Steps] = []
+    crossbar: list[Steps] = []
     impedance: list[Floats] = []
     forward: list[Steps] = []
     backward: list[Steps] = []
-    tiles = 0
+    crossbars = 0
 
     def add(bundles: tuple[Bundle, ...], tails: Steps, heads: Steps, at: int) -> None:
         start = 0
@@ -87,7 +87,7 @@ def lines_of(graph: ScatteringGraph) -> Lines:
             part = slice(start, start + bundle.count)
             tail.append(tails[part])
             head.append(heads[part])
-            tile.append(np.full(bundle.count, at))
+            crossbar.append(np.full(bundle.count, at))
             sample = graph.hardware.lines.sample(bundle.count, graph.seed, f"lines of {bundle.name}")
             impedance.append(bundle.impedance * sample.impedance_ratio)
             forward.append(_known(bundle.delay_forward))
@@ -99,16 +99,16 @@ def lines_of(graph: ScatteringGraph) -> Lines:
         if coupling.layer is None:
             add(coupling.bundles_forward, rows, columns, -1)
             continue
-        add(coupling.bundles_forward, rows, np.full(len(rows), -1), tiles)
-        add(coupling.bundles_backward, np.full(len(columns), -1), columns, tiles)
-        tiles += 1
+        add(coupling.bundles_forward, rows, np.full(len(rows), -1), crossbars)
+        add(coupling.bundles_backward, np.full(len(columns), -1), columns, crossbars)
+        crossbars += 1
     z, law = np.concatenate(impedance), law_of(graph)
     far_z, far_pole = far_end(law, z, graph.transit)
     source_z, source_pole = source_end(law, z, graph.transit)
     return Lines(
         tail=np.concatenate(tail).astype(np.int32),
         head=np.concatenate(head).astype(np.int32),
-        tile=np.concatenate(tile).astype(np.int32),
+        crossbar=np.concatenate(crossbar).astype(np.int32),
         impedance=z,
         forward=np.concatenate(forward).astype(np.int32),
         backward=np.concatenate(backward).astype(np.int32),

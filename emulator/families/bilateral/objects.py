@@ -35,7 +35,7 @@ from emulator.engine.recorders import MOVED, movements_of, power_of, terminals_o
 from emulator.engine.wiring import constants, lines_of, ports_of
 from emulator.families.bilateral.load import load_object
 from emulator.families.bilateral.plan import BilateralPlan
-from emulator.families.bilateral.plastic import MOVING, SLOTS, tile_objects
+from emulator.families.bilateral.plastic import MOVING, SLOTS, plastic_crossbars
 from emulator.families.bilateral.solver import junction_functions
 from emulator.learning import Learning
 
@@ -118,7 +118,7 @@ def _plastic(
 ) -> tuple[list[Any], dict[str, Variable], dict[str, Variable]]:
     """Crossbars that learn from the state and the costate at their two sides, and what is recorded of them."""
     beat = hold if learning.schedule == "settled" else clock
-    made = tile_objects(plan, rates, ports, taps, nodes, clock, beat, _LAST + 1)
+    made = plastic_crossbars(plan, rates, ports, taps, nodes, clock, beat, _LAST + 1)
     bend = "p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load*kappa"
     received = Received("x_pre", "lam_post", (nodes, "mu", "_idx"), bend)
     learned = learning_objects(plan, learning, rates, made.xbar, nodes, received, clock, hold)

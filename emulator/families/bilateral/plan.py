@@ -67,7 +67,7 @@ class BilateralPlan(Plan):
         """A hash of everything that is compiled in."""
         layout = self.layout
         digest = hashlib.sha256(f"{super().key} {self.filtered}".encode())
-        moving = () if layout.tiles is None else layout.tiles.structure
+        moving = () if layout.crossbars is None else layout.crossbars.structure
         for array in (layout.node, layout.at_neuron, layout.mate, *moving):
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:32]
@@ -109,10 +109,10 @@ def bilateral_values(
         "own": layout.own,
         "other": layout.other,
         "power_scale": 1 / (2 * layout.impedance),
-        "w": layout.scattering if layout.tiles is None else programmed(graph, layout, w_max=w_max).weight,
+        "w": layout.scattering if layout.crossbars is None else programmed(graph, layout, w_max=w_max).weight,
         "to_in": layout.to_in[layout.at_neuron],
         "to_out": layout.to_out[layout.at_neuron],
-        **({} if layout.tiles is None else layout.tiles.values),
+        **({} if layout.crossbars is None else layout.crossbars.values),
         **effects.values,
     }
 

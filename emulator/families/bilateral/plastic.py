@@ -8,7 +8,7 @@ A crossbar with weights `W`, impedances `Z1` of its rows and `Z2` of its columns
 which is the scattering matrix of `emulator.laws.bilateral` in another form, one in which the weights themselves stand.
 At every step the waves pass forward through the weights, through the inverted matrix, and back through the same
 weights. Where weights have moved the matrix, columns by columns, is inverted anew to round-off before the crossbar
-answers: that stands for the tile's own physics, which is fast against a step.
+answers: that stands for the crossbar's own physics, which is fast against a step.
 
 | object    | what it is                                                                                    |
 |-----------|-----------------------------------------------------------------------------------------------|
@@ -16,7 +16,7 @@ answers: that stands for the tile's own physics, which is fast against a step.
 | `columns` | one per column: the wave that reaches it, and the costate `lam` that is received there        |
 | `xbar`    | one synapse per weight, used forward and backward; wires between neurons stand among them     |
 | `inner`   | one synapse per pair of columns of a crossbar: the inverted matrix                            |
-| `tiles`   | one per crossbar: inverts its matrix                                                          |
+| `inverses`| one per crossbar: inverts its matrix                                                          |
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from emulator.engine.learning import synapse_equations
 from emulator.engine.wiring import constants
 from emulator.errors import EngineError
 from emulator.families.bilateral.plan import BilateralPlan
-from emulator.families.bilateral.plastic_layout import Tiles
+from emulator.families.bilateral.plastic_layout import Crossbars
 
 #: places within a step that the crossbars' answer takes, one after another
 SLOTS = 7
@@ -92,7 +92,7 @@ static double invert(int moved, int first_weight, int first_row, int height, int
 
 
 @dataclass
-class TileObjects:
+class PlasticCrossbars:
     """brian2 objects of the crossbars, and the variables through which numbers go in."""
 
     objects: list[Any]
@@ -100,7 +100,7 @@ class TileObjects:
     inputs: dict[str, Variable]
 
 
-def tile_objects(
+def plastic_crossbars(
     plan: BilateralPlan,
     rates: np.ndarray,
     ports: NeuronGroup,
@@ -109,7 +109,7 @@ def tile_objects(
     clock: Clock,
     beat: Clock,
     order: int,
-) -> TileObjects:
+) -> PlasticCrossbars:
     """Let the crossbars answer, and say so to their ports, in `SLOTS` slots of `start` from `order` on.
 
     Parameters
@@ -129,24 +129,29 @@ def tile_objects(
     EngineError
         If the plan was laid out for crossbars that stay as they are.
     """
-    tiles = plan.layout.tiles
-    if tiles is None:
-        raise EngineError("a plan that learns has no tiles; allowed: a layout made with learns=True")
+    crossbars = plan.layout.crossbars
+    if crossbars is None:
+        raise EngineError("a plan that learns has no crossbars that move; allowed: a layout made with learns=True")
     rows = NeuronGroup(
-        len(tiles.driver),
+        len(crossbars.driver),
         "wave : 1\nx : 1\nback : 1\n" + constants(("row_share", "row_impedance"))
         + "".join(f"{name} : integer (constant)\n" for name in ("tap", "stub", "driver", "wire", "count")),
         clock=clock, name="rows",
     )  # fmt: skip
-    rows.tap, rows.stub, rows.driver, rows.wire = tiles.row_tap, tiles.row_stub, tiles.driver, tiles.wire
-    rows.count = np.bincount(tiles.row, minlength=len(tiles.driver))
+    rows.tap, rows.stub, rows.driver, rows.wire = (
+        crossbars.row_tap,
+        crossbars.row_stub,
+        crossbars.driver,
+        crossbars.wire,
+    )
+    rows.count = np.bincount(crossbars.row, minlength=len(crossbars.driver))
     columns = NeuronGroup(
-        len(tiles.column_tap),
+        len(crossbars.column_tap),
         "wave : 1\nlam : 1\nsent : 1\nforce : 1\n" + constants(("stubbed", "column_impedance"))
         + "tap : integer (constant)\nstub : integer (constant)\n",
         clock=clock, name="columns",
     )  # fmt: skip
-    columns.tap, columns.stub = tiles.column_tap, tiles.column_stub
+    columns.tap, columns.stub = crossbars.column_tap, crossbars.column_stub
     for group in (rows, columns):
         refer(group, "a_line", taps, "a", index="tap")
         refer(group, "a_stub", taps, "a", index="stub")
@@ -159,10 +164,10 @@ def tile_objects(
         clock=clock,
         name="xbar",
     )
-    xbar.connect(i=tiles.row, j=tiles.column)
-    xbar.to_costate = tiles.source
+    xbar.connect(i=crossbars.row, j=crossbars.column)
+    xbar.to_costate = crossbars.source
     inner = Synapses(columns, columns, "d : 1\nlam_post = d*force_pre : 1 (summed)", clock=clock, name="inner")
-    inner.connect(i=tiles.pairs[0], j=tiles.pairs[1])
+    inner.connect(i=crossbars.pairs[0], j=crossbars.pairs[1])
     for synapses, name, later in ((xbar, "sent_post", 1), (inner, "lam_post", 3), (xbar, "back_pre", 4)):
         updater = synapses.summed_updaters[name]
         updater.when, updater.order = "start", order + later
@@ -174,15 +179,15 @@ def tile_objects(
     run(columns, "wave = a_line - stubbed*a_stub", 0, "reach_columns")
     run(columns, "force = 2*(sent - wave)", 2, "push")
     run(rows, "x = wire*x_driver + (1 - wire)*(2*wave - row_impedance*back)", 5, "receive")
-    ports.row, ports.column = tiles.port_row, tiles.port_column
+    ports.row, ports.column = crossbars.port_row, crossbars.port_column
     refer(ports, "x_row", rows, "x", index="row")
     refer(ports, "lam_column", columns, "lam", index="column")
     run(ports, "v = as_row*x_row + as_column*lam_column + keep*a", 6, "scatter")
-    inverting = _inverting(tiles, rates, plan.hold, xbar, rows, columns, inner, beat, order)
+    inverting = _inverting(crossbars, rates, plan.hold, xbar, rows, columns, inner, beat, order)
     owned = ((rows, ("row_share", "row_impedance")), (columns, ("stubbed", "column_impedance")), (xbar, ("w",)),
              (ports, ("as_row", "as_column", "keep")))  # fmt: skip
     inputs = {name: group.variables[name] for group, names in owned for name in names}
-    return TileObjects([rows, columns, xbar, inner, inverting], xbar, inputs)
+    return PlasticCrossbars([rows, columns, xbar, inner, inverting], xbar, inputs)
 
 
 def _inverse(matrix: Floats) -> Floats:
@@ -199,7 +204,7 @@ def _inverse(matrix: Floats) -> Floats:
 
 
 def _inverting(
-    tiles: Tiles,
+    crossbars: Crossbars,
     rates: np.ndarray,
     hold: int,
     xbar: Synapses,
@@ -221,7 +226,7 @@ def _inverting(
     device = get_device()
     if not isinstance(device, CPPStandaloneDevice):
         seen = np.zeros(0)
-        crossbars = [block for block in tiles.blocks if block.layer is not None]
+        blocks = [block for block in crossbars.blocks if block.layer is not None]
 
         def invert_all() -> None:
             nonlocal seen
@@ -231,7 +236,7 @@ def _inverting(
             if np.array_equal(w, seen):
                 return
             seen = w.copy()
-            for block, (_, r0, height, c0, width, d0) in zip(crossbars, tiles.first, strict=True):
+            for block, (_, r0, height, c0, width, d0) in zip(blocks, crossbars.first, strict=True):
                 weight = block.matrix(w).T
                 matrix = np.diag(z2[c0 : c0 + width]) + weight.T @ (z1[r0 : r0 + height, np.newaxis] * weight)
                 d[d0 : d0 + width**2] = _inverse(matrix).ravel()
@@ -245,7 +250,7 @@ def _inverting(
         code = code.replace(name, device.get_array_name(variable, access_data=False))
     function.implementations.add_implementation("cpp", code, name="invert")
     group = NeuronGroup(
-        len(tiles.first),
+        len(crossbars.first),
         "done : 1\n" + "".join(f"{name} : integer (constant)\n" for name in _INDICES),
         namespace={
             "invert": function,
@@ -253,9 +258,9 @@ def _inverting(
             "lag": 0.5 * STEP * second,
         },
         clock=beat,
-        name="tiles",
+        name="inverses",
     )
-    for name, values in zip(_INDICES, tiles.first.T, strict=True):
+    for name, values in zip(_INDICES, crossbars.first.T, strict=True):
         setattr(group, name, values)
     moved = "int(t < lag or rates(t - lag, 2) > 0)"
     code = f"done = invert({moved}, {', '.join(_INDICES)})"

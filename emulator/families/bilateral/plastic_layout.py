@@ -1,4 +1,4 @@
-"""Crossbars of two-way lines as flat arrays of rows, columns and weights, for tiles whose weights move."""
+"""Crossbars of two-way lines as flat arrays of rows, columns and weights, where weights move."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.engine.layout import Block, Floats, Ints, block_of
-from emulator.families.bilateral.lines import Lines
+from emulator.families.bilateral.ends import Ends
 from emulator.graph import ScatteringGraph
 
 
 @dataclass(frozen=True)
-class Tiles:
+class Crossbars:
     """Rows and columns of all crossbars, and behind them one of each per wire between neurons; P ports, S synapses.
 
     Parameters
@@ -78,31 +78,11 @@ class Tiles:
         return {name: getattr(self, name) for name in names}
 
 
-def lay_out_tiles(
-    graph: ScatteringGraph,
-    lines: Lines,
-    share: Floats,
-    total_z: tuple[Floats, Floats],
-    impedance: Floats,
-    fars: np.ndarray,
-    sources: np.ndarray,
-) -> Tiles:
-    """Number rows, columns and weights.
-
-    Parameters
-    ----------
-    graph : ScatteringGraph
-    lines : Lines
-        L of them; tail ends are ports 0 to L - 1, head ends L to 2 L - 1.
-    share, total_z : (L,)
-        Share of the line's own wave at its far end; impedance of both its ends with their terminations.
-    impedance : (P,)
-        Of every port.
-    fars, sources : (L,) or (0,)
-        Ports of the terminations at far ends and at source ends.
-    """
+def lay_out_crossbars(graph: ScatteringGraph, ends: Ends) -> Crossbars:
+    """Number rows, columns and weights."""
+    lines, impedance, fars, sources = ends.lines, ends.impedance, ends.fars, ends.sources
     left, right = np.flatnonzero(lines.head < 0), np.flatnonzero(lines.tail < 0)
-    wires = np.flatnonzero(lines.tile < 0)
+    wires = np.flatnonzero(lines.crossbar < 0)
     none, one = np.zeros(len(wires)), np.ones(len(wires))
     heads = left + lines.count
     far, near = (fars[left] if len(fars) else heads), (sources[right] if len(sources) else right)
@@ -132,17 +112,17 @@ def lay_out_tiles(
     columns = [np.arange(c) + c0 for _, _, _, c0, c, _ in first]
     pairs = [np.stack([np.repeat(part, len(part)), np.tile(part, len(part))]) for part in columns]
     numbers = np.concatenate([np.zeros((4, 0), np.int32), *synapses], axis=1)
-    return Tiles(
+    return Crossbars(
         row_tap=_ints(heads, none),
         row_stub=_ints(far, none),
-        row_share=np.concatenate([share[left], none]),
-        row_impedance=np.concatenate([total_z[0][left], none]),
+        row_share=np.concatenate([ends.share[left], none]),
+        row_impedance=np.concatenate([ends.far[left], none]),
         driver=_ints(lines.tail[left], lines.tail[wires]),
         wire=_ints(np.zeros(len(left)), one),
         column_tap=_ints(right, none),
         column_stub=_ints(near, none),
         stubbed=np.concatenate([np.full(len(right), float(len(sources) > 0)), none]),
-        column_impedance=np.concatenate([total_z[1][right], one]),
+        column_impedance=np.concatenate([ends.source[right], one]),
         port_row=port_row,
         port_column=port_column,
         as_row=as_row,
