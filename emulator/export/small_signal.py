@@ -22,6 +22,7 @@ from emulator.families.bilateral.lines import Lines, lines_of
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point, slopes
+from emulator.measure.synapses import crossbar
 from emulator.network import softmax
 
 Complex = NDArray[np.complex128]
