@@ -160,7 +160,7 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     def refuse(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 1 PiB")
 
-    monkeypatch.setattr("emulator.scenario.run.settle", refuse)
+    monkeypatch.setattr("emulator.runs.settle.settle", refuse)
     fails("not enough memory: Unable to allocate 1 PiB", "run", "unstable", "--out", tmp_path / "out", *QUICK)
 
 
@@ -168,7 +168,7 @@ def test_our_own_mistakes_are_not_dressed_up(monkeypatch: pytest.MonkeyPatch, tm
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("emulator.scenario.run.settle", broken)
+    monkeypatch.setattr("emulator.runs.settle.settle", broken)
     result = backwave("run", "unstable", "--out", tmp_path / "out")
     assert result.exit_code == 70 and names(tmp_path) == []
     assert (
@@ -199,7 +199,7 @@ MOMENTS = {
 INTERRUPTED = """
 import atexit, gc, os, signal, sys, time
 import brian2
-import emulator.scenario.run as run
+import emulator.runs.settle as run
 from emulator.__main__ import main
 
 atexit.register(gc.collect)
@@ -225,7 +225,7 @@ def test_a_real_process_with_an_error() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(
-        "backwave: error: there is no scenario file 'gone.toml'; bundled: atlas, claims, digits, "
+        "backwave: error: there is no scenario file 'gone.toml'; bundled: atlas, claims, cnn, diabetes, digits, "
     )
     assert done.stderr.count("\n") == 1
 
