@@ -26,7 +26,6 @@ from emulator.importers import import_network
 from emulator.laws import NodeLaw
 from emulator.network import Network
 from emulator.network.builder import NetworkBuilder
-from emulator.scenario.datasets import FileData
 from emulator.scenario.load import bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.parts import Identity, Parts
@@ -38,14 +37,13 @@ from emulator.study.report.requirements import requirements_table
 from emulator.study.writer import Writer
 from emulator.training import checkpoint
 from emulator.training.history import History
-from emulator.training.streams import read_samples
 from hwmodels import HardwareModel, presets
 from hwmodels.fit_device import fit_device
 from hwmodels.fit_line import fit_line, scattering_parameters
 from hwmodels.readings import read_readings
 from hwmodels.touchstone import read_touchstone
 from hwmodels.units import parse
-from tests.fuzz import archives, models, mutate
+from tests.fuzz import archives, models, mutate, samples
 
 #: makes an input, and puts it into the product
 Make = Callable[[random.Random], Any]
@@ -71,7 +69,7 @@ def loaders(folder: Path) -> dict[str, Loader]:
         "study": _studies(out),
         "hardware": _hardware(out),
         "network": _networks(out),
-        "data": _data(out),
+        "data": Loader(0.7, *samples.arrays(out)),
         "checkpoint": _checkpoints(out),
         "touchstone": _touchstone(out),
         "csv": _csv(out),
@@ -83,7 +81,8 @@ def loaders(folder: Path) -> dict[str, Loader]:
         "names": _names(out),
         "onnx": _models(out),
         "torch": _torch_programs(out),
-        "table": _tables(out),
+        "table": Loader(0.4, *samples.tables(out)),
+        "images": Loader(0.3, *samples.images(out)),
     }
 
 
@@ -214,22 +213,6 @@ def _networks(folder: Path) -> Loader:
         return archives.archive(rng, members)
 
     return Loader(1.5, make, lambda content: _ignore(Network.load(_write(path, content))))
-
-
-def _data(folder: Path) -> Loader:
-    path, network = folder / "d.npz", _network()
-    seed = {"inputs": np.ones((5, 3)), "targets": np.ones((5, 2)), "other": np.arange(4)}
-    source = FileData(source="file", path="d.npz")
-
-    def feed(content: bytes) -> None:
-        _write(path, content)
-        for read in (lambda: source.load(network, folder), lambda: read_samples(path)):
-            try:
-                read()
-            except BackwaveError:
-                continue
-
-    return Loader(0.7, lambda rng: archives.archive(rng, seed), feed)
 
 
 def _checkpoints(folder: Path) -> Loader:
@@ -527,21 +510,6 @@ def _torch_programs(folder: Path) -> Loader:
         lambda rng: (rng.randrange(2), models.program(rng, seed)),
         lambda one: _ignore(import_network(_write(places[one[0]], one[1]))),
     )
-
-
-def _tables(folder: Path) -> Loader:
-    seeds, network = models.tables(), _network()
-    path = folder / "t.csv"
-    sources = [
-        FileData(source="file", path="t.csv", target="kind"), FileData(source="file", path="t.csv", scale="standard"),
-        FileData(source="file", path="t.csv", target="c", features=["a", "b"]),
-    ]  # fmt: skip
-
-    def feed(one: tuple[int, bytes]) -> None:
-        _write(path, one[1])
-        sources[one[0]].load(network, folder)
-
-    return Loader(0.4, lambda rng: (rng.randrange(3), mutate.blob(rng, rng.choice(seeds))), feed)
 
 
 def _ignore(_: Any) -> None:
