@@ -241,15 +241,6 @@ class SettleOptions(Groups):
 
 
 @dataclass(frozen=True)
-class ExperimentOptions(SettleOptions):
-    """What experiments take that compile a network for several substrates and let it settle on each."""
-
-    spelt = types.MappingProxyType({"substrate.seed": "hardware_seed"})
-
-    substrate: SubstrateOptions = field(default_factory=SubstrateOptions)
-
-
-@dataclass(frozen=True)
 class TrainOptions(Groups):
     """What `emulator.train` takes."""
 

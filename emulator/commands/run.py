@@ -33,8 +33,12 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Seed of the substrate and of the run; short for setting both.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", "-w", help="Processes of an experiment.", show_default="one per processor"),
+    ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the finished parts of a study that was interrupted.")
+        bool, typer.Option("--resume", help="Go on from the finished points of an experiment that was interrupted.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write also into a folder with other files.")] = False,
 ) -> None:
@@ -42,10 +46,10 @@ def run(
 
     The folder gets results.json, network.npz and pictures; it appears complete
     or not at all. A warning comes first if the first sample is predicted not to
-    settle, with a change that would help. A study of many runs (technologies,
-    precision, atlas) keeps its finished parts and, interrupted, goes on with
-    --resume. The exit status is 0 if every sample settled, 1 if not (the results
-    are written all the same), 2 for errors.
+    settle, with a change that would help. An experiment of many runs
+    (technologies, precision, atlas) keeps its finished points and, interrupted,
+    goes on with --resume. The exit status is 0 if every sample settled, 1 if not
+    (the results are written all the same), 2 for errors.
 
     \b
     Examples:
@@ -60,7 +64,6 @@ def run(
     from emulator.commands.console import console, figures, progress, verdict
     from emulator.errors import ScenarioError
     from emulator.scenario import load_scenario, run_scenario
-    from emulator.scenario.study_run import study_of
 
     changes = list(overrides or ())
     if target is not None:
@@ -68,13 +71,17 @@ def run(
     if seed is not None:
         changes += [f"substrate.seed={seed}", f"run.seed={seed}"]
     loaded = load_scenario(scenario, changes)
-    if study_of(loaded) is not None:
-        _study(loaded, out or Path("runs") / loaded.name, force, resume)
+    folder = out or Path("runs") / loaded.name
+    if loaded.config.experiment is not None:
+        experiment(loaded, folder, workers=workers, resume=resume, force=force)
         return
-    if resume:
-        raise ScenarioError(f"scenario '{loaded.name}' is no study; allowed: --resume for studies and for training")
+    for option, given in (("--resume", resume), ("--workers", workers is not None)):
+        if given:
+            raise ScenarioError(
+                f"scenario '{loaded.name}' is no experiment; allowed: {option} for experiments, studies and trainings"
+            )
     with progress() as tell:
-        report = run_scenario(loaded, out or Path("runs") / loaded.name, force=force, progress=tell, warn=_warn)
+        report = run_scenario(loaded, folder, force=force, progress=tell, warn=_warn)
     screen = console()
     screen.print(verdict(report.settled, _verdict(report)))
     screen.print(figures(_rows(report)))
@@ -89,22 +96,23 @@ def _warn(text: str) -> None:
     complain(f"predicted not to settle: {text}")
 
 
-def _study(scenario: Scenario, out: Path, force: bool, resume: bool) -> None:
-    """Run a study of many runs, and print its table."""
+def experiment(
+    scenario: Scenario, out: Path, kind: str | None = None, *, workers: int | None, resume: bool, force: bool
+) -> None:
+    """Make an experiment, and print its table."""
     from emulator.commands.console import console, figures, progress, table, verdict
-    from emulator.scenario.study_run import run_study
+    from emulator.experiments import run_experiment
 
     with progress() as tell:
-        report = run_study(scenario, out, force=force, resume=resume, progress=tell)
-    screen, study = console(), report.study
-    heads, *rows = study.table
-    screen.print(verdict(study.good, study.verdict))
-    screen.print(table(heads, rows))
-    screen.print(
-        figures([*((what, text) for what, text in study.notes), *(("note", text) for text in report.troubles)])
-    )
+        report = run_experiment(scenario, out, kind=kind, workers=workers, resume=resume, force=force, progress=tell)
+    screen, found = console(), report.findings
+    screen.print(verdict(found.good, found.verdict))
+    if found.table:
+        heads, *rows = found.table
+        screen.print(table(heads, rows))
+    screen.print(figures([*found.notes, *(("note", text) for text in report.troubles)]))
     screen.print(figures([("written to", str(report.out)), ("", ", ".join(report.files))]))
-    if not study.good:
+    if not found.good:
         raise typer.Exit(1)
 
 

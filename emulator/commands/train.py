@@ -30,6 +30,10 @@ def train(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Where the checkpoint is kept while training.", show_default="beside --out")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", "-w", help="Processes of a comparison.", show_default="one per processor"),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write also into a folder with other files.")] = False,
 ) -> None:
     """Train a scenario's network on the substrate and write a report.
@@ -51,22 +55,25 @@ def train(
       backwave train unlocked
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, verdict
+    from emulator.commands.run import experiment
+    from emulator.errors import ScenarioError
     from emulator.scenario import load_scenario
-    from emulator.scenario.train_run import train_scenario
+    from emulator.scenario.train_run import train_scenario, training_of
 
     loaded = load_scenario(scenario, list(overrides or ()))
     folder = out or Path("runs") / loaded.name
+    if training_of(loaded).compare is not None:
+        experiment(loaded, folder, "comparison", workers=workers, resume=resume, force=force)
+        return
+    if workers is not None:
+        raise ScenarioError(f"scenario '{loaded.name}' is one training; allowed: --workers for comparisons")
     with progress() as tell:
         report = train_scenario(
             loaded, folder, force=force, resume=resume, checkpoint=checkpoint, progress=tell, warn=_warn
         )
     screen = console()
-    if report.result is None:
-        screen.print(verdict(True, f"finished: {len(report.outcomes)} trainings of '{loaded.title}' compared"))
-        screen.print(figures(_compared(report)))
-    else:
-        screen.print(verdict(report.finished, _verdict(report.result, loaded.title)))
-        screen.print(figures(_rows(report, report.result)))
+    screen.print(verdict(report.finished, _verdict(report.result, loaded.title)))
+    screen.print(figures(_rows(report, report.result)))
     if not report.finished:
         raise typer.Exit(1)
 
@@ -117,25 +124,5 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
             f"{si(times['total'], 's')} in all"
         ),
     )
-    yield "written to", str(report.out)
-    yield "", ", ".join(report.files)
-
-
-def _compared(report: TrainingRunReport) -> Iterator[tuple[str, str]]:
-    """One row per training that was compared."""
-    for outcome in report.outcomes:
-        for warning in outcome.warnings:
-            yield "warning", f"{outcome.name}: {warning}"
-    for outcome in report.outcomes:
-        lost = sum(value != value for value in outcome.scores)
-        count = len(outcome.scores)
-        if lost:
-            yield outcome.name, f"{lost} of {count} diverged"
-        elif outcome.score == "accuracy":
-            yield outcome.name, f"{outcome.mean:.2%} +- {outcome.spread:.2%} test accuracy, {count} seeds"
-        else:
-            yield outcome.name, f"{outcome.mean:.4f} +- {outcome.spread:.4f} test {outcome.score}, {count} seeds"
-    for trouble in report.troubles:
-        yield "warning", trouble
     yield "written to", str(report.out)
     yield "", ", ".join(report.files)

@@ -12,6 +12,7 @@ from emulator.graph import ScatteringGraph
 
 if TYPE_CHECKING:
     from emulator.engine import Layout, Recording
+    from hwmodels import HardwareModel
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +38,15 @@ class EnergyUse:
         if self.missing:
             return None
         return np.asarray(np.sum(list(self.parts.values()), axis=0))
+
+
+def unpriced(hardware: HardwareModel) -> tuple[str, ...]:
+    """The figures for energy that a hardware model does not have: with any, what a sample costs is not known."""
+    none = dict.fromkeys(("events", "synaptic_operations", "updates", "duration"), 0.0)
+    missing = hardware.energy.estimate(**none, nodes=0, lines=0).missing
+    if hardware.energy.wave_power and None in (hardware.lines.impedance, hardware.energy.unit_amplitude):
+        return (*missing, "wave_power")
+    return missing
 
 
 def energy_use(

@@ -14,10 +14,10 @@ from emulator.kinds import HARDWARE, mistaken
 from emulator.laws import LAWS, Law
 from emulator.options import RunOptions, SubstrateOptions
 from emulator.scenario.datasets import AnyData
+from emulator.scenario.experiments import AtlasConfig, ClaimsConfig, PrecisionConfig, TechnologiesConfig
 from emulator.scenario.files import find_file
 from emulator.scenario.networks import AnyNetwork
 from emulator.scenario.section import Section
-from emulator.scenario.studies import AtlasConfig, ClaimsConfig, PrecisionConfig, TechnologiesConfig
 from emulator.scenario.training import TrainingConfig
 from hwmodels import SECTIONS, HardwareError, HardwareModel
 from hwmodels import load as load_hardware
@@ -155,6 +155,9 @@ class RunConfig(RunOptions):
     pictures: Annotated[int, Field(ge=0)] = 3
 
 
+SECTIONS_OF_EXPERIMENTS = ("technologies", "precision", "atlas", "claims")
+
+
 class Config(Section):
     """Everything in a scenario file; without a `title` it is called by its name."""
 
@@ -172,9 +175,14 @@ class Config(Section):
     atlas: AtlasConfig | None = None
     claims: ClaimsConfig | None = None
 
+    @property
+    def experiment(self) -> str | None:
+        """The section that makes an experiment of it, or None."""
+        return next((name for name in SECTIONS_OF_EXPERIMENTS if getattr(self, name) is not None), None)
+
     @model_validator(mode="after")
-    def _one_study(self) -> Config:
-        given = [name for name in ("technologies", "precision", "atlas", "claims") if getattr(self, name) is not None]
+    def _one_experiment(self) -> Config:
+        given = [name for name in SECTIONS_OF_EXPERIMENTS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ScenarioError(f"{' and '.join(given)} are both given; allowed: one of them")
         if given and not self.data.targets:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from emulator.errors import ScenarioError
-from emulator.files import is_listed, replacing, take_place
+from emulator.files import atomic_write, is_listed, replacing, take_place
 
 RESULTS = "results.json"
 #: what `format` says in the results of a run
@@ -52,3 +56,29 @@ def _move(staging: Path, place: Path) -> None:
     else:
         for path in sorted(staging.iterdir()):
             path.replace(place / path.name)
+
+
+def write_tables(path: Path, tables: Mapping[str, Any]) -> None:
+    """Write results as JSON; numbers that are not finite become null."""
+    text = json.dumps(plain(tables), indent=1, ensure_ascii=False, allow_nan=False)
+    atomic_write(path, lambda file: file.write(text.encode()))
+
+
+def resumable(stop: KeyboardInterrupt, *kept: Path) -> KeyboardInterrupt:
+    """An interrupt of the same kind that tells whether something was kept to go on from."""
+    if not any(path.exists() for path in kept):
+        return type(stop)(*stop.args)
+    return type(stop)("finished parts are kept, and --resume goes on from them")
+
+
+def plain(value: Any) -> Any:
+    """Plain values for JSON; what is not finite becomes null."""
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump(mode="json"))
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

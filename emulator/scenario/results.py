@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import platform
 import shlex
 from dataclasses import asdict
@@ -12,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.contents import contents_of
-from emulator.files import atomic_write
 from emulator.scenario.build import Prepared
-from emulator.scenario.outdir import FORMAT
+from emulator.scenario.outdir import FORMAT, write_tables
 from emulator.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -23,14 +20,13 @@ if TYPE_CHECKING:
 
 def write_results(path: Path, report: RunReport, ready: Prepared) -> None:
     """Write ``results.json``; numbers that are not finite become null."""
-    text = json.dumps(plain(results_of(report, ready)), indent=1, ensure_ascii=False, allow_nan=False)
-    atomic_write(path, lambda file: file.write(text.encode()))
+    write_tables(path, results_of(report, ready))
 
 
-def command(scenario: Scenario) -> str:
-    """The command that runs a scenario again."""
+def command(scenario: Scenario, name: str = "run") -> str:
+    """The command that runs, or trains, a scenario again."""
     overrides = [part for text in scenario.overrides for part in ("--set", text)]
-    return shlex.join(["backwave", "run", scenario.source, *overrides])
+    return shlex.join(["backwave", name, scenario.source, *overrides])
 
 
 def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
@@ -85,16 +81,3 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "files": list(report.files),
         "troubles": list(report.troubles),
     }
-
-
-def plain(value: Any) -> Any:
-    """Plain values for JSON; what is not finite becomes null."""
-    if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    if hasattr(value, "model_dump"):
-        return plain(value.model_dump(mode="json"))
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

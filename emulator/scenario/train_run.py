@@ -12,11 +12,9 @@ from matplotlib.figure import Figure
 from emulator.errors import ScenarioError
 from emulator.locks import held
 from emulator.report.attempt import attempt
-from emulator.report.training import comparison_figure, training_figure
-from emulator.scenario.comparison import Outcome, compare, comparison_identity
+from emulator.report.training import training_figure
 from emulator.scenario.load import bundled, load_scenario
-from emulator.scenario.outdir import RESULTS, staged
-from emulator.scenario.parts import Parts, parts_path, resumable
+from emulator.scenario.outdir import RESULTS, resumable, staged
 from emulator.scenario.scenario import Scenario
 from emulator.scenario.train_results import write_training
 from emulator.scenario.training import TrainingConfig
@@ -35,10 +33,7 @@ class TrainingRunReport:
     Parameters
     ----------
     scenario : Scenario
-    result : TrainResult or None
-        None for a comparison.
-    outcomes : tuple of Outcome
-        Of a comparison, one per variant and baseline.
+    result : TrainResult
     out : Path
         Where everything was written.
     files : tuple of str
@@ -47,16 +42,15 @@ class TrainingRunReport:
     """
 
     scenario: Scenario
-    result: TrainResult | None
-    outcomes: tuple[Outcome, ...]
+    result: TrainResult
     out: Path
     files: tuple[str, ...]
     troubles: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
-        """Whether the training went as asked; a comparison reports variants that diverge as results."""
-        return self.result is None or self.result.status in ("finished", "stopped early")
+        """Whether the training went as asked."""
+        return self.result.status in ("finished", "stopped early")
 
 
 def train_scenario(
@@ -74,19 +68,19 @@ def train_scenario(
     Parameters
     ----------
     scenario : Scenario
-        With a section `training`.
+        With a section `training`; its table `compare` is not looked at (see `emulator.experiments`).
     out : str or Path
         A folder, which appears complete or stays as it was.
     force : bool
         Write also among files that are not the results of an earlier run.
     resume : bool
-        Go on from the checkpoint of a training that was interrupted, or from the finished trainings of a comparison.
+        Go on from the checkpoint of a training that was interrupted.
     checkpoint : path, optional
         Where the checkpoint is kept while the training runs; by default beside `out`. In the end it goes into `out`.
     progress : callable, optional
         Called with what is being done, and the fraction done where it is known.
     warn : callable, optional
-        Called before the first sample with every warning; a comparison's are in its results.
+        Called before the first sample with every warning.
 
     Raises
     ------
@@ -96,14 +90,12 @@ def train_scenario(
         If `out` cannot be written.
     """
     tell: Progress = progress or (lambda stage, fraction: None)
-    training, folder = training_of(scenario), Path(out)
+    folder = Path(out)
     path = folder.with_name(f"{folder.name}.{CHECKPOINT}") if checkpoint is None else Path(checkpoint)
     try:
-        if training.compare is not None:
-            return _comparison(scenario, folder, force, resume, tell)
         return _training(scenario, folder, path, force, resume, tell, warn)
     except KeyboardInterrupt as stop:
-        raise resumable(stop, path, parts_path(folder)) from None
+        raise resumable(stop, path) from None
 
 
 def _training(
@@ -124,7 +116,7 @@ def _training(
                 )
             result.network.save(staging / NETWORK)
             names = [RESULTS, NETWORK, *([CHECKPOINT] if path.exists() else [])]
-            report = TrainingRunReport(scenario, result, (), folder, tuple(names))
+            report = TrainingRunReport(scenario, result, folder, tuple(names))
             draw = partial(training_figure, result, scenario.title)
             report = _written(report, draw, staging)
             if path.exists():
@@ -154,22 +146,6 @@ def training_of(scenario: Scenario) -> TrainingConfig:
         return scenario.config.training
     others = [name for name in bundled() if load_scenario(name).config.training is not None]
     raise ScenarioError(f"scenario '{scenario.name}' has no section training; allowed: {', '.join(others)}, or add one")
-
-
-def _comparison(scenario: Scenario, folder: Path, force: bool, resume: bool, tell: Progress) -> TrainingRunReport:
-    with staged(folder, force) as staging:
-        parts = Parts(parts_path(folder), comparison_identity(scenario), resume)
-        outcomes = compare(scenario, tell, parts)
-        report = TrainingRunReport(scenario, None, tuple(outcomes), folder, (RESULTS,))
-        draw = partial(comparison_figure, outcomes, scenario.title, _x_label(scenario))
-        report = _written(report, draw, staging)
-    parts.remove()
-    return report
-
-
-def _x_label(scenario: Scenario) -> str:
-    compared = training_of(scenario).compare
-    return "" if compared is None else compared.x_label
 
 
 def _report(tell: Progress, stage: str, report: TrainingReport) -> None:

@@ -8,19 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from emulator.errors import ScenarioError, StudyError, suggest
+from emulator.scenario.axes import AxisConfig, Scale, Text
 from emulator.scenario.section import Section
-from emulator.study.design import Method, Scale
+from emulator.study.design import Method
 from emulator.study.metrics import METRICS
 from hwmodels.validation import first_problem
 
-Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-
-#: stands for every preset that lacks nothing
-COMPLETE = "complete presets"
-#: the ways to say which values an axis takes
-_RANGES = ("values", "linear", "log", "uniform", "loguniform")
 
 
 class AboutConfig(Section):
@@ -56,78 +51,6 @@ class BaseConfig(Section):
     scenario: Text
     overrides: dict[str, Any] = Field(default_factory=dict)
     full_scale: Literal["network", "given"] = "network"
-
-
-class Interval(Section):
-    """Two ends, between which samples are drawn."""
-
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Interval:
-        if not self.low < self.high:
-            raise ScenarioError(f"axes: low is {self.low!r} and high is {self.high!r}; allowed: low below high")
-        return self
-
-
-class Steps(Interval):
-    """Two ends, and so many values from one to the other."""
-
-    points: Annotated[int, Field(ge=2)]
-
-
-class AxisConfig(Section):
-    """An axis: a key of the scenario or its hardware, and exactly one of the five ways to say which values it takes.
-
-    Parameters
-    ----------
-    key : str
-        Such as ``hardware.noise.receiver`` or ``run.threshold``.
-    also : list of str
-        Further keys that get the same value.
-    label : str
-        What the axis is called in reports; by default its key.
-    values : list or str
-        The values themselves; ``"complete presets"`` is allowed for ``hardware.model``.
-    linear, log : table
-        Equal differences, or equal ratios, from `low` to `high`: so many `points`.
-    uniform, loguniform : table
-        Samples between `low` and `high`, drawn as ``sampling`` says.
-    scale : {"linear", "log"}
-        How listed values are drawn and compared.
-    whole : bool
-        Whether values of a range are rounded to whole numbers.
-    """
-
-    key: Text
-    also: list[Text] = Field(default_factory=list)
-    label: str = ""
-    values: list[Any] | str | None = None
-    linear: Steps | None = None
-    log: Steps | None = None
-    uniform: Interval | None = None
-    loguniform: Interval | None = None
-    scale: Scale = "linear"
-    whole: bool = False
-
-    @model_validator(mode="after")
-    def _one_range(self) -> AxisConfig:
-        given = [name for name in _RANGES if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ScenarioError(
-                f"axes: {self.key!r} has {' and '.join(given) or 'no values'}; allowed: exactly one of {', '.join(_RANGES)}"
-            )
-        bounds = self.log or self.loguniform
-        if bounds is not None and bounds.low <= 0:
-            raise ScenarioError(f"axes: {self.key!r} has a low of {bounds.low!r}; allowed with {given[0]}: above 0")
-        if self.values == []:
-            raise ScenarioError(f"axes: {self.key!r} has an empty list of values; allowed: at least one")
-        if isinstance(self.values, str) and (self.values, self.key) != (COMPLETE, "hardware.model"):
-            raise ScenarioError(
-                f"axes: {self.key!r} has values {self.values!r}; allowed: a list, or {COMPLETE!r} with key hardware.model"
-            )
-        return self
 
 
 class SamplingConfig(Section):

@@ -14,15 +14,9 @@ def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]
     """The network and its substrate in figures, and the brian2 target that suits so many points."""
     config, network = study.scenario.config, material.network
     graph = study.scenario.compile(network, hardware=config.hardware.build(study.scenario.folder))
-    parameters = network.parameter_count
     samples = len(next(iter(material.exact.states.values())))
     facts = {
-        "digest": network.digest,
-        "layers": {name: network.size(name) for name in network.layers},
-        "parameters": parameters,
-        "loss": network.loss,
-        "samples": samples,
-        "data": material.batch.digest,
+        **facts_of(material),
         "neurons": graph.neurons,
         "lines": sum(bundle.count for bundle in graph.bundles if bundle.is_line),
         "law": graph.law.name,
@@ -37,3 +31,16 @@ def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]
         runs = len(study.places) + trials
         target = suitable_target(expected_cost(samples * runs, hold, sum(c.size for c in graph.couplings)))
     return facts, target
+
+
+def facts_of(material: Material) -> dict[str, Any]:
+    """A network and its samples in figures."""
+    network = material.network
+    return {
+        "digest": network.digest,
+        "layers": {name: network.size(name) for name in network.layers},
+        "parameters": network.parameter_count,
+        "loss": network.loss,
+        "samples": len(next(iter(material.exact.states.values()))),
+        "data": material.batch.digest,
+    }

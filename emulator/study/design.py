@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from emulator.errors import ScenarioError
+from emulator.scenario.axes import Scale
 from hwmodels import rng
 
-Scale = Literal["linear", "log"]
 Method = Literal["grid", "random", "latin-hypercube", "sobol"]
 
 

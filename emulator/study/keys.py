@@ -9,7 +9,6 @@ from typing import Any
 from emulator.errors import BackwaveError, ScenarioError
 from emulator.scenario.load import changed, leaves, load_scenario
 from emulator.scenario.scenario import Scenario
-from emulator.scenario.study_run import study_of
 from emulator.study.config import StudyConfig
 from hwmodels import HardwareError, HardwareModel
 
@@ -36,7 +35,7 @@ def base_of(config: StudyConfig, folder: Path) -> Scenario:
     name = config.base.scenario
     beside = folder / name
     scenario = load_scenario(beside if beside.is_file() else name)
-    kind = study_of(scenario)
+    kind = scenario.config.experiment
     if kind is not None:
         raise ScenarioError(f"base.scenario {name!r} has a section {kind}; allowed: a scenario that is a single run")
     changes = dict(leaves(config.base.overrides))

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from emulator.errors import ScenarioError, StudyError
+from emulator.scenario.axes import COMPLETE, AxisConfig, Scale
 from emulator.scenario.scenario import Scenario
-from emulator.study.config import COMPLETE, AxisConfig, KnobConfig, StudyConfig
-from emulator.study.design import Axis, Scale
+from emulator.study.config import KnobConfig, StudyConfig
+from emulator.study.design import Axis
 from emulator.study.keys import offered, settable, stored, under, unit_of
 from emulator.study.metrics import Target
 from emulator.study.tolerance import Knob, check
@@ -106,6 +107,15 @@ def targets_of(config: StudyConfig) -> tuple[Target, ...]:
     return tuple(Target.of(name, one.model_dump()) for name, one in config.targets.items())
 
 
+def spread_over(config: AxisConfig, points: int) -> list[Any]:
+    """The values of an axis with equal steps: so many, unless the file says how many."""
+    steps = config.linear or config.log
+    if steps is None:
+        raise ScenarioError(f"axes: {config.key!r} has values that are drawn; allowed here: values, linear, log")
+    line = Axis(config.key, (), steps.low, steps.high, "log" if config.log else "linear", config.whole)
+    return list(line.at(np.linspace(0, 1, steps.points or points)))
+
+
 def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareModel, study: StudyConfig) -> StudyAxis:
     keys = (config.key, *config.also)
     settable(place, keys, study)
@@ -117,8 +127,9 @@ def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareMode
     elif config.values is not None:
         values = list(config.values)
     elif steps is not None:
-        line = Axis(config.key, (), steps.low, steps.high, scale, config.whole)
-        values = list(dict.fromkeys(line.at(np.linspace(0, 1, steps.points))))
+        if steps.points is None:
+            raise ScenarioError(f"{place}: {scale}.points is missing; it must be given")
+        values = list(dict.fromkeys(spread_over(config, steps.points)))
     elif ends is not None:
         drawn = Axis(config.key, (), ends.low, ends.high, scale, config.whole)
         for value in drawn.at(np.array([0.0, 1.0])):

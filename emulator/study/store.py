@@ -7,6 +7,7 @@ While a study writes, what is newest is in a journal beside the file; once it ha
 | `meta`          | a fact on the study as a whole: its file, base scenario, versions, platform                        |
 | `points`        | a finished point: where on the axes, chip and noise number, configuration, seeds, how it ended     |
 | `metrics`       | a metric of a point; NULL where it is not known                                                    |
+| `notes`         | something else that there is to say of a point, in their order                                     |
 | `trials`        | a finished run of a tolerance search, and whether it met the targets; NULL where it ended in error |
 | `tolerances`    | a knob: how far it may go, and what the base hardware has                                          |
 | `yields`        | a combination of grid axes: how many chips met the targets                                         |
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +32,9 @@ from emulator.study.opening import open_to_read
 from emulator.study.rows import guarded, typed
 from hwmodels.doors import RefusedError, brief, parse_json
 
-#: version of the tables
-FORMAT = "1"
+#: version of the tables, and those that can be read: the first has no notes
+FORMAT = "2"
+READABLE = ("1", FORMAT)
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
@@ -41,6 +43,7 @@ CREATE TABLE points (
     status TEXT CHECK (status IN ('settled', 'unsettled', 'failed')), reason TEXT NULL, finished TEXT, seconds REAL
 );
 CREATE TABLE metrics (point TEXT, name TEXT, value REAL NULL, PRIMARY KEY (point, name)) WITHOUT ROWID;
+CREATE TABLE notes (point TEXT, place INTEGER, text TEXT, PRIMARY KEY (point, place)) WITHOUT ROWID;
 CREATE TABLE trials (
     id TEXT PRIMARY KEY, knob TEXT, value REAL, chip INTEGER, noise INTEGER, config TEXT, seeds TEXT, met INTEGER,
     status TEXT CHECK (status IN ('settled', 'unsettled', 'failed')), reason TEXT NULL, finished TEXT, seconds REAL
@@ -159,11 +162,9 @@ class Store:
         except (sqlite3.Error, ValueError, OverflowError) as error:
             self._link.close()
             raise FileFormatError(f"'{self.path}' is no store of a study: {error}") from error
-        if self.meta.get("schema") != FORMAT:
+        if self.meta.get("schema") not in READABLE:
             self._link.close()
-            raise FileFormatError(
-                f"'{self.path}' is a store of version {brief(self.meta.get('schema'))}; allowed: {FORMAT!r}"
-            )
+            raise FileFormatError(other_version(self.path, self.meta, READABLE))
 
     def __enter__(self) -> Store:
         return self
@@ -252,6 +253,15 @@ class Store:
         return {name: columns[name] for name in sorted(columns)}
 
     @guarded
+    def notes(self) -> dict[str, list[str]]:
+        """What else there is to say of points, by their ids."""
+        found: dict[str, list[str]] = {}
+        if self.meta["schema"] != READABLE[0]:
+            for point, text in self._link.execute("SELECT point, text FROM notes ORDER BY point, place"):
+                found.setdefault(str(point), []).append(str(text))
+        return found
+
+    @guarded
     def tolerances(self) -> list[Tolerance]:
         """What the tolerance search found, by knob."""
         rows = self._rows("tolerances", "rowid")
@@ -272,6 +282,16 @@ class Store:
         names = [column[0] for column in found.description]
         for row in found:
             yield dict(zip(names, row, strict=True))
+
+
+def other_version(path: Path, meta: Mapping[str, str], allowed: Sequence[str]) -> str:
+    """That a store is of a version that cannot be used here, and what wrote it."""
+    try:
+        by = f", written by backwave {brief(parse_json(meta['versions'])['backwave'])[1:-1]}"
+    except (ValueError, TypeError, KeyError):
+        by = ""
+    listed = " or ".join(map(repr, allowed))
+    return f"'{path}' is a store of version {brief(meta.get('schema'))}{by}; allowed: {listed}"
 
 
 def _column(values: list[Any], kind: Any) -> NDArray[Any]:

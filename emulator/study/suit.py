@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from emulator.errors import StudyError
+from emulator.measure.energy import unpriced
 from emulator.network import Network
 from emulator.scenario.load import changed
 from emulator.scenario.scenario import Scenario
@@ -78,10 +79,7 @@ def _priced(study: StudyFile, have: list[str]) -> None:
     """Refuse a target for the energy of hardware whose figures are not known."""
     for scenario in [*_variants(study, "hardware")] or [study.scenario]:
         hardware = scenario.config.hardware.build(scenario.folder)
-        none = dict.fromkeys(("events", "synaptic_operations", "updates", "duration"), 0.0)
-        missing = list(hardware.energy.estimate(**none, nodes=0, lines=0).missing)
-        if hardware.energy.wave_power and None in (hardware.lines.impedance, hardware.energy.unit_amplitude):
-            missing.append("wave_power")
+        missing = unpriced(hardware)
         if missing:
             raise StudyError(
                 f"targets.energy cannot be met: hardware {scenario.config.hardware.model!r} has no figures for energy "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +80,7 @@ class Spread:
 
 def coordinates(evidence: Evidence) -> list[Coordinate]:
     """The axes of a study, in the order of its file."""
-    return [_axis(key, column, evidence.told(key).get("scale") == "log") for key, column in evidence.axes.items()]
+    return [_coordinate(key, column, evidence.told(key)) for key, column in evidence.axes.items()]
 
 
 def spread(values: Floats) -> Spread:
@@ -125,9 +125,12 @@ def failures(evidence: Evidence) -> Iterator[tuple[str, str, list[int]]]:
         yield status, reason, points
 
 
-def _axis(key: str, column: NDArray[Any], log: bool) -> Coordinate:
+def _coordinate(key: str, column: NDArray[Any], told: Mapping[str, Any]) -> Coordinate:
+    log = told.get("scale") == "log"
     if column.dtype != np.float64:
-        labels = [_label(value) for value in column]
+        listed, ticks = told.get("values") or (), told.get("ticks") or ()
+        names = dict(zip(map(_label, listed), map(str, ticks), strict=False))
+        labels = [names.get(label := _label(value), label) for value in column]
         known = list(dict.fromkeys(labels))
         return Coordinate(
             key, tuple(known), None, np.array([known.index(one) for one in labels], dtype=np.int64), False, False

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from threadpoolctl import ThreadpoolController
 from emulator.contents import contents_of, refuse_changed
 from emulator.data.batch import Batch
 from emulator.errors import BackwaveError, ChangedFileError
+from emulator.graph import ScatteringGraph
 from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.ranges import Ranges, fitted, ranges
 from emulator.network import Network, check_batch
@@ -30,7 +32,7 @@ from emulator.plugins import Parts
 from emulator.runs.settle import steps_of_hold
 from emulator.scenario.config import HardwareConfig, validate
 from emulator.scenario.load import changed
-from emulator.scenario.results import plain
+from emulator.scenario.outdir import plain
 from emulator.scenario.scenario import Scenario
 from emulator.study.metrics import measure
 from emulator.study.writer import canonical
@@ -65,6 +67,16 @@ class Material:
         return cls(built.network, batch, exact, ranges(built.network, exact), rows)
 
 
+class Measured(NamedTuple):
+    """What was seen at a point: whether all samples settled or why not, metrics, brian2's seconds, and what else to say."""
+
+    reason: str | None
+    metrics: Mapping[str, float | None]
+    settled: bool = True
+    emulated: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Work:
     """What is the same for all points of a study.
@@ -76,8 +88,12 @@ class Work:
     material : Material
         Of the base.
     metrics : tuple of str
+    measure : callable
+        What is seen at a point: a function of a module, called with this, the point's scenario, and its task.
     fit : bool
         Whether full scales follow the network.
+    strict : bool
+        Whether a point that cannot be run is an error, and not a result.
     files : dict
         SHA-256 of every file that points may read, by name, when the study began.
     parts : Parts
@@ -87,7 +103,9 @@ class Work:
     scenario: Scenario
     material: Material
     metrics: tuple[str, ...]
-    fit: bool
+    measure: Callable[[Work, Scenario, Task], Measured]
+    fit: bool = False
+    strict: bool = False
     files: dict[str, str] = field(default_factory=dict)
     parts: Parts = field(default_factory=Parts)
 
@@ -98,12 +116,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Task:
-    """A point to run: its id, what it changes in the base scenario, and which chip and run it is."""
+    """A point to run: its id, what it changes in the base scenario, which chip and run it is, and what it is called."""
 
     id: str
     changes: dict[str, Any]
     chip: int
     noise: int
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +141,8 @@ class Outcome:
         When, as an ISO date and time.
     seconds, emulated : float
         How long it took, and how much of that brian2 ran.
+    notes : tuple of str
+        What else there is to say.
     """
 
     status: str
@@ -132,6 +153,7 @@ class Outcome:
     finished: str
     seconds: float
     emulated: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def run_tasks(work: Work, tasks: tuple[Task, ...]) -> list[Outcome]:
@@ -151,42 +173,47 @@ def run_task(work: Work, task: Task) -> Outcome:
 
     Raises
     ------
+    BackwaveError
+        If the work is strict and the point cannot be run.
     ChangedFileError
         If a file that the point reads is not what it was when the study began.
     OSError, MemoryError
         If the machine is the reason.
     """
     begun = time.perf_counter()
-    config, emulated, metrics = canonical(plain(task.changes)), 0.0, dict[str, float | None]()
-    status, reason = "settled", None
+    config, measured, failed = canonical(plain(task.changes)), Measured(None, {}), False
     try:
         scenario = changed(work.scenario, task.changes)
         config = canonical(plain(scenario.config.model_dump(mode="json")))
-        if not set(work.metrics) <= set(TRAINED):
-            result, metrics = _settled(work, scenario)
-            emulated = sum(result.times[name] for name in ("build", "run", "overhead") if name in result.times)
-            if not result.settled.all():
-                status, reason = "unsettled", result.reason
-        wanted = [name for name in work.metrics if name in TRAINED]
-        if wanted:
-            reached, diverged = _trained(scenario, wanted)
-            metrics |= reached
-            if diverged is not None:
-                status, reason = "unsettled", diverged
+        measured = work.measure(work, scenario, task)
     except ChangedFileError:
         raise
     except (BackwaveError, HardwareError, ArithmeticError, np.linalg.LinAlgError) as error:
-        status, reason = "failed", f"{error}" or type(error).__name__
+        if work.strict:
+            raise
+        measured, failed = Measured(f"{error}" or type(error).__name__, {}), True
     return Outcome(
-        status=status,
-        reason=reason,
-        metrics={name: metrics.get(name) for name in work.metrics},
+        status="failed" if failed else "settled" if measured.settled else "unsettled",
+        reason=measured.reason,
+        metrics={name: _known(measured.metrics.get(name)) for name in work.metrics},
         config=config,
-        seeds=canonical({"hardware": task.changes["substrate.seed"], "run": task.changes["run.seed"]}),
+        seeds=canonical(seeds_of(work, task)),
         finished=now(),
         seconds=time.perf_counter() - begun,
-        emulated=emulated,
+        emulated=measured.emulated,
+        notes=measured.notes,
     )
+
+
+def seeds_of(work: Work, task: Task) -> dict[str, int]:
+    """The seeds of a point by what they are of."""
+    config = work.scenario.config
+    ours = {"hardware": ("substrate.seed", config.substrate.seed), "run": ("run.seed", config.run.seed)}
+    return {name: task.changes.get(key, base) for name, (key, base) in ours.items()}
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def now() -> str:
@@ -200,15 +227,37 @@ def hold_for(steps: int) -> int:
     return math.ceil(steps / grain) * grain
 
 
-def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, float | None]]:
-    """Settle the samples on the point's substrate, and measure."""
-    material = _material(work, scenario)
+def measured(work: Work, scenario: Scenario, task: Task) -> Measured:
+    """The metrics of a study: samples settle on the point's substrate, and if that is asked for its network is trained."""
+    reason, metrics, emulated, good = None, dict[str, float | None](), 0.0, True
+    if not set(work.metrics) <= set(TRAINED):
+        result, metrics = _settled(work, scenario)
+        emulated = sum(result.times[name] for name in ("build", "run", "overhead") if name in result.times)
+        if not result.settled.all():
+            good, reason = False, result.reason
+    wanted = [name for name in work.metrics if name in TRAINED]
+    if wanted:
+        reached, diverged = _trained(scenario, wanted)
+        metrics |= reached
+        if diverged is not None:
+            good, reason = False, diverged
+    return Measured(reason, metrics, good, emulated)
+
+
+def graph_of(work: Work, scenario: Scenario, material: Material) -> ScatteringGraph:
+    """The point's network on its substrate."""
     config = scenario.config
     hardware = _hardware(scenario.folder, canonical(config.hardware.model_dump(mode="json")), canonical(work.files))
     fit = work.fit or config.substrate.full_scale == "network"
-    graph = scenario.compile(material.network, hardware=fitted(hardware, material.needed) if fit else hardware)
-    steps = steps_of_hold(graph, config.run)
-    if config.run.hold is None and config.run.hold_seconds is None:
+    return scenario.compile(material.network, hardware=fitted(hardware, material.needed) if fit else hardware)
+
+
+def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, float | None]]:
+    """Settle the samples on the point's substrate, and measure."""
+    material, run = material_of(work, scenario), scenario.config.run
+    graph = graph_of(work, scenario, material)
+    steps = steps_of_hold(graph, run)
+    if run.hold is None and run.hold_seconds is None:
         steps = hold_for(steps)
     with np.errstate(over="ignore", invalid="ignore"):
         result = scenario.settle(graph, material.batch, hold=None, hold_seconds=steps * graph.step)
@@ -219,12 +268,11 @@ def _trained(scenario: Scenario, names: list[str]) -> tuple[dict[str, float | No
     """What was reached by the scenario's training, None where that is not known, and why it diverged if it did."""
     with scenario.named():
         result = scenario.train()
-    reached = {name: float(getattr(result, TRAINED[name])) for name in names}
-    known = {name: None if math.isnan(value) else value for name, value in reached.items()}
-    return known, result.reason if result.status == "diverged" else None
+    reached: dict[str, float | None] = {name: getattr(result, TRAINED[name]) for name in names}
+    return reached, result.reason if result.status == "diverged" else None
 
 
-def _material(work: Work, scenario: Scenario) -> Material:
+def material_of(work: Work, scenario: Scenario) -> Material:
     """The base's, unless the point has another network or other data: then it is made, once per process."""
     ours, base = scenario.config, work.scenario.config
     if ours.network == base.network and ours.data == base.data:

@@ -17,7 +17,7 @@ from emulator.errors import FileFormatError, StudyError
 from emulator.locks import lock_file
 from emulator.study.opening import APPLICATION, WRITING, network_filesystem, refuse_inside
 from emulator.study.rows import guarded
-from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield
+from emulator.study.store import FORMAT, SCHEMA, Sensitivity, Tolerance, Yield, other_version
 from hwmodels.doors import parse_json
 
 #: seconds to wait for others who read the file as it is
@@ -28,7 +28,7 @@ _SAME = {"digest": "another study", "versions": "other versions", "planned": "an
 
 @dataclass(frozen=True)
 class Finished:
-    """A row of `points` with its metrics, or one of `trials`; texts are ready to be stored."""
+    """A row of `points` with its metrics and notes, or one of `trials`; texts are ready to be stored."""
 
     id: str
     chip: int
@@ -40,6 +40,7 @@ class Finished:
     finished: str
     seconds: float
     metrics: Mapping[str, float | None]
+    notes: tuple[str, ...] = ()
 
 
 class Writer:
@@ -124,6 +125,8 @@ class Writer:
                 "INSERT INTO metrics VALUES (?, ?, ?)",
                 [(point.id, name, value) for name, value in sorted(point.metrics.items())],
             )
+            notes = [(point.id, place, text) for place, text in enumerate(point.notes)]
+            self._link.executemany("INSERT INTO notes VALUES (?, ?, ?)", notes)
 
     def add_trial(self, point: Finished, knob: str, value: float, met: bool | None) -> None:
         """A finished run of a tolerance search, and whether it met the targets; None where it ended in an error."""
@@ -200,7 +203,8 @@ class Writer:
         found = self._facts()
         refuse_changed(self._files(found), self._files(meta), f"store '{self.path}'")
         if found.get("schema") != FORMAT:
-            raise FileFormatError(f"'{self.path}' is a store of version {found.get('schema')!r}; allowed: {FORMAT!r}")
+            told = other_version(self.path, found, [FORMAT])
+            raise FileFormatError(f"{told} to go on with; reports and comparisons read both")
         for key, what in _SAME.items():
             if found.get(key) != meta[key]:
                 raise StudyError(

@@ -30,7 +30,7 @@ from types import SimpleNamespace
 import numpy as np
 from rich.console import Console
 
-from emulator.study import run as running
+from emulator.study import run as planning
 from emulator.study import work
 from emulator.study.load import StudyFile, load_study
 from emulator.study.run import run_study
@@ -112,7 +112,7 @@ def speed(screen: Console, folder: Path, chips: int = 1000) -> None:
         f"metrics the same to the last bit: {same}"
     )
     prepared = time.perf_counter()
-    running._Run(large, lambda stage, fraction: None)
+    planning.planned(large, folder / "none.sqlite", lambda text: None)
     prepared = time.perf_counter() - prepared
     with stubbed(large):
         begun = time.perf_counter()

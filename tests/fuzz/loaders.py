@@ -28,7 +28,6 @@ from emulator.network import Network
 from emulator.network.builder import NetworkBuilder
 from emulator.scenario.load import bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, staged
-from emulator.scenario.parts import Identity, Parts
 from emulator.study.evidence import read_evidence
 from emulator.study.load import bundled_studies, load_study
 from emulator.study.report.headline import headline
@@ -73,7 +72,7 @@ def loaders(folder: Path) -> dict[str, Loader]:
         "checkpoint": _checkpoints(out),
         "touchstone": _touchstone(out),
         "csv": _csv(out),
-        "parts": _parts(out),
+        "results": _results(out),
         "store": _stores(out),
         "export": _exports(out),
         "program": _programs(out),
@@ -296,32 +295,6 @@ def _csv(folder: Path) -> Loader:
     return Loader(3, lambda rng: mutate.blob(rng, rng.choice(seeds)), feed)
 
 
-def _parts(folder: Path) -> Loader:
-    path, out = folder / "p.json", folder / "out"
-    out.mkdir(exist_ok=True)
-    seed = {
-        "format": "backwave-parts",
-        "digest": "d",
-        "files": {"a.npz": "0" * 64},
-        "parts": {"a": {"x": 1.5, "y": [1, 2]}},
-    }
-    results = {"format": "backwave-results", "version": 1, "files": ["results.json", "a.png"]}
-
-    def make(rng: random.Random) -> tuple[bool, bytes]:
-        kind = rng.random() < 0.5
-        return kind, mutate.as_json(rng, seed if kind else results)
-
-    def feed(one: tuple[bool, bytes]) -> None:
-        if one[0]:
-            Parts(_write(path, one[1]), Identity("d", {"a.npz": "0" * 64}), True)
-            return
-        _write(out / RESULTS, one[1])
-        with staged(out):
-            raise BackwaveError("nothing to write")
-
-    return Loader(2, make, feed)
-
-
 def _stores(folder: Path) -> Loader:
     from emulator.study.store import Sensitivity, Yield
     from tests.support.made_up import build_store, tolerance
@@ -510,6 +483,19 @@ def _torch_programs(folder: Path) -> Loader:
         lambda rng: (rng.randrange(2), models.program(rng, seed)),
         lambda one: _ignore(import_network(_write(places[one[0]], one[1]))),
     )
+
+
+def _results(folder: Path) -> Loader:
+    out = folder / "out"
+    out.mkdir(exist_ok=True)
+    seed = {"format": "backwave-results", "version": 1, "files": ["results.json", "a.png"]}
+
+    def feed(one: bytes) -> None:
+        _write(out / RESULTS, one)
+        with staged(out):
+            raise BackwaveError("nothing to write")
+
+    return Loader(2, lambda rng: mutate.as_json(rng, seed), feed)
 
 
 def _ignore(_: Any) -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator import EngineError
+from emulator.experiments.findings import Way
+from emulator.experiments.precision import experiment
+from emulator.experiments.precision.curves import QUANTITIES
+from emulator.experiments.precision.figure import precision_figure
 from emulator.measure import reference
 from emulator.measure.ranges import fitted, ranges
-from emulator.report.precision import precision_figure
+from emulator.scenario import load_scenario
 from emulator.scenario.datasets import DigitsData
 from emulator.scenario.networks import DigitsMlp
-from emulator.study.precision import QUANTITIES, precision_study
-from tests.refusals import refuses
 from tests.support.bench import hardware
 
 FLOOR = 1e-3
@@ -27,12 +28,15 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def study(digits):
-    network, batch = digits
-    return precision_study(
-        network, batch.inputs, batch.targets, bits=(8, 10, 12, 14, 20), noise=(1e-6, 1e-5, 1e-4, 1e-3), floor=FLOOR,
-        target="numpy",
-    )  # fmt: skip
+def study(tmp_path_factory):
+    changes = ["network.iterations=40", "data.limit=24", "precision.bits=[8,10,12,14,20]",
+               "precision.noise=[1e-6,1e-5,1e-4,1e-3]", f"precision.floor={FLOOR}"]  # fmt: skip
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiment, "precision_table", lambda found: (seen.append(found), ([], []))[1])
+        store = tmp_path_factory.mktemp("slopes") / "points.sqlite"
+        experiment.precision(load_scenario("precision", changes), Way("precision", store, 1, False, lambda *told: None))
+    return seen[0]
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
@@ -77,12 +81,3 @@ def test_the_picture_shows_the_errors(study):
     assert "bits" in left.get_xlabel()
     assert "rms" in right.get_xlabel()
     assert left.get_ylabel()
-
-
-def test_nothing_to_vary_is_refused(digits):
-    network, batch = digits
-    refuses(
-        "precision study: bits is empty; allowed: at least one value",
-        lambda: precision_study(network, batch.inputs, batch.targets, bits=()),
-        EngineError,
-    )

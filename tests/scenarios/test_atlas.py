@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import emulator.scenario.atlas_run as atlas_run
 from emulator import EngineError, ScenarioError, Worldsheet, compile_network, settle
 from emulator.cli import app
-from emulator.report.atlas import maps_figure, times_figure
+from emulator.experiments import run_experiment
+from emulator.experiments.atlas import experiment
+from emulator.experiments.atlas.cells import Cell, Map, agreement, measure
+from emulator.experiments.atlas.figure import maps_figure, times_figure
+from emulator.experiments.atlas.table import atlas_table
 from emulator.scenario import load_scenario
-from emulator.scenario.atlas_run import atlas_study
-from emulator.scenario.study_run import run_study
-from emulator.scenario.study_tables import atlas_table
-from emulator.study.atlas import Cell, Map, agreement, measure
-from emulator.study.keeping import compute
+from emulator.scenario.load import changed
+from emulator.study.work import Material, Work, graph_of
 from tests.refusals import refuses
 
 SMALL = """
@@ -39,7 +39,7 @@ grid = 3
 horizon = 80
 [[atlas.maps]]
 name = "relaxation"
-x = { key = "law.gamma", label = "gamma", first = 0.0, last = 0.8 }
+x = { key = "law.gamma", label = "gamma", linear = { low = 0.0, high = 0.8 } }
 y = { key = "law.beta", label = "beta", values = [0.3, 1.0] }
 set = { law = { name = "worldsheet" } }
 """
@@ -59,7 +59,9 @@ def whole(tmp_path_factory):
     (folder / "small.toml").write_text(SMALL)
     told = []
     scenario = load_scenario(folder / "small.toml")
-    report = run_study(scenario, folder / "out", progress=lambda stage, done: told.append((stage, done)))
+    report = run_experiment(
+        scenario, folder / "out", workers=1, progress=lambda stage, done: told.append((stage, done))
+    )
     return report, told
 
 
@@ -71,7 +73,7 @@ def test_every_cell_is_measured_and_predicted(whole):
     assert {"atlas.png", "times.png", "cells.csv"} <= set(results["files"])
     cells = results["cells"]
     assert [(c["gamma"], c["beta"]) for c in cells] == [(g, b) for g in ("0", "0.4", "0.8") for b in ("0.3", "1")]
-    assert ("relaxation: cell 4 of 6", 0.5) in told
+    assert ("point 3 of 6", 0.5) in told
     network = scenario.config.network.build(out).network
     batch = scenario.config.data.load(network, out)
     for cell in cells:
@@ -87,7 +89,7 @@ def test_every_cell_is_measured_and_predicted(whole):
     assert any(not cell["settled"] for cell in cells)
     rows = list(csv.DictReader((out / "cells.csv").read_text().splitlines()))
     assert [float(row["spectral radius"]) for row in rows] == [cell["radius"] for cell in cells]
-    assert report.study.table[-1][0] == "all"
+    assert report.findings.table[-1][0] == "all"
 
 
 def test_after_an_interruption_only_the_rest_is_done(whole, small, tmp_path, monkeypatch):
@@ -99,23 +101,23 @@ def test_after_an_interruption_only_the_rest_is_done(whole, small, tmp_path, mon
         done.append(graph.law)
         return measure(graph, *given, **how)
 
-    monkeypatch.setattr(atlas_run, "measure", interrupted)
-    words = ["run", str(small), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(experiment, "measure", interrupted)
+    words = ["run", str(small), "--workers", "1", "--out", str(tmp_path / "out")]
     first = CliRunner().invoke(app, words)
     assert first.exit_code == 130
     assert "interrupted, finished parts are kept, and --resume goes on from them" in first.output
     assert not (tmp_path / "out").exists()
-    begun = done[:2]  # a column; the third cell is lost
+    begun = list(done)
     done.clear()
     monkeypatch.setattr(
-        atlas_run, "measure", lambda graph, *g, **how: done.append(graph.law) or measure(graph, *g, **how)
+        experiment, "measure", lambda graph, *g, **how: done.append(graph.law) or measure(graph, *g, **how)
     )
     second = CliRunner().invoke(app, [*words, "--resume"])
     assert second.exit_code in (0, 1), second.output
-    assert len(done) == 4
+    assert len(done) == 3
     assert not set(done) & set(begun)
     assert (tmp_path / "out" / "cells.csv").read_bytes() == (whole[0].out / "cells.csv").read_bytes()
-    assert not (tmp_path / "out.parts.json").exists()
+    assert not (tmp_path / "out.points.sqlite").exists()
 
 
 def cell(**changes) -> Cell:
@@ -170,25 +172,29 @@ def test_pictures_and_table_show_the_cells_that_disagree():
 def test_the_bundled_maps_can_be_run():
     """The first cell of each, for a few steps; all of them by `backwave run atlas`."""
     scenario = load_scenario("atlas", ["run.target=numpy", "atlas.horizon=10"])
-    section, materials = scenario.config.atlas, {}
+    section = scenario.config.atlas
     assert {key for one in section.maps for key in (one.x.key, one.y.key)} == {
         "law.gamma", "law.beta", "law.bandwidth", "law.impedance", "law.nu", "network.scale", "network.sizes",
         "law.taper",
     }  # fmt: skip
     for one in section.maps:
-        task = next(atlas_run._tasks(scenario, section, one))
-        graph, material = atlas_run._prepared(task.scenario, materials)
-        batch = material.batch
+        cell = changed(scenario, next(experiment.cells_of(scenario, one)).changes)
+        material = Material.of(cell)
+        graph, batch = graph_of(Work(cell, material, (), experiment.measured), cell, material), material.batch
         assert measure(graph, batch.inputs, batch.targets, horizon=10, tolerance=0.5, target="numpy") > 0
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("first = 0.0, last = 0.8", "first = 0.0", "atlas: axis law.gamma has values, first and last mixed; allowed"),
-        ("first = 0.0, last = 0.8", "first = 0.0, last = 0.8, log = true", "atlas: axis law.gamma goes from 0.0 to"),
-        ("values = [0.3, 1.0]", "values = [0.3, 1.0], ticks = ['a']", "atlas: axis law.beta has 1 ticks for 2 values"),
-        ("values = [0.3, 1.0]", "values = [0.3]", "atlas.maps[0].y.values is [0.3]; allowed: a list of at least 2"),
+        (", linear = { low = 0.0, high = 0.8 }", "", "axes: 'law.gamma' has no values; allowed: exactly one of"),
+        (
+            "linear = { low = 0.0,",
+            "log = { low = 0.0,",
+            "axes: 'law.gamma' has a low of 0.0; allowed with log: above 0",
+        ),
+        ("values = [0.3, 1.0]", "values = [0.3, 1.0], ticks = ['a']", "axes: 'law.beta' has 1 ticks for 2 values"),
+        ("linear = {", "first = {", "unknown key 'atlas.maps[0].x.first'; allowed: atlas.maps[0].x.key, "),
     ],
 )
 def test_axes_that_make_no_sense_are_refused(small, old, new, words):
@@ -200,24 +206,26 @@ def test_wrong_keys_of_a_map_and_missing_sections_are_refused(small, tmp_path):
     small.write_text(SMALL.replace("law.beta", "law.betta"))
     refuses(
         "scenario 'small': atlas map 'relaxation': scenario 'small': unknown key 'law.betta' (did you mean 'law.beta'?)",
-        lambda: run_study(load_scenario(small), tmp_path / "out"),
+        lambda: run_experiment(load_scenario(small), tmp_path / "out", workers=1),
         ScenarioError,
     )
     small.write_text(SMALL.replace('name = "worldsheet"', 'name = "upwind"').replace("law.gamma", "law.nu").replace(
-        "first = 0.0", "first = 0.5").replace("law.beta", "law.kappa"))  # fmt: skip
+        "low = 0.0", "low = 0.5").replace("law.beta", "law.kappa"))  # fmt: skip
     refuses(
         "scenario 'small': atlas map 'relaxation': law upwind: the network does not end in",
-        lambda: run_study(load_scenario(small), tmp_path / "out"),
+        lambda: run_experiment(load_scenario(small), tmp_path / "out", workers=1),
         EngineError,
     )
-    plain = load_scenario("digits")
-    refuses("atlas needs its section; allowed: a scenario with one",
-            lambda: atlas_study(plain, None, None, lambda stage, done: None, compute), ScenarioError)  # fmt: skip
+    small.write_text(SMALL.replace("linear = {", "uniform = {"))
+    refuses(
+        "scenario 'small': axes: 'law.gamma' has values that are drawn; allowed here: values, linear, log",
+        lambda: run_experiment(load_scenario(small), tmp_path / "out"),
+        ScenarioError,
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
 
 
-def test_a_cell_survives_its_dictionary():
-    for one in (cell(), cell(radius=math.nan, predicted=math.inf, settled=False, measured=math.inf)):
-        again = Cell.of_dict(json.loads(json.dumps(one.to_dict())))
-        assert str(again) == str(one)
+def test_a_cell_that_does_not_settle_has_no_error():
     assert np.isnan(cell(settled=False).error)
     assert cell(predicted=math.inf).error == math.inf
+    assert cell(settled=False, measured=math.inf, radius=math.nan).to_dict()["radius"] is None

@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import emulator.study.claims as claims
+import emulator.experiments.claims as claims
 from emulator import EngineError, ScenarioError
 from emulator.cli import app
-from emulator.report.claims import claims_figure
+from emulator.experiments import run_experiment
+from emulator.experiments.claims import CLAIMS, Claim, Curve, Panel, circuits
+from emulator.experiments.claims.figure import claims_figure
 from emulator.scenario import load_scenario
-from emulator.scenario.claims_run import claims_study
-from emulator.scenario.study_run import run_study
-from emulator.study.claims import CLAIMS, Claim, Curve, Panel, circuits
-from emulator.study.keeping import compute
 from tests.refusals import refuses
 
 
@@ -28,9 +26,9 @@ def given(measured: float = 0.5) -> Claim:
 
 @pytest.mark.slow
 def test_all_claims_hold(tmp_path):
-    report = run_study(load_scenario("claims"), tmp_path / "out")
+    report = run_experiment(load_scenario("claims"), tmp_path / "out")
     results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert report.study.good and report.study.verdict == "7 of 7 claims hold"
+    assert report.findings.good and report.findings.verdict == "7 of 7 claims hold"
     assert set(results["files"]) == {"results.json", "claims.png", "claims.md"}
     for row in results["claims"]:
         assert row["holds"] and row["measured"] <= row["tolerance"] <= 1e-7, row["name"]
@@ -73,6 +71,6 @@ def test_the_picture_shows_measured_and_expected():
 def test_unknown_claims_and_missing_sections_are_refused(tmp_path):
     overrides = ['claims.checks=["clammp"]', "network.iterations=1"]
     refuses("scenario 'claims': unknown claim 'clammp' (did you mean 'clamp'?)",
-            lambda: run_study(load_scenario("claims", overrides), tmp_path / "out"), EngineError)  # fmt: skip
-    refuses("claims needs its section and targets; allowed: a scenario with both",
-            lambda: claims_study(load_scenario("digits"), None, None, lambda stage, done: None, compute), ScenarioError)  # fmt: skip
+            lambda: run_experiment(load_scenario("claims", overrides), tmp_path / "out"), EngineError)  # fmt: skip
+    refuses("scenario 'digits': claims needs its section; allowed: a scenario with one",
+            lambda: run_experiment(load_scenario("digits"), tmp_path / "out", kind="claims"), ScenarioError)  # fmt: skip

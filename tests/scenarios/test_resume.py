@@ -1,4 +1,4 @@
-"""Comparisons and studies that are killed go on from their finished parts, to the same results."""
+"""Experiments that are killed go on from their finished points, to the same results."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from emulator.cli import app
-from emulator.errors import EngineError, FileFormatError
-from emulator.scenario import Scenario, load_scenario
+from emulator.errors import FileFormatError, StudyError
+from emulator.experiments import run_experiment
+from emulator.scenario import load_scenario
 from emulator.scenario.load import changed
-from emulator.scenario.study_run import run_study
-from emulator.scenario.train_run import train_scenario
-from emulator.study import precision
+from emulator.study import Store, points
 from tests.refusals import refuses
 from tests.support.small import TRAINING
 
@@ -32,6 +31,13 @@ def killed_at(stage: str, run: Callable[[Callable], object]) -> None:
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 
 
+def counted(monkeypatch) -> list:
+    """The tasks that are run from here on."""
+    ran, real = [], points.run_tasks
+    monkeypatch.setattr(points, "run_tasks", lambda work, tasks: ran.extend(tasks) or real(work, tasks))
+    return ran
+
+
 @pytest.fixture
 def compared(tmp_path):
     path = tmp_path / "small.toml"
@@ -42,65 +48,65 @@ def compared(tmp_path):
     )
 
 
+def results_of(scenario, out, **how) -> list[dict]:
+    report = run_experiment(scenario, out, kind="comparison", workers=1, **how)
+    rows = json.loads((report.out / "results.json").read_text())["comparison"]
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
 def test_a_killed_comparison_goes_on_to_the_same_results(compared, tmp_path, monkeypatch):
-    out, kept = tmp_path / "out", tmp_path / "out.parts.json"
-    whole = train_scenario(compared, tmp_path / "whole").outcomes
-    killed_at("two, 2", lambda tell: train_scenario(compared, out, progress=tell))
+    out, kept = tmp_path / "out", tmp_path / "out.points.sqlite"
+    whole = results_of(compared, tmp_path / "whole")
+    killed_at("point 5", lambda tell: results_of(compared, out, progress=tell))
     assert not out.exists()
-    assert len(json.loads(kept.read_text())["parts"]) == 5
-    refuses(
-        f"parts '{kept}' of a run that was interrupted exist already",
-        lambda: train_scenario(compared, out),
-        EngineError,
-    )
+    with Store(kept) as store:
+        assert store.done == 5
+    refuses(f"scenario 'small': store '{kept}' is there already; allowed: --resume", lambda: results_of(compared, out),
+            StudyError)  # fmt: skip
     other = changed(compared, {"training.epochs": 3})
     refuses(
-        f"parts '{kept}' are of a run with other settings", lambda: train_scenario(other, out, resume=True), EngineError
+        f"scenario 'small': store '{kept}' is of another study", lambda: results_of(other, out, resume=True), StudyError
     )
-    calls, once = [], Scenario.train
-    monkeypatch.setattr(Scenario, "train", lambda one: calls.append(one) or once(one))
-    rest = train_scenario(compared, out, resume=True).outcomes
-    assert len(calls) == 1
-    assert not kept.exists()
-    assert [str(o.scores) for o in rest] == [str(o.scores) for o in whole]
-    assert [o.reasons for o in rest] == [o.reasons for o in whole]
-    assert rest[2].reasons  # what diverged is a result like any other
+    ran = counted(monkeypatch)
+    assert results_of(compared, out, resume=True) == whole
+    assert len(ran) == 1
+    assert not kept.exists() and (out / "points.sqlite").exists()
+    assert whole[2]["reasons"]  # what diverged is a result like any other
 
 
-def test_a_killed_study_goes_on_to_the_same_results(tmp_path, monkeypatch):
+def test_a_killed_experiment_goes_on_to_the_same_results(tmp_path, monkeypatch):
     few = ["data.limit=4", "network.iterations=20", "precision.bits=[8,11]", "precision.noise=[1e-4,1e-3]"]
-    for name, stage, more in (
-        ("precision", "settling", few),
-        ("technologies", "sfq", [*few[:2], 'technologies.models=["ideal","sfq"]', "run.target=numpy"]),
+    for name, planned, more in (
+        ("precision", 6, few),
+        ("technologies", 2, [*few[:2], 'technologies.models=["ideal","sfq"]', "run.target=numpy"]),
     ):
         scenario, out = load_scenario(name, more), tmp_path / name
-        calls = []
-        whole = run_study(scenario, tmp_path / f"{name}-whole").study.table
-        killed_at(stage, lambda tell, s=scenario, o=out: run_study(s, o, progress=tell))
-        kept = tmp_path / f"{name}.parts.json"
-        done = len(json.loads(kept.read_text())["parts"])
-        assert done == 1
-        settle = precision.settle
-        monkeypatch.setattr(precision, "settle", lambda *a, f=settle, c=calls, **k: c.append(a) or f(*a, **k))
-        assert run_study(scenario, out, resume=True).study.table == whole
+        whole = run_experiment(scenario, tmp_path / f"{name}-whole", workers=1).findings.table
+        killed_at("point 1 of", lambda tell, s=scenario, o=out: run_experiment(s, o, workers=1, progress=tell))
+        ran = counted(monkeypatch)
+        assert run_experiment(scenario, out, workers=1, resume=True).findings.table == whole
         monkeypatch.undo()
-        assert not kept.exists()
-        if name == "precision":
-            assert len(calls) == len(whole) - 1 - done
+        assert len(ran) == planned - 1
+        assert not (tmp_path / f"{name}.points.sqlite").exists()
 
 
-def test_parts_that_are_none_are_refused(compared, tmp_path):
-    kept = tmp_path / "out.parts.json"
-    for text in ("{", "[]", '{"format": "other", "digest": "", "parts": {}}'):
-        kept.write_text(text)
-        refuses(f"file '{kept}' is not a file of parts", lambda: train_scenario(compared, tmp_path / "out", resume=True),
-                FileFormatError)  # fmt: skip
-        assert kept.read_text() == text
+def test_two_processes_find_what_one_does(tmp_path):
+    scenario = load_scenario("precision", ["data.limit=4", "network.iterations=20", "precision.bits=[8,11]"])
+    one, two = (run_experiment(scenario, tmp_path / str(count), workers=count).findings.data for count in (1, 2))
+    assert one == two
 
 
-def test_a_plain_run_has_no_parts(tmp_path):
-    done = CliRunner().invoke(app, ["run", "digits", "--resume", "--out", str(tmp_path / "out")])
-    assert done.exit_code == 2
-    assert "scenario 'digits' is no study; allowed: --resume for studies and for training" in " ".join(
-        done.output.split()
-    )
+def test_a_store_that_is_none_is_refused_and_left_alone(compared, tmp_path):
+    kept = tmp_path / "out.points.sqlite"
+    kept.write_text("no store")
+    refuses(f"scenario 'small': '{kept}' is no store of a study",
+            lambda: results_of(compared, tmp_path / "out", resume=True), FileFormatError)  # fmt: skip
+    assert kept.read_text() == "no store"
+
+
+def test_a_plain_run_has_no_points(tmp_path):
+    for option in (["--resume"], ["--workers", "2"]):
+        done = CliRunner().invoke(app, ["run", "digits", *option, "--out", str(tmp_path / "out")])
+        assert done.exit_code == 2
+        words = f"scenario 'digits' is no experiment; allowed: {option[0]} for experiments, studies and trainings"
+        assert words in " ".join(done.output.split())

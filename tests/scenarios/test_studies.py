@@ -1,4 +1,4 @@
-"""Studies run from their files: technologies side by side, and errors against precision and noise."""
+"""Experiments run from their files: technologies side by side, and errors against precision and noise."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator import EngineError, ScenarioError
+from emulator import ScenarioError
 from emulator.cli import app
-from emulator.report.technologies import technologies_figure
+from emulator.experiments import run_experiment
+from emulator.experiments.technologies.figure import technologies_figure
+from emulator.experiments.technologies.result import Cost, TechnologyResult
+from emulator.experiments.technologies.table import joules, technologies_table
 from emulator.scenario import bundled, load_scenario
-from emulator.scenario.study_run import run_study, study_of
-from emulator.scenario.study_tables import joules, technologies_table
-from emulator.study.technologies import Cost, TechnologyResult, compare_technologies
+from emulator.study import read_evidence
 from hwmodels import load, presets
 from tests.refusals import refuses
 
@@ -25,7 +26,7 @@ COMPLETE = {name for name in presets() if not load(name).missing()}
 
 @pytest.fixture(scope="module")
 def technologies(tmp_path_factory):
-    return run_study(load_scenario("technologies", SMALL), tmp_path_factory.mktemp("study") / "out")
+    return run_experiment(load_scenario("technologies", SMALL), tmp_path_factory.mktemp("study") / "out", workers=1)
 
 
 def table_of(report) -> dict[str, dict]:
@@ -37,17 +38,17 @@ def test_every_preset_is_measured_or_listed_with_what_it_lacks(technologies):
     rows = table_of(technologies)
     assert set(rows) == set(presets())
     assert {name for name, row in rows.items() if not row["lacks"]} == COMPLETE
-    assert {row[0] for row in technologies.study.table[1:]} == COMPLETE
+    assert {row[0] for row in technologies.findings.table[1:]} == COMPLETE
     assert rows["rram-crossbar"]["lacks"] == ["clock.node_update_interval", "lines.delay_forward"]
     assert rows["rram-crossbar"]["accuracy"] is None
     assert (
         "rram-crossbar",
         "not emulated, must be supplied: hardware.clock.node_update_interval, hardware.lines.delay_forward",
-    ) in (technologies.study.notes)
+    ) in (technologies.findings.notes)
 
 
 def test_every_complete_technology_settles_and_is_measured(technologies):
-    assert technologies.study.good
+    assert technologies.findings.good
     for name in COMPLETE:
         row = table_of(technologies)[name]
         assert row["settled"] == row["samples"] == 12
@@ -55,6 +56,14 @@ def test_every_complete_technology_settles_and_is_measured(technologies):
         assert -1 <= row["gradient_cosine"] <= 1 + 1e-12
         assert 0 < row["inference_seconds"] <= row["settling_seconds"] < row["hold_seconds"]
         assert 0 < row["events_inference"] < row["events_gradient"]
+
+
+def test_the_points_are_in_a_store_like_those_of_a_study(technologies):
+    evidence = read_evidence(technologies.out / "points.sqlite")
+    assert evidence.complete and set(evidence.axes["hardware.model"]) == COMPLETE
+    rows = table_of(technologies)
+    for name, cosine in zip(evidence.axes["hardware.model"], evidence.metrics["gradient_cosine"], strict=True):
+        assert cosine == rows[name]["gradient_cosine"]
 
 
 def test_the_ideal_substrate_is_exact_and_devices_are_not(technologies):
@@ -67,13 +76,13 @@ def test_the_ideal_substrate_is_exact_and_devices_are_not(technologies):
 
 def test_missing_energy_is_never_zero(technologies):
     rows = table_of(technologies)
-    printed = {row[0]: row[-2:] for row in technologies.study.table[1:]}
+    printed = {row[0]: row[-2:] for row in technologies.findings.table[1:]}
     for name in COMPLETE:
         model = load(name)
         unknown = [key for key in ("per_event", "per_synaptic_operation", "per_node_update", "static_per_node",
                                    "static_per_line") if getattr(model.energy, key) is None]  # fmt: skip
         assert rows[name]["gradient"]["missing"] == unknown
-        assert (name, f"energy missing ({', '.join(unknown)})") in technologies.study.notes or not unknown
+        assert (name, f"energy missing ({', '.join(unknown)})") in technologies.findings.notes or not unknown
         assert not any(text.startswith("0") for text in printed[name])
     assert printed["ideal"] == ("missing", "missing")
     assert printed["sfq"][0].startswith("above ")
@@ -89,8 +98,8 @@ def test_what_a_preset_lacks_can_be_supplied(tmp_path: Path):
         text = text.replace(f"# {line}", line)
     path = tmp_path / "mine.toml"
     path.write_text(text.replace("models = []", 'models = ["rram-crossbar"]'))
-    report = run_study(load_scenario(path, SMALL), tmp_path / "out")
-    assert [row[0] for row in report.study.table[1:]] == ["rram-crossbar"]
+    report = run_experiment(load_scenario(path, SMALL), tmp_path / "out", workers=1)
+    assert [row[0] for row in report.findings.table[1:]] == ["rram-crossbar"]
     assert 0.001 < table_of(report)["rram-crossbar"]["gradient_error"] < 1.5
 
 
@@ -118,28 +127,37 @@ def test_a_technology_that_does_not_settle_says_never():
 
 def test_precision_runs_from_its_file_and_shows_the_slopes(tmp_path: Path):
     few = ["data.limit=8", "network.iterations=40", "precision.bits=[8,11,14]", "precision.noise=[1e-4,1e-3]"]
-    report = run_study(load_scenario("precision", few), tmp_path / "out")
+    report = run_experiment(load_scenario("precision", few), tmp_path / "out", workers=1)
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert set(results["files"]) == {path.name for path in (tmp_path / "out").iterdir()}
-    assert len(report.study.table) == 1 + 3 + 3 + 2
+    assert len(report.findings.table) == 1 + 3 + 3 + 2
     assert results["curves"]["bits"]["x"] == [8, 11, 14]
     assert results["slopes"]["states"]["in noise"] == pytest.approx(1, abs=0.03)
     assert 0.4 < results["slopes"]["states"]["per bit"] < 0.6
 
 
 def test_the_command_line_prints_the_table(tmp_path: Path):
-    words = ["run", "technologies", "--out", str(tmp_path / "out"), "--set", 'technologies.models=["ideal","sfq"]']
+    words = [
+        "run",
+        "technologies",
+        "--workers",
+        "1",
+        "--out",
+        str(tmp_path / "out"),
+        "--set",
+        'technologies.models=["ideal","sfq"]',
+    ]
     done = CliRunner().invoke(app, [*words, *(w for text in SMALL for w in ("--set", text))])
     assert done.exit_code == 0, done.output
     for expected in ("2 of 2 technologies are complete", "gradient error", "sfq", "above", "missing", "results.json"):
         assert expected in done.output
 
 
-def test_a_plain_scenario_is_no_study(tmp_path: Path):
-    assert study_of(load_scenario("digits")) is None
+def test_a_plain_scenario_is_no_experiment(tmp_path: Path):
+    assert load_scenario("digits").config.experiment is None
     refuses(
-        "scenario 'digits' is no study; allowed: one with a section technologies or precision",
-        lambda: run_study(load_scenario("digits"), tmp_path / "out"),
+        "scenario 'digits' is no experiment; allowed: one with a section technologies or precision",
+        lambda: run_experiment(load_scenario("digits"), tmp_path / "out"),
         ScenarioError,
     )
 
@@ -171,14 +189,5 @@ def test_contradictions_are_refused(overrides, words):
 )
 def test_unknown_models_are_refused(overrides, words, tmp_path: Path):
     scenario = load_scenario("technologies", [*SMALL, *overrides])
-    refuses(f"scenario 'technologies': {words}", lambda: run_study(scenario, tmp_path / "out"), ScenarioError)
+    refuses(f"scenario 'technologies': {words}", lambda: run_experiment(scenario, tmp_path / "out"), ScenarioError)
     assert not (tmp_path / "out").exists()
-
-
-def test_no_model_at_all_is_refused():
-    network = load_scenario("precision").config.network.build(Path()).network
-    refuses(
-        "technologies: there is no hardware model; allowed: at least one",
-        lambda: compare_technologies(network, np.zeros((1, 64)), [0], {}),
-        EngineError,
-    )

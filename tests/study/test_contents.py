@@ -8,19 +8,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator import FileFormatError, Network
+from emulator import Network
 from emulator.cli import app
-from emulator.contents import contents_of, refuse_changed
+from emulator.contents import contents_of
 from emulator.errors import ChangedFileError
+from emulator.experiments import run_experiment
 from emulator.scenario import load_scenario
-from emulator.scenario.parts import Parts, run_identity
 from emulator.study.load import load_study
 from emulator.study.run import run_study
 from emulator.study.store import Store
-from emulator.study.writer import Writer
 from hwmodels import load
 from tests.refusals import refuses
-from tests.support.small import BASE, META, STUDY, write
+from tests.support.small import BASE, STUDY, write
 
 FILES = BASE.replace(
     '"random-mlp"\nsizes = [3, 4, 2]\nloss = "softmax_cross_entropy"', '"file"\npath = "net.npz"'
@@ -112,7 +111,7 @@ def test_comparing_again_after_an_edit_gives_new_answers(tmp_path: Path, monkeyp
     assert isinstance(given.exception, ChangedFileError) or given.exit_code == 2
 
 
-def test_parts_of_a_long_run_name_the_file_that_changed(tmp_path: Path) -> None:
+def test_points_of_an_experiment_name_the_file_that_changed(tmp_path: Path) -> None:
     _data(tmp_path, 0)
     _network(tmp_path, 0)
     _mine(tmp_path, 0.1)
@@ -120,33 +119,20 @@ def test_parts_of_a_long_run_name_the_file_that_changed(tmp_path: Path) -> None:
     text = (tmp_path / "small.toml").read_text()
     start = text.index("[hardware.lines]")
     (tmp_path / "small.toml").write_text(text[:start] + text[text.index("[run]") :])
-    scenario, parts = load_scenario(tmp_path / "small.toml"), tmp_path / "out.parts.json"
-    assert set(run_identity(scenario).files) == {"data.npz", "net.npz", "mine.toml"}
-    Parts(parts, run_identity(scenario), False)("one", lambda: {"a": 1})
-    assert Parts(parts, run_identity(scenario), True)("one", lambda: {"a": 2}) == {"a": 1}
+    scenario, out = load_scenario(tmp_path / "small.toml"), tmp_path / "out"
+
+    def stop(stage: str, fraction: float | None) -> None:
+        if stage == "point 1 of 2":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="finished parts are kept"):
+        run_experiment(scenario, out, workers=1, progress=stop)
     for change, name in ((_mine, "mine.toml"), (_data, "data.npz")):
-        change(tmp_path, 0)
         change(tmp_path, 3)
         refuses(
-            f"file '{name}' has changed since '{parts}' was begun",
-            lambda: Parts(parts, run_identity(scenario), True),
+            f"scenario 'small': file '{name}' has changed since store '{tmp_path / 'out.points.sqlite'}' was begun",
+            lambda: run_experiment(scenario, out, workers=1, resume=True),
             ChangedFileError,
         )
         change(tmp_path, 0.1 if change is _mine else 0)  # type: ignore[arg-type]
-
-
-def test_texts_that_name_no_file_do_no_harm(tmp_path: Path) -> None:
-    (tmp_path / "digits").touch()
-    (tmp_path / "a.toml").write_text("a = 1")
-    odd = ["x" * 5000 + ".toml", "~nobody-at-all/x.toml", "a\0.toml", "digits", "a.toml", "b.toml", 3, None]
-    assert set(contents_of({"k": odd}, tmp_path)) == {"a.toml"}
-    refuse_changed({"a": "1"}, {"b": "2"}, "it")
-
-
-def test_a_store_whose_list_of_files_is_damaged_is_refused(tmp_path: Path) -> None:
-    store = tmp_path / "s.sqlite"
-    for value in ("[1", "[1]", "3"):
-        with Writer(store, META | {"files": value}):
-            pass
-        refuses(f"'{store}' is damaged, or no store", lambda: Writer(store, META, resume=True), FileFormatError)
-        store.unlink()
+    assert run_experiment(scenario, out, workers=1, resume=True).findings.verdict.startswith("2 of 2 technologies")

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 import emulator
 from emulator import StudyError
 from emulator.cli import app
-from emulator.study import run as running
+from emulator.study import points as running
 from emulator.study.load import bundled_studies, load_study
 from emulator.study.metrics import METRICS
 from emulator.study.run import run_study
 from emulator.study.store import Store
-from emulator.study.work import Material, Task, Work, hold_for, run_task
+from emulator.study.work import Material, Task, Work, hold_for, measured, run_task
 from tests.refusals import refuses
 from tests.support.small import BASE, STUDY, TABLES, rows, write
 
@@ -99,7 +99,7 @@ def test_yields_count_chips_and_tolerances_are_searched(whole: Path) -> None:
 
 def test_a_point_is_the_same_alone(whole: Path) -> None:
     study = load_study(whole.parent / "study.toml")
-    work = Work(study.scenario, Material.of(study.scenario), tuple(study.config.metrics), True)
+    work = Work(study.scenario, Material.of(study.scenario), tuple(study.config.metrics), measured, True)
     with Store(whole) as store:
         record, metrics = list(store.records())[5], store.metrics()
     changes = {

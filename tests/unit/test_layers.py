@@ -33,6 +33,7 @@ export
 report
 scenario
 study
+experiments
 commands
 cli
 __main__
@@ -40,11 +41,7 @@ __main__
 PLACES = {name: place for place, line in enumerate(ORDER.split("\n")) for name in line.split()}
 
 #: modules that are not yet where they belong: (importer, imported), by the beginnings of their names
-KNOWN = [
-    ("emulator.report.", "emulator.study"),
-    ("emulator.scenario.", "emulator.study"),
-    ("emulator.report.training", "emulator.scenario.comparison"),
-]
+KNOWN = []
 #: modules that name others in texts, to import them when a part of theirs is asked for, as entry points do
 BY_NAME = [
     "emulator.laws.base",

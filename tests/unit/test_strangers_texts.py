@@ -153,8 +153,8 @@ def test_a_training_is_written_however_it_ends(tmp_path: Path, rate: float) -> N
 
 
 def test_formulas_do_not_reach_cells(tmp_path: Path) -> None:
-    from emulator.scenario.atlas_run import _csv
-    from emulator.study.atlas import Cell, Map
+    from emulator.experiments.atlas.cells import Cell, Map
+    from emulator.experiments.atlas.experiment import cells_csv
 
     names = [field for field in Cell.__dataclass_fields__]
     values = {"map": "=1+1", "column": 0, "row": 0}
@@ -165,7 +165,7 @@ def test_formulas_do_not_reach_cells(tmp_path: Path) -> None:
             for name in Map.__dataclass_fields__
         }
     )
-    row = list(csv.reader(io.StringIO(_csv({"=1+1": (axes, [cell])}, [cell]))))[1]
+    row = list(csv.reader(io.StringIO(cells_csv([(axes, [cell])]))))[1]
     assert row[:5] == ["'=1+1", "'@x", "'+1", "'-y", "a"]
 
 

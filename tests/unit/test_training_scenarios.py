@@ -12,14 +12,16 @@ from typer.testing import CliRunner
 from emulator import Network, reference
 from emulator.cli import app
 from emulator.errors import EngineError, ScenarioError
+from emulator.experiments import run_experiment
+from emulator.experiments.comparison.figure import comparison_figure
+from emulator.experiments.comparison.outcome import Outcome
 from emulator.learning import RateSchedule, Resistive
-from emulator.report.training import comparison_figure, training_figure
+from emulator.report.training import training_figure
 from emulator.runs.train import train
 from emulator.scenario import bundled, load_scenario
-from emulator.scenario.comparison import Outcome
 from emulator.scenario.load import changed
 from emulator.scenario.train_run import train_scenario
-from emulator.study.evidence import read_evidence
+from emulator.study import read_evidence
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
 from tests.refusals import refuses
@@ -151,12 +153,16 @@ def test_a_comparison_repeats_with_other_seeds_and_draws_every_variant(small, tm
             "baselines": ["descent", "pipelined"],
         }
     }
-    report = train_scenario(changed(load_scenario(small), changes), tmp_path / "out")
-    assert [o.name for o in report.outcomes] == ["descent", "pipelined", "one", "two"]
-    assert all(len(o.scores) == 2 for o in report.outcomes)
-    assert report.outcomes[0].scores == pytest.approx(report.outcomes[2].scores)  # exact descent, settled
+    scenario = changed(load_scenario(small), changes)
+    report = run_experiment(scenario, tmp_path / "out", kind="comparison", workers=1)
+    assert [name for name, _ in report.findings.notes] == ["descent", "pipelined", "one", "two"]
     written = json.loads((tmp_path / "out" / "results.json").read_text())["comparison"]
-    assert written[3]["scores"] == list(report.outcomes[3].scores)
+    assert [one["name"] for one in written] == ["descent", "pipelined", "one", "two"]
+    assert all(len(one["scores"]) == 2 for one in written)
+    assert written[0]["scores"] == pytest.approx(written[2]["scores"])  # exact descent, settled
+    evidence = read_evidence(tmp_path / "out" / "points.sqlite")
+    assert evidence.metrics["score"].tolist() == [value for one in written for value in one["scores"]]
+    assert (tmp_path / "out" / "comparison.png").exists()
 
 
 def chain(seed: int = 0):
@@ -239,12 +245,9 @@ def test_the_comparison_picture_shows_means_spreads_and_what_diverged():
     assert axes.get_ylabel() == "test accuracy (%)"
 
 
-def test_comparisons_need_a_table(small):
-    from emulator.scenario.comparison import compare
-    from emulator.scenario.parts import Identity, Parts
-
-    with pytest.raises(ScenarioError, match=r"has no training.compare; allowed: a table with variants"):
-        compare(load_scenario(small), lambda a, b: None, Parts(None, Identity("", {}), False))
+def test_comparisons_need_a_table(small, tmp_path):
+    with pytest.raises(ScenarioError, match=r"there is no training.compare; allowed: a table with variants"):
+        run_experiment(load_scenario(small), tmp_path / "out", kind="comparison")
 
 
 @pytest.mark.slow
@@ -299,11 +302,12 @@ def test_a_regression_has_scores_of_its_own(tmp_path):
 def test_regressions_are_compared_by_r2(tmp_path):
     (tmp_path / "r.toml").write_text(REGRESSION)
     compare = {"training.compare": {"variants": [{"name": "one"}], "repeats": 2, "baselines": ["descent"]}}
-    report = train_scenario(changed(load_scenario(tmp_path / "r.toml"), compare), tmp_path / "out")
-    descent, one = report.outcomes
-    assert descent.score == one.score == "r2"
-    assert descent.scores == pytest.approx(one.scores) and not np.isnan(one.scores).any()
-    assert {"results.json", "training.png"} <= set(report.files) and not report.troubles
+    scenario = changed(load_scenario(tmp_path / "r.toml"), compare)
+    report = run_experiment(scenario, tmp_path / "out", kind="comparison", workers=1)
+    descent, one = report.findings.data["comparison"]
+    assert descent["score"] == one["score"] == "r2"
+    assert descent["scores"] == pytest.approx(one["scores"]) and not np.isnan(one["scores"]).any()
+    assert {"results.json", "comparison.png"} <= set(report.files) and not report.troubles
 
 
 def test_a_study_measures_the_r2_of_trainings(tmp_path):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from emulator.experiments.claims import Claim
 from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
-from emulator.study.claims import Claim
 
 _COLOURS = (STATE, COSTATE, "#009E73")
 _COLUMNS = 2

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from emulator.experiments.technologies.result import TechnologyResult
 from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
-from emulator.study.technologies import TechnologyResult
 from emulator.text import for_picture
 
 #: errors below are round-off

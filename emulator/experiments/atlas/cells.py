@@ -94,13 +94,6 @@ class Cell:
         """The same as a plain table; what is not finite becomes None."""
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
 
-    @classmethod
-    def of_dict(cls, table: dict[str, Any]) -> Cell:
-        """The inverse of `to_dict`."""
-        empty = {"radius": math.nan, "predicted": math.inf, "measured": math.inf}
-        whole: dict[str, Any] = {k: empty.get(k) if v is None else v for k, v in table.items()}
-        return cls(**whole)
-
 
 @dataclass(frozen=True)
 class Agreement:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.compile import compile_network
+from emulator.experiments.claims.base import Bench, Claim, Curve, Floats, Panel, floats, traces
 from emulator.laws import Bilateral, Law, Matched, SeriesRC, Worldsheet
 from emulator.learning import Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.measure import Reference, SettleResult, reference
@@ -12,7 +13,6 @@ from emulator.measure.rest import operating_point
 from emulator.network import Network
 from emulator.runs.settle import settle
 from emulator.runs.train import train
-from emulator.study.claims.base import Bench, Claim, Curve, Floats, Panel, floats, traces
 from emulator.training import TrainResult
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream

@@ -8,12 +8,12 @@ from itertools import pairwise
 import numpy as np
 
 from emulator.compile import compile_network
+from emulator.experiments.claims.base import Bench, Claim, Curve, Panel, floats, lines_of, waves
 from emulator.laws import Bilateral
 from emulator.measure import SettleResult
 from emulator.measure.power import power_balance
 from emulator.network import Network, NetworkBuilder
 from emulator.runs.settle import settle
-from emulator.study.claims.base import Bench, Claim, Curve, Panel, floats, lines_of, waves
 from hwmodels import rng
 
 #: loads and source resistances tried, as multiples of a matched one

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from emulator.experiments.precision.curves import QUANTITIES, Curve, PrecisionStudy
 from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
-from emulator.study.precision import QUANTITIES, Curve, PrecisionStudy
 
 _COLOURS = dict(zip(QUANTITIES, (STATE, COSTATE, "#009E73"), strict=True))
 

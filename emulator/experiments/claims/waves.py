@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.compile import compile_network
+from emulator.experiments.claims.base import Bench, Claim, Curve, Floats, Panel, floats, traces
 from emulator.laws import Matched, Upwind
 from emulator.network import Network, NetworkBuilder
 from emulator.runs.settle import settle
-from emulator.study.claims.base import Bench, Claim, Curve, Floats, Panel, floats, traces
 from hwmodels import Steps, load, rng
 
 #: cells of the chain through which two fronts pass

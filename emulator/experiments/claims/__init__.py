@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from emulator.errors import EngineError, suggest
-from emulator.study.claims.base import Bench, Claim, Curve, Panel
-from emulator.study.claims.circuits import clamp_reflects, energy_through_ports, matched_load_absorbs
-from emulator.study.claims.optimum import descent_is_matched, relaxes_to_the_optimum
-from emulator.study.claims.waves import counter_propagating, finite_speed
+from emulator.experiments.claims.base import Bench, Claim, Curve, Panel
+from emulator.experiments.claims.circuits import clamp_reflects, energy_through_ports, matched_load_absorbs
+from emulator.experiments.claims.optimum import descent_is_matched, relaxes_to_the_optimum
+from emulator.experiments.claims.waves import counter_propagating, finite_speed
 
 #: checks by the name a scenario uses
 CLAIMS: dict[str, Callable[[Bench], Claim]] = {

@@ -1,13 +1,12 @@
-"""The sections of a scenario file that turn one run into a study of many."""
+"""The sections of a scenario file that turn one run into an experiment of many."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from emulator.errors import ScenarioError
+from emulator.scenario.axes import AxisConfig
 from emulator.scenario.section import Section
 
 Bits = Annotated[int, Field(ge=2, le=32)]
@@ -56,57 +55,10 @@ class ClaimsConfig(Section):
     Parameters
     ----------
     checks : list of str
-        Names of `emulator.study.claims.CLAIMS`; all by default.
+        Names of `emulator.experiments.claims.CLAIMS`; all by default.
     """
 
     checks: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
-
-
-class AxisConfig(Section):
-    """One axis of a map: a key of the scenario, and its values.
-
-    Parameters
-    ----------
-    key : str
-        Dotted key, such as ``law.beta``.
-    label : str
-        With its unit.
-    values : list, optional
-        The values themselves; else the grid goes from `first` to `last`.
-    ticks : list of str, optional
-        What to write at values that are no numbers.
-    first, last : float, optional
-    log : bool
-        Whether the grid is even in the logarithm.
-    """
-
-    key: Annotated[str, Field(min_length=1)]
-    label: Annotated[str, Field(min_length=1)]
-    values: Annotated[list[Any], Field(min_length=2)] | None = None
-    ticks: list[str] | None = None
-    first: float | None = None
-    last: float | None = None
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _one_way(self) -> AxisConfig:
-        if (self.values is None) == (self.first is None or self.last is None):
-            raise ScenarioError(f"atlas: axis {self.key} has values, first and last mixed; "
-                                "allowed: values, or first and last")  # fmt: skip
-        if self.log and not all(end is None or end > 0 for end in (self.first, self.last)):
-            raise ScenarioError(f"atlas: axis {self.key} goes from {self.first} to {self.last}; "
-                                "allowed with log: ends above 0")  # fmt: skip
-        if self.ticks is not None and len(self.ticks) != len(self.values or ()):
-            raise ScenarioError(f"atlas: axis {self.key} has {len(self.ticks)} ticks for "
-                                f"{len(self.values or ())} values; allowed: one for each")  # fmt: skip
-        return self
-
-    def grid(self, count: int) -> list[Any]:
-        """The values; `count` of them where they are not given."""
-        if self.values is not None:
-            return list(self.values)
-        space = np.geomspace if self.log else np.linspace
-        return [float(f"{value:.4g}") for value in space(self.first or 0.0, self.last or 0.0, count)]
 
 
 class MapConfig(Section):
@@ -135,7 +87,7 @@ class AtlasConfig(Section):
     Parameters
     ----------
     grid : int
-        Values on every axis that does not list its own.
+        Values on every axis that does not say its own.
     horizon : int
         Steps within which a cell must settle; it is held for half as long again.
     within : float

@@ -11,8 +11,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from emulator.experiments.atlas.cells import Cell, Map, agreement
 from emulator.report.style import COSTATE, HEAT, MARK, QUIET, STATE, letters, new_figure
-from emulator.study.atlas import Cell, Map, agreement
 from emulator.text import for_picture
 
 _COLUMNS = 3

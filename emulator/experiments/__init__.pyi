@@ -1,0 +1,3 @@
+from .run import EXPERIMENTS, ExperimentReport, run_experiment
+
+__all__ = ["EXPERIMENTS", "ExperimentReport", "run_experiment"]

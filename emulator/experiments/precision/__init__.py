@@ -1,0 +1,1 @@
+"""Errors against word length and receiver noise."""

@@ -1,0 +1,98 @@
+"""An axis as files write it: a key of the scenario, and the values that it takes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from emulator.errors import ScenarioError
+from emulator.scenario.section import Section
+
+Text = Annotated[str, Field(min_length=1)]
+Scale = Literal["linear", "log"]
+
+#: stands for every preset that lacks nothing
+COMPLETE = "complete presets"
+#: the ways to say which values an axis takes
+_RANGES = ("values", "linear", "log", "uniform", "loguniform")
+
+
+class Interval(Section):
+    """Two ends, between which samples are drawn."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Interval:
+        if not self.low < self.high:
+            raise ScenarioError(f"axes: low is {self.low!r} and high is {self.high!r}; allowed: low below high")
+        return self
+
+
+class Steps(Interval):
+    """Two ends, and so many values from one to the other; an atlas says by itself how many."""
+
+    points: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
+
+
+class AxisConfig(Section):
+    """An axis: a key of the scenario or its hardware, and exactly one of the five ways to say which values it takes.
+
+    Parameters
+    ----------
+    key : str
+        Such as ``hardware.noise.receiver`` or ``run.threshold``.
+    also : list of str
+        Further keys that get the same value.
+    label : str
+        What the axis is called in reports; by default its key.
+    values : list or str
+        The values themselves; ``"complete presets"`` is allowed for ``hardware.model``.
+    ticks : list of str, optional
+        What to write at each of them.
+    linear, log : table
+        Equal differences, or equal ratios, from `low` to `high`: so many `points`.
+    uniform, loguniform : table
+        Samples between `low` and `high`, drawn as ``sampling`` says.
+    scale : {"linear", "log"}
+        How listed values are drawn and compared.
+    whole : bool
+        Whether values of a range are rounded to whole numbers.
+    """
+
+    key: Text
+    also: list[Text] = Field(default_factory=list)
+    label: str = ""
+    values: list[Any] | str | None = None
+    ticks: list[str] | None = None
+    linear: Steps | None = None
+    log: Steps | None = None
+    uniform: Interval | None = None
+    loguniform: Interval | None = None
+    scale: Scale = "linear"
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _one_range(self) -> AxisConfig:
+        given = [name for name in _RANGES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ScenarioError(
+                f"axes: {self.key!r} has {' and '.join(given) or 'no values'}; allowed: exactly one of {', '.join(_RANGES)}"
+            )
+        bounds = self.log or self.loguniform
+        if bounds is not None and bounds.low <= 0:
+            raise ScenarioError(f"axes: {self.key!r} has a low of {bounds.low!r}; allowed with {given[0]}: above 0")
+        if self.values == []:
+            raise ScenarioError(f"axes: {self.key!r} has an empty list of values; allowed: at least one")
+        listed = self.values if isinstance(self.values, list) else ()
+        if self.ticks is not None and len(self.ticks) != len(listed):
+            raise ScenarioError(
+                f"axes: {self.key!r} has {len(self.ticks)} ticks for {len(listed)} values; allowed: one for each"
+            )
+        if isinstance(self.values, str) and (self.values, self.key) != (COMPLETE, "hardware.model"):
+            raise ScenarioError(
+                f"axes: {self.key!r} has values {self.values!r}; allowed: a list, or {COMPLETE!r} with key hardware.model"
+            )
+        return self

@@ -1,0 +1,287 @@
+"""Points on their way into a store: every study, and every experiment of many runs, goes through here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from emulator.contents import contents_of
+from emulator.errors import StudyError
+from emulator.scenario.outdir import plain
+from emulator.scenario.scenario import Scenario
+from emulator.study.execute import Pool, cluster, equip, local, shared_out
+from emulator.study.opening import network_filesystem
+from emulator.study.work import Outcome, Task, Work, now, run_tasks, seeds_of
+from emulator.study.writer import Finished, Writer, canonical
+from emulator.versions import versions
+
+Progress = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """Where a study stands after a run.
+
+    Parameters
+    ----------
+    path : Path
+        The store.
+    planned, done, ran : int
+        Points of the study, points in the store, points of these that this run added.
+    complete : bool
+        Whether nothing is left to do.
+    emulated, seconds : float
+        Seconds that brian2 ran in all workers for the points of this run, and that these points took in all.
+    """
+
+    path: Path
+    planned: int
+    done: int
+    ran: int
+    complete: bool
+    emulated: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A point that is wanted: its values on the axes, what it changes, which chip and run it is, and what it is called."""
+
+    axes: Mapping[str, Any]
+    changes: Mapping[str, Any]
+    chip: int = 0
+    noise: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run into a store, and what is told of it there.
+
+    Parameters
+    ----------
+    title : str
+    command : tuple of str
+        What makes it again.
+    told : dict
+        The study as tables: ``study`` with title and confidence, ``axes``, ``metrics``, ...
+    work : Work
+    asks : tuple of Ask
+        The points, in order.
+    tried : object
+        All values that keys of the scenario are given.
+    network, metrics : dict
+        Facts on the network; unit and better direction of every metric.
+    numbered : bool
+        Whether points are told apart by their place in the order, too.
+    """
+
+    title: str
+    command: tuple[str, ...]
+    told: dict[str, Any]
+    work: Work
+    asks: tuple[Ask, ...]
+    tried: Any
+    network: dict[str, Any]
+    metrics: dict[str, dict[str, str]]
+    numbered: bool = False
+
+    @cached_property
+    def base(self) -> dict[str, Any]:
+        """The base of all points: scenario, hardware, network."""
+        scenario = self.work.scenario
+        hardware = scenario.config.hardware.build(scenario.folder)
+        found: dict[str, Any] = plain(
+            {
+                "scenario": scenario.config.model_dump(mode="json"),
+                "hardware": {path: entry.value for path, entry in hardware.flat().items()},
+                "network": self.work.material.network.digest,
+            }
+        )
+        return found
+
+    @cached_property
+    def _base_digest(self) -> str:
+        return digest([self.base, self.work.files])
+
+    def meta(self) -> dict[str, str]:
+        """Facts for the store."""
+        told = {"study": self.told, "base": self.base, "files": self.work.files}
+        return {
+            "study": canonical(plain(self.told)),
+            "base": canonical(self.base),
+            "files": canonical(self.work.files),
+            "digest": digest(plain(told)),
+            "title": self.title,
+            "command": shlex.join(self.command),
+            "created": now(),
+            "versions": canonical({**versions(), "scikit-learn": metadata.version("scikit-learn")}),
+            "platform": canonical(
+                {
+                    "python": platform.python_version(),
+                    "machine": platform.machine(),
+                    "system": platform.system(),
+                    "cores": os.cpu_count(),
+                }
+            ),
+            "network": canonical(plain(self.network)),
+            "metrics": canonical(self.metrics),
+            "planned": str(len(self.asks)),
+        }
+
+    def task(self, what: list[Any], ask: Ask) -> Task:
+        """A point to run; `what` makes it another than those with the same seeds."""
+        seeds = {key: ask.changes[key] for key in ("substrate.seed", "run.seed") if key in ask.changes}
+        name = digest([self._base_digest, what, ask.chip, ask.noise, seeds])
+        return Task(name, dict(ask.changes), ask.chip, ask.noise, ask.name)
+
+    def points(self) -> Iterator[tuple[Task, int, Mapping[str, Any]]]:
+        """Every point as a task, with its place in the order and its values on the axes."""
+        for ordinal, ask in enumerate(self.asks):
+            what = ["point", ordinal, ask.axes] if self.numbered else ["point", ask.axes]
+            yield self.task(what, ask), ordinal, ask.axes
+
+
+#: called when all points are in the store: what else is to be run, and what follows from them
+Finish = Callable[["Runner", Writer], None]
+
+
+def run_points(
+    plan: Plan,
+    store: Path,
+    *,
+    finish: Finish,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    resume: bool = False,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> StudyReport:
+    """Run what is not in the store yet, and write every finished point there at once.
+
+    Parameters are those of `emulator.study.run_study`.
+    """
+    tell: Progress = progress or (lambda stage, fraction: None)
+    with _pool(workers, scheduler) as pool:
+        runner = Runner(plan, pool, tell)
+        with Writer(store, plan.meta(), resume) as writer:
+            runner.points(writer, limit)
+            complete = len(writer.done()) == len(plan.asks)
+            if complete:
+                finish(runner, writer)
+            done = len(writer.done())
+    return StudyReport(store, len(plan.asks), done, runner.ran, complete, runner.emulated, runner.seconds)
+
+
+def check_numbers(workers: int | None, limit: int | None = None) -> None:
+    """Refuse less than one worker, or less than one point."""
+    for name, value in (("workers", workers), ("limit", limit)):
+        if value is not None and value < 1:
+            raise StudyError(f"{name} is {value}; allowed: at least 1")
+
+
+def shared_folder(store: Path) -> str | None:
+    """What there is to say against a store where it is."""
+    shared = network_filesystem(store)
+    if shared is None:
+        return None
+    return (
+        f"store '{store}' is on a file system that machines share ({shared}): locks may not hold there, and writing "
+        "is slow; a disk of this machine is safer"
+    )
+
+
+def files_of(scenario: Scenario, tried: Any) -> dict[str, str]:
+    """SHA-256 of every file that points may read, by name."""
+    return contents_of([scenario.config.model_dump(mode="json"), tried], scenario.folder)
+
+
+def digest(value: Any) -> str:
+    """A hash of plain values."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:32]
+
+
+class Runner:
+    """Runs points of a plan in the processes of a pool, and counts them."""
+
+    def __init__(self, plan: Plan, pool: Pool, tell: Progress) -> None:
+        self.plan, self.pool, self.tell = plan, pool, tell
+        self.ran, self.emulated, self.seconds = 0, 0.0, 0.0
+        told = [plan.work.scenario.config.model_dump(mode="json"), plan.tried, list(plan.work.metrics)]
+        self.work = replace(plan.work, parts=equip(pool, told))
+        self._shared: Any = None
+
+    def points(self, writer: Writer, limit: int | None) -> None:
+        """Run the points that are not in the store."""
+        there, place_of, tasks = writer.done(), {}, []
+        for task, ordinal, axes in self.plan.points():
+            place_of[task.id] = ordinal, axes
+            if task.id not in there:
+                tasks.append(task)
+        total, done, wanted = len(place_of), len(there), tasks[:limit]
+        self.tell(f"point {done:,} of {total:,} (the first ones compile)", 0.0)
+        for number, (task, outcome) in enumerate(self.run(wanted), start=1):
+            writer.add_point(finished(task, outcome), *place_of[task.id])
+            done += 1
+            self.ran += 1
+            self.tell(f"point {done:,} of {total:,}", number / len(wanted))
+
+    def run(self, tasks: list[Task]) -> Iterator[tuple[Task, Outcome]]:
+        """Outcomes as they come; the first chip of every place goes first, so that programs are compiled side by side."""
+        if not tasks:
+            return
+        tasks = sorted(tasks, key=lambda task: (task.chip, task.noise))
+        if self._shared is None:
+            self._shared = self.pool.share(self.work)
+        for task, outcome in shared_out(
+            self.pool, run_tasks, self._shared, tasks, lambda one: one.seconds, self._given_up
+        ):
+            self.emulated += outcome.emulated
+            self.seconds += outcome.seconds
+            yield task, outcome
+
+    def _given_up(self, task: Task) -> Outcome:
+        """What is recorded of a point whose worker died every time."""
+        return Outcome(
+            status="failed",
+            reason="its worker process died every time it was tried: perhaps it needs more memory than there is",
+            metrics=dict.fromkeys(self.work.metrics),
+            config=canonical(plain(task.changes)),
+            seeds=canonical(seeds_of(self.work, task)),
+            finished=now(),
+            seconds=0.0,
+        )
+
+
+def finished(task: Task, outcome: Outcome) -> Finished:
+    """A row for the store."""
+    return Finished(
+        id=task.id,
+        chip=task.chip,
+        noise=task.noise,
+        config=outcome.config,
+        seeds=outcome.seeds,
+        status=outcome.status,
+        reason=outcome.reason,
+        finished=outcome.finished,
+        seconds=outcome.seconds,
+        metrics=outcome.metrics,
+        notes=outcome.notes,
+    )
+
+
+def _pool(workers: int | None, scheduler: str | None) -> AbstractContextManager[Pool]:
+    if scheduler is None:
+        return local(workers)
+    if workers is not None:
+        raise StudyError(f"workers is {workers} beside scheduler {scheduler!r}; allowed: one of them")
+    return cluster(scheduler)
