@@ -232,11 +232,6 @@ def _kind(mode: int) -> str:
     return next((words for test, words in kinds if test(mode)), "a device")
 
 
-def name_of(path: str | os.PathLike[str]) -> str:
-    """The last part of a path, for messages."""
-    return Path(path).name
-
-
 def path_of(name: str | os.PathLike[str]) -> Path:
     """A path as it was written, with ``~`` for the home folder; one that names no one's home is taken literally."""
     try:

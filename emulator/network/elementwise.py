@@ -15,8 +15,6 @@ Elementwise = Callable[[FloatArray], FloatArray]
 
 #: relative step of differences
 _STEP = 1e-6
-#: products of a function and its slope beyond which they count as unbounded
-_UNBOUNDED = 1e3
 
 
 @dataclass(frozen=True)
