@@ -157,16 +157,16 @@ def directions(layout: Layout, deaf: np.ndarray | None = None) -> Directions:
     return Directions(np.array(rows, np.int32), of_tap, port, place, first, receiver, sender)
 
 
-def adders_of(found: Directions, clock: Clock) -> NeuronGroup:
-    """One element per direction; `moved` counts the changes at its taps since it added up."""
+def adders_of(found: Directions, clock: Clock, name: str = "") -> NeuronGroup:
+    """One element per direction; `moved` counts the changes at its taps since it added up. `name` tells sets of them apart."""
     adders = NeuronGroup(
         len(found.table),
         "moved : integer\n" + "".join(f"{name} : integer (constant)\n" for name in FIELDS),
         clock=clock,
-        name="adders",
+        name=f"adders{name}",
     )
-    for name, column in zip(FIELDS, found.table.T, strict=True):
-        setattr(adders, name, column)
+    for field, column in zip(FIELDS, found.table.T, strict=True):
+        setattr(adders, field, column)
     return adders
 
 
@@ -178,6 +178,10 @@ def sums_of(
     amplitude: Variable,
     clock: Clock,
     anew: Clock | None,
+    *,
+    name: str = "",
+    into: str = "v",
+    order: int = -1,
 ) -> list[object]:
     """Let the directions add up, once what arrives in a step has arrived.
 
@@ -194,21 +198,27 @@ def sums_of(
     anew : Clock, optional
         When weights may have moved, or nothing has arrived yet: all is added up at the start of its steps. On the
         clock of the steps that is enough, since nobody else reads a sum.
+    name : str
+        As for `adders_of`.
+    into : str
+        The variable of the ports that the sums are.
+    order : int
+        Where in the start of a step all is added up anew.
     """
     parts = NeuronGroup(
         max(1, len(found.port)), "part : 1\nplace : integer (constant)\nport : integer (constant)\n",
-        clock=clock, name="parts",
+        clock=clock, name=f"parts{name}",
     )  # fmt: skip
     tables = NeuronGroup(
         max(len(found.first), len(found.sender)),
         "first : integer (constant)\nreceiver : integer (constant)\nsender : integer (constant)\n",
-        clock=clock, name="tables",
+        clock=clock, name=f"tables{name}",
     )  # fmt: skip
     if len(found.port):
         parts.place, parts.port = found.place, found.port
-    for name in ("first", "receiver", "sender"):
-        entries = getattr(found, name)
-        setattr(tables, name, np.pad(entries, (0, len(tables) - len(entries))))
+    for column in ("first", "receiver", "sender"):
+        entries = getattr(found, column)
+        setattr(tables, column, np.pad(entries, (0, len(tables) - len(entries))))
     used = {
         "WEIGHT": weight,
         "AMPLITUDE": amplitude,
@@ -218,18 +228,20 @@ def sums_of(
         "FIRST": tables.variables["first"],
         "RECEIVER": tables.variables["receiver"],
         "SENDER": tables.variables["sender"],
-        "V": ports.variables["v"],
+        "V": ports.variables[into],
         "MOVED": adders.variables["moved"],
     }
-    text = _C.replace("MOST", str(max(1, int(found.table[:, 0].max()))))
+    text = _C.replace("MOST", str(max(1, int(found.table[:, 0].max())))).replace("add_up", f"add_up{name}")
     made: list[object] = [adders, parts, tables]
     arguments = ", ".join(FIELDS)
     occasions = [] if anew is clock else [(clock, "synapses", 0, "moved")]
-    occasions += [] if anew is None else [(anew, "start", -1, "moved + 1")]
-    for when, slot, order, changed in occasions:
-        code = f"moved = add_up({changed}, {arguments})"
+    occasions += [] if anew is None else [(anew, "start", order, "moved + 1")]
+    for when, slot, place, changed in occasions:
+        code = f"moved = add_up{name}({changed}, {arguments})"
         work = partial(_adding, found, everything=changed != "moved")
-        added = native(adders, code, "add_up", text, len(FIELDS) + 1, used, work, clock=when, when=slot, order=order)
+        added = native(
+            adders, code, f"add_up{name}", text, len(FIELDS) + 1, used, work, clock=when, when=slot, order=place
+        )
         made += [] if added is None else [added]
     return made
 

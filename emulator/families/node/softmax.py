@@ -44,7 +44,9 @@ static int find_top(int count)
 """
 
 
-def softmax_of(outputs: Ints, ports: NeuronGroup, nodes: NeuronGroup, clock: Clock) -> list[Any]:
+def softmax_of(
+    outputs: Ints, ports: NeuronGroup, nodes: NeuronGroup, clock: Clock, states: str = "u", order: int = 1
+) -> list[Any]:
     """Find `top` and `rest` between the updates of states and of costates, and let the nodes see them."""
     load = NeuronGroup(
         len(outputs), "output : integer (constant)\ntop : 1 (shared)\nrest : 1 (shared)\ndone : integer (shared)",
@@ -53,11 +55,11 @@ def softmax_of(outputs: Ints, ports: NeuronGroup, nodes: NeuronGroup, clock: Clo
     load.output = outputs
     for name in ("top", "rest"):
         refer(nodes, name, load, name, index="0")
-    used = {"U": ports.variables["u"], "OUTPUT": load.variables["output"]}
+    used = {"U": ports.variables[states], "OUTPUT": load.variables["output"]}
     used |= {"TOP": load.variables["top"], "REST": load.variables["rest"]}
     found = native(
         load, f"done = find_top({len(outputs)})", "find_top", _C, 1, used, _finding,
-        clock=clock, when="start", order=1,
+        clock=clock, when="start", order=order,
     )  # fmt: skip
     return [load] if found is None else [load, found]
 
