@@ -12,7 +12,7 @@ from .errors import (
     StudyError,
 )
 from .graph import ScatteringGraph
-from .laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, Worldsheet
+from .laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, WavePMP, Worldsheet
 from .learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from .measure import Reference, SettleResult, reference
 from .network import (
@@ -78,6 +78,7 @@ __all__ = [
     "Trial",
     "Tuning",
     "Upwind",
+    "WavePMP",
     "Worldsheet",
     "compile_network",
     "export",

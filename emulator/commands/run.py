@@ -142,6 +142,19 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
         yield "costate error", _number(errors["costate"], "largest, against exact backpropagation")
         yield "gradient error", _number(errors["gradient"], "relative, against exact backpropagation")
         yield "gradient cosine", _number(errors["gradient_cosine"], digits=12)
+    if report.bias is not None:
+        yield (
+            "from its own rest",
+            _number(float(result.deviation.max()), "largest, over a row's values: what settled means"),
+        )
+        bias = report.bias
+        yield (
+            "bias of that rest",
+            (
+                f"gradient error {_number(bias.gradient)}, cosine {_number(bias.cosine, digits=6)}  (computed, against exact "
+                "backpropagation: the law does not rest there)"
+            ),
+        )
     if result.settled.any():
         steps = result.settling_steps[result.settled]
         parts = [

@@ -17,6 +17,7 @@ from emulator.engine.plan import Values
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.learning import Learning
+from emulator.measure.bias import Bias
 from emulator.measure.bounds import held_back
 from emulator.measure.deviation import Deviation, Fields, deviation
 from emulator.measure.linear_step import LinearStep
@@ -141,6 +142,10 @@ class Family(ABC, Generic[P]):
     def rest(self, graph: ScatteringGraph, reference: Reference, sample: int = 0) -> OperatingPoint:
         """Where a substrate rests: of laws that rest there, at exact backpropagation."""
         return exact_point(graph, reference, sample)
+
+    def bias(self, graph: ScatteringGraph, reference: Reference) -> Bias | None:
+        """How far the rest of a batch is from backpropagation; None of laws that rest there."""
+        return None
 
     def deviation(
         self, graph: ScatteringGraph, plan: P, values: Values, recording: Recording, feed: Floats, loaded: bool

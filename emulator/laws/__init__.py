@@ -4,6 +4,7 @@ from emulator.laws.base import Law, NodeLaw, checked_law_class, node_law
 from emulator.laws.bilateral import Bilateral, ParallelRL, SeriesRC
 from emulator.laws.family import family_of
 from emulator.laws.upwind import Upwind
+from emulator.laws.wave_pmp import WavePMP
 from emulator.laws.worldsheet import Matched, Worldsheet
 from hwmodels.registry import Registry
 
@@ -11,7 +12,7 @@ from hwmodels.registry import Registry
 LAWS: Registry[type[Law]] = Registry(
     "law",
     "backwave.laws",
-    {"matched": Matched, "worldsheet": Worldsheet, "bilateral": Bilateral, "upwind": Upwind},
+    {"matched": Matched, "worldsheet": Worldsheet, "bilateral": Bilateral, "upwind": Upwind, "wave-pmp": WavePMP},
     checked_law_class,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "ParallelRL",
     "SeriesRC",
     "Upwind",
+    "WavePMP",
     "Worldsheet",
     "family_of",
     "node_law",

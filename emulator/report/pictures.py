@@ -52,6 +52,6 @@ def draw_pictures(
     told: list[str] = [] if troubles is None else troubles
     wanted = [(name, partial(picture, result)) for name, picture in OVERVIEWS.items()]
     if traced is not None:
-        recorded = RECORDINGS if traced.waves is None else RECORDINGS | TWO_WAY
+        recorded = RECORDINGS | TWO_WAY if traced.graph.law.two_way else RECORDINGS
         wanted += [(name, partial(picture, traced)) for name, picture in recorded.items()]
     return tuple(name for name, draw in wanted if attempt(folder / name, draw, told))

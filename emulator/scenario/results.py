@@ -43,6 +43,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "forewarning": report.forewarning,
         "forewarning_contradicted": report.contradiction,
         "errors_against_backpropagation": report.errors,
+        "bias_of_the_rest": None if report.bias is None else asdict(report.bias),
         "predictions": None if report.scores is None else report.scores.to_dict(),
         "fit": None if report.fits is None else {name: asdict(one) for name, one in report.fits.items()},
         "configuration": config.model_dump(mode="json"),

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from emulator.laws import family_of
 from emulator.measure import Reference, SettleResult, reference
+from emulator.measure.bias import Bias
 from emulator.measure.diagnose import forewarning
 from emulator.report import draw_pictures
 from emulator.report.attempt import trouble
@@ -45,6 +47,8 @@ class RunReport:
         How well the outputs fit the targets, on the ``substrate`` and in the ``digital`` network.
     errors : dict
         Deviation from the exact reference, as by `SettleResult.errors`.
+    bias : Bias or None
+        How far the rest itself is from backpropagation, if the law does not rest there: computed, not measured.
     forewarning : str or None
         Why the first sample was predicted not to settle, and what would help.
     times : dict
@@ -67,6 +71,7 @@ class RunReport:
     scores: Scores | None
     fits: dict[str, Fit] | None
     errors: dict[str, float]
+    bias: Bias | None
     forewarning: str | None
     times: dict[str, float]
     out: Path
@@ -138,6 +143,7 @@ def run_scenario(
         clock.start("comparing with exact backpropagation")
         exact = reference(ready.graph.network, ready.batch.inputs, ready.batch.targets)
         errors = result.errors(exact)
+        bias = family_of(ready.graph.law).bias(ready.graph, exact)
         compared = scores(result, exact, ready.built, ready.batch)
         fitting = fits(result, exact, ready.built, ready.batch)
         clock.stop()
@@ -148,6 +154,7 @@ def run_scenario(
             compared,
             fitting,
             errors,
+            bias,
             foreseen,
             clock.times,
             folder,

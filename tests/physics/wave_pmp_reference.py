@@ -4,7 +4,8 @@ A node k has a state of n_k numbers and a metric ``Theta_k`` (n_k, n_k); it hold
 ``w+- = (Theta x +- Theta^-T lam)/sqrt 2``. Links are the layers ``x_j = phi(sum over links of W x_i + b)``; where several
 end at one node, or leave from one, the sums are the obvious ones. Slopes of a transport are those of the newest states
 that are known, the ones read in the step before. Lines may be longer than the paper's: a wave that is sent at the end of
-a step arrives `d` steps later, a state or costate ``d - 1`` steps after it was read; with ``d = 1`` it is the paper's case.
+a step arrives `d` steps later, in units of the state, a state or costate ``d - 1`` steps after it was read; with ``d = 1``
+it is the paper's case.
 """
 
 from __future__ import annotations
@@ -140,11 +141,11 @@ class Algorithm1:
             if not up.size:
                 continue  # nothing has been sent yet
             if link.identity:
-                into[j] = into[j] + up
-                back[i] = back[i] + down
+                into[j] = into[j] + theta[i] @ up
+                back[i] = back[i] + theta[j] @ down
             else:
                 weight = link.matrix(nodes[i].size)
-                into[j] = into[j] + theta[j] @ (self.slope(j) * (weight @ (inverse[i] @ up)))
+                into[j] = into[j] + theta[j] @ (self.slope(j) * (weight @ up))
                 back[i] = back[i] + inverse[i].T @ (weight.T @ down)
         plus, minus = list(self.plus), list(self.minus)
         for k in range(len(nodes)):
@@ -183,10 +184,10 @@ class Algorithm1:
         self.minus[last] = self.plus[last] - ROOT2 * inverse[last].T @ at_end
         # what goes onto the lines: transposed transport begins at the far node, with the slopes of this step
         for number, link in enumerate(links):
-            down = self.minus[link.j]
+            down = inverse[link.j] @ self.minus[link.j]
             if not link.identity:
-                down = self.slope(link.j) * (theta[link.j].T @ down)
-            self.sent[number].setdefault("plus", []).append(self.plus[link.i])
+                down = self.slope(link.j) * (theta[link.j].T @ self.minus[link.j])
+            self.sent[number].setdefault("plus", []).append(inverse[link.i] @ self.plus[link.i])
             self.sent[number].setdefault("minus", []).append(down)
         for name, rows in (("x", self.x), ("lam", self.lam), ("plus", self.plus), ("minus", self.minus)):
             self.trace.setdefault(name, []).append(np.concatenate(rows))

@@ -19,7 +19,7 @@ def test_these_scenarios_are_bundled() -> None:
     assert {"digits", "residual", "unstable"} <= set(bundled())
 
 
-@pytest.mark.parametrize("name", ["digits", "residual", "two-way", "unstable", "technologies", "precision", "claims", "cnn", "train-cnn",
+@pytest.mark.parametrize("name", ["digits", "residual", "two-way", "unstable", "wave-pmp", "technologies", "precision", "claims", "cnn", "train-cnn",
                                   "mnist", "train-mnist", "diabetes", "train-diabetes"])  # fmt: skip
 def test_every_line_is_explained(name: str) -> None:
     """A comment stands behind every key, or above it; only tables of their own speak for themselves."""
@@ -96,6 +96,16 @@ def test_two_way_lines_settle_within_the_hold(tmp_path: Path) -> None:
     report = run_scenario(load_scenario("two-way", few), tmp_path / "out")
     assert report.settled and report.errors["costate"] < 1e-2
     assert 300 < report.result.settling_steps.max() < 600
+
+
+def test_wave_pmp_tells_its_own_rest_from_backpropagation(tmp_path: Path) -> None:
+    few = ["data.limit=2", "run.pictures=1", 'run.target="numpy"', "run.hold=80", "network.sizes=[64, 12, 10]"]
+    report = run_scenario(load_scenario("wave-pmp", few), tmp_path / "out")
+    assert report.settled and report.bias is not None and not report.troubles
+    assert report.result.deviation.max() < 1e-9 < 0.01 < report.bias.gradient
+    assert report.errors["gradient"] == pytest.approx(report.bias.gradient, rel=1e-6)
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["bias_of_the_rest"]["cosine"] == pytest.approx(report.errors["gradient_cosine"], abs=1e-9)
 
 
 def test_unstable_says_why_and_pretends_nothing(tmp_path: Path) -> None:

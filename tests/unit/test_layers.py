@@ -48,6 +48,7 @@ BY_NAME = [
     "emulator.laws.bilateral",
     "emulator.laws.family",
     "emulator.laws.upwind",
+    "emulator.laws.wave_pmp",
     "emulator.network.formats",
     "emulator.plugins",
 ]

@@ -1,0 +1,253 @@
+"""The stationary equations of Wave-PMP, for the waves ``a`` and ``c`` that phase A leaves (see `links`), and their slopes.
+
+Everything else of a step follows from these two: ``x = a + c``, ``lam = M (a - c)``, ``s = W x + b``, the residuals, the
+waves after phases C and E, and what phase A makes of those. A rest is a root of what it makes less what it was. The slopes
+are exact, so that Newton's method ends at round-off, and they are those that the linearised step needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import linalg
+
+from emulator.families.wave_pmp.links import Links, links_of
+from emulator.graph import ScatteringGraph
+from emulator.laws.wave_pmp import WavePMP
+from emulator.measure.rest import slopes
+from emulator.network import softmax
+from emulator.network.activations import activation_function
+
+Floats = NDArray[np.float64]
+#: Newton's steps for the implicit load, and the rounding at which it ends
+_MOST, _ROUNDING = 100, 4e-16
+
+
+@dataclass(frozen=True)
+class Point:
+    """One step at a point, of one sample; (N,) each.
+
+    Parameters
+    ----------
+    x, lam, s, F, D, mu : state, costate, pre-activation, ``phi(s)`` (data of a source), slope, ``D lam``
+    a, c : waves after phases C and E, in units of the state
+    answer : what the load and the penalty answer to the state read
+    ended : the state that the load makes at the outputs: ``a + c``
+    left_a, left_c : what phase A makes of the waves, less what it was
+    """
+
+    x: Floats
+    lam: Floats
+    s: Floats
+    F: Floats
+    D: Floats
+    mu: Floats
+    a: Floats
+    c: Floats
+    answer: Floats
+    ended: Floats
+    left_a: Floats
+    left_c: Floats
+
+
+class Equations:
+    """The stationary equations of one graph.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+        With a `WavePMP` law.
+    loaded : bool
+        Whether there are targets.
+    bias : (N,), optional
+    """
+
+    def __init__(self, graph: ScatteringGraph, law: WavePMP, bias: Floats, loaded: bool) -> None:
+        self.graph, self.law, self.bias, self.loaded = graph, law, bias, loaded
+        self.links: Links = links_of(graph, law)
+        count = self.links.count
+        names = ("up", "down", "moved_up", "moved_down", "passed_up", "passed_down")
+        self.maps = {name: getattr(self.links, name).map(count) for name in names}
+        inner, outer = ~self.links.source, ~self.links.output
+        self.nu_up, self.nu_down = law.nu * inner, law.nu * outer
+        self.shunt = self.links.shunt * loaded
+
+    def start(self, x: Floats, lam: Floats) -> Floats:
+        """The unknowns (2N,) at a state and costate."""
+        wave = self.links.impedance @ lam
+        return np.concatenate([(x + wave) / 2, (x - wave) / 2])
+
+    def at(self, unknown: Floats, ext: Floats) -> Point:
+        """One step from the waves that phase A left (2N,), with data and targets `ext` (N,)."""
+        links, maps, law = self.links, self.maps, self.law
+        up, down = np.split(unknown, 2)
+        x, lam = up + down, links.mass @ (up - down)
+        s = maps["up"] @ x + self.bias
+        F, D = self._activated(s, ext)
+        mu = D * lam
+        answer = self._answer(x, ext)
+        wave = links.impedance @ (lam - maps["down"] @ mu - answer)
+        a, c = up - law.alpha / 2 * (x - F + wave), down - law.alpha / 2 * (x - F - wave)
+        a = np.where(links.source, ext - c, a)
+        ended = x if law.load == "lagged" else self._ended(a, x, ext)
+        load = links.impedance @ np.where(links.output, self._answer(ended, ext), 0.0)
+        c = np.where(links.output, a - load, c)
+        left_a = (1 - self.nu_up) * a + self.nu_up * (D * (maps["moved_up"] @ a) + maps["passed_up"] @ a) - up
+        back = links.impedance @ (maps["moved_down"] @ (D * (links.mass @ c)))
+        left_c = (1 - self.nu_down) * c + self.nu_down * (back + maps["passed_down"] @ c) - down
+        return Point(x, lam, s, F, D, mu, a, c, answer, ended, left_a, left_c)
+
+    def slopes(self, point: Point) -> sparse.csr_array:
+        """Derivative of what is left, in the unknowns, (2N, 2N)."""
+        step = Slopes(self, point)
+        one = sparse.eye_array(self.links.count)
+        eye = sparse.block_array([[one, None], [None, one]])
+        x, drive = step.x, step.drive
+        a, c = step.after
+        D, moved = sparse.diags_array(point.D), self.maps
+        nu_up, nu_down = sparse.diags_array(self.nu_up), sparse.diags_array(self.nu_down)
+        keep_up, keep_down = one - nu_up, one - nu_down
+        turned = step.bend @ moved["up"] @ x  # change of the slopes
+        ahead = D @ moved["moved_up"] @ a + sparse.diags_array(moved["moved_up"] @ point.a) @ turned
+        held = self.links.mass @ point.c
+        back = moved["moved_down"] @ (D @ self.links.mass @ c + sparse.diags_array(held) @ turned)
+        new_a = keep_up @ a + nu_up @ (ahead + moved["passed_up"] @ a)
+        new_c = keep_down @ c + nu_down @ (self.links.impedance @ back + moved["passed_down"] @ c)
+        del drive
+        return sparse.csr_array(sparse.vstack([new_a, new_c]) - eye)
+
+    def _activated(self, s: Floats, ext: Floats) -> tuple[Floats, Floats]:
+        F, D = np.empty_like(s), np.zeros_like(s)
+        for site in self.graph.sites:
+            part = slice(site.start, site.stop)
+            if site.role == "source":
+                F[part] = ext[part]
+            else:
+                function = activation_function(site.function, site.slope)
+                F[part], D[part] = function.phi(s[part]), function.dphi(s[part])
+        return F, D
+
+    def _answer(self, x: Floats, ext: Floats) -> Floats:
+        """What load and penalties answer."""
+        answer, out = self.shunt * x, self.links.output
+        if self.loaded:
+            answer[out] += (x[out] if self.graph.loss == "mse" else softmax(x[out])) - ext[out]
+        return answer
+
+    def stiffness(self, x: Floats) -> sparse.csr_array:
+        """Its derivative, (N, N)."""
+        diagonal, out = self.shunt.copy(), np.flatnonzero(self.links.output)
+        if not self.loaded:
+            return sparse.csr_array(sparse.diags_array(diagonal))
+        if self.graph.loss == "mse":
+            diagonal[out] += 1.0
+            return sparse.csr_array(sparse.diags_array(diagonal))
+        p = softmax(x[out])
+        block = np.diag(p) - np.outer(p, p)
+        where = np.repeat(out, len(out)), np.tile(out, len(out))
+        return sparse.csr_array(
+            sparse.diags_array(diagonal) + sparse.csr_array((block.ravel(), where), shape=(len(x),) * 2)
+        )
+
+    def _ended(self, a: Floats, x: Floats, ext: Floats) -> Floats:
+        """The state at the outputs that agrees with its own load, ``x + Z grad l(x) = 2 a``, by Newton's method."""
+        out = np.flatnonzero(self.links.output)
+        z = self.links.impedance[out][:, out].toarray()
+        one, found = np.eye(len(out)), x.copy()
+
+        def miss() -> Floats:
+            return np.asarray(found[out] - 2 * a[out] + z @ self._answer(found, ext)[out])
+
+        left = miss()
+        for _ in range(_MOST):
+            change = np.linalg.solve(one + z @ self.stiffness(found)[out][:, out].toarray(), left)
+            before, size, least = found[out].copy(), 1.0, float(np.abs(left).max())
+            while True:
+                found[out] = before - size * change
+                left = miss()
+                if not float(np.abs(left).max()) > least or size < 1e-6:
+                    break
+                size /= 2
+            if not np.abs(change).max() > _ROUNDING * np.abs(found[out]).max():
+                break
+        return found
+
+
+class Slopes:
+    """How everything in a step follows small changes of the waves that phase A left: maps from the 2N unknowns.
+
+    Attributes
+    ----------
+    x, lam, s, mu : sparse (N, 2N)
+    after : (a, c), sparse (N, 2N) each, after phases C and E
+    bend : sparse (N, N), ``phi''``
+    drive : sparse (N, 2N), change of the pre-activations
+    """
+
+    def __init__(self, equations: Equations, point: Point, s: sparse.csr_array | None = None) -> None:
+        links, maps, alpha = equations.links, equations.maps, equations.law.alpha
+        one = sparse.eye_array(links.count, format="csr")
+        none = sparse.csr_array((links.count, links.count))
+        up, down = sparse.hstack([one, none], format="csr"), sparse.hstack([none, one], format="csr")
+        _, second = slopes(equations.graph, point.s, exact=False)
+        D, self.bend = sparse.diags_array(point.D), sparse.diags_array(second)
+        self.x = up + down
+        self.lam = links.mass @ (up - down)
+        self.drive = maps["up"] @ self.x
+        self.mu = D @ self.lam + sparse.diags_array(second * point.lam) @ self.drive
+        short = self.x - D @ self.drive
+        stiff = equations.stiffness(point.x)
+        wave = links.impedance @ (self.lam - maps["down"] @ self.mu - stiff @ self.x)
+        a, c = up - alpha / 2 * (short + wave), down - alpha / 2 * (short - wave)
+        self.after = ended(equations, point, a, c, self.x)
+
+
+def ended(
+    equations: Equations, point: Point, a: sparse.csr_array, c: sparse.csr_array, x: sparse.csr_array
+) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """What the ports of phase E make of small changes of the waves."""
+    links, law = equations.links, equations.law
+    source, out = sparse.diags_array(links.source * 1.0), sparse.diags_array(links.output * 1.0)
+    one = sparse.eye_array(links.count)
+    a = (one - source) @ a - source @ c
+    if law.load == "lagged":
+        answered = a - links.impedance @ out @ equations.stiffness(point.x) @ x
+    else:
+        at = np.flatnonzero(links.output)
+        inner = np.eye(len(at)) + (links.impedance @ equations.stiffness(point.ended))[at][:, at].toarray()
+        solved = sparse.csr_array(
+            (np.linalg.inv(inner).ravel(), (np.repeat(at, len(at)), np.tile(at, len(at)))), shape=one.shape
+        )
+        answered = 2 * solved @ a - a
+    return sparse.csr_array(a), sparse.csr_array((one - out) @ c + out @ answered)
+
+
+def solve(equations: Equations, start: Floats, ext: Floats, near: float = 1e-13, most: int = 60) -> tuple[Point, bool]:
+    """A rest near the unknowns `start` (2N,), by Newton's method with halved steps, and whether it was found."""
+    at = start
+    point = equations.at(at, ext)
+    left = np.concatenate([point.left_a, point.left_c])
+    for _ in range(most):
+        least = float(np.abs(left).max())
+        if not np.isfinite(least):
+            return point, False
+        if least <= near * max(float(np.abs(at).max()), 1e-300):
+            return point, True
+        change = linalg.spsolve(equations.slopes(point).tocsc(), left)
+        if not np.isfinite(change).all():
+            return point, False
+        size = 1.0
+        while size > 1e-4:
+            moved = at - size * change
+            tried = equations.at(moved, ext)
+            rest = np.concatenate([tried.left_a, tried.left_c])
+            if float(np.abs(rest).max()) < least:
+                break
+            size /= 2
+        else:
+            return point, least <= 100 * near * max(float(np.abs(at).max()), 1e-300)
+        at, point, left = moved, tried, rest
+    return point, False

@@ -1,0 +1,72 @@
+"""The recording of a run under Wave-PMP, in the form of any other, and its waves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from emulator.engine.plan import Values
+from emulator.engine.recording import Recording, WaveTraces, until
+from emulator.families.wave_pmp.plan import WavePMPPlan
+
+
+@dataclass
+class WavePMPRecording(Recording):
+    """A recording, with the waves.
+
+    Parameters
+    ----------
+    left : (B, 2N)
+        The waves that phase A left in the last step of each hold, upwards, then downwards, in units of the state.
+    waves : WaveTraces or None
+        With traces: what leaves are the waves after phase E, what arrives those that phase A leaves; ports are the
+        waves upwards, then downwards, of all neurons.
+    """
+
+    left: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    waves: WaveTraces | None = None
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """The waves."""
+        return {"waves": self.waves}
+
+
+def collect(
+    plan: WavePMPPlan, values: Values, outputs: Mapping[str, np.ndarray], times: dict[str, float], target: str
+) -> WavePMPRecording:
+    """What the outputs of a run by name (see `emulator.families.wave_pmp.objects`) say."""
+    steps = plan.hold * plan.samples
+    names = ("x", "lam", "s", "mu", "rx", "rl", "up", "down", "a")
+    end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in names}
+    if not np.asarray(values["load"]).any():  # without a load costates are no part of the answer
+        end["lam"], end["mu"], end["rl"] = (np.zeros_like(end[name]) for name in ("lam", "mu", "rl"))
+    counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
+    none = np.zeros(0, np.int64)
+    waves = None
+    if plan.traces:
+        traced = {name: outputs[f"trace.{name}"][:steps] for name in ("x", "lam", "s", "mu", "a", "c", "up", "down")}
+        leaving, arriving = np.hstack([traced["a"], traced["c"]]), np.hstack([traced["up"], traced["down"]])
+        waves = WaveTraces(leaving, arriving, traced["x"], traced["lam"], traced["s"], traced["mu"])
+    return WavePMPRecording(
+        u=np.hstack([end["x"], end["mu"]]),
+        v=np.hstack([end["lam"], end["s"] - values["bias"]]),
+        lam=end["lam"],
+        state_residual=end["rx"],
+        costate_residual=end["rl"],
+        sent=np.diff(counts, axis=0),
+        tap=end["a"],
+        products=None,
+        moved=until(steps, neuron=outputs["moved.i"], **{name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}),
+        power=outputs["power"][:steps, 0] if plan.power else None,
+        trace_u=None if waves is None else np.hstack([waves.x, waves.mu]),
+        trace_lam=None if waves is None else waves.lam,
+        emitted={"port": none, "step": none, "amplitude": np.zeros(0)} if plan.traces else None,
+        target=target,
+        times=times,
+        left=np.hstack([end["up"], end["down"]]),
+        waves=waves,
+    )

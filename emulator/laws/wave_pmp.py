@@ -1,0 +1,184 @@
+r"""Algorithm 1 of the paper, "Wave-PMP": waves carry the state itself, are transported link by link, and sink residuals.
+
+A node k, one row of neurons, has a metric ``Theta_k`` and holds two waves, ``w+- = (Theta x +- Theta^-T lam)/sqrt 2``
+(38)-(40). In every step, all nodes at once in each phase,
+
+    A  w+_{k+1} <- (1 - nu) w+_{k+1} + nu T_k w+_k          w-_k <- (1 - nu) w-_k + nu T_k^T w-_{k+1}       (41)-(46)
+    B  x_k = Theta_k^-1 (w+ + w-)/sqrt 2                    lam_k = Theta_k^T (w+ - w-)/sqrt 2
+    C  r_x = x_k - f_{k-1}(x_{k-1})                         r_lam = lam_k - J_k^T lam_{k+1} - grad_x R_k
+       w+- <- w+- - alpha (Theta_k r_x +- Theta_k^-T r_lam)/sqrt 2
+    D  theta_k <- theta_k - eta grad_theta_k J, with this step's x_k and lam_{k+1}
+    E  w+_0 <- sqrt 2 Theta_0 x_in - w-_0                   w-_N <- w+_N - sqrt 2 Theta_N^-T grad l(x_N)        (15)
+
+with the source ``r_x = x_0 - x_in`` and the load ``r_lam = lam_N - grad l(x_N)``. ``T_k`` is the identity on links of equal
+width, and ``Theta_{k+1} J_k Theta_k^-1`` elsewhere. Where links fan out or meet, transports and sources add up. Slopes of
+a transport are those of the states read in the step before.
+
+**It does not rest at the maximum principle when nu > 0.** There all residuals vanish, and phases C and E leave the waves
+as they are; phase A does only if ``w+_{k+1} = T_k w+_k`` and ``w-_k = T_k^T w-_{k+1}`` at every link. With the Jacobian,
+and ``Z = Theta^-1 Theta^-T``, ``M = Z^-1``, what it would change is
+
+    sqrt 2 (w+_{k+1} - T_k w+_k)   =  Theta_{k+1} [x_{k+1} - J_k x_k + (Z_{k+1} - J_k Z_k J_k^T) lam_{k+1}]
+    sqrt 2 (w-_k - T_k^T w-_{k+1}) =  Theta_k^-T [M_k x_k - J_k^T M_{k+1} x_{k+1}]
+
+which vanishes for every target where the layers are linear without bias (``x_{k+1} = J_k x_k``), of equal width, and their
+metrics match (``Z_{k+1} = J_k Z_k J_k^T``: the impedance carried through the layer); orthogonal layers with ``Theta = 1`` are a
+case. A layer that narrows fails the second, and one that widens matches no impedance that has an inverse. Elsewhere the
+rest is biased, in proportion to ``nu/alpha`` while that is small. `THEORY.md` says more.
+
+Source: C. Pehle and J.-J. Slotine, "Unlocked Backpropagation using Wave Scattering" (arXiv:2602.10461), Algorithm 1. Ours:
+the sums over fan-out and adders, lines longer than a step, the implicit load, the carried metric, and what is said of rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from emulator.errors import CompileError, suggest
+from emulator.laws.base import Law
+
+#: a node's metric: a number, one per neuron, or a matrix
+Entry = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
+CARRIED, FORMS, TRANSPORTS, LOADS = (
+    "carried",
+    ("scalar", "diagonal", "full"),
+    ("identity", "jacobian"),
+    ("lagged", "implicit"),
+)
+
+
+@dataclass(frozen=True)
+class WavePMP(Law):
+    """Wave-PMP, the algorithm that the paper prints.
+
+    Parameters
+    ----------
+    nu : float
+        Courant number ``c dtau/dt``, cells travelled per step: 0 to 1. Above 0 the rest is biased.
+    alpha : float
+        Step along the sources, above 0.
+    metric : number, sequence, mapping, or "carried"
+        ``Theta``: a number for all nodes; one entry per node, in the order of the rows of neurons; entries by the name of the
+        layer, 1 where none is given; or ``carried``: the impedance carried through the layers (`form`). An entry is a
+        number, one number per neuron, or a matrix with an inverse.
+    form : {"scalar", "diagonal", "full"}
+        Of a carried metric: ``Z_{k+1} = J_k Z_k J_k^T`` as its mean eigenvalue, its diagonal, or itself, with slopes of 1
+        (``J_k = W_k``) from an impedance of 1 at the inputs. `emulator.families.wave_pmp.carried` evaluates it at a batch.
+    floor : float
+        Share of its mean that every eigenvalue of a carried impedance is raised by where a layer widens.
+    transport : {"identity", "jacobian"}
+        ``T_k`` on links of equal width.
+    load : {"lagged", "implicit"}
+        Whether the load answers the state read before the step's sources, as printed, or the one that it makes itself.
+
+    Raises
+    ------
+    CompileError
+        For a value outside its range.
+    """
+
+    nu: float = 0.1
+    alpha: float = 1.0
+    metric: Any = 1.0
+    form: str = "full"
+    floor: float = 1e-6
+    transport: str = "identity"
+    load: str = "lagged"
+    name = "wave-pmp"
+    #: of a metric that is one number; of another there is `alpha` alone
+    tunable = MappingProxyType({"alpha": (0.02, 1.5), "metric": (0.3, 5.0)})
+    family = "emulator.families.wave_pmp:WAVE_PMP"
+
+    def __post_init__(self) -> None:
+        _number(self, "nu", 0.0, 1.0)
+        _number(self, "alpha", 0.0, math.inf, above=True)
+        _number(self, "floor", 0.0, 1.0)
+        for name, allowed in (("form", FORMS), ("transport", TRANSPORTS), ("load", LOADS)):
+            if getattr(self, name) not in allowed:
+                raise CompileError(f"law wave-pmp: {name} is {suggest(getattr(self, name), allowed)}")
+        object.__setattr__(self, "metric", _metric(self.metric))
+        if not isinstance(self.metric, float):
+            object.__setattr__(self, "tunable", MappingProxyType({"alpha": (0.02, 1.5)}))
+
+    @property
+    def impedance(self) -> float:
+        """``Theta^-2`` of a metric that is one number, else 1."""
+        return float(self.metric) ** -2 if isinstance(self.metric, float) else 1.0
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """`nu` and `alpha`."""
+        return {"nu": self.nu, "alpha": self.alpha}
+
+    @property
+    def biased(self) -> bool:
+        """Whether it rests elsewhere than at backpropagation, in general."""
+        return self.nu > 0
+
+    def changes(self) -> Mapping[str, Sequence[Any]]:
+        """Less transport, shorter steps along the sources, the implicit load, a heavier metric."""
+        shorter = [alpha for alpha in (1.0, 0.7, 0.5, 0.3, 0.1) if alpha < self.alpha]
+        return {
+            "nu": [nu for nu in (0.5, 0.3, 0.1, 0.03, 0.01) if nu < self.nu],
+            "alpha": shorter,
+            "load": ["implicit"] if self.load == "lagged" else (),
+            "metric": [self.metric * k for k in (1.4, 2.0, 3.0)] if isinstance(self.metric, float) else (),
+        }
+
+
+def _number(law: WavePMP, name: str, low: float, high: float, above: bool = False) -> None:
+    value = getattr(law, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise CompileError(f"law wave-pmp: {name} is {value!r}; allowed: a finite number")
+    if not low <= value <= high or (above and value == low):
+        allowed = "above 0" if above else f"{low:g} to {high:g}"
+        raise CompileError(f"law wave-pmp: {name} is {value!r}; allowed: {allowed}")
+    object.__setattr__(law, name, float(value))
+
+
+def _metric(given: Any) -> Any:
+    """A metric as numbers and tuples, so that laws can be compared."""
+    if isinstance(given, str):
+        if given != CARRIED:
+            raise CompileError(
+                f"law wave-pmp: metric is {given!r}; allowed: 'carried', a number, a list, or entries by layer"
+            )
+        return given
+    if isinstance(given, Mapping):
+        return _ByLayer((str(name), _entry(value, f"metric[{name!r}]")) for name, value in given.items())
+    if isinstance(given, np.ndarray) or not isinstance(given, Sequence):
+        return _entry(given, "metric")
+    return tuple(_entry(value, f"metric[{k}]") for k, value in enumerate(given))
+
+
+class _ByLayer(tuple[tuple[str, Entry], ...]):
+    """Entries by the name of the layer."""
+
+    __slots__ = ()
+
+
+def _entry(given: Any, place: str) -> Entry:
+    """A number above 0, one per neuron, or a matrix with an inverse."""
+    try:
+        array = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CompileError(
+            f"law wave-pmp: {place} is {given!r}; allowed: a number, a number per neuron, or a matrix"
+        ) from None
+    if array.ndim > 2 or array.size == 0 or (array.ndim == 2 and array.shape[0] != array.shape[1]):
+        raise CompileError(f"law wave-pmp: {place} has shape {array.shape}; allowed: (), (n,) or (n, n)")
+    if not np.isfinite(array).all() or isinstance(given, bool):
+        raise CompileError(f"law wave-pmp: {place} is {given!r}; allowed: finite numbers")
+    if array.ndim == 2:
+        if np.linalg.matrix_rank(array) < len(array):
+            raise CompileError(f"law wave-pmp: {place} has no inverse; allowed: a matrix with one")
+        return tuple(tuple(map(float, row)) for row in array)
+    if not (array > 0).all():
+        raise CompileError(f"law wave-pmp: {place} is {array.min():g}; allowed: above 0")
+    return float(array) if array.ndim == 0 else tuple(map(float, array))

@@ -1,0 +1,257 @@
+"""Wave-PMP is Algorithm 1 of the paper to round-off, and rests where its stationary equations say."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from emulator import CompileError, EngineError, Network, WavePMP, compile_network, reference, settle
+from emulator.families.wave_pmp import bias_of, carried
+from emulator.laws import family_of
+from emulator.measure.forecast import settling_steps
+from emulator.measure.stability import spectral_radius
+from hwmodels import load
+from tests.physics.wave_pmp_reference import Algorithm1, perceptron, settled_at
+from tests.physics.wave_pmp_reference import bias_of as transcribed_bias
+from tests.substrate import delays
+from tests.support.wave_pmp import difference, random_case
+
+
+def network(seed: int, sizes: list[int], functions: list[str], loss: str = "mse", bias: float = 0.1) -> Network:
+    rng = np.random.default_rng(seed)
+    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise(sizes)]
+    return Network.mlp(weights, [bias * rng.normal(size=b) for b in sizes[1:]], functions, loss)
+
+
+def sample(seed: int, made: Network, count: int = 1):
+    rng = np.random.default_rng(seed + 1)
+    width = made.size(made.output)
+    targets = rng.normal(size=(count, width)) if made.loss == "mse" else rng.dirichlet(np.ones(width), size=count)
+    return rng.normal(size=(count, made.size("x0"))), targets
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_trajectories_are_those_of_the_algorithm_while_it_learns(seed):
+    hardware = delays(1, 3) if seed % 2 else "ideal"
+    for name, off in difference(random_case(seed, steps=200, hardware=hardware), "numpy").items():
+        assert off < 1e-12, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4, 64))
+def test_trajectories_of_many_networks(seed):
+    hardware = delays(1, 3) if seed % 3 == 0 else "ideal"
+    for name, off in difference(random_case(seed, hardware=hardware), "numpy").items():
+        assert off < 1e-12, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["cython", "standalone"])
+@pytest.mark.parametrize("seed", [2, 5])
+def test_trajectories_on_other_targets(seed, target):
+    for name, off in difference(random_case(seed, hardware=delays(1, 3)), target).items():
+        assert off < 1e-12, name
+
+
+@pytest.mark.parametrize(
+    ("loss", "settings"),
+    [
+        ("mse", {"nu": 0.3, "alpha": 0.5}),
+        ("softmax_cross_entropy", {"nu": 0.1, "metric": 1.3, "transport": "jacobian", "load": "implicit"}),
+    ],
+)
+def test_it_rests_at_its_own_rest_and_tells_the_bias_apart(loss, settings):
+    made = network(3, [6, 5, 5, 3], ["tanh", "tanh", "identity"], loss)
+    x, y = sample(3, made, 2)
+    graph = compile_network(made, law=WavePMP(**settings))
+    result, exact = settle(graph, x, y, hold=300, target="numpy", tolerance=1e-9), reference(made, x, y)
+    assert result.settled.all()
+    assert result.deviation.max() < 1e-9
+    measured, computed = result.errors(exact), bias_of(graph, exact)
+    assert measured["gradient"] > 0.02
+    assert computed.found == 1.0
+    for name in ("gradient", "state", "costate"):
+        assert getattr(computed, name) == pytest.approx(measured[name], rel=1e-6)
+    assert computed.cosine == pytest.approx(measured["gradient_cosine"], abs=1e-9)
+    assert family_of(graph.law).bias(graph, exact) == computed
+
+
+def test_without_transport_it_rests_at_backpropagation():
+    made = network(4, [6, 5, 3], ["tanh", "identity"], "softmax_cross_entropy")
+    x, y = sample(4, made, 2)
+    graph = compile_network(made, law=WavePMP(nu=0.0, alpha=1.0))
+    result = settle(graph, x, y, target="numpy", tolerance=1e-9)
+    assert result.settled.all()
+    assert result.errors(reference(made, x, y))["gradient"] < 1e-12
+    assert family_of(graph.law).bias(graph, reference(made, x, y)) is None
+
+
+@pytest.mark.parametrize("transport", ["identity", "jacobian"])
+def test_a_carried_metric_leaves_linear_layers_of_equal_width_unbiased(transport):
+    made = network(5, [4, 4, 4, 4], ["identity"] * 3, bias=0.0)
+    x, y = sample(5, made)
+    law = WavePMP(0.3, 0.3, metric="carried", transport=transport, load="implicit")
+    graph, exact = compile_network(made, law=law), reference(made, x, y)
+    assert bias_of(graph, exact).gradient < 1e-9
+    assert bias_of(compile_network(made, law=WavePMP(0.3, 0.3, transport=transport)), exact).gradient > 0.03
+    result = settle(graph, x, y, hold=1500, target="numpy", tolerance=1e-10)
+    assert result.settled.all()
+    assert result.errors(exact)["gradient"] < 1e-9
+
+
+def test_a_layer_that_widens_has_exact_states_and_biased_costates():
+    """No impedance with an inverse matches it: what is raised where it has none is what costates are made of."""
+    made = network(5, [3, 4, 5], ["identity"] * 2, bias=0.0)
+    exact = reference(made, *sample(5, made))
+    for floor in (1e-3, 1e-5):
+        law = WavePMP(0.3, 0.3, metric="carried", transport="jacobian", load="implicit", floor=floor)
+        found = bias_of(compile_network(made, law=law), exact)
+        assert found.state < 2 * floor
+        assert found.costate > 0.1
+
+
+def test_narrow_layers_and_bent_ones_stay_biased_whatever_the_metric():
+    for sizes, function, bias in (([5, 3, 3], "identity", 0.0), ([4, 4], "tanh", 0.0), ([4, 4], "identity", 0.3)):
+        made = network(6, sizes, [function] * (len(sizes) - 1), bias=bias)
+        exact = reference(made, *sample(6, made))
+        graph = compile_network(made, law=WavePMP(0.3, 0.3, metric="carried", transport="jacobian"))
+        assert bias_of(graph, exact).gradient > 1e-3
+
+
+def test_what_transport_changes_at_the_maximum_principle_is_as_derived():
+    rng = np.random.default_rng(7)
+    jacobian, x, ahead = rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=3)
+    theta, beyond = rng.normal(size=(4, 4)), rng.normal(size=(3, 3))
+    lam_ahead = rng.normal(size=3)
+    lam = jacobian.T @ lam_ahead
+    waves = [
+        (t @ s + sign * np.linalg.inv(t).T @ c)
+        for t, s, c in ((theta, x, lam), (beyond, ahead, lam_ahead))
+        for sign in (1, -1)
+    ]
+    transport = beyond @ jacobian @ np.linalg.inv(theta)
+    z, z_ahead = (np.linalg.inv(t) @ np.linalg.inv(t).T for t in (theta, beyond))
+    up = beyond @ (ahead - jacobian @ x + (z_ahead - jacobian @ z @ jacobian.T) @ lam_ahead)
+    down = np.linalg.inv(theta).T @ (theta.T @ theta @ x - jacobian.T @ beyond.T @ beyond @ ahead)
+    np.testing.assert_allclose(waves[2] - transport @ waves[0], up, atol=1e-10)
+    np.testing.assert_allclose(waves[1] - transport.T @ waves[3], down, atol=1e-10)
+
+
+def test_only_the_mass_of_a_metric_matters_to_the_jacobian():
+    made = network(8, [4, 3, 2], ["tanh", "identity"])
+    x, y = sample(8, made)
+    rng = np.random.default_rng(8)
+    thetas = [np.eye(n) * 1.2 + 0.2 * rng.normal(size=(n, n)) for n in (4, 3, 2)]
+    turned = [np.linalg.qr(rng.normal(size=t.shape))[0] @ t for t in thetas]
+    held = [
+        settle(
+            compile_network(made, law=WavePMP(0.2, 0.5, metric=m, transport="jacobian")), x, y, target="numpy", hold=150
+        )
+        for m in (thetas, turned)
+    ]
+    for one, other in zip(held[0].held_costates.values(), held[1].held_costates.values(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+def test_settling_is_predicted():
+    predicted, measured = [], []
+    for seed, settings in enumerate(
+        ({"nu": 0.1}, {"nu": 0.3, "alpha": 0.4}, {"nu": 0.05, "metric": 1.5, "load": "implicit"})
+    ):
+        made = network(seed, [6, 5, 3], ["tanh", "identity"])
+        x, y = sample(seed, made)
+        graph = compile_network(made, law=WavePMP(**settings), hardware=delays(1, 2) if seed == 1 else "ideal")
+        predicted.append(settling_steps(graph, reference(made, x, y)))
+        measured.append(settle(graph, x, y, hold=150, target="numpy").settling_steps[0])
+    np.testing.assert_allclose(predicted, measured, rtol=0.2, atol=1)
+
+
+def test_the_lagged_load_diverges_beyond_a_metric_and_the_implicit_one_does_not():
+    made = network(9, [6, 5, 3], ["tanh", "identity"])
+    x, y = sample(9, made)
+    radius = {}
+    for impedance in (1.0, 5.0):
+        for port in ("lagged", "implicit"):
+            law = WavePMP(0.05, 0.5, metric=impedance**-0.5, load=port)
+            graph = compile_network(made, law=law)
+            radius[impedance, port] = spectral_radius(graph, reference(made, x, y))
+            result = settle(graph, x, y, hold=400, target="numpy", diagnose=False)
+            assert result.settled.all() == (radius[impedance, port] < 1)
+    assert radius[1.0, "lagged"] < 1 < radius[5.0, "lagged"]
+
+
+def test_the_paper_figures_hold_for_networks_of_our_own():
+    """64-32-10 tanh, mse, Theta = 1: orders of the steps, and of the bias, over nu and alpha."""
+    rng = np.random.default_rng(1)
+    weights = [rng.normal(size=(32, 64)) / 8, rng.normal(size=(10, 32)) / np.sqrt(32)]
+    found = {}
+    for nu, alpha in ((0.0, 1.0), (0.01, 1.0), (0.1, 1.0), (0.5, 0.5)):
+        x, y = np.random.default_rng(2).normal(size=64), np.eye(10)[3]
+        nodes, links = perceptron([64, 32, 10], weights, [np.zeros(32), np.zeros(10)], ["tanh", "identity"])
+        run = Algorithm1(nodes, links, [np.eye(n) for n in (64, 32, 10)], nu=nu, alpha=alpha)
+        steps = settled_at(run, {0: x}, y, 2000, 1e-9)
+        found[nu] = steps, *transcribed_bias(run, {0: x}, y)
+    assert found[0.0][0] <= 8
+    assert found[0.0][1] < 1e-12
+    assert 0.001 < found[0.01][1] < 0.02 < found[0.1][1] < 0.2 < found[0.5][1] < 0.9
+    assert found[0.1][2] > 0.98 > found[0.5][2] > 0.5
+    assert found[0.01][0] < found[0.1][0] < found[0.5][0]
+
+
+def test_the_number_of_objects_does_not_depend_on_depth():
+    counts = []
+    for depth in (1, 4):
+        made = network(10, [3] * (depth + 1), ["tanh"] * depth)
+        graph = compile_network(made, law=WavePMP(metric="carried", form="diagonal"))
+        family = family_of(graph.law)
+        plan = family.plan(graph, 5, 1)
+        counts.append(len(family.objects(plan, np.zeros((1, 6))).network.objects))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"nu": 1.5}, r"nu is 1\.5; allowed: 0 to 1"),
+        ({"alpha": 0}, "alpha is 0; allowed: above 0"),
+        ({"metric": "heavy"}, "metric is 'heavy'; allowed: 'carried', a number, a list, or entries by layer"),
+        ({"metric": [1.0, -2.0]}, r"metric\[1\] is -2; allowed: above 0"),
+        ({"metric": [[[1.0, 0.0], [1.0, 0.0]]]}, r"metric\[0\] has no inverse"),
+        ({"metric": {"x1": [[1.0, 2.0]]}}, r"metric\['x1'\] has shape \(1, 2\)"),
+        ({"transport": "train"}, "transport is 'train'"),
+        ({"load": "late"}, "load is 'late'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, words):
+    with pytest.raises(CompileError, match=words):
+        WavePMP(**settings)
+
+
+def test_substrates_that_cannot_be_are_refused():
+    made = network(11, [3, 2], ["tanh"])
+    x, y = sample(11, made)
+    for law, words in (
+        (WavePMP(metric=[1.0, 1.0, 1.0]), "metric has 3 entries; allowed: 2, one for each of x0, x1"),
+        (WavePMP(metric={"x7": 1.0}), "metric: no row of neurons 'x7'"),
+        (WavePMP(metric={"x1": [1.0, 1.0, 1.0]}), r"metric of 'x1' has shape \(3,\)"),
+    ):
+        with pytest.raises(CompileError, match=words):
+            settle(compile_network(made, law=law), x, y)
+    with pytest.raises(EngineError, match="wiring is 'synapse'; allowed: tile"):
+        settle(compile_network(made, law=WavePMP(), wiring="synapse"), x, y)
+    with pytest.raises(EngineError, match=r"hardware\.noise\.receiver is 0\.1; allowed with law wave-pmp"):
+        settle(compile_network(made, law=WavePMP(), hardware=load("ideal").replace({"noise.receiver": 0.1})), x, y)
+
+
+def test_a_metric_carried_at_a_batch_is_that_of_the_weights_where_layers_are_linear():
+    made = network(12, [4, 4, 4], ["identity", "identity"], bias=0.0)
+    x, y = sample(12, made, 3)
+    exact = reference(made, x, y)
+    for metric in ("carried", carried(compile_network(made), x)):
+        law = WavePMP(0.1, 1.0, metric=metric, transport="jacobian")
+        assert bias_of(compile_network(made, law=law), exact).gradient < 1e-9
+    bent = network(12, [4, 4, 4], ["tanh", "tanh"])
+    at_rest, from_weights = (carried(compile_network(bent), given)["x2"] for given in (x, None))
+    assert np.abs(at_rest - from_weights).max() > 0.1
