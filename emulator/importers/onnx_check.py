@@ -13,6 +13,8 @@ from emulator.errors import FileFormatError
 
 #: the oldest opset
 OLDEST = 13
+#: bytes that a neuron and a device take on the emulated substrate, at least
+NEURON, DEVICE = 512, 128
 #: numbers of one kernel, which windows are made of one by one
 MOST_KERNEL = 1 << 14
 #: operators that may stand between constants; what is not among them could be anything, such as a loop without an end

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from emulator.errors import FileFormatError
 from emulator.importers import onnx_scalars
-from emulator.importers.onnx_check import bounded
+from emulator.importers.onnx_check import DEVICE, NEURON, bounded
 from emulator.importers.onnx_nodes import attributes
 from emulator.importers.onnx_tensors import Tensors
 
@@ -43,7 +43,7 @@ def matmul(tensors: Tensors, node: Any, place: str) -> None:
             f"{place}: {source.shape} does not fit weights {weight.shape}; allowed: equal inner sizes"
         )
     copies = source.size // source.shape[-1]
-    bounded(place, copies, *weight.shape, each=32)
+    bounded(place, copies, *weight.shape, each=DEVICE)
     matrix, kernel = dense_matrix(weight.T), None
     if copies > 1:
         matrix = sparse.block_diag([matrix] * copies)
@@ -97,7 +97,7 @@ def pad(tensors: Tensors, node: Any, place: str) -> None:
     width = list(zip(pads[:axes], pads[axes:], strict=True))
     if any(p < 0 for pair in width for p in pair):
         raise FileFormatError(f"{place} has negative pads; allowed: from 0, Slice cuts")
-    bounded(place, *(n + before + after for n, (before, after) in zip(source.shape, width, strict=True)), each=32)
+    bounded(place, *(n + before + after for n, (before, after) in zip(source.shape, width, strict=True)), each=NEURON)
     numbers = source.numbered()
     if mode == b"constant":
         index = np.pad(numbers, width, constant_values=-1)

@@ -12,7 +12,7 @@ from emulator.errors import FileFormatError, suggest
 from emulator.importers import onnx_linear as linear
 from emulator.importers import onnx_scalars
 from emulator.importers import onnx_windows as windows
-from emulator.importers.onnx_check import bounded, folded
+from emulator.importers.onnx_check import NEURON, bounded, folded
 from emulator.importers.onnx_nodes import attributes, label
 from emulator.importers.onnx_tensors import Tensors
 
@@ -124,7 +124,7 @@ class Converter(Tensors):
                 raise FileFormatError(f"input {one.name!r} has shape {shape}; allowed: a batch, then known sizes")
             if sizes[0] > 1:
                 raise FileFormatError(f"input {one.name!r} has batches of {sizes[0]}; allowed: 1, or any number")
-            bounded(f"input {one.name!r}", *sizes[1:])
+            bounded(f"input {one.name!r}", *sizes[1:], each=NEURON)
             name = label(one.name)
             self.signals[one.name] = self.draft.input(name, (1, *sizes[1:]))
             self.input_names[name], self.input_shapes[name] = one.name, tuple(sizes[1:])

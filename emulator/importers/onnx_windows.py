@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from emulator.errors import FileFormatError
-from emulator.importers.onnx_check import MOST_KERNEL, bounded
+from emulator.importers.onnx_check import DEVICE, MOST_KERNEL, NEURON, bounded
 from emulator.importers.onnx_nodes import attributes, label
 from emulator.importers.onnx_tensors import Tensors
 from emulator.importers.signals import Signal
@@ -34,8 +34,8 @@ def window(
     _require_window(place, given, kernel)
     pads, strides = given["pads"], given["strides"]
     padded = [n + before + after for n, before, after in zip(sizes, pads[:axes], pads[axes:], strict=True)]
-    bounded(place, source.shape[1], *padded, each=16)
-    bounded(place, source.shape[1], *kernel, *(-(-n // s) for n, s in zip(padded, strides, strict=True)), each=32)
+    bounded(place, source.shape[1], *padded, each=NEURON)
+    bounded(place, source.shape[1], *kernel, *(-(-n // s) for n, s in zip(padded, strides, strict=True)), each=DEVICE)
     index = source.numbered()[0]
     covered = patches(index, kernel, given["strides"], given["pads"], given["dilations"], bool(given["ceil_mode"]))
     if covered.size == 0:
@@ -92,7 +92,7 @@ def conv_transpose(tensors: Tensors, node: Any, place: str) -> None:
     if min(size) < 1:
         raise FileFormatError(f"{place} makes a state of {size}; allowed: sizes from 1")
     bounded(place, channels, *kernel, *(n + before + after for n, before, after in zip(
-        size, given["pads"][:axes], given["pads"][axes:], strict=True)), each=32)  # fmt: skip
+        size, given["pads"][:axes], given["pads"][axes:], strict=True)), each=DEVICE)  # fmt: skip
     index = np.arange(channels * int(np.prod(size))).reshape(channels, *size)
     covered = patches(index, kernel, given["strides"], given["pads"], given["dilations"])
     spots = tuple(slice(0, n) for n in source.shape[2:])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from emulator.importers.onnx_check import bounded
+from emulator.importers.onnx_check import NEURON, bounded
 from emulator.network.arrays import FloatArray
 from emulator.network.layers import Activation, Add, Concat, Input, Layer
 from emulator.network.windows import crossbar
@@ -74,6 +74,7 @@ class Signal:
 
     def rewired(self, index: np.ndarray) -> Signal:
         """The elements numbered by `index`, in its shape; -1 stands for a zero."""
+        bounded(f"a view of layer {self.layer!r}", index.size, each=NEURON)
         flat = index.ravel()
         kernel = self.kernel and (_chosen(self.kernel[0], flat), np.where(flat < 0, 0, self.kernel[1][flat]))
         offset = np.where(flat < 0, 0.0, self.offset[flat])
