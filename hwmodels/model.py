@@ -21,6 +21,7 @@ from hwmodels.lines import Lines
 from hwmodels.noise import Noise
 from hwmodels.precision import Precision
 from hwmodels.sources import Source
+from hwmodels.tiles import Tiles
 from hwmodels.weights import Weights
 
 REQUIRED = ("clock.node_update_interval", "lines.delay_forward")
@@ -57,6 +58,8 @@ class HardwareModel(Section):
     """Word length of waves and weights."""
     noise: Noise = Noise()
     """Noise and mismatch."""
+    tiles: Tiles = Tiles()
+    """Size of crossbars."""
     weights: Weights = Weights()
     """Devices that store the weights."""
     faults: Faults = Faults()

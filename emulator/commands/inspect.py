@@ -37,7 +37,7 @@ def inspect(
         tell("preparing network and substrate", None)
         graph = _graph(what, overrides or [])
     screen = console()
-    screen.print(graph.network.summary(), soft_wrap=True)
+    screen.print(graph.whole.summary(), soft_wrap=True)
     screen.print()
     screen.print(graph.summary(), soft_wrap=True)
     for path, write in ((draw, graph.draw), (json, graph.to_json), (graphml, graph.to_graphml)):

@@ -12,11 +12,11 @@ from emulator.compile.elements import add_fanouts, attach_load, join_elements, p
 from emulator.compile.impedances import taper_impedances
 from emulator.compile.lines import assign_delays, lay_lines
 from emulator.compile.sites import form_sites
-from emulator.errors import CompileError, suggest
+from emulator.errors import CompileError, NetworkError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.graph.penalties import check_penalties
 from emulator.laws import LAWS, Law, Matched
-from emulator.network import LOSSES, Network
+from emulator.network import LOSSES, Network, tiled
 from emulator.options import CompileOptions
 from hwmodels import HardwareModel, load
 
@@ -86,6 +86,11 @@ def compile_network(
         raise CompileError("hardware.clock.node_update_interval is missing; allowed: a time above 0 s")
     if loss != network.loss:
         network = network.altered(loss=loss)
+    try:
+        tiling = tiled(network, model.tiles.rows, model.tiles.columns)
+    except NetworkError as error:
+        raise CompileError(str(error)) from error
+    network = network if tiling is None else tiling.network
     draft = Draft(network, model, interval, law, loss, chosen.wiring, chosen.seed, chosen.rounding)
     for step in PASSES:
         step(draft)
@@ -94,6 +99,7 @@ def compile_network(
         **{f.name: getattr(draft, f.name) for f in dataclasses.fields(draft) if f.name in _SHARED},
         sites=tuple(draft.sites),
         notes=tuple(draft.notes),
+        tiling=tiling,
     )
     check_penalties(graph)
     return graph
@@ -102,7 +108,7 @@ def compile_network(
 def with_law(graph: ScatteringGraph, law: Law) -> ScatteringGraph:
     """The same network on the same substrate under another law."""
     return compile_network(
-        graph.network,
+        graph.whole,
         hardware=graph.hardware,
         law=law,
         loss=graph.loss,

@@ -32,6 +32,12 @@ def check_draft(draft: Draft, after: str) -> None:
                 raise CompileError(f"after {after}: {place} is not covered exactly once")
         for bundle in draft.out_of(element.name):
             width = element.port(bundle.tail[1]).width
+            if (
+                bundle.part is not None
+                and element.kind != "fanout"
+                and 0 <= bundle.part.start < bundle.part.stop <= width
+            ):
+                width = bundle.part.stop - bundle.part.start
             if bundle.into.stop - bundle.into.start != width:
                 place = f"bundle {bundle.name}"
                 raise CompileError(f"after {after}: {place} does not carry all {width} scalars of its tail")

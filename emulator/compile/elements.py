@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from emulator.compile.draft import Draft
 from emulator.graph.elements import Bundle, Port
-from emulator.network import Activation, Add, Concat, Dense, Input
+from emulator.network import Activation, Add, Concat, Dense, Input, Slice
 
 
 def fused_into(draft: Draft, layer: str) -> str | None:
@@ -41,7 +42,7 @@ def place_elements(draft: Draft) -> None:
             case Add():
                 inputs = tuple(Port(f"in{k}", size, inward=True) for k in range(len(layer.sources)))
                 draft.add(name, "adder", name, (*inputs, out))
-            case Concat() if name == network.output:
+            case Concat() | Slice() if name == network.output:
                 _place_buffer(draft, name)
 
 
@@ -53,14 +54,39 @@ def _place_buffer(draft: Draft, layer: str) -> None:
     draft.add(draft.buffers[layer], "activation", layer, ports)
 
 
-def _segments(draft: Draft, layer: str, buffered: bool = True) -> list[tuple[str, str, int]]:
-    """The element ports, with their widths, that carry a layer's state side by side."""
+class _Segment(NamedTuple):
+    """Some of the scalars of an element's outward port."""
+
+    element: str
+    port: str
+    start: int
+    stop: int
+    width: int
+
+
+def _segments(draft: Draft, layer: str, buffered: bool = True) -> list[_Segment]:
+    """What of which element ports carries a layer's state, side by side."""
     size = draft.network.size(layer)
     if buffered and layer in draft.buffers:
-        return [(draft.buffers[layer], "out", size)]
-    if isinstance(draft.network[layer], Concat):
-        return [part for source in draft.network.sources(layer) for part in _segments(draft, source)]
-    return [(layer, "columns" if isinstance(draft.network[layer], Dense) else "out", size)]
+        return [_Segment(draft.buffers[layer], "out", 0, size, size)]
+    found = draft.network[layer]
+    if isinstance(found, Concat):
+        return [part for source in found.sources for part in _segments(draft, source)]
+    if isinstance(found, Slice):
+        return _cut(_segments(draft, found.source), found.start, found.stop)
+    return [_Segment(layer, "columns" if isinstance(found, Dense) else "out", 0, size, size)]
+
+
+def _cut(segments: list[_Segment], start: int, stop: int) -> list[_Segment]:
+    """Scalars `start` to `stop` of what segments carry side by side."""
+    kept, at = [], 0
+    for one in segments:
+        count = one.stop - one.start
+        first, last = max(start - at, 0), min(stop - at, count)
+        if first < last:
+            kept.append(one._replace(start=one.start + first, stop=one.start + last))
+        at += count
+    return kept
 
 
 def join_elements(draft: Draft) -> None:
@@ -78,13 +104,15 @@ def join_elements(draft: Draft) -> None:
             _join(draft, _segments(draft, name, buffered=False), draft.buffers[name], "in")
 
 
-def _join(draft: Draft, parts: list[tuple[str, str, int]], head: str, port: str) -> None:
-    """Join outward ports, side by side, to one inward port."""
+def _join(draft: Draft, parts: list[_Segment], head: str, port: str) -> None:
+    """Join outward ports, or some of their scalars, side by side, to one inward port."""
     start = 0
-    for tail, tail_port, width in parts:
+    for one in parts:
+        width = one.stop - one.start
         into = slice(start, start + width)
-        label = draft.fresh(f"{tail}->{head}.{port}[{start}:{start + width}]")
-        draft.connect(Bundle(label, (tail, tail_port), (head, port), width, into))
+        label = draft.fresh(f"{one.element}->{head}.{port}[{start}:{start + width}]")
+        part = None if width == one.width else slice(one.start, one.stop)
+        draft.connect(Bundle(label, (one.element, one.port), (head, port), width, into, part=part))
         start += width
 
 
@@ -101,9 +129,9 @@ def add_fanouts(draft: Draft) -> None:
         leaving = draft.out_of(element.name)
         if len(leaving) < 2:
             continue
-        size = leaving[0].count
+        size = element.port(leaving[0].tail[1]).width
         name = draft.fresh(f"{element.name}.fanout")
-        ports = tuple(Port(f"out{k}", size, inward=False) for k in range(len(leaving)))
+        ports = tuple(Port(f"out{k}", bundle.count, inward=False) for k, bundle in enumerate(leaving))
         draft.add(name, "fanout", element.layer, (Port("in", size, inward=True), *ports))
         for k, bundle in enumerate(leaving):
             draft.replace(bundle, replace(bundle, tail=(name, f"out{k}")))

@@ -10,7 +10,7 @@ from emulator.laws import LAWS, Law, family_of
 from hwmodels import HardwareModel
 
 #: what every law implements, or what does not act on waves; a claim is a field, or its beginning up to "." or "_"
-SHARED = ("clock.", "energy.", "lines.delay_")
+SHARED = ("clock.", "energy.", "lines.delay_", "tiles.")
 
 
 def claims(law: Law | type[Law]) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class Block:
     column_taps: Ints
     devices: tuple[Ints, Ints] | None = None
     trainable: bool = True
+    biased: bool = True
     kernel: Ints | None = None
 
     @property
@@ -202,7 +203,7 @@ def block_of(coupling: Coupling, first: int, row_taps: np.ndarray, column_taps: 
     """The synapses of a coupling from number `first` on, with the taps at its rows and columns."""
     devices = None if coupling.devices is None else (_ints(coupling.devices[0]), _ints(coupling.devices[1]))
     ends = _ints(coupling.rows), _ints(coupling.columns), _ints(row_taps), _ints(column_taps)
-    return Block(coupling.layer, first, *ends, devices, coupling.trainable, coupling.kernel)
+    return Block(coupling.layer, first, *ends, devices, coupling.trainable, coupling.biased, coupling.kernel)
 
 
 def spread(layout: Layout, matrices: Mapping[str, Floats | float], wire: float) -> Floats:

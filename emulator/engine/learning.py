@@ -247,7 +247,7 @@ def plastic_masks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     for block in layout.blocks:
         if block.layer is not None and block.trainable:
             plastic[block.first : block.first + block.size] = True
-            dense[block.columns] = True
+            dense[block.columns] = block.biased
     return dense, plastic
 
 

@@ -125,7 +125,9 @@ class Plan(ABC):
         names = [*sorted(self.law.parameters), "memory", *sorted(self.memory)]
         text = [brian2.__version__, sources(type(self)), *self.update, *self.used, *names, self.effects.code]
         text += (
-            [] if self.learning is None else [self.learning.code, *(str(block.trainable) for block in layout.blocks)]
+            []
+            if self.learning is None
+            else [self.learning.code, *(f"{block.trainable} {block.biased}" for block in layout.blocks)]
         )
         sizes = [
             self.shunted,

@@ -19,7 +19,7 @@ from hwmodels import load
 #: synapses that ngspice still solves in a minute or two, by circuit
 MOST_SYNAPSES = {"directional": 200_000, "bilateral": 20_000}
 #: parts of a hardware model that are in the circuit, or have no place in it
-_SHOWN = ("clock.", "lines.delay", "energy.", "weights.", "lines.impedance", "name", "differs", "sources")
+_SHOWN = ("clock.", "lines.delay", "energy.", "weights.", "tiles.", "lines.impedance", "name", "differs", "sources")
 
 
 def warnings(graph: ScatteringGraph, options: Options, expected: Expected) -> tuple[str, ...]:

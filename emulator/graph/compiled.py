@@ -14,7 +14,7 @@ from emulator.graph.arrival import Arrival, arrival_times
 from emulator.graph.coupling import Coupling, couplings
 from emulator.graph.elements import Bundle, Element, Site
 from emulator.laws import Law
-from emulator.network import Network
+from emulator.network import Network, Slice, Tiling
 from hwmodels import HardwareModel
 
 
@@ -43,6 +43,13 @@ class CompiledNetwork:
     layer_sites: dict[str, tuple[str, str]]
     #: what the compiler wants the user to know, such as a rounding that was asked for
     notes: tuple[str, ...] = ()
+    #: how large crossbars were split into tiles, if they were: `network` then is the one in tiles
+    tiling: Tiling | None = None
+
+    @property
+    def whole(self) -> Network:
+        """The network as it was given, before its large crossbars were split into tiles."""
+        return self.network if self.tiling is None else self.tiling.whole
 
     @property
     def elements(self) -> Iterator[Element]:
@@ -114,4 +121,7 @@ class CompiledNetwork:
         if layer in self.layer_sites:
             site = self.site(self.layer_sites[layer][0])
             return np.arange(site.start, site.stop)
+        found = self.network[layer]
+        if isinstance(found, Slice):
+            return self.layer_neurons(found.source)[found.start : found.stop]
         return np.concatenate([self.layer_neurons(source) for source in self.network.sources(layer)])

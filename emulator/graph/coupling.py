@@ -35,8 +35,8 @@ class Coupling:
         Two-way lines: backward delay of the rows' lines, forward delay of the columns' lines.
     devices : (row, column) of (S,) int64, or None
         Positions of the synapses of a crossbar that has not one for every pair, row by row.
-    trainable : bool
-        Whether learning may move the weights.
+    trainable, biased : bool
+        Whether learning may move the weights, and whether columns have biases that it may move.
     kernel : (S + C,) int32, or None
         Of tied places: which number of a kernel each synapse holds, and then which the bias of each column; -1 for none.
     """
@@ -54,6 +54,7 @@ class Coupling:
     delay_leaving: Steps | None = None
     devices: tuple[Steps, Steps] | None = None
     trainable: bool = True
+    biased: bool = True
     kernel: IntArray | None = None
 
     @property
@@ -100,17 +101,21 @@ def couplings(graph: nx.MultiDiGraph, sites: tuple[Site, ...], network: Network)
             after: Bundle = next(b for _, _, b in graph.out_edges(name, data="bundle"))
             per_synapse = incoming[0].rows is not None
             backward = tuple(incoming) if per_synapse else (after,)
-            rows = np.concatenate([_neurons(site_of[b.tail[0]]) for b in incoming])
+            rows = np.concatenate([_driving(site_of, b) for b in incoming])
             columns = _neurons(site_of[name])
             made = _coupling(name, element.layer, rows, columns, tuple(incoming), backward, per_synapse)
             dense = network.dense[element.layer]
-            found.append(replace(made, devices=positions(dense), trainable=dense.trainable, kernel=_tied(dense)))
+            found.append(
+                replace(
+                    made, devices=positions(dense), trainable=dense.trainable, biased=dense.biased, kernel=_tied(dense)
+                )
+            )
         else:
             target = site_of[name]
             for bundle in incoming:
                 if bundle.is_line and bundle.tail[0] not in target.members:
                     columns = np.arange(target.start + bundle.into.start, target.start + bundle.into.stop)
-                    rows = _neurons(site_of[bundle.tail[0]])
+                    rows = _driving(site_of, bundle)
                     found.append(_coupling(bundle.name, None, rows, columns, (bundle,), (bundle,), False))
     return tuple(found)
 
@@ -155,6 +160,12 @@ def _coupling(
 
 def _neurons(site: Site) -> Steps:
     return np.arange(site.start, site.stop)
+
+
+def _driving(site_of: dict[str, Site], bundle: Bundle) -> Steps:
+    """Neurons at which the lines of a bundle start."""
+    neurons = _neurons(site_of[bundle.tail[0]])
+    return neurons if bundle.part is None else neurons[bundle.part]
 
 
 def _known(delay: Steps | None) -> Steps:

@@ -76,6 +76,8 @@ class Bundle:
         In synapse wiring, the crossbar row and column of each line.
     impedance : float
         Characteristic impedance, state over costate of a matched wave.
+    part : slice or None
+        Which of the neurons behind the tail the lines start at; None for all.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Bundle:
     rows: Steps | None = None
     columns: Steps | None = None
     impedance: float = 1.0
+    part: slice | None = None
 
     @property
     def is_line(self) -> bool:

@@ -13,8 +13,8 @@ from emulator.errors import FileFormatError
 
 #: the oldest opset
 OLDEST = 13
-#: bytes that a neuron and a device take on the emulated substrate, at least
-NEURON, DEVICE = 512, 128
+#: bytes that a neuron and a device take on the emulated substrate, with all that belongs to them; and a constant while it is read
+NEURON, DEVICE, CONSTANT = 2048, 256, 256
 #: numbers of one kernel, which windows are made of one by one
 MOST_KERNEL = 1 << 14
 #: operators that may stand between constants; what is not among them could be anything, such as a loop without an end
@@ -84,8 +84,8 @@ def _tensors(graph: Any) -> Iterator[Any]:
             yield from [*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors]
 
 
-def bounded(place: str, *sizes: Any, each: int = 8) -> None:
-    """Raise `FileFormatError` unless a tensor of these sizes, of numbers of `each` bytes, fits into what a file may take."""
+def bounded(place: str, *sizes: Any, each: int = CONSTANT) -> None:
+    """Raise `FileFormatError` unless a tensor of these sizes, of `each` bytes a number, fits into what a file may take."""
     listed = [int(n) for n in sizes]
     count = math.prod(max(n, 0) for n in listed)
     if count * each > most_bytes():

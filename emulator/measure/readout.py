@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from emulator.engine import Layout, Recording, biases
 from emulator.graph import ScatteringGraph
 from emulator.measure.result import Floats
-from emulator.network import Dense, Gradient
+from emulator.network import Dense, Gradient, Slice
 
 #: waves that did not settle may have grown beyond all numbers
 _UNSETTLED = np.errstate(over="ignore", invalid="ignore")
@@ -56,6 +56,10 @@ def _returned(graph: ScatteringGraph, layer: str, mu: Floats, costates: dict[str
     network = graph.network
     total = np.zeros((len(mu), network.size(layer)))
     for reader in network.consumers(layer):
+        found = network[reader]
+        if isinstance(found, Slice) and reader not in graph.layer_sites:
+            total[:, found.start : found.stop] += costates[reader]
+            continue
         if reader not in graph.layer_sites:  # a concatenation of concatenations
             start = 0
             for source in network.sources(reader):

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from emulator.network.activations import activation_function
 from emulator.network.arrays import FloatArray
 from emulator.network.batch import Inputs, check_batch
-from emulator.network.layers import Activation, Add, Concat, Dense, Gradient, layer_sources
+from emulator.network.layers import Activation, Add, Concat, Dense, Gradient, Slice, layer_sources
 from emulator.network.losses import loss_function
 from emulator.network.network import Network
 
@@ -88,6 +88,8 @@ def _forward(network: Network, data: Mapping[str, FloatArray]) -> dict[str, Floa
                 states[name] = np.sum(sources, axis=0)
             case Concat():
                 states[name] = np.concatenate(sources, axis=1)
+            case Slice():
+                states[name] = sources[0][:, layer.start : layer.stop]
             case _:
                 states[name] = data[name]
     return states
@@ -127,6 +129,9 @@ def _backward(
             case Concat():
                 ends = np.cumsum([network.size(source) for source in sources])[:-1]
                 shares = np.split(costate, ends, axis=1)
+            case Slice():
+                shares = [np.zeros_like(states[layer.source])]
+                shares[0][:, layer.start : layer.stop] = costate
             case _:
                 shares = [costate] * len(sources)
         for source, share in zip(sources, shares, strict=True):

@@ -12,11 +12,13 @@ from emulator.network.layers import (
     Input,
     Layer,
     Parameters,
+    Slice,
     layer_sources,
 )
 from emulator.network.losses import LOSSES, Loss, loss_function, softmax
 from emulator.network.network import Network
 from emulator.network.penalties import Penalty
+from emulator.network.tiling import Tiling, tiled
 
 __all__ = [
     "ACTIVATIONS",
@@ -34,10 +36,13 @@ __all__ = [
     "NetworkBuilder",
     "Parameters",
     "Penalty",
+    "Slice",
+    "Tiling",
     "activation_function",
     "check_batch",
     "layer_sources",
     "loss_function",
     "register_activation",
     "softmax",
+    "tiled",
 ]

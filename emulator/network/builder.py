@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from emulator.errors import NetworkError, suggest
 from emulator.network.activations import DEFAULT_SLOPE
 from emulator.network.arrays import frozen_parameter
-from emulator.network.layers import Activation, Add, Concat, Input, Layer, affine, layer_sources
+from emulator.network.layers import Activation, Add, Concat, Input, Layer, Slice, affine, layer_sources
 from emulator.network.network import Network
 from emulator.network.windows import average, contenders, convolution, covered_by, crossbar, kernel_of, tournament
 
@@ -212,6 +212,10 @@ class NetworkBuilder:
     def concat(self, *sources: str, name: str | None = None) -> str:
         """Add the concatenation of sources, in the order given."""
         return self._append(Concat(self._name("concat", name), sources))
+
+    def slice(self, source: str, start: int, stop: int, *, name: str | None = None) -> str:
+        """Add components `start` to `stop` - 1 of a source, as wiring."""
+        return self._append(Slice(self._name("slice", name), source, start, stop))
 
     def residual(
         self,

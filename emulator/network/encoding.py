@@ -29,7 +29,7 @@ Array = FloatArray | BoolArray | IntArray
 Names = Mapping[str, Sequence[str]]
 
 #: fields that came later, by kind
-ADDED = {"Dense": {"devices": None, "trainable": True, "kernel": None, "sharing": "free"}}
+ADDED = {"Dense": {"devices": None, "trainable": True, "kernel": None, "sharing": "free", "biased": True}}
 
 #: types of arrays in headers, by the letter of NumPy's kind, and as they are hashed and stored
 _NAMED = {"b": "bool", "i": "int"}

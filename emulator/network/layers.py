@@ -118,6 +118,8 @@ class Dense(Layer):
         which each bias holds; -1 for one that is on its own.
     sharing : {"free", "tied"}
         Whether every place of a kernel learns for itself, or the updates of all places are summed.
+    biased : bool
+        Whether its columns have biases; without, they are 0 and stay so.
     """
 
     source: str
@@ -127,6 +129,7 @@ class Dense(Layer):
     trainable: bool = True
     kernel: IntArray | None = None
     sharing: str = "free"
+    biased: bool = True
 
     @property
     def count(self) -> int:
@@ -183,6 +186,11 @@ class Dense(Layer):
             if np.intersect1d(held[0][held[0] >= 0], held[1]).size:
                 raise NetworkError(f"{self.place}: kernel has one number for a weight and a bias; allowed: either")
             object.__setattr__(self, "kernel", numbers)
+        if not isinstance(self.biased, bool | np.bool_) or (not self.biased and bias.any()):
+            raise NetworkError(
+                f"{self.place}: biased is {self.biased!r} and the bias is not 0; allowed: true, or false and zeros"
+            )
+        object.__setattr__(self, "biased", bool(self.biased))
         if self.sharing not in ("free", "tied"):
             raise NetworkError(f"{self.place}: sharing is {self.sharing!r}; allowed: 'free', 'tied'")
         if self.tied and self.kernel is None:
@@ -269,8 +277,38 @@ class Concat(Layer):
         object.__setattr__(self, "sources", _source_tuple(self.place, self.sources))
 
 
+@dataclass(frozen=True, eq=False)
+class Slice(Layer):
+    """Some of a state: ``x = source[start:stop]``; wiring, as a concatenation is.
+
+    Attributes
+    ----------
+    source : str
+        Layer that provides the state.
+    start, stop : int
+        ``0 <= start < stop``.
+    """
+
+    source: str
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_source(self.place, self.source)
+        for name in ("start", "stop"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 0:
+                raise NetworkError(f"{self.place}: {name} is {value!r}; allowed: whole numbers from 0")
+            object.__setattr__(self, name, int(value))
+        if not self.start < self.stop:
+            raise NetworkError(
+                f"{self.place}: it goes from {self.start} to {self.stop}; allowed: at least one component"
+            )
+
+
 LAYER_KINDS: Mapping[str, type[Layer]] = MappingProxyType(
-    {kind.__name__: kind for kind in (Input, Dense, Activation, Add, Concat)}
+    {kind.__name__: kind for kind in (Input, Dense, Activation, Add, Concat, Slice)}
 )
 
 
@@ -292,7 +330,7 @@ def affine(
 def layer_sources(layer: Layer) -> tuple[str, ...]:
     """Return the names of the layers that feed `layer`, one per port, in the order of its ports."""
     match layer:
-        case Dense() | Activation():
+        case Dense() | Activation() | Slice():
             return (layer.source,)
         case Add() | Concat():
             return layer.sources

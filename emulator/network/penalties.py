@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.errors import NetworkError, suggest
-from emulator.network.layers import Concat, Dense, Layer
+from emulator.network.layers import Concat, Dense, Layer, Slice, layer_sources
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,11 @@ def checked_penalties(given: Mapping[str, Any] | None, layers: Mapping[str, Laye
         layer = layers[name]
         if penalty.weight and not isinstance(layer, Dense):
             raise NetworkError(f"{layer.place}: penalty has weight {penalty.weight:g}, but the layer has no weights")
-        if penalty.state and isinstance(layer, Concat):
+        if penalty.state and isinstance(layer, Concat | Slice):
+            kind = "concatenation" if isinstance(layer, Concat) else "slice"
             raise NetworkError(
-                f"{layer.place}: penalty has state {penalty.state:g}, but a concatenation has no state of its own; "
-                f"allowed: at its sources {', '.join(layer.sources)}"
+                f"{layer.place}: penalty has state {penalty.state:g}, but a {kind} has no state of its own; "
+                f"allowed: at its sources {', '.join(layer_sources(layer))}"
             )
         if penalty != Penalty():
             found[name] = penalty

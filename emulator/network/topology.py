@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Iterable, Mapping
 
 from emulator.errors import NetworkError, suggest
-from emulator.network.layers import LAYER_KINDS, Add, Concat, Dense, Input, Layer, layer_sources
+from emulator.network.layers import LAYER_KINDS, Add, Concat, Dense, Input, Layer, Slice, layer_sources
 from hwmodels.doors import brief
 
 
@@ -103,6 +103,12 @@ def layer_sizes(ordered: Mapping[str, Layer]) -> dict[str, int]:
                 sizes[name] = found[0]
             case Concat():
                 sizes[name] = sum(found)
+            case Slice():
+                if layer.stop > found[0]:
+                    raise NetworkError(
+                        f"{layer.place}: it ends at {layer.stop} but source {layer.source!r} has size {found[0]}; allowed: up to that"
+                    )
+                sizes[name] = layer.stop - layer.start
             case _:
                 sizes[name] = found[0]
     return sizes

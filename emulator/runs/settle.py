@@ -106,6 +106,10 @@ def settle(
     states, costates = layer_values(graph, layout, recording)
     products = gradients(graph, layout, recording) if wanted is not None else {}
     sound = representable(layout, recording, (states, costates), products)
+    if graph.tiling is not None:
+        states, costates, products = (
+            graph.tiling.states(states), graph.tiling.states(costates), graph.tiling.gradients(products) if products else {}
+        )  # fmt: skip
     outcome = np.where(at_rest & ~(sound & solved), NOT_SETTLED, verdict.outcome)
     verdict = replace(verdict, settled=at_rest & sound & solved, outcome=outcome, finite=verdict.finite & sound)
     reason = None

@@ -236,7 +236,7 @@ def _clipped(substrate: Substrate, state: State, stream: Stream) -> Clipping | N
     """What the hardware cuts off of the network that it holds, on the first samples; None of an iterator's."""
     if not isinstance(stream, ArrayStream) or not limited(substrate.graph.hardware):
         return None
-    network, feed, inputs, start = substrate.network(state), stream.rows(0, _LOOKED_AT), {}, 0
+    network, feed, inputs, start = substrate.built(state), stream.rows(0, _LOOKED_AT), {}, 0
     for name in network.inputs:
         inputs[name] = feed[:, start : start + network.size(name)]
         start += network.size(name)

@@ -49,8 +49,8 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "configuration": config.model_dump(mode="json"),
         "hardware": {path: entry.value for path, entry in graph.hardware.flat().items()},
         "network": {
-            "digest": graph.network.digest,
-            "parameters": graph.network.parameter_count,
+            "digest": graph.whole.digest,
+            "parameters": graph.whole.parameter_count,
             "loss": graph.network.loss,
         },
         "substrate": {

@@ -141,7 +141,7 @@ def run_scenario(
         clock.start("settling")
         result = scenario.settle(ready.graph, ready.batch, progress=partial(tell, "settling"))
         clock.start("comparing with exact backpropagation")
-        exact = reference(ready.graph.network, ready.batch.inputs, ready.batch.targets)
+        exact = reference(ready.graph.whole, ready.batch.inputs, ready.batch.targets)
         errors = result.errors(exact)
         bias = family_of(ready.graph.law).bias(ready.graph, exact)
         compared = scores(result, exact, ready.built, ready.batch)
@@ -162,7 +162,7 @@ def run_scenario(
             notes=ready.batch.notes,
             teacher=ready.built.teacher,
         )
-        ready.graph.network.save(staging / NETWORK)
+        ready.graph.whole.save(staging / NETWORK)
         (staging / PREDICTIONS).write_text(predictions(result, ready.batch), encoding="utf-8")
         write_results(staging / RESULTS, report, ready)
         report = _illustrated(report, ready, staging, clock)

@@ -143,9 +143,13 @@ class Substrate:
 
     def network(self, state: State) -> Network:
         """The network with the parameters that the substrate holds."""
-        network = self.graph.network
+        held = self.built(state)
+        return held if self.graph.tiling is None else self.graph.tiling.joined(held)
+
+    def built(self, state: State) -> Network:
+        """The same as it is built: large crossbars in their tiles."""
         weights = {block.layer: block.matrix(state["w"]) for block in self.layout.blocks if block.layer is not None}
-        return network.with_parameters(
+        return self.graph.network.with_parameters(
             {name: (weight, state["bias"][self.graph.layer_neurons(name)]) for name, weight in weights.items()}
         )
 
