@@ -1,21 +1,89 @@
-"""The results of a run as a JSON file."""
+"""The outcome of a run, and its results as a JSON file."""
 
 from __future__ import annotations
 
 import platform
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emulator.contents import contents_of
+from emulator.measure import Reference, SettleResult
+from emulator.measure.bias import Bias
 from emulator.scenario.build import Prepared
 from emulator.scenario.outdir import FORMAT, write_tables
 from emulator.scenario.scenario import Scenario
+from emulator.scenario.scores import Fit, Scores
 
-if TYPE_CHECKING:
-    from emulator.scenario.run import RunReport
+
+@dataclass(frozen=True)
+class RunReport:
+    """Outcome of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    result : SettleResult
+        Of all samples.
+    exact : Reference
+        Exact backpropagation of the same batch.
+    scores : Scores or None
+        Predictions compared, if the network classifies.
+    fits : dict of Fit, or None
+        How well the outputs fit the targets, on the ``substrate`` and in the ``digital`` network.
+    errors : dict
+        Deviation from the exact reference, as by `SettleResult.errors`.
+    bias : Bias or None
+        How far the rest itself is from backpropagation, if the law does not rest there: computed, not measured.
+    forewarning : str or None
+        Why the first sample was predicted not to settle, and what would help.
+    times : dict
+        Wall seconds by what was done.
+    out : Path
+        Where everything was written.
+    files : tuple of str
+        Names of the files there.
+    troubles : tuple of str
+        Why pictures are missing.
+    notes : tuple of str
+        What to know about how the samples were read.
+    teacher : str or None
+        The model outside of this project that the network was converted from.
+    """
+
+    scenario: Scenario
+    result: SettleResult
+    exact: Reference
+    scores: Scores | None
+    fits: dict[str, Fit] | None
+    errors: dict[str, float]
+    bias: Bias | None
+    forewarning: str | None
+    times: dict[str, float]
+    out: Path
+    files: tuple[str, ...]
+    troubles: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    teacher: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether every sample settled."""
+        return bool(self.result.settled.all())
+
+    @property
+    def contradiction(self) -> str | None:
+        """What to make of a forewarning if every sample settled all the same: the run is measured, not predicted."""
+        if self.forewarning is None or not self.settled:
+            return None
+        result = self.result
+        off, still = float(result.deviation.max()), result.hold - int(result.settling_steps.max())
+        return (
+            "did not come true: the prediction is that of small waves near rest; the run was still for its last "
+            f"{still} steps at the least, and in the end {off:.2g} of a row's values from rest by its own residuals"
+        )
 
 
 def write_results(path: Path, report: RunReport, ready: Prepared) -> None:

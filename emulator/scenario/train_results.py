@@ -1,15 +1,41 @@
-"""The results of a training as a JSON file."""
+"""The outcome of a training, and its results as a JSON file."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emulator.scenario.outdir import FORMAT, write_tables
 from emulator.scenario.results import command
+from emulator.scenario.scenario import Scenario
+from emulator.training import TrainResult
 
-if TYPE_CHECKING:
-    from emulator.scenario.train_run import TrainingRunReport
+
+@dataclass(frozen=True)
+class TrainingRunReport:
+    """Outcome of training a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    result : TrainResult
+    out : Path
+        Where everything was written.
+    files : tuple of str
+    troubles : tuple of str
+        Why a picture is missing.
+    """
+
+    scenario: Scenario
+    result: TrainResult
+    out: Path
+    files: tuple[str, ...]
+    troubles: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training went as asked."""
+        return self.result.status in ("finished", "stopped early")
 
 
 def write_training(path: Path, report: TrainingRunReport) -> None:

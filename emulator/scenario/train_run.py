@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,41 +16,13 @@ from emulator.report.training import training_figure
 from emulator.scenario.load import bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, resumable, staged
 from emulator.scenario.scenario import Scenario
-from emulator.scenario.train_results import write_training
+from emulator.scenario.train_results import TrainingRunReport, write_training
 from emulator.scenario.training import TrainingConfig
-from emulator.training import TrainResult
 from emulator.training.loop import TrainingReport
 
 Progress = Callable[[str, float | None], None]
 
 NETWORK, CHECKPOINT, PICTURE = "network.npz", "checkpoint.npz", "training.png"
-
-
-@dataclass(frozen=True)
-class TrainingRunReport:
-    """Outcome of training a scenario.
-
-    Parameters
-    ----------
-    scenario : Scenario
-    result : TrainResult
-    out : Path
-        Where everything was written.
-    files : tuple of str
-    troubles : tuple of str
-        Why a picture is missing.
-    """
-
-    scenario: Scenario
-    result: TrainResult
-    out: Path
-    files: tuple[str, ...]
-    troubles: tuple[str, ...] = ()
-
-    @property
-    def finished(self) -> bool:
-        """Whether the training went as asked."""
-        return self.result.status in ("finished", "stopped early")
 
 
 def train_scenario(

@@ -1,8 +1,7 @@
 """The order of the folders: each imports only from those before it, and no modules import each other in a circle.
 
 Every import counts, wherever it stands: at the top, in a function, in a stub, and under ``TYPE_CHECKING``, for a type
-that a module names is something that it knows. A new folder gets its place in `ORDER`; what is left over of an older
-order is listed under `KNOWN` and `CIRCLES`, from which an exception that is over must go.
+that a module names is something that it knows. A new folder gets its place in `ORDER`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import ast
 import networkx as nx
 import pytest
 
-from tests.support.imports import Import, imports, modules
+from tests.support.imports import imports, modules
 
 #: from the bottom to the top; those on one line know nothing of each other
 ORDER = """
@@ -40,8 +39,6 @@ __main__
 """
 PLACES = {name: place for place, line in enumerate(ORDER.split("\n")) for name in line.split()}
 
-#: modules that are not yet where they belong: (importer, imported), by the beginnings of their names
-KNOWN = []
 #: modules that name others in texts, to import them when a part of theirs is asked for, as entry points do
 BY_NAME = [
     "emulator.laws.base",
@@ -52,20 +49,12 @@ BY_NAME = [
     "emulator.network.formats",
     "emulator.plugins",
 ]
-#: modules that still stand in a circle
-CIRCLES = [
-    "emulator.scenario.",
-]
 
 
 def folder(module: str) -> str:
     """The folder of a module by which it has its place; files beside the folders are places of their own."""
     first, _, rest = module.partition(".")
     return first if first == "hwmodels" else rest.partition(".")[0]
-
-
-def is_known(one: Import) -> bool:
-    return any(one.importer.startswith(above) and one.imported.startswith(below) for above, below in KNOWN)
 
 
 OURS = [one for one in imports("emulator", "hwmodels") if one.imported.partition(".")[0] in ("emulator", "hwmodels")]
@@ -84,8 +73,7 @@ def test_folders_import_only_from_those_before_them() -> None:
         and folder(one.importer) != folder(one.imported)
         and PLACES.get(folder(one.imported), len(PLACES)) >= PLACES[folder(one.importer)]
     ]
-    assert [str(one) for one in upward if not is_known(one)] == []
-    assert all(any(one.importer.startswith(above) for one in upward) for above, _ in KNOWN), "an exception is over"
+    assert [str(one) for one in upward] == []
 
 
 def test_modules_name_others_in_texts_where_it_is_known() -> None:
@@ -104,9 +92,7 @@ def test_modules_name_others_in_texts_where_it_is_known() -> None:
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = nx.DiGraph((one.importer, one.imported) for one in OURS)
     circles = [sorted(ring) for ring in nx.strongly_connected_components(graph) if len(ring) > 1]
-    assert [ring for ring in circles if not all(name.startswith(tuple(CIRCLES)) for name in ring)] == []
-    standing = {name for ring in circles for name in ring}
-    assert all(any(name.startswith(start) for name in standing) for start in CIRCLES), "a circle is gone"
+    assert circles == []
 
 
 @pytest.mark.parametrize(
