@@ -11,6 +11,7 @@ from emulator.compile.draft import Draft
 from emulator.compile.elements import add_fanouts, attach_load, join_elements, place_elements
 from emulator.compile.impedances import taper_impedances
 from emulator.compile.lines import assign_delays, lay_lines
+from emulator.compile.outline import outline_of
 from emulator.compile.sites import form_sites
 from emulator.errors import CompileError, NetworkError, suggest
 from emulator.graph import ScatteringGraph
@@ -51,7 +52,8 @@ def compile_network(
     hardware : HardwareModel or str
         The substrate, or the name of a preset or a TOML file.
     law : Law
-        How nodes answer waves; `Matched()` by default.
+        How nodes answer waves; `Matched()` by default. What it leaves open (`Bilateral()` its impedances and far ends) is
+        chosen for the network and told in `notes`; the graph has the law so chosen.
     loss : str
         ``mse`` or ``softmax_cross_entropy``; the network's own by default.
     **options
@@ -91,6 +93,7 @@ def compile_network(
     except NetworkError as error:
         raise CompileError(str(error)) from error
     network = network if tiling is None else tiling.network
+    law, notes = _chosen(law, network)
     draft = Draft(network, model, interval, law, loss, chosen.wiring, chosen.seed, chosen.rounding)
     for step in PASSES:
         step(draft)
@@ -98,11 +101,21 @@ def compile_network(
     graph = ScatteringGraph(
         **{f.name: getattr(draft, f.name) for f in dataclasses.fields(draft) if f.name in _SHARED},
         sites=tuple(draft.sites),
-        notes=tuple(draft.notes),
+        notes=(*notes, *draft.notes),
         tiling=tiling,
     )
     check_penalties(graph)
     return graph
+
+
+def _chosen(law: Law, network: Network) -> tuple[Law, tuple[str, ...]]:
+    """The law with what it leaves open chosen for a network, and the note that tells it."""
+    if not law.chooses:
+        return law, ()
+    law = law.chosen(outline_of(network))
+    settings = {"impedance": law.impedance, **law.parameters}
+    told = ", ".join(f"{name} {value:.3g}" for name, value in settings.items())
+    return law, (f"law {law.name}: chosen for this network: {told}",)
 
 
 def with_law(graph: ScatteringGraph, law: Law) -> ScatteringGraph:

@@ -1,6 +1,6 @@
 """Laws: one file per law; each docstring gives the equations and their source."""
 
-from emulator.laws.base import Law, NodeLaw, checked_law_class, node_law
+from emulator.laws.base import Law, NodeLaw, Outline, checked_law_class, node_law
 from emulator.laws.bilateral import Bilateral, ParallelRL, SeriesRC
 from emulator.laws.family import family_of
 from emulator.laws.upwind import Upwind
@@ -22,6 +22,7 @@ __all__ = [
     "Law",
     "Matched",
     "NodeLaw",
+    "Outline",
     "ParallelRL",
     "SeriesRC",
     "Upwind",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +13,26 @@ from emulator.errors import EngineError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True)
+class Outline:
+    """What a law may know of a network to choose its settings for it.
+
+    Parameters
+    ----------
+    depth : int
+        Crossbars on the longest way from an input to the output.
+    kinked : bool
+        Whether the slope of any activation jumps.
+    resonance : callable
+        By the factor by which the impedance rises at each crossbar: the largest gain from a disturbance of all rows of
+        neurons to all rows, ``1/sigma_min(I - S)``, with `S` the Jacobians of the layers over the root of that factor.
+    """
+
+    depth: int
+    kinked: bool
+    resonance: Callable[[float], float]
 
 
 class Law(ABC):
@@ -56,6 +76,15 @@ class Law(ABC):
     def impedance_rise(self, weight: NDArray[np.float64]) -> float:
         """By which factor the impedance of lines rises from the rows to the columns of a crossbar, given `weight`."""
         return 1.0
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it leaves settings to be `chosen` for a network."""
+        return False
+
+    def chosen(self, outline: Outline) -> Law:
+        """The law with everything settled that it leaves to be chosen for a network."""
+        return self
 
     def warnings(self) -> tuple[str, ...]:
         """Sentences about settings that cannot settle, known before any simulation."""

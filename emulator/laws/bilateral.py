@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -37,7 +37,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import CompileError, suggest
-from emulator.laws.base import Law, halved
+from emulator.laws.base import Law, Outline, halved
+
+#: largest ratio of two impedances, and of those on both sides of a crossbar, that are chosen
+_RANGE, _STEEPEST = 10.0, 4.0
+#: impedance at the output over that of the load, for networks with and without jumps of slope
+_OF_KINKED, _OF_SMOOTH = 0.01, 0.2
+#: resonance beyond which no terminations are made
+_MOST_RESONANT = 1e6
 
 
 @dataclass(frozen=True)
@@ -78,11 +85,12 @@ class Bilateral(Law):
 
     Parameters
     ----------
-    impedance : float
-        Characteristic impedance of the lines at the output, above 0.
-    taper : float or "matched"
-        Factor by which the impedance rises at each crossbar towards the output; ``matched`` chooses it crossbar by
-        crossbar, so that a wave from the left meets on average the impedance of its own line,
+    impedance : float, optional
+        Characteristic impedance of the lines at the output, above 0. Without it, `chosen` finds one for each network,
+        and with it a taper and a far end where they are not given. With it, the lines are exactly as written.
+    taper : float or "matched", optional
+        Factor by which the impedance rises at each crossbar towards the output, 1 unless it is chosen; ``matched`` is
+        crossbar by crossbar, so that a wave from the left meets on average the impedance of its own line,
         ``Z1 = Z2 rows/|W|^2`` (Frobenius).
     bandwidth : float
         Coefficient `c` per step of the low-pass at the end of each line, ``y <- (1 - c) y + c u``; above 0, at most 1.
@@ -99,8 +107,8 @@ class Bilateral(Law):
         For a value outside its range.
     """
 
-    impedance: float = 1.0
-    taper: float | Literal["matched"] = 1.0
+    impedance: float = None  # type: ignore[assignment]  # a number once it is compiled
+    taper: float | Literal["matched"] = None  # type: ignore[assignment]  # the same
     bandwidth: float = 1.0
     far_end: SeriesRC | None = None
     source_end: ParallelRL | None = None
@@ -123,11 +131,14 @@ class Bilateral(Law):
     def __post_init__(self) -> None:
         for name, kind in self.parts.items():
             _replace(self, name, kind)
-        for field in ("impedance", "kappa"):
-            check_setting(self, "law bilateral", field)
+        if self.impedance is not None:
+            check_setting(self, "law bilateral", "impedance")
+            if self.taper is None:
+                object.__setattr__(self, "taper", 1.0)
+        check_setting(self, "law bilateral", "kappa")
         check_setting(self, "law bilateral", "bandwidth", high=1.0)
         check_setting(self, "law bilateral", "source_resistance", zero=True)
-        if self.taper != "matched":
+        if self.taper not in (None, "matched"):
             if isinstance(self.taper, str):
                 raise CompileError(f"law bilateral: taper is {self.taper!r}; allowed: a finite number or 'matched'")
             check_setting(self, "law bilateral", "taper")
@@ -145,13 +156,35 @@ class Bilateral(Law):
     def parameters(self) -> Mapping[str, float]:
         """The settings that are numbers, and those of the terminations in use."""
         found = {"bandwidth": self.bandwidth, "source_resistance": self.source_resistance, "kappa": self.kappa}
-        if not isinstance(self.taper, str):
+        if isinstance(self.taper, float):
             found["taper"] = self.taper
         for name in self.parts:
             part = getattr(self, name)
             for field in () if part is None else fields(part):
                 found[f"{name}.{field.name}"] = getattr(part, field.name)
         return found
+
+    @property
+    def chooses(self) -> bool:
+        """Whether no impedance is given."""
+        return self.impedance is None
+
+    def chosen(self, outline: Outline) -> Bilateral:
+        """The settings that are not given, for a network of this outline.
+
+        Impedances within 10 : 1 fall from the output to the inputs, by at most 4 at a crossbar. With `kappa` the
+        `resonance` of the network so tapered, the far end is ``R = 2 kappa``, ``C = 2``: an RC whose damping is critical
+        for the slowest mode, of frequency ``1/kappa``. Lines at the output have a fifth of the impedance of the load, so
+        that junctions have one answer at data of order 1, and much less where slopes jump, so that costates move no neuron
+        over its kink for long.
+        """
+        taper = min(_STEEPEST, _RANGE ** (1 / outline.depth)) if self.taper is None else self.taper
+        far_end = self.far_end
+        if far_end is None:
+            kappa = outline.resonance(1.0 if isinstance(taper, str) else taper)
+            far_end = SeriesRC(2 * min(kappa, _MOST_RESONANT), 2.0)
+        share = _OF_KINKED if outline.kinked else _OF_SMOOTH
+        return replace(self, impedance=share / self.kappa, taper=taper, far_end=far_end)
 
     def impedance_rise(self, weight: NDArray[np.float64]) -> float:
         """The taper, or what matches this crossbar."""
@@ -162,7 +195,7 @@ class Bilateral(Law):
 
     def warnings(self) -> tuple[str, ...]:
         """Without any dissipation of transients some waves ring for ever."""
-        if self.bandwidth == 1.0 and self.far_end is None and self.source_end is None:
+        if self.impedance is not None and self.bandwidth == 1.0 and self.far_end is None and self.source_end is None:
             return (
                 "nothing dissipates transients (bandwidth = 1, no far_end, no source_end): waves that meet no load "
                 "ring for ever; lower bandwidth or add a far_end",

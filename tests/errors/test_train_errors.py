@@ -180,7 +180,7 @@ def test_devices_that_cannot_hold_the_network():
     engine("port device: it has no weights of its own; allowed: with hardware", lambda: Learning(Device(0.1)))
     engine(
         "hardware.weights.read_noise.kind is 'polynomial'; allowed with law bilateral: the ideal value",
-        lambda: learn(port=Device(0.1, w_max=9.0), hardware=noisy_devices(), law=Bilateral(), hold=9),
+        lambda: learn(port=Device(0.1, w_max=9.0), hardware=noisy_devices(), law=Bilateral(1.0), hold=9),
     )
     old = noisy_devices().replace(
         {

@@ -177,6 +177,6 @@ def test_errors_of_another_shape_are_refused():
 def test_a_law_without_node_updates_is_refused():
     rng = np.random.default_rng(2)
     network = mlp(rng)
-    graph = compile_network(network, law=Bilateral())
+    graph = compile_network(network, law=Bilateral(1.0))
     exact = reference(network, rng.normal(size=(2, 8)))
     refuses("law bilateral has no node update", lambda: first_order(graph, exact, StaticErrors()), EngineError)

@@ -152,5 +152,5 @@ def test_the_diagnosis_names_a_bandwidth_an_impedance_or_a_termination_that_help
     value = float(said.split("impedance = ")[1].split(" ")[0])
     better = compile_network(graph.network, law=dataclasses.replace(graph.law, impedance=value))
     assert spectral_radius(better, exact) < 0.99
-    lossless = compile_network(graph.network, law=Bilateral())
+    lossless = compile_network(graph.network, law=Bilateral(1.0))
     assert "nothing dissipates transients" in why_not_settled(lossless, exact, hold=500)

@@ -88,7 +88,7 @@ def test_full_scales_of_the_network_cut_nothing_off() -> None:
 
 def test_two_way_lines_count_waves_that_sit_at_full_scale() -> None:
     network, inputs, targets = _loud(9.0)
-    law, hardware = Bilateral(), load("ideal").replace({"precision.forward.bits": 12, "precision.backward.bits": 12})
+    law, hardware = Bilateral(1.0), load("ideal").replace({"precision.forward.bits": 12, "precision.backward.bits": 12})
     small = hardware.replace({"precision.forward.full_scale": 0.01, "precision.backward.full_scale": 1e6})
     found = settle(
         compile_network(network, law=law, hardware=small), inputs, targets, target="numpy", hold=20, diagnose=False

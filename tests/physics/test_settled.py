@@ -33,7 +33,13 @@ def off(result, network=NETWORK, inputs=INPUTS, targets=TARGETS) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("law", "settles"), [(Bilateral(), False), (GOOD, True), (Bilateral(0.4, 2.0, far_end=SeriesRC(1, 2000)), False)]
+    ("law", "settles"),
+    [
+        (Bilateral(1.0), False),
+        (Bilateral(), True),
+        (GOOD, True),
+        (Bilateral(0.4, 2.0, far_end=SeriesRC(1, 2000)), False),
+    ],
 )
 def test_two_way_lines_are_settled_only_where_they_are_exact(law, settles):
     result = run(law, hardware=load("ideal"))

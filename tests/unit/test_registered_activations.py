@@ -147,7 +147,7 @@ def test_without_a_formula_only_the_export_is_refused(tmp_path):
 
 def test_two_way_lines_refuse_what_they_do_not_know():
     net, inputs, targets = mlp("sine")
-    graph = emulator.compile_network(net, law=Bilateral())
+    graph = emulator.compile_network(net, law=Bilateral(1.0))
     with pytest.raises(
         BackwaveError, match="law bilateral: activation 'sine' of x1 is not built in; allowed: identity"
     ):

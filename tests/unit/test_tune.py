@@ -119,7 +119,7 @@ def test_settings_are_read_and_written_by_key():
 
 def test_refusals():
     network, inputs, targets = small()
-    graph = compile_network(network, law=Bilateral())
+    graph = compile_network(network, law=Bilateral(1.0))
     for words, settings in (
         ("evaluations is 0; allowed: whole numbers from 1", {"evaluations": 0}),
         ("tolerance is 2.0; allowed: above 0 and below 1", {"tolerance": 2.0}),
@@ -158,7 +158,7 @@ def test_the_command(tmp_path: Path):
     for key in ("impedance", "source_end.inductance", "predicted settling time", "spectral radius"):
         assert f"\n{key} " in result.output
     path.write_text(SCENARIO.partition("[law]")[0] + law.read_text())
-    assert load_scenario(path).config.law.build() != Bilateral()
+    assert load_scenario(path).config.law.build() != Bilateral(1.0)
     result = backwave(*quick[:3], "--evaluations", "1", "--only", "bandwidth", "--set", "law.bandwidth=0.9")
     assert result.exit_code == 1 and "settled in" in result.output
     result = backwave(str(path), "--only", "tapr")

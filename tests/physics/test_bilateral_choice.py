@@ -1,0 +1,91 @@
+"""`Bilateral()` as a newcomer types it: settings chosen for the network, with which it settles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emulator import Bilateral, Matched, NetworkBuilder, SeriesRC, compile_network, reference, settle
+from emulator.compile.outline import outline_of
+from tests.support.stranger_networks import brought
+
+
+def _coupling(weights, slopes, taper):
+    """``I - S`` of a chain of layers, as a dense matrix."""
+    sizes = [weights[0].shape[1], *(len(w) for w in weights)]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    matrix = np.eye(starts[-1])
+    for k, (weight, slope) in enumerate(zip(weights, slopes, strict=True)):
+        jacobian = (weight if slope is None else slope[:, None] * weight) / np.sqrt(taper)
+        matrix[starts[k + 1] : starts[k + 2], starts[k] : starts[k + 1]] = -jacobian
+    return matrix
+
+
+@pytest.mark.parametrize("taper", [1.0, 2.5])
+def test_the_resonance_is_one_over_the_least_singular_value(taper):
+    network, *_ = brought(3, depth=3, widest=12)
+    found = outline_of(network)
+    draws = np.random.default_rng(0).normal(size=(4, network.size(network.inputs[0])))
+    states, exact = reference(network, draws).states, []
+    dense, weights = list(network.dense), [p.weight for p in network.parameters.values()]
+    for k in range(4):
+        slopes = [
+            None if not readers else (1 - np.tanh(states[name][k]) ** 2)
+            for name in dense
+            for readers in [network.consumers(name)]
+        ]
+        exact.append(1 / np.linalg.svd(_coupling(weights, slopes, taper), compute_uv=False)[-1])
+    assert found.depth == 3 and not found.kinked
+    assert found.resonance(taper) == pytest.approx(np.median(exact), rel=0.03)
+
+
+def test_branches_of_a_network_are_disturbed_together():
+    """A skip connection doubles a way: the resonance is that of the dense matrix of all rows."""
+    weight = np.array([[0.5, -0.8], [0.3, 0.9]])
+    build = NetworkBuilder()
+    x = build.input("x", 2)
+    h = build.dense(x, weight, [0.0, 0.0], name="h")
+    build.add(h, x, name="y")
+    network = build.build()
+    matrix = np.block([[np.eye(2), np.zeros((2, 2))], [-weight - np.eye(2), np.eye(2)]])
+    exact = 1 / np.linalg.svd(matrix, compute_uv=False)[-1]
+    assert outline_of(network).resonance(1.0) == pytest.approx(exact, rel=1e-6)
+
+
+def test_what_was_chosen_stands_in_the_graph_and_is_told():
+    network = brought(5).network
+    graph = compile_network(network, law=Bilateral())
+    assert graph.law.impedance == 0.2 and graph.law.far_end.capacitance == 2.0
+    assert graph.law.far_end.resistance == pytest.approx(2 * outline_of(network).resonance(graph.law.taper))
+    assert graph.notes[0].startswith("law bilateral: chosen for this network: impedance 0.2, ")
+    impedances = [bundle.impedance for bundle in graph.bundles if bundle.is_line]
+    assert max(impedances) / min(impedances) <= 10 * (1 + 1e-9)
+    again = compile_network(network, law=graph.law)
+    assert again.law == graph.law and again.notes == ()
+
+
+def test_what_is_given_stays_as_given():
+    network = brought(5).network
+    assert compile_network(network, law=Bilateral(0.7)).law == Bilateral(0.7, 1.0, far_end=None)
+    law = compile_network(network, law=Bilateral(taper=1.5, far_end=SeriesRC(4, 5), kappa=2.0)).law
+    assert (law.taper, law.far_end, law.impedance) == (1.5, SeriesRC(4, 5), 0.1)
+    assert compile_network(network, law=Bilateral(taper="matched")).law.taper == "matched"
+    assert compile_network(network, law=Matched()).notes == ()
+
+
+def test_weights_beyond_all_scales_are_chosen_for_without_a_fault():
+    for scale in (0.0, 1e-300, 1e200):
+        network = brought(5).network
+        network = network.with_parameters({n: (scale * p.weight, p.bias) for n, p in network.parameters.items()})
+        law = compile_network(network, law=Bilateral()).law
+        assert 0 < law.far_end.resistance <= 2e6
+
+
+@pytest.mark.parametrize("seed", range(100, 105))
+def test_it_settles_on_fresh_networks_to_exact_backpropagation(seed):
+    network, inputs, targets, words = brought(seed, deepest=3, widest=12)
+    run = settle(compile_network(network, law=Bilateral()), inputs, targets, target="numpy", hold=400)
+    assert run.settled.all(), words
+    exact = reference(network, inputs, targets)
+    for name, costates in exact.costates.items():
+        assert np.abs(run.held_costates[name] - costates).max() <= 2e-3 * np.abs(costates).max(), (words, name)
