@@ -27,7 +27,9 @@ def compare(
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of that study; may be repeated."),
+        typer.Option(
+            "--set", "-s", metavar="KEY=VALUE", help="Change a key of that study or its base scenario; may be repeated."
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", "-w", help="Processes on this machine.", show_default="one per processor")

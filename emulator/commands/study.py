@@ -33,7 +33,12 @@ def study(
     limit: Annotated[int | None, typer.Option(metavar="N", help="Run at most N points now.")] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the study file; may be repeated."),
+        typer.Option(
+            "--set",
+            "-s",
+            metavar="KEY=VALUE",
+            help="Change a key of the study file or its base scenario; may be repeated.",
+        ),
     ] = None,
 ) -> None:
     """Run a study: a scenario again and again, with other values, chips and noise.
@@ -47,6 +52,7 @@ def study(
       backwave study robustness
       backwave study feasibility --workers 2 --store feasibility.sqlite
       backwave study robustness --set repeats.chips=4 --limit 100
+      backwave study robustness --set hardware.noise.gain_mismatch_forward=0.01
       backwave study my.toml --resume
       backwave study my.toml --scheduler tcp://127.0.0.1:8786
     """  # noqa: D301

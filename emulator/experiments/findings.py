@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,6 @@ class Way:
         metrics: Sequence[str],
         *,
         fit: bool = False,
-        title: str = "",
     ) -> list[Row]:
         """Run points that are not in the store yet; all of them, in their order.
 
@@ -121,7 +121,7 @@ class Way:
         keys = dict.fromkeys(key for ask in asks for key in ask.axes)
         plan = Plan(
             title=scenario.title,
-            command=tuple(command(scenario).split()),
+            command=command_of(scenario, self.kind),
             told={
                 "study": {"title": scenario.title, "confidence": 0.95},
                 "axes": [{"key": key, "label": key} for key in keys],
@@ -137,6 +137,11 @@ class Way:
         run_points(plan, self.store, finish=_complete, workers=self.workers, resume=self.resume, progress=self.tell)
         with Store(self.store) as reader:
             return _rows(reader)
+
+
+def command_of(scenario: Scenario, kind: str) -> tuple[str, ...]:
+    """What makes an experiment again."""
+    return tuple(shlex.split(command(scenario, "train" if kind == "comparison" else "run")))
 
 
 def _complete(runner: Runner, writer: Writer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,12 +13,11 @@ from emulator.errors import BackwaveError, ScenarioError
 from emulator.experiments.atlas.experiment import atlas
 from emulator.experiments.claims.experiment import claims
 from emulator.experiments.comparison.experiment import comparison
-from emulator.experiments.findings import Findings, Way
+from emulator.experiments.findings import Findings, Way, command_of
 from emulator.experiments.precision.experiment import precision
 from emulator.experiments.technologies.experiment import technologies
 from emulator.report.attempt import attempt
 from emulator.scenario.outdir import FORMAT, RESULTS, resumable, staged, write_tables
-from emulator.scenario.results import command
 from emulator.scenario.scenario import Scenario
 from emulator.study.points import Progress, check_numbers
 from emulator.study.store import Store
@@ -101,6 +101,7 @@ def run_experiment(
             _forget_empty(store)
             raise
         except KeyboardInterrupt as stop:
+            _forget_empty(store)
             raise resumable(stop, store) from None
         kept = (POINTS,) if store.exists() else ()
         texts = {name: more for name, more in findings.files.items() if isinstance(more, str)}
@@ -136,7 +137,7 @@ def _write(report: ExperimentReport, kind: str, staging: Path) -> None:
         "kind": kind,
         "scenario": report.scenario.name,
         "title": report.scenario.title,
-        "command": command(report.scenario, "train" if kind == "comparison" else "run"),
+        "command": shlex.join(command_of(report.scenario, kind)),
         "verdict": report.findings.verdict,
         **report.findings.data,
         "configuration": config.model_dump(mode="json"),

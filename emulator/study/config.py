@@ -185,6 +185,12 @@ class StudyConfig(Section):
         return self
 
 
+def with_base(data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data` with a base that is a text turned into a table."""
+    base = data.get("base")
+    return {**data, "base": {"scenario": base}} if isinstance(base, str) else dict(data)
+
+
 def validate(name: str, data: Mapping[str, Any]) -> StudyConfig:
     """Check the tables of a study file.
 
@@ -193,10 +199,8 @@ def validate(name: str, data: Mapping[str, Any]) -> StudyConfig:
     StudyError
         One sentence that names the first wrong key, its value, and what is allowed.
     """
-    base = data.get("base")
-    tables = {**data, "base": {"scenario": base}} if isinstance(base, str) else dict(data)
     try:
-        return StudyConfig.model_validate(tables)
+        return StudyConfig.model_validate(with_base(data))
     except ValidationError as error:
         raise StudyError(f"study '{name}': {first_problem(StudyConfig, error).sentence}") from None
     except ScenarioError as error:

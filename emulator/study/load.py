@@ -11,11 +11,15 @@ from pathlib import Path
 from emulator.errors import ScenarioError, StudyError
 from emulator.scenario.load import find_file, merged, parse_override, read_toml
 from emulator.scenario.scenario import Scenario
-from emulator.study.config import StudyConfig, validate
+from emulator.study.config import StudyConfig, validate, with_base
 from emulator.study.design import Place, places
 from emulator.study.keys import base_of
 from emulator.study.metrics import Target
 from emulator.study.resolve import StudyAxis, StudyKnob, axes_of, knobs_of, targets_of
+
+#: sections of a scenario, whose keys stand in a study file below these
+_SECTIONS = ("network", "data", "law", "hardware", "substrate", "run", "training")
+_OF_THE_BASE = ("base", "overrides")
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def load_study(path_or_name: str | os.PathLike[str], overrides: Sequence[str] = 
     path_or_name : str or path-like
         Path of a TOML file, or the name of a bundled study.
     overrides : sequence of str
-        Each ``key=value`` with a dotted key of the study file, such as ``repeats.chips=4``.
+        Each ``key=value`` with a dotted key of the study file, such as ``repeats.chips=4``, or of its base scenario, such
+        as ``hardware.noise.receiver=0.01``.
 
     Raises
     ------
@@ -84,8 +89,10 @@ def load_study(path_or_name: str | os.PathLike[str], overrides: Sequence[str] = 
     except ScenarioError as error:
         raise StudyError(str(error)) from error
     try:
+        data = with_base(data)
         for text in overrides:
-            data = merged(data, *parse_override(text))
+            parts, value = parse_override(text)
+            data = merged(data, (*_OF_THE_BASE, *parts) if parts[0] in _SECTIONS else parts, value)
         config = validate(path.stem, data)
         return _resolved(path, source, tuple(overrides), config)
     except ScenarioError as error:

@@ -61,11 +61,15 @@ def shift_interval(first: Floats, second: Floats) -> tuple[float, float]:
     """Interval of the difference of two medians, second minus first, by resampling both with a fixed seed."""
     if len(first) < 2 or len(second) < 2:
         return np.nan, np.nan
-    draws = np.random.default_rng(0)
-    lower, upper = (np.median(draws.choice(side, (_RESAMPLES, len(side))), axis=1) for side in (first, second))
-    moved = upper - lower
-    low, high = np.quantile(moved, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
-    return float(low), float(high)
+    found = stats.bootstrap(
+        (first, second),
+        lambda one, other, axis: np.median(other, axis=axis) - np.median(one, axis=axis),
+        n_resamples=_RESAMPLES,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        random_state=np.random.default_rng(0),
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
 def rank_sum(first: Floats, second: Floats) -> float:

@@ -11,7 +11,7 @@ import pytest
 
 from emulator import FileFormatError, StudyError
 from emulator.study.store import Sensitivity, Store, Tolerance, Yield
-from emulator.study.writer import Writer
+from emulator.study.writer import Finished, Writer
 from tests.refusals import refuses
 from tests.support.small import META, finished, new_store
 
@@ -88,6 +88,30 @@ def test_files_of_other_kinds_are_refused_and_left_alone(tmp_path: Path) -> None
     assert text.read_bytes() == before
     with pytest.raises(FileNotFoundError):
         Store(tmp_path / "none")
+
+
+def test_a_store_of_the_first_version_can_be_read_and_not_gone_on_with(path: Path) -> None:
+    _execute(path, "DROP TABLE notes")
+    _execute(path, "UPDATE meta SET value = '1' WHERE key = 'schema'")
+    _execute(path, """UPDATE meta SET value = '{"backwave":"0.1.0"}' WHERE key = 'versions'""")
+    with Store(path) as store:
+        assert store.done == 3 and store.notes() == {}
+    refuses(
+        f"'{path}' is a store of version '1', written by backwave 0.1.0; allowed: '2' to go on with; reports and "
+        "comparisons read both",
+        lambda: Writer(path, META, resume=True),
+        FileFormatError,
+    )
+
+
+def test_notes_of_points_come_back_in_their_order(tmp_path: Path) -> None:
+    with Writer(tmp_path / "s.sqlite", META) as writer:
+        writer.add_point(
+            Finished("a", 0, 0, "{}", "{}", "settled", None, "now", 1.0, {"m": 1.0}, ("one", "two")), 0, {}
+        )
+        writer.add_point(Finished("b", 0, 0, "{}", "{}", "settled", None, "now", 1.0, {"m": 1.0}), 1, {})
+    with Store(tmp_path / "s.sqlite") as store:
+        assert store.notes() == {"a": ["one", "two"]}
 
 
 def test_a_full_disk_is_one_error_and_loses_nothing(tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ KNOB = '[tolerance]\n[[tolerance.knobs]]\nkey = "hardware.noise.receiver"\n'
             "values = [0.0, 1e-3]",
             "values = []",
         ),
+        (
+            "axes[1] run.threshold: linear.points is missing; it must be given",
+            "values = [0.0, 1e-3]",
+            "linear = { low = 0.0, high = 1.0 }",
+        ),
         ("axes: 'run.threshold' has no values; allowed: exactly one of values,", "values = [0.0, 1e-3]", ""),
         (
             "axes: 'run.threshold' has values and linear; allowed: exactly one",
@@ -146,6 +151,21 @@ def test_a_study_needs_something_to_do_and_a_tolerance_something_to_hold(tmp_pat
     refuses("study 'study': axes is empty; allowed:", lambda: load_study(write(tmp_path, alone)), StudyError)
     free = STUDY.split("[targets]")[0] + KNOB + "good = 0.0\nbad = 1.0"
     refuses("study 'study': tolerance is given without targets", lambda: load_study(write(tmp_path, free)), StudyError)
+
+
+@pytest.mark.parametrize(
+    "study", [STUDY, STUDY.replace('base = "small.toml"\n', "") + '[base]\nscenario = "small.toml"\n']
+)
+def test_a_key_of_the_base_is_spelled_as_in_its_scenario(tmp_path: Path, study: str) -> None:
+    path = write(tmp_path, study)
+    loaded = load_study(path, ["hardware.noise.receiver=0.25", "run.hold=7.0", "repeats.chips=3"])
+    assert loaded.scenario.config.hardware.noise == {"receiver": 0.25}
+    assert (loaded.scenario.config.run.hold, loaded.config.repeats.chips) == (7.0, 3)
+    refuses(
+        "study 'study': base.overrides: scenario 'small': hardware.set.noise.receiver is an old spelling; allowed: hardware.n",
+        lambda: load_study(path, ["hardware.set.noise.receiver=0.25"]),
+        StudyError,
+    )
 
 
 def test_gradients_need_targets_at_the_load(tmp_path: Path) -> None:
