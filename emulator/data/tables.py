@@ -111,7 +111,7 @@ def read_table(path: Path) -> Table:
                 f"file '{path}', line {line} has {len(cells)} cells; allowed: {width}, as the first line has"
             )
     first = [cell.strip() for cell in rows[0][1]]
-    named = not all(_is_number(cell) for cell in first)
+    named = _has_names(first, [cells for _, cells in rows[1:]])
     body = [[cell.strip() for cell in cells] for _, cells in (rows[1:] if named else rows)]
     names = _distinct(first, f"file '{path}'") if named else [str(k) for k in range(width)]
     if not body:
@@ -142,6 +142,18 @@ def _rows(text: str, separator: str | None) -> list[tuple[int, list[str]]]:
         separator = max(_SEPARATORS, key=fitness)
     reader = csv.reader(lines_of(text), delimiter=separator, strict=True)
     return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+
+
+def _has_names(first: list[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns: texts above numbers do, and so does a row without any number."""
+    numbers = [
+        place
+        for place in range(len(first))
+        if rest and all(_is_number(row[place].strip()) or row[place].strip().lower() in _EMPTY for row in rest)
+    ]
+    if not numbers:
+        return not any(_is_number(cell) for cell in first)
+    return any(not _is_number(first[place]) for place in numbers)
 
 
 def _is_number(cell: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, StrictBool
+from pydantic import BeforeValidator, Field, StrictBool
 
 from emulator.data import collections
 from emulator.data.arrays import read_array, read_arrays
@@ -28,6 +28,16 @@ from hwmodels.doors import RefusedError
 __all__ = ["AnyData", "Batch", "DataSource", "DigitsData", "FileData", "RandomData", "TrainingData"]
 
 Part = Literal["all", "train", "test"]
+
+
+def _listed(value: Any) -> Any:
+    """Names of columns as a list; a single one stands for a list of it, and columns without a header are numbers."""
+    listed = [value] if isinstance(value, str | int) else value
+    return [str(one) if type(one) is int else one for one in listed] if isinstance(listed, list) else value
+
+
+#: names of columns of a table
+Columns = Annotated[list[str], BeforeValidator(_listed)]
 
 
 class DataSource(Section):
@@ -172,7 +182,7 @@ class TableData(SplitData):
     ----------
     target : str or list of str, optional
         Table: the column of classes (numbers or texts) or values, or several columns of values. Without it there are no
-        targets.
+        targets. Columns without a header are called by their numbers, from 0.
     features : list of str, optional
         Table: the columns that go in, in this order; by default those that the network knows by name, or all but the target's.
     classes : list of str, optional
@@ -180,14 +190,9 @@ class TableData(SplitData):
         found, in alphabetical order.
     """
 
-    target: str | list[str] | None = None
-    features: list[str] | None = None
+    target: Columns | None = None
+    features: Columns | None = None
     classes: Annotated[list[str], Field(min_length=2)] | None = None
-
-    @property
-    def wanted(self) -> list[str]:
-        """Columns of targets."""
-        return [] if self.target is None else [self.target] if isinstance(self.target, str) else self.target
 
     def whole(self, folder: Path, network: Network | None) -> Samples:
         """All samples, with the names of their classes where these are texts."""
@@ -218,7 +223,7 @@ class OpenmlData(TableData):
 
     def rows(self, folder: Path, network: Network | None) -> Samples:
         """Fetch it."""
-        return samples_of(collections.openml(self.name, self.version), self.wanted, self.features, network)
+        return samples_of(collections.openml(self.name, self.version), self.target or [], self.features, network)
 
 
 class FileData(TableData):
@@ -270,7 +275,7 @@ class FileData(TableData):
                 width = network.size(names[0]) if network is not None and len(names) == 1 else None
                 return read_images(path, self.channels, width)
             if path.suffix.lower() in TABLES:
-                return samples_of(read_table(path), self.wanted, self.features, network)
+                return samples_of(read_table(path), self.target or [], self.features, network)
             if path.suffix.lower() == ".npy":
                 return read_array(path)
             return read_arrays(path, names, self.inputs, self.targets_in)

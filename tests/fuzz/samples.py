@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn.model_selection  # noqa: F401 - else the first split would be timed with it
 from PIL import Image
 
 from emulator.errors import BackwaveError
@@ -28,7 +29,7 @@ def _networks(size: int) -> list[Network]:
     generator = np.random.default_rng(0)
     values = Network.mlp([generator.normal(size=(2, size))])
     classes = Network.mlp([generator.normal(size=(3, size))], loss="softmax_cross_entropy")
-    return [values, classes, classes.named({"x0": [chr(97 + k) for k in range(size)], "x1": ["cat", "dog", "emu"]})]
+    return [values, classes, classes.named({"x0": [chr(97 + k) for k in range(size)], "x1": ["cat", "dog", "ox"]})]
 
 
 def _several() -> Network:
@@ -94,14 +95,14 @@ def tables(folder: Path) -> Pair:
     """Tables of every dialect."""
     seeds = [
         *models.tables(),
-        b"a,b,kind\n1,2,cat\n3,4,dog\n5,6,emu\n7,8,cat\n",
+        b"a,b,kind\n1,2,cat\n3,4,dog\n5,6,ox\n7,8,cat\n",
         b"b;id;a\n1,5;7;2\n0;8;-1,5\n",
         b"1 2 3\n4 5 6\n",
     ]
-    networks = [*_networks(2), _several()]
+    networks = [*_networks(2), *_networks(3), _several()]
     choices: list[dict[str, Any]] = [
         {}, {"target": "kind"}, {"target": "c", "features": ["a", "b"]}, {"target": ["a", "b"]}, {"target": "2"},
-        {"target": "kind", "classes": ["cat", "dog", "emu"]},
+        {"target": "kind", "classes": ["cat", "dog", "ox"]},
     ]  # fmt: skip
     sources = {name: _sources(name, choices) for name in ("t.csv", "t.tsv", "t.txt")}
 
@@ -127,10 +128,10 @@ def images(folder: Path) -> Pair:
     seeds = [_image(rng, kind) for rng in [random.Random(0)] for kind in range(12)]
     networks = [*_networks(4), *_networks(12)]
     sources = _sources("faces", [{}, {"channels": 1}, {"channels": 3}])
-    names = ["cat", "dog", "emu", "", ".hidden", "a\nb", "x" * 200, "é", "cat/deep", "$x$"]
+    names = ["cat", "dog", "ox", "", ".hidden", "a\nb", "x" * 200, "é", "cat/deep", "$x$"]
 
     def make(rng: random.Random) -> tuple[dict[str, bytes], int, int]:
-        files = {f"{name}/{k}.png": seeds[k % 2] for k in range(2) for name in ("cat", "dog", "emu")}
+        files = {f"{name}/{k}.png": seeds[k % 2] for k in range(2) for name in ("cat", "dog", "ox")}
         for _ in range(rng.choice([0, 1, 1, 2, 3])):
             place = f"{rng.choice(names)}/{rng.randrange(3)}.{rng.choice(['png', 'jpg', 'PNG', 'txt', ''])}"
             content = rng.choice(seeds)

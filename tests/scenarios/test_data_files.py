@@ -54,6 +54,21 @@ def test_without_a_header_columns_are_numbered(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load(tmp_path, "a.csv", REGRESSION, target="2").targets, [[1], [2], [0]])
 
 
+def test_classes_without_a_header(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1.5,-2,cat\n0.25,4,dog\n1e3,0.001,cat\n")
+    found = load(tmp_path, "a.csv", TWO, target=2)
+    np.testing.assert_array_equal(found.inputs, X)
+    assert found.classes == ("cat", "dog") and found.columns is None
+    np.testing.assert_array_equal(load(tmp_path, "a.csv", TWO, target=2, features=[1, 0]).inputs, np.array(X)[:, ::-1])
+
+
+@pytest.mark.parametrize("head", ["2019,2020,kind", "length,2020,kind", "length,width,kind"])
+def test_a_header_with_numbers_in_it_is_one_where_texts_stand_above_numbers(tmp_path: Path, head: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{head}\n1.5,-2,1\n0.25,4,0\n")
+    found = load(tmp_path, "a.csv", TWO, target="kind")
+    np.testing.assert_array_equal(found.inputs, X[:2])
+
+
 @pytest.mark.parametrize(
     ("text", "given", "words"),
     [
