@@ -40,7 +40,9 @@ class Options(BaseModel):
         try:
             super().__init__(**given)
         except ValidationError as error:
-            raise self.refusal(first_problem(type(self), error).sentence) from None
+            found = first_problem(type(self), error)
+            named = f"unknown {found.path} {found.told.removeprefix('is ')}" if found.choice else found.sentence
+            raise self.refusal(named) from None
 
     # pydantic calls this only for the outermost table, whose report then has whole paths
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

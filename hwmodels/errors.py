@@ -44,14 +44,14 @@ class HardwareError(BackwaveError, ValueError):
     problem : str
         What is wrong and what is allowed.
     known : tuple of str
-        Paths that there are instead: the message names the nearest, and all of them.
+        Paths that there are instead: the message names the nearest, and the others.
     """
 
     def __init__(self, path: str, problem: str = "", known: tuple[str, ...] = ()) -> None:
         self.path = path
         self.problem = problem
         self.known = known
-        told = f"{problem}; {alternatives(path, known)}" if known else problem
+        told = f"{problem}{instead(path, known)}" if known else problem
         super().__init__(": ".join(part for part in (path, told) if part))
 
     def __reduce__(self) -> tuple[type[HardwareError], tuple[str, str, tuple[str, ...]], dict[str, Any]]:
@@ -88,27 +88,24 @@ def suggest(name: object, allowed: Iterable[str]) -> str:
     str
         For example ``'hid3' (did you mean 'hid2'?); allowed: hid2, x``.
     """
+    return f"{name!r}{instead(name, allowed)}"
+
+
+def instead(name: object, allowed: Iterable[str]) -> str:
+    """The same without the name, for a sentence that has named it: `` (did you mean 'hid2'?); allowed: hid2, x``."""
     names = list(allowed)
     near = nearest(name, names)
-    return offered(name, near, near + [known for known in names if known not in near])
+    return offered(near, near + [known for known in names if known not in near])
 
 
-def offered(name: object, near: Sequence[str], names: Sequence[str]) -> str:
-    """The same with names that are near already, if any, and the known ones in the order in which they are listed."""
+def offered(near: Sequence[str], names: Sequence[str]) -> str:
+    """The same of names that are near, if any, and the known ones in the order in which they are listed."""
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     listed = ", ".join(names[:_MOST_NAMES]) or "none"
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"{name!r}{hint}; allowed: {listed}{more}"
+    return f"{hint}; allowed: {listed}{more}"
 
 
 def nearest(name: object, names: Sequence[str]) -> list[str]:
     """The known name most like `name`, if any is like it."""
     return difflib.get_close_matches(str(name), names, n=1)
-
-
-def alternatives(name: str, allowed: Iterable[str]) -> str:
-    """Render ``did you mean 'jitter'? allowed: ...`` for an unknown name that the sentence has named already."""
-    names = list(allowed)
-    near = nearest(name, names)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return f"{hint}allowed: {', '.join(names)}"

@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from hwmodels.errors import HardwareError
 from hwmodels.units import parse
+from hwmodels.validation import Problem, first_problem
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,15 @@ class Section(BaseModel):
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise _translate(type(self), error) from None
+            raise _told(first_problem(type(self), error)) from None
+
+
+def _told(found: Problem) -> HardwareError:
+    if isinstance(found.cause, HardwareError):
+        return found.cause.under(found.path)
+    if found.unknown:
+        return HardwareError(found.path, "unknown field", found.known)
+    return HardwareError(found.path, found.told.removeprefix("is "))
 
 
 def unit_of(field: FieldInfo) -> str | None:
@@ -99,29 +108,3 @@ def _annotations(annotation: Any, metadata: list[Any]) -> Iterator[Any]:
             yield argument
         else:
             yield from _annotations(argument, [])
-
-
-def _translate(section: type[Section], error: ValidationError) -> HardwareError:
-    """One clear sentence for the first problem pydantic found."""
-    problems = error.errors(include_url=False)
-    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
-    kind, context = first["type"], first.get("ctx", {})
-    names = list(section.model_fields)
-    known = [str(part) for part in first["loc"] if isinstance(part, int) or part in names]
-    path = ".".join(known)
-    cause = context.get("error")
-    if isinstance(cause, HardwareError):
-        return cause.under(path)
-    if kind == "extra_forbidden":
-        name = str(first["loc"][-1])
-        return HardwareError(name, "unknown field", tuple(names))
-    if kind == "missing":
-        return HardwareError(str(first["loc"][-1]), "must be given")
-    if kind == "literal_error":
-        return HardwareError(path, f"{first['input']!r} is not known, allowed: {context['expected']}")
-    if kind == "union_tag_invalid":
-        problem = f"{context['tag']!r} is not known, allowed: {context['expected_tags']}"
-        return HardwareError(f"{path}.kind", problem)
-    if kind == "union_tag_not_found":
-        return HardwareError(f"{path}.kind", "must be given")
-    return HardwareError(path, f"{first['input']!r} is not allowed: {first['msg']}")

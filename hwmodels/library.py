@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from hwmodels.errors import HardwareError, alternatives
+from hwmodels.errors import HardwareError
 from hwmodels.model import HardwareModel
 from hwmodels.registry import Registry
 
@@ -56,8 +56,7 @@ def load(name_or_path: str | Path) -> HardwareModel:
     if name.endswith(".toml"):
         return HardwareModel.from_toml(name_or_path)
     if name not in presets():
-        problem = f"is neither a preset nor a file ending in .toml; {alternatives(name, presets())}"
-        raise HardwareError(name, problem)
+        raise HardwareError(name, "is neither a preset nor a file ending in .toml", presets())
     return _preset(name) if name in _own() else _added(name)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hwmodels.errors import HardwareError, alternatives
+from hwmodels.errors import HardwareError, suggest
 from hwmodels.spreadsheet import Sheet, read_sheet
 from hwmodels.units import factor
 
@@ -100,7 +100,7 @@ def _header(file: str, header: list[str], as_written: bool) -> tuple[dict[str, i
             continue
         name = next((known for known in _COLUMNS if f"{written}_".startswith(f"{known}_")), "")
         if not name:
-            raise HardwareError(file, f"unknown column {written!r}; {alternatives(written, _COLUMNS)}")
+            raise HardwareError(file, f"unknown column {suggest(written, _COLUMNS)}")
         if name in places:
             raise HardwareError(file, f"has two columns {name!r}, allowed: one")
         places[name] = place

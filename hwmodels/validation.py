@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -20,6 +20,7 @@ _ALLOWED = {
     "bool_type": "true or false",
     "string_type": "a text",
     "list_type": "a list",
+    "tuple_type": "a list",
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
@@ -46,6 +47,10 @@ class Problem:
         known ones.
     unknown : bool
         Whether the key is unknown.
+    known : tuple of str
+        Those that are known there.
+    choice : bool
+        Whether the value is a name among few.
     cause : Exception or None
         What a validator raised.
     """
@@ -53,6 +58,8 @@ class Problem:
     path: str
     told: str
     unknown: bool = False
+    known: tuple[str, ...] = ()
+    choice: bool = False
     cause: Exception | None = None
 
     @property
@@ -68,7 +75,8 @@ def first_problem(top: Table, error: ValidationError) -> Problem:
     kind, context, value = first["type"], first.get("ctx", {}), first["input"]
     path, here, field = _locate(top, first["loc"])
     if kind == "extra_forbidden":
-        return Problem(path, _nearest(top, path, here), unknown=True)
+        known = tuple(f"{path.removesuffix(_leaf(path))}{name}" for one in here for name in one.model_fields)
+        return Problem(path, _nearest(top, path, known), unknown=True, known=known)
     if kind == "missing":
         return Problem(path, "is missing; it must be given")
     if kind == "value_error":
@@ -83,10 +91,8 @@ def first_problem(top: Table, error: ValidationError) -> Problem:
         return Problem(f"{path}.{name}", f"is {suggest(context['tag'], _tags(here))}")
     if kind == _UNKNOWN:
         return Problem(path, first["msg"])
-    if kind == "literal_error" and "." not in path:  # an option in Python
-        return Problem("", f"unknown {path} {suggest(value, _QUOTED.findall(context['expected']))}")
     if kind == "literal_error":
-        return Problem(path, f"is {suggest(value, _QUOTED.findall(context['expected']))}")
+        return Problem(path, f"is {suggest(value, _QUOTED.findall(context['expected']))}", choice=True)
     if kind in _NUMBERS and field is not None:
         return Problem(path, f"is {value!r}; allowed: {_range(field)}")
     allowed = _ALLOWED[kind].format(**context) if kind in _ALLOWED else first["msg"]
@@ -136,6 +142,13 @@ def _locate(top: Table, location: tuple[int | str, ...]) -> tuple[str, list[Tabl
             path += f"[{part}]"
             continue
         holder = next((table for table in here if part in table.model_fields), None)
+        if (
+            holder is None
+            and not here
+            and field is not None
+            and all(get_origin(part) is not dict for part in _parts(field))
+        ):
+            continue  # pydantic's word for one of several types
         tagged = [table for table in here if part in _tags([table])]
         if holder is None and tagged:
             here = tagged
@@ -147,13 +160,15 @@ def _locate(top: Table, location: tuple[int | str, ...]) -> tuple[str, list[Tabl
     return path, here, field
 
 
-def _nearest(top: Table, path: str, here: list[Table]) -> str:
-    """The unknown key, the known one nearest to it (anywhere, if it only stands in the wrong table), and all here."""
-    table, dot, leaf = path.rpartition(".")
-    local = [name for one in here for name in one.model_fields]
-    elsewhere = [key for key in keys(top) if key.rpartition(".")[2] == leaf and key != path]
-    near = [*elsewhere, *(f"{table}{dot}{name}" for name in nearest(leaf, local))]
-    return offered(path, near, [f"{table}{dot}{name}" for name in local])
+def _nearest(top: Table, path: str, known: tuple[str, ...]) -> str:
+    """The unknown key, the known one nearest to it (anywhere, if it only stands in the wrong table), and all there."""
+    leaves, leaf = {_leaf(key): key for key in known}, _leaf(path)
+    elsewhere = [key for key in keys(top) if _leaf(key) == leaf and key != path]
+    return f"{path!r}{offered([*elsewhere, *(leaves[name] for name in nearest(leaf, list(leaves)))], known)}"
+
+
+def _leaf(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def _tables(annotation: Any) -> list[Table]:

@@ -94,7 +94,9 @@ def substrate_of(graph: ScatteringGraph, learning: Learning, data: Data, chosen:
     steps = _hold(graph, run)
     learning.port.check(learning.step(steps))
     batch, chunk = training.batch, training.chunk
-    stretch = default_chunk(graph, data.stream.epoch or data.total, batch) if chunk is None else -(-chunk // batch) * batch
+    stretch = (
+        default_chunk(graph, data.stream.epoch or data.total, batch) if chunk is None else -(-chunk // batch) * batch
+    )
     holds_to_read = -(-_hold(graph, HoldOptions(hold=training.test_hold)) // steps)
     stretch = -(-max(stretch, holds_to_read) // batch) * batch
     found = Substrate(graph, learning, steps, stretch, run.seed, run.threshold, run.target, holds_to_read)

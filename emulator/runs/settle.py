@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emulator.engine.compiler import built_with
 from emulator.engine import Recording, simulate
+from emulator.engine.compiler import built_with
 from emulator.engine.effects import JITTER_CUT
 from emulator.errors import EngineError
 from emulator.families.base import Family
@@ -163,7 +163,9 @@ def steps_of_hold(graph: ScatteringGraph, run: HoldOptions) -> int:
         if value is None:
             continue
         if value * unit > MOST_STEPS:
-            raise EngineError(f"{name} is {value!r}, or {value * unit:.3g} steps; allowed: at most {MOST_STEPS:g} steps")
+            raise EngineError(
+                f"{name} is {value!r}, or {value * unit:.3g} steps; allowed: at most {MOST_STEPS:g} steps"
+            )
         return max(1, int(np.ceil(value * unit - 1e-9)))
     return hold_steps(graph)
 

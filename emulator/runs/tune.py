@@ -22,8 +22,8 @@ from emulator.measure.rest import operating_point
 from emulator.measure.settling import hold_for
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
-from emulator.runs.settle import settle
 from emulator.runs.search import Forecast, Predicted, search, settings_of, values_of
+from emulator.runs.settle import settle
 
 #: holds of the confirming runs in predicted settling times, at most so many steps; in longest round trips if none is
 _HOLD, _LONGEST, _HOPELESS = 1.5, 5000, 60

@@ -57,7 +57,7 @@ def test_seed(seed: Any) -> None:
 
 
 def test_unknown_preset() -> None:
-    with pytest.raises(HardwareError, match=r"^idael: is neither a preset nor .*did you mean 'ideal'\? allowed: "):
+    with pytest.raises(HardwareError, match=r"^idael: is neither a preset nor .*did you mean 'ideal'\?\); allowed: "):
         compile_network(NET, hardware="idael")
 
 

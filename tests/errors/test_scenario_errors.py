@@ -155,13 +155,13 @@ def test_no_toml(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (["hardware=idael"], "hardware.model: idael: is neither a preset nor a file ending in .toml; did you mean"),
+        (["hardware=idael"], "hardware.model: idael: is neither a preset nor a file ending in .toml (did you mean"),
         (
             ["hardware=my.toml"],
             "hardware.model is 'my.toml', and there is no such file; allowed: a file beside the scenario or in the "
             "current directory",
         ),
-        (["hardware.lines.jiter=1"], "hardware.lines.jiter: unknown field; did you mean 'hardware.lines.jitter'?"),
+        (["hardware.lines.jiter=1"], "hardware.lines.jiter: unknown field (did you mean 'hardware.lines.jitter'?)"),
         (["hardware.lines.jitter=2 V"], "hardware.lines.jitter: '2 V' is in V, expected s"),
         (
             ["hardware=cmos-sky130"],

@@ -168,7 +168,7 @@ def test_pulse_noise_has_the_stated_spread():
                 "g_max": 1e-6,
                 "programming": {"kind": "polynomial", "coefficients": ["1 V"], "reference": 1e-6},
             },
-            "programming.coefficients.0: '1 V' is in V, expected S",
+            "programming.coefficients\\[0\\]: '1 V' is in V, expected S",
         ),
     ],
 )

@@ -180,7 +180,10 @@ def test_contradictions_are_refused(overrides, words):
     [
         (['technologies.models=["ideel"]'], "hardware.model: ideel: is neither a preset nor a file"),
         (["technologies.set.ideel.hardware.lines.jitter=0"], "technologies.set names 'ideel' (did you mean 'ideal'?)"),
-        (["technologies.set.ideal.hardware.lines.jitters=0"], "hardware.lines.jitters: unknown field"),
+        (
+            ["technologies.set.ideal.hardware.lines.jitters=0"],
+            "hardware.lines.jitters: unknown field (did you mean 'hardware.lines.jitter'?)",
+        ),
         (
             ["technologies.set.ideal.lines.jitter=0"],
             "scenario 'technologies': unknown key 'lines' (did you mean 'hardware.lines'?)",

@@ -68,7 +68,7 @@ KNOB = '[tolerance]\n[[tolerance.knobs]]\nkey = "hardware.noise.receiver"\n'
             "run.treshold",
         ),
         (
-            "axes[0] hardware.noise.reciever: hardware.noise.reciever: unknown field; did you mean 'hardware.noise.receiver'",
+            "axes[0] hardware.noise.reciever: hardware.noise.reciever: unknown field (did you mean 'hardware.noise.receiver'",
             "noise.gain_mismatch_backward",
             "noise.reciever",
         ),
