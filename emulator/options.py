@@ -22,6 +22,7 @@ from hwmodels.validation import first_problem, not_together
 Seed = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Positive = Annotated[float, Field(gt=0)]
+Tolerance = Annotated[float, Field(gt=0, lt=1)]
 Target = Literal["auto", "numpy", "cython", "standalone"]
 Order = Literal["epochs", "replacement"]
 Schedule = Literal["settled", "unlocked"]
@@ -115,7 +116,7 @@ class RunOptions(HoldOptions):
         Seconds since the weights were programmed into devices; by default they have just been.
     """
 
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    tolerance: Tolerance = 1e-3
     age: Annotated[float, Field(ge=0)] | None = None
 
 
@@ -158,6 +159,27 @@ class TrainingOptions(Options):
     def _one_length(self) -> Self:
         not_together(self, "epochs", "samples")
         return self
+
+
+class TuningOptions(Options):
+    """How the settings of a law are searched for.
+
+    Parameters
+    ----------
+    evaluations : int
+        About how many predictions to spend.
+    tolerance : float
+        Relative settling tolerance.
+    seed : int
+        Of the search.
+    target : {"auto", "numpy", "cython", "standalone"}
+        brian2 target of the confirming runs.
+    """
+
+    evaluations: Count = 1200
+    tolerance: Tolerance = 1e-3
+    seed: Seed = 0
+    target: Target = "auto"
 
 
 class CheckpointOptions(Options):
@@ -240,6 +262,13 @@ class SettleOptions(Groups):
     """What `emulator.settle` takes."""
 
     run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class TuneOptions(Groups):
+    """What `emulator.tune` takes."""
+
+    tuning: TuningOptions = field(default_factory=TuningOptions)
 
 
 @dataclass(frozen=True)

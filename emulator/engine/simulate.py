@@ -10,8 +10,7 @@ from emulator.engine.plan import Plan, Values
 from emulator.engine.recording import Recording
 from emulator.errors import EngineError, suggest
 from emulator.laws import family_of
-
-TARGETS = ("auto", "numpy", "cython", "standalone")
+from emulator.options import TARGETS
 
 
 def choose_target(plan: Plan) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import get_args
 
 from emulator.errors import EngineError, suggest
 from emulator.learning.ports import ParameterPort
+from emulator.options import Schedule
 
 _COPY = re.compile(r"\s*\w+\s*=\s*([A-Za-z_]\w*)\s*")
 _CHANGE = re.compile(r"\s*dw\s*[+-]?=")
 
-SCHEDULES = ("settled", "unlocked")
+SCHEDULES: tuple[str, ...] = get_args(Schedule)
 
 
 @dataclass(frozen=True)

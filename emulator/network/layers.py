@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from emulator.errors import NetworkError
+from emulator.errors import NetworkError, within
 from emulator.network.activations import DEFAULT_SLOPE, activation_function
 from emulator.network.arrays import BoolArray, FloatArray, IntArray, frozen_mask, frozen_numbers, frozen_parameter
 
@@ -237,10 +237,8 @@ class Activation(Layer):
         if not isinstance(self.slope, numbers.Real) or not math.isfinite(self.slope):
             raise NetworkError(f"{self.place}: slope is {self.slope!r}; allowed: finite numbers")
         object.__setattr__(self, "slope", float(self.slope) + 0.0)
-        try:
+        with within(self.place):
             activation_function(self.function, self.slope)
-        except NetworkError as error:
-            raise NetworkError(f"{self.place}: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)

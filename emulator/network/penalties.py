@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.errors import NetworkError, suggest
+from emulator.errors import NetworkError, suggest, within
 from emulator.network.layers import Concat, Dense, Layer, Slice, layer_sources
 
 
@@ -63,10 +63,8 @@ def checked_penalties(given: Mapping[str, Any] | None, layers: Mapping[str, Laye
     for name, entry in (given or {}).items():
         if not isinstance(name, str) or name not in layers:
             raise NetworkError(f"penalties: no layer {suggest(name, layers)}")
-        try:
+        with within(f"layer {name!r}"):
             penalty = entry if isinstance(entry, Penalty) else _made(entry)
-        except NetworkError as error:
-            raise NetworkError(f"layer {name!r}: {error}") from None
         layer = layers[name]
         if penalty.weight and not isinstance(layer, Dense):
             raise NetworkError(f"{layer.place}: penalty has weight {penalty.weight:g}, but the layer has no weights")

@@ -13,7 +13,6 @@ import tomli_w
 from numpy.typing import ArrayLike
 
 from emulator.compile import with_law
-from emulator.errors import EngineError
 from emulator.files import atomic_write
 from emulator.graph import ScatteringGraph
 from emulator.laws import Law
@@ -22,6 +21,7 @@ from emulator.measure.rest import operating_point
 from emulator.measure.settling import hold_for
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
+from emulator.options import RunOptions, TuneOptions
 from emulator.runs.search import Forecast, Predicted, search, settings_of, values_of
 from emulator.runs.settle import settle
 
@@ -93,17 +93,15 @@ class Tuning:
         atomic_write(path, lambda file: file.write(self.to_toml().encode()))
 
 
+@TuneOptions.shown
 def tune(
     graph: ScatteringGraph,
     inputs: Inputs,
     targets: ArrayLike,
     *,
     only: Sequence[str] | None = None,
-    tolerance: float = 1e-3,
-    evaluations: int = 1200,
-    seed: int = 0,
-    target: str = "auto",
     progress: Callable[[str, float | None], None] | None = None,
+    **options: Any,
 ) -> Tuning:
     """Propose settings of a graph's law with which it settles sooner, and run it with both.
 
@@ -119,50 +117,48 @@ def tune(
         A few samples, presented in this order, the first to a blank substrate.
     only : sequence of str, optional
         Settings that may change, such as ``impedance`` or ``far_end``; by default all that the law has.
-    tolerance : float
-        Relative settling tolerance.
-    evaluations : int
-        About how many predictions to spend.
-    seed : int
-        Of the search.
-    target : {"auto", "numpy", "cython", "standalone"}
-        brian2 target of the confirming runs.
     progress : callable, optional
         Called with what is being done and the fraction done, None where it is not known.
+    **options
+        ``tuning=TuningOptions(...)``, or its fields: `evaluations`, `tolerance`, `seed`, `target` (see
+        `emulator.options.TuningOptions`).
 
     Raises
     ------
     NetworkError
         If the data do not fit the network.
     EngineError
-        If the law has no such settings, or another argument is outside its range.
+        If the law has no such settings, or an option is outside its range.
+    OptionError
+        For an unknown option.
     """
-    if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 1:
-        raise EngineError(f"evaluations is {evaluations!r}; allowed: whole numbers from 1")
-    if not 0 < tolerance < 1:
-        raise EngineError(f"tolerance is {tolerance!r}; allowed: above 0 and below 1")
+    chosen = TuneOptions.of(tune, options).tuning
     settings = settings_of(graph.law, only)
     data, wanted = check_batch(graph.network, inputs, targets)
     tell = progress or (lambda stage, fraction: None)
     exact = reference(graph.network, data, wanted)
     count = len(exact.states[graph.network.output])
-    forecast = Forecast(graph, [operating_point(graph, exact, k) for k in range(count)], tolerance)
+    forecast = Forecast(graph, [operating_point(graph, exact, k) for k in range(count)], chosen.tolerance)
     begun = time.perf_counter()
     proposed = search(
-        forecast, settings, evaluations=evaluations, seed=seed, progress=lambda done: tell("searching", done)
+        forecast,
+        settings,
+        evaluations=chosen.evaluations,
+        seed=chosen.seed,
+        progress=lambda done: tell("searching", done),
     )
     seconds = time.perf_counter() - begun
 
     def tried(law: Law) -> Trial:
         predicted = forecast.of(law)
         hold = _hold(graph, predicted) * graph.step
-        how: dict[str, Any] = {"tolerance": tolerance, "target": target, "diagnose": False}
-        return Trial(law, predicted, settle(with_law(graph, law), data, wanted, hold_seconds=hold, **how))
+        run = RunOptions(hold_seconds=hold, tolerance=chosen.tolerance, target=chosen.target)
+        return Trial(law, predicted, settle(with_law(graph, law), data, wanted, run=run, diagnose=False))
 
     tell("running the substrate as it was, and as proposed", None)
     before, after = values_of(graph.law), values_of(proposed)
     changed = {setting.key: (before[setting.key], after[setting.key]) for setting in settings}
-    return Tuning(tried(graph.law), tried(proposed), changed, evaluations, seconds)
+    return Tuning(tried(graph.law), tried(proposed), changed, chosen.evaluations, seconds)
 
 
 def law_section(law: Law) -> dict[str, Any]:

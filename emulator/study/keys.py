@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import BackwaveError, ScenarioError
+from emulator.errors import BackwaveError, ScenarioError, within
 from emulator.scenario.load import changed, leaves, load_scenario
 from emulator.scenario.scenario import Scenario
 from emulator.study.config import StudyConfig
@@ -55,10 +55,8 @@ def base_of(config: StudyConfig, folder: Path) -> Scenario:
 
 def under(place: str, scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     """The scenario with changes; what is wrong with them names the place in the study file."""
-    try:
+    with within(place):
         return changed(scenario, changes)
-    except ScenarioError as error:
-        raise ScenarioError(f"{place}: {error}") from error
 
 
 def settable(place: str, keys: tuple[str, ...], config: StudyConfig) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import BackwaveError
+from emulator.errors import within
 from emulator.scenario.load import changed
 from emulator.study.analysis import sensitivities_of, yields_of
 from emulator.study.describe import describe
@@ -81,10 +81,8 @@ def run_study(
         say(shared)
     if progress is not None:
         progress("preparing the base", None)
-    try:
+    with within(f"study '{study.name}'"):
         fitting, plan = planned(study, path, say)
-    except BackwaveError as error:
-        raise type(error)(f"study '{study.name}': {error}") from error
     return run_points(
         plan,
         path,

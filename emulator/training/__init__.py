@@ -2,6 +2,5 @@
 
 from emulator.training.history import History
 from emulator.training.result import TrainResult
-from emulator.training.streams import ORDERS
 
-__all__ = ["ORDERS", "History", "TrainResult"]
+__all__ = ["History", "TrainResult"]

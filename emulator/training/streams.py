@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.archives import open_archive
-from emulator.errors import EngineError, FileFormatError, NetworkError, suggest
+from emulator.errors import EngineError, FileFormatError, NetworkError
 from emulator.network import Network, check_batch
 from hwmodels import rng
 from hwmodels.doors import RefusedError
 
 Floats = NDArray[np.float64]
-ORDERS = ("epochs", "replacement")
 _BLOCK = 4096
 
 
@@ -130,8 +129,6 @@ def open_stream(
     NetworkError
         If the data do not fit the network.
     """
-    if order not in ORDERS:
-        raise EngineError(f"unknown order {suggest(order, ORDERS)}")
     if isinstance(inputs, str | Path):
         inputs, targets = read_samples(Path(inputs))
     elif _is_iterator(inputs):

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from emulator import (
+    BackwaveError,
     Bilateral,
     EngineError,
     Matched,
@@ -122,10 +123,13 @@ def test_refusals():
     graph = compile_network(network, law=Bilateral(1.0))
     for words, settings in (
         ("evaluations is 0; allowed: whole numbers from 1", {"evaluations": 0}),
+        ("unknown target 'gpu'; allowed: auto, numpy", {"target": "gpu"}),
+        ("seed is -1; allowed: whole numbers from 0", {"seed": -1}),
+        ("tune got unknown keyword 'evaluation' (did you mean 'evaluations'?)", {"evaluation": 3}),
         ("tolerance is 2.0; allowed: above 0 and below 1", {"tolerance": 2.0}),
         ("tuning of law bilateral: no setting 'tapr' (did you mean 'taper'?)", {"only": ["tapr"]}),
     ):
-        refuses(words, lambda s=settings: tune(graph, inputs, targets, **s), EngineError)
+        refuses(words, lambda s=settings: tune(graph, inputs, targets, **s), BackwaveError)
     words = "tuning of law matched: it has nothing to tune; allowed: law bilateral, upwind, worldsheet"
     refuses(words, lambda: tune(compile_network(network, law=Matched()), inputs, targets), EngineError)
 
