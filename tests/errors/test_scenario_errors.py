@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from emulator import FileFormatError, Network, ScenarioError
+from emulator.errors import suggest
 from emulator.scenario import bundled, load_scenario
 from emulator.scenario.build import prepare
 from emulator.scenario.config import Config
@@ -131,9 +132,8 @@ def test_override_without_form(base: Path, text: str) -> None:
 
 
 def test_unknown_name() -> None:
-    near = ["digits", *(name for name in bundled() if name != "digits")]
     refuses(
-        f"unknown scenario 'digit' (did you mean 'digits'?); allowed: {', '.join(near)}, or the path of a .toml file",
+        f"unknown scenario {suggest('digit', bundled())}, or the path of a .toml file",
         lambda: load_scenario("digit"),
         ScenarioError,
     )
