@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from emulator import CompileError, ExportError, Matched, Network, Worldsheet, compile_network
+from emulator.laws import LAWS
 from hwmodels import HardwareError, HardwareModel, Lines, load
 from tests.refusals import refuses
 
