@@ -14,10 +14,11 @@ from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.families.bilateral.answers import foreseen, largest_margin
 from emulator.families.bilateral.effects import bilateral_effects
+from emulator.families.bilateral.layout import lay_out
 from emulator.families.bilateral.lines import law_of
 from emulator.families.bilateral.noise import wave_noise
 from emulator.families.bilateral.objects import build
-from emulator.families.bilateral.plan import BilateralPlan, bilateral_values, plan_of
+from emulator.families.bilateral.plan import BilateralPlan, bilateral_values
 from emulator.families.bilateral.power import power_balance
 from emulator.families.bilateral.recording import BilateralRecording, collect
 from emulator.families.bilateral.reflections import reflections
@@ -59,7 +60,12 @@ class BilateralFamily(Family[BilateralPlan]):
         traces: bool = False,
         learning: Learning | None = None,
     ) -> BilateralPlan:
-        return plan_of(graph, hold, samples, seed, traces, learning)
+        layout, learns = lay_out(graph, learns=learning is not None), learning is not None
+        effects = bilateral_effects(graph, layout, seed, written=learning is not None and learning.port.devices)
+        return BilateralPlan(
+            layout, law_of(graph), graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces,
+            effects=effects, learning=learning, seed=seed,
+        )  # fmt: skip
 
     def values(
         self,

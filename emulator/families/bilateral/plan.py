@@ -13,13 +13,11 @@ from emulator.engine.layout import Ints, biases
 from emulator.engine.plan import SMALLEST, Plan
 from emulator.engine.programming import programmed
 from emulator.families.bilateral.branches import COUPLED, KINDS
-from emulator.families.bilateral.effects import bilateral_effects
-from emulator.families.bilateral.layout import BilateralLayout, lay_out
+from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.lines import law_of
 from emulator.families.bilateral.solver import junction_code
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
-from emulator.learning import Learning
 
 
 @dataclass(frozen=True)
@@ -115,15 +113,3 @@ def bilateral_values(
         **({} if layout.crossbars is None else layout.crossbars.values),
         **effects.values,
     }
-
-
-def plan_of(
-    graph: ScatteringGraph, hold: int, samples: int, seed: int, traces: bool, learning: Learning | None
-) -> BilateralPlan:
-    """See `emulator.families.base.Family.plan`."""
-    law, layout, learns = law_of(graph), lay_out(graph, learns=learning is not None), learning is not None
-    effects = bilateral_effects(graph, layout, seed, written=learning is not None and learning.port.devices)
-    return BilateralPlan(
-        layout, law, graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces, effects=effects,
-        learning=learning, seed=seed,
-    )  # fmt: skip

@@ -12,7 +12,7 @@ from emulator.engine.programming import top_weight
 from emulator.families.base import Family
 from emulator.families.node.linear_step import NodeStep
 from emulator.families.node.objects import build
-from emulator.families.node.plan import NodePlan, plan_of
+from emulator.families.node.plan import NodePlan, lay_out, moving
 from emulator.families.node.recording import collect
 from emulator.families.node.values import values_of
 from emulator.graph import ScatteringGraph
@@ -43,7 +43,12 @@ class NodeFamily(Family[NodePlan]):
         traces: bool = False,
         learning: Learning | None = None,
     ) -> NodePlan:
-        return plan_of(graph, hold, samples, seed, traces, learning)
+        layout, learns = lay_out(graph), learning is not None
+        effects = effects_of(graph, layout, seed)
+        return NodePlan(
+            layout, graph.law, graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces,
+            effects=moving(graph, effects) if learns else effects, learning=learning, seed=seed,
+        )  # fmt: skip
 
     def values(
         self,

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from emulator.engine.effects import Effects, effects_of
+from emulator.engine.effects import Effects
 from emulator.engine.layout import Layout, flatten
 from emulator.engine.plan import Plan
 from emulator.families.node.law_code import checked_law
 from emulator.families.node.update import node_update
 from emulator.graph import ScatteringGraph
 from emulator.laws import node_law
-from emulator.learning import Learning
 from emulator.learning.device_code import read_noise_code
 
 
@@ -44,16 +43,3 @@ def moving(graph: ScatteringGraph, effects: Effects) -> Effects:
         return effects
     sigma = f"int(plastic)*{read_noise_code(law, 'w', 'w_top')}"
     return replace(effects, read_sigma=sigma, read_variable="w_top")
-
-
-def plan_of(
-    graph: ScatteringGraph, hold: int, samples: int, seed: int, traces: bool, learning: Learning | None
-) -> NodePlan:
-    """See `emulator.families.base.Family.plan`."""
-    layout = lay_out(graph)
-    effects = effects_of(graph, layout, seed)
-    learns = learning is not None
-    return NodePlan(
-        layout, graph.law, graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces,
-        effects=moving(graph, effects) if learns else effects, learning=learning, seed=seed,
-    )  # fmt: skip
