@@ -102,7 +102,7 @@ class IteratorStream(Stream):
             inputs = {name: [x[name] for x, _ in pairs] for name in pairs[0][0]}
         else:
             inputs = [x for x, _ in pairs]
-        return feed_rows(self._network, inputs, np.asarray([y for _, y in pairs]))
+        return feed_rows(self._network, inputs, [y for _, y in pairs])
 
 
 def open_stream(

@@ -14,6 +14,7 @@ from scipy import sparse
 from emulator import Network
 from emulator.errors import NetworkError
 from emulator.network import NetworkBuilder, check_batch
+from emulator.training.streams import open_stream
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 PLAIN = Network.mlp([np.ones((3, 2))], loss="softmax_cross_entropy")
@@ -218,6 +219,17 @@ def test_tensors_of_a_stand_in(stand_in: None) -> None:
     assert labels(Torch(GIVEN)) == GIVEN
     refused("it holds complex numbers", Torch(np.ones((3, 2)) * 1j))
     refused("it is a tensor without values, on the device 'meta'", Torch(ROWS, "meta"))
+
+
+def test_an_iterator_of_whatever_users_hold(stand_in: None) -> None:
+    for pairs in (
+        [(Torch(row), Torch(label)) for row, label in zip(ROWS, GIVEN, strict=True)],
+        [(row, name) for row, name in zip(ROWS, ["cat", "wolf", "dog"], strict=True)],
+        [(np.array(row, object), np.eye(3)[label]) for row, label in zip(ROWS, GIVEN, strict=True)],
+    ):
+        np.testing.assert_array_equal(open_stream(NAMED, iter(pairs)).rows(0, 3), np.hstack([ROWS, np.eye(3)[GIVEN]]))
+    values = open_stream(VALUES, iter(zip(ROWS, [1.5, 2.5, 3.5], strict=True))).rows(0, 3)
+    np.testing.assert_array_equal(values[:, 2], [1.5, 2.5, 3.5])
 
 
 def test_tensors() -> None:
