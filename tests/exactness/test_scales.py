@@ -108,7 +108,11 @@ def _mixed() -> Network:
 
 
 @pytest.mark.parametrize(
-    ("target", "law"), [("cython", LAWS[1]), ("standalone", LAWS[0])], ids=["cython", "standalone"]
+    ("target", "law"),
+    [
+        pytest.param("cython", LAWS[1], marks=pytest.mark.slow, id="cython"),
+        pytest.param("standalone", LAWS[0], id="standalone"),
+    ],
 )
 def test_compiled_targets_at_any_scale(target, law) -> None:
     network = _mixed()

@@ -124,6 +124,7 @@ def test_stopped_and_resumed_in_other_processes_it_is_the_same(whole: Path, tmp_
         assert rows(store, table) == rows(whole, table), table
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_is_the_same(whole: Path, tmp_path: Path) -> None:
     path, store = write(tmp_path, STUDY + SEARCH), tmp_path / "s.sqlite"
     command = [
@@ -157,6 +158,7 @@ def test_killed_and_resumed_it_is_the_same(whole: Path, tmp_path: Path) -> None:
         assert rows(store, table) == rows(whole, table), table
 
 
+@pytest.mark.slow
 def test_dask_gives_the_same_numbers_although_a_worker_is_killed(whole: Path, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="install it with: pip install 'backwave[cluster]'")
     study, store = load_study(write(tmp_path, STUDY + SEARCH)), tmp_path / "s.sqlite"
