@@ -27,6 +27,8 @@ FOLDED = frozenset((
     "Round", "Shape", "Sigmoid", "Sign", "Sin", "Size", "Slice", "Softmax", "Softplus", "SpaceToDepth", "Split", "Sqrt",
     "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Unsqueeze", "Where",
 ))  # fmt: skip
+#: operators that an older opset means alike; linear models of skl2onnx have no others
+_UNCHANGED = frozenset(("Cast", "Identity", "MatMul", "Add", "Sub", "Mul", "Div", "Relu", "Tanh", "Sigmoid"))
 _EXTERNAL = "weights lie in other files; allowed: one file, onnx.save(model, path) writes it"
 
 
@@ -42,7 +44,10 @@ def check_model(model: Any) -> None:
 
     versions = {one.domain: one.version for one in model.opset_import}
     version = versions.get("", versions.get("ai.onnx"))
-    if version is None or version < OLDEST:
+    older = version is None or version < OLDEST
+    if older and not (
+        version and all(one.domain == "ai.onnx.ml" or one.op_type in _UNCHANGED for one in model.graph.node)
+    ):
         raise FileFormatError(
             f"opset is {version}; allowed: {OLDEST} and later, onnx.version_converter converts older files"
         )

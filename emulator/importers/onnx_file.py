@@ -15,6 +15,7 @@ import numpy as np
 
 from emulator.errors import BackwaveError, FileFormatError, NetworkError
 from emulator.importers.onnx_check import check_model, line
+from emulator.importers.onnx_ml import plain
 from emulator.importers.onnx_ops import Converter
 from emulator.importers.report import Imported
 from emulator.measure.reference import reference
@@ -82,6 +83,7 @@ def import_model(model: Any, source: str, loss: str | None = None, *, checked: b
 
 
 def _imported(model: Any, source: str, loss: str | None) -> Imported:
+    model = plain(model)
     converter = Converter(model)
     output, found_loss = converter.convert()
     network = Network(converter.draft.layers.values(), output=output, loss=loss or found_loss or "mse")

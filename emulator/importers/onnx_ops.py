@@ -40,6 +40,8 @@ _HANDLERS: dict[str, Callable[[Tensors, Any, str], None]] = {
     "GlobalMaxPool": windows.global_max,
 }  # fmt: skip
 _ENDS = ("Softmax", "LogSoftmax", "ArgMax", "ZipMap")
+#: what may come after them: it only says what they found in other words
+_AFTER = ("Cast", "Identity", "Reshape", "Squeeze", "Gather", "ArrayFeatureExtractor", "Normalizer")
 
 
 class Converter(Tensors):
@@ -63,6 +65,7 @@ class Converter(Tensors):
         self._evaluator: Any = None
         self._compared = ""
         self.end = ""
+        self._over: set[str] = set()
         self.input_shapes: dict[str, tuple[int, ...]] = {}
 
     def convert(self) -> tuple[str, str | None]:
@@ -72,6 +75,9 @@ class Converter(Tensors):
         loss = None
         for number, node in enumerate(self.model.graph.node):
             place = f"operator {node.op_type} (node {node.name or number!r})"
+            if self._over.intersection(node.input):
+                self._over.update(node.output)
+                continue
             if node.op_type in _ENDS and self._ends_here(node, final):
                 loss = "softmax_cross_entropy"
                 self._end(node)
@@ -81,6 +87,8 @@ class Converter(Tensors):
                 continue
             self._convert(node, place)
         named = [name for name in final if name in self.signals or name in self.functions]
+        if final and not named and self._over.issuperset(final):
+            named = [self._compared]
         if len(named) != 1:
             names = ", ".join(final)
             raise FileFormatError(f"the model has outputs {names}; allowed: one that depends on the input")
@@ -104,6 +112,8 @@ class Converter(Tensors):
             model = ModelProto()
             model.CopyFrom(self.model)
             del model.graph.output[:]
+            del model.graph.node[:]
+            model.graph.node.extend(one for one in self.model.graph.node if not self._over.intersection(one.output))
             model.graph.output.append(ValueInfoProto(name=self._compared))
             self._evaluator = ReferenceEvaluator(model)
         kinds = {one.name: one.type.tensor_type.elem_type for one in self.model.graph.input}
@@ -132,23 +142,22 @@ class Converter(Tensors):
     def _ends_here(self, node: Any, final: list[str]) -> bool:
         """Whether what an operator gives only leaves the model."""
         readers = [other for other in self.model.graph.node if set(node.output) & set(other.input)]
-        return all(reader.op_type in (*_ENDS, "Cast", "Identity", "Reshape") and self._ends_here(reader, final)
-                   for reader in readers)  # fmt: skip
+        return all(reader.op_type in (*_ENDS, *_AFTER) and self._ends_here(reader, final) for reader in readers)
 
     def _end(self, node: Any) -> None:
         source = node.input[0]
-        if source in self.signals or source in self.functions:
-            self.end = "ArgMax" if "ArgMax" in (self.end, node.op_type) else node.op_type
-            if node.op_type in ("Softmax", "LogSoftmax"):
-                found, axis = self.signal(source, node.op_type), int(attributes(node).get("axis", -1))
-                if found.shape[axis] != found.size:
-                    raise FileFormatError(
-                        f"operator {node.op_type} (node {node.name!r}) is along one axis of {found.shape}; allowed: over all "
-                        "outputs of a sample"
-                    )
-                self.notes.append((f"operator {node.op_type}", "the loss: softmax cross-entropy"))
-                self._compared = source
-            self.signals[node.output[0]] = self.signal(source, f"operator {node.op_type}")
+        found = self.signal(source, f"operator {node.op_type}")
+        if node.op_type in ("Softmax", "LogSoftmax"):
+            axis = int(attributes(node).get("axis", -1))
+            if found.shape[axis] != found.size:
+                raise FileFormatError(
+                    f"operator {node.op_type} (node {node.name!r}) is along one axis of {found.shape}; allowed: over all "
+                    "outputs of a sample"
+                )
+            self.notes.append((f"operator {node.op_type}", "the loss: softmax cross-entropy"))
+            self._compared, self.end = source, node.op_type
+        self._compared, self.end = self._compared or source, self.end or node.op_type
+        self._over.update(node.output)
 
     def _constant(self, node: Any, place: str) -> None:
         if node.op_type == "Shape" and node.input[0] not in self.constants:

@@ -162,8 +162,6 @@ def _compared(torch: Any, module: Any, given: tuple[Any, ...], found: Imported, 
         If they differ.
     """
     network = found.network
-    if found.end == "ArgMax":
-        return found
     dice = np.random.default_rng(0)
     data = {name: dice.normal(size=(COMPARED, network.size(name))) for name in network.inputs}
     theirs = []
@@ -176,6 +174,8 @@ def _compared(torch: Any, module: Any, given: tuple[Any, ...], found: Imported, 
     data = {name: rows.astype(np.float32) if precision > 1e-12 else rows for name, rows in data.items()}
     ours = reference(network, {name: rows.astype(float) for name, rows in data.items()}).states[network.output]
     ours, expected = _ended(ours, found.end), np.stack(theirs)
+    if found.end and ours.shape != expected.shape:  # the module names the class alone
+        return found
     deviation = float(np.abs(ours - expected).max(initial=0.0)) / (float(np.abs(expected).max(initial=0.0)) or 1.0)
     if not deviation <= max(_ROUND_OFFS * precision, _ANYWAY):
         raise NetworkError(
