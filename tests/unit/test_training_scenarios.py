@@ -119,7 +119,7 @@ def test_a_divergence_is_told_and_the_last_good_network_written(small, tmp_path)
 def test_what_cannot_be_trained_is_one_line(small, tmp_path):
     run = CliRunner()
     for arguments, words in (
-        (["digits"], "scenario 'digits' has no section training; allowed: train-deep, train-digits"),
+        (["digits"], "scenario 'digits' has no section training; allowed: train-"),
         (
             [small, "--set", "training.port.name=resitive"],
             "training.port.name is 'resitive' (did you mean 'resistive'?)",
