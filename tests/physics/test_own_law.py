@@ -44,6 +44,24 @@ def test_rest_is_backpropagation_whatever_the_law_and_the_delays(seed):
     assert max(result.errors(exact)[key] for key in ("state", "costate", "gradient")) < 1e-9
 
 
+@dataclass(frozen=True)
+class Named(NodeLaw):
+    """Its numbers are called as those of the load and of the sources of other laws."""
+
+    impedance: float = 1.0
+    name = "named"
+    parameters = {"kappa": 0.3, "source_resistance": 0.4}
+    state_update = "x = x + kappa*(F - x)"
+    costate_update = "lam = lam + source_resistance*(B - lam)"
+
+
+def test_numbers_of_a_law_may_have_any_names():
+    network, inputs, targets = drawn(1)
+    exact = reference(network, inputs, targets)
+    result = settle(compile_network(network, law=Named()), inputs, targets, hold=400, **QUIET)
+    assert result.settled.all() and (result.deviation < 1e-9).all() and result.errors(exact)["gradient"] < 1e-9
+
+
 def test_the_documented_example_is_this_law():
     scope = {"NodeLaw": NodeLaw, "dataclass": dataclass}
     for example in doctest.DocTestParser().get_examples(NodeLaw.__doc__):
