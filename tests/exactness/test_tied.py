@@ -100,10 +100,10 @@ def test_learning_is_exact_descent_in_the_kernel(law, wiring, target):
     how = (
         {"hold": 300}
         if law.two_way
-        else {"hardware": delays(1, 3), **({"hold": 300} if law.name == "worldsheet" else {})}
+        else {"hardware": delays(1, 3), **({"hold": 150} if law.name == "worldsheet" else {})}
     )
-    found = train(network, x, y, port=Resistive(RATE), samples=8, seed=2, law=law, wiring=wiring, target=target, **how)
-    order = sample_order(8, 2)
+    found = train(network, x, y, port=Resistive(RATE), samples=4, seed=2, law=law, wiring=wiring, target=target, **how)
+    order = sample_order(4, 2)
     compare(found.network, descended(x[order], y[order], *params, RATE))
 
 
