@@ -28,7 +28,7 @@ _BINARY: dict[str, Callable[..., Any]] = {
     "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power, "Max": np.maximum, "Min": np.minimum,
 }  # fmt: skip
 _NAMED = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Softplus": "softplus"}
-KNOWN = (*_NAMED, "LeakyRelu", "Gelu", "Silu", "Swish", "HardSigmoid", *_BINARY)
+KNOWN = (*_NAMED, "LeakyRelu", "Gelu", "Silu", "Swish", "Elu", "HardSigmoid", *_BINARY)
 
 
 def convert(tensors: Tensors, node: Any, place: str) -> bool:
@@ -44,6 +44,9 @@ def convert(tensors: Tensors, node: Any, place: str) -> bool:
         _step(tensors, node, lambda s: s * special.ndtr(s), Known("gelu"))
     elif kind in ("Swish", "Silu") and float(given.get("alpha", 1.0)) == 1.0:
         _step(tensors, node, lambda s: s * special.expit(s), Known("silu"))
+    elif kind == "Elu":
+        alpha = float(given.get("alpha", 1.0))
+        _step(tensors, node, lambda s: np.where(s > 0, s, alpha * np.expm1(np.minimum(s, 0))))
     elif kind == "HardSigmoid":
         alpha, beta = float(given.get("alpha", np.float32(0.2))), float(given.get("beta", 0.5))
         hinges = Hinges((-beta / alpha, (1 - beta) / alpha), (1.0, 1.0), (alpha, -alpha), 0.0)

@@ -42,7 +42,7 @@ class Tensors:
         if found is None:
             raise FileFormatError(
                 f"{place}: the elementwise function that ends in {name!r} is none that is known; allowed: Relu, LeakyRelu, "
-                "PRelu, Tanh, Sigmoid, Softplus, Gelu, Silu, Clip, or scaling and shifting"
+                "PRelu, Tanh, Sigmoid, Softplus, Gelu, Silu, Clip, scaling and shifting, or one of emulator.register_activation"
             )
         root = self.signal(start, place)
         if isinstance(found, Affine):

@@ -16,7 +16,7 @@ from emulator.cli import app
 from emulator.errors import FileFormatError
 from emulator.importers import import_network
 from emulator.importers.onnx_file import import_model
-from emulator.network import Activation, Dense
+from emulator.network import ACTIVATIONS, Activation, ActivationFunction, Dense
 from tests.importers.onnx_models import W, model, node, random_model
 from tests.refusals import refuses
 
@@ -254,3 +254,23 @@ def test_a_scenario_ties_what_it_reads(tmp_path: Path) -> None:
     )
     done = CliRunner().invoke(app, ["inspect", str(path)])
     assert done.exit_code == 0 and "buses: every update sums 16 efforts" in done.output, done.output
+
+
+def test_a_function_that_is_registered_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ELU has no form of its own here; who brings one has it imported, too."""
+    made = model([node("Elu", "x")])
+    with pytest.raises(FileFormatError, match=r"scaling and shifting, or one of emulator\.register_activation"):
+        import_model(made, "m")
+    elu = ActivationFunction(
+        name="elu",
+        phi=lambda s: np.where(s > 0, s, np.expm1(np.minimum(s, 0))),
+        dphi=lambda s: np.where(s > 0, 1.0, np.exp(np.minimum(s, 0))),
+        d2phi=lambda s: np.where(s > 0, 0.0, np.exp(np.minimum(s, 0))),
+        L1=1.0,
+        L2=1.0,
+        brian2=("(s*int(s > 0) + expm1(-abs(s))*int(s <= 0))", "(int(s > 0) + exp(-abs(s))*int(s <= 0))"),
+    )
+    monkeypatch.setitem(ACTIVATIONS, "elu", elu)
+    found = import_model(made, "m")
+    assert [one.function for one in found.network.layers.values() if isinstance(one, Activation)] == ["elu"]
+    assert found.deviation < 1e-6
