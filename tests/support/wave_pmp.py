@@ -18,6 +18,8 @@ from emulator.training.substrate import Substrate
 from hwmodels import HardwareModel
 from tests.physics.wave_pmp_reference import Algorithm1, Link, Node
 
+#: what waves stay below where nothing diverges
+BOUNDED = 100.0
 FUNCTIONS = ("tanh", "relu", "sigmoid", "identity")
 
 
@@ -67,13 +69,26 @@ def random_network(rng: np.random.Generator, loss: str, deep: bool) -> Network:
     return build.build(output=out, loss=loss, penalties=penalties)
 
 
-def random_case(seed: int, *, steps: int = 400, samples: int = 2, hardware: HardwareModel | str = "ideal") -> Case:
-    """A network whose waves stay bounded: little transport or short steps, metrics of at least 1."""
+def bounded_case(seed: int, **settings: Any) -> Case:
+    """The first of a row of random cases whose waves stay bounded, as far as the transcription says."""
+    for attempt in range(50):
+        case = random_case([seed, attempt], **settings)
+        with np.errstate(all="ignore"):
+            largest = [np.abs(transcribed(case).trace[name]).max() for name in ("x", "lam", "plus", "minus")]
+        if np.max(largest) < BOUNDED:
+            return case
+    raise AssertionError("no case stays bounded")
+
+
+def random_case(
+    seed: int | list[int], *, steps: int = 400, samples: int = 2, hardware: HardwareModel | str = "ideal"
+) -> Case:
+    """A random network, law and data."""
     rng = np.random.default_rng(seed)
     loss = str(rng.choice(["mse", "softmax_cross_entropy"]))
     network = random_network(rng, loss, deep=bool(rng.random() < 0.4))
     plain = compile_network(network)
-    form = ("scalar", "diagonal", "full", "carried")[seed % 4]
+    form = str(rng.choice(["scalar", "diagonal", "full", "carried"]))
     metrics = []
     for site in plain.sites:
         scale, skew = rng.uniform(1.0, 1.6, site.size), 0.2 * rng.normal(size=(site.size, site.size))
@@ -84,7 +99,7 @@ def random_case(seed: int, *, steps: int = 400, samples: int = 2, hardware: Hard
         metric="carried" if form == "carried" else given, form=str(rng.choice(["scalar", "diagonal"])), floor=0.1,
         transport=str(rng.choice(["identity", "jacobian"])), load=str(rng.choice(["lagged", "implicit"])),
     )  # fmt: skip
-    graph = compile_network(network, law=law, hardware=hardware, seed=seed)
+    graph = compile_network(network, law=law, hardware=hardware, seed=int(rng.integers(1000)))
     if form == "carried":
         from emulator.families.wave_pmp.metric import metric_of
 
@@ -161,6 +176,5 @@ def difference(case: Case, target: str) -> dict[str, float]:
     found = {}
     for name, values in traced.items():
         wanted = np.array(run.trace[name])
-        assert np.isfinite(wanted).all() and np.abs(wanted).max() < 1e3, "a case that does not stay bounded says little"
         found[name] = float(np.abs(values - wanted).max() / max(1.0, np.abs(wanted).max()))
     return found

@@ -7,6 +7,7 @@ are exact, so that Newton's method ends at round-off, and they are those that th
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -225,6 +226,13 @@ def ended(
     return sparse.csr_array(a), sparse.csr_array((one - out) @ c + out @ answered)
 
 
+def _solved(matrix: sparse.csr_array, right: Floats) -> Floats:
+    """The solution of linear equations; not finite if there is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", linalg.MatrixRankWarning)
+        return np.asarray(linalg.spsolve(matrix.tocsc(), right))
+
+
 def solve(equations: Equations, start: Floats, ext: Floats, near: float = 1e-13, most: int = 60) -> tuple[Point, bool]:
     """A rest near the unknowns `start` (2N,), by Newton's method with halved steps, and whether it was found."""
     at = start
@@ -236,7 +244,7 @@ def solve(equations: Equations, start: Floats, ext: Floats, near: float = 1e-13,
             return point, False
         if least <= near * max(float(np.abs(at).max()), 1e-300):
             return point, True
-        change = linalg.spsolve(equations.slopes(point).tocsc(), left)
+        change = _solved(equations.slopes(point), left)
         if not np.isfinite(change).all():
             return point, False
         size = 1.0

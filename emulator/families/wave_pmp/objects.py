@@ -365,7 +365,7 @@ def _monitors(
 
 def _traces(plan: WavePMPPlan, nodes: NeuronGroup, xbar: Synapses, clock: Clock) -> Recorded:
     """Everything at every step; of weights and biases that move, those with which the step was made."""
-    traced = ["x", "lam", "s", "mu", "a", "c", "up", "down"]
+    traced = ["x", "lam", "s", "mu", "a", "c", "up", "down", "rx", "rl"]
     groups: list[tuple[Any, list[str]]] = [(nodes, traced)]
     if plan.learning is not None:
         groups = [(nodes, [*traced, "bias"]), (xbar, ["w"])]

@@ -13,6 +13,14 @@ from emulator.engine.recording import Recording, WaveTraces, until
 from emulator.families.wave_pmp.plan import WavePMPPlan
 
 
+@dataclass(frozen=True)
+class TracedWaves(WaveTraces):
+    """Waves with the residuals of the nodes, (T, N) each."""
+
+    state_residual: np.ndarray
+    costate_residual: np.ndarray
+
+
 @dataclass
 class WavePMPRecording(Recording):
     """A recording, with the waves.
@@ -48,9 +56,12 @@ def collect(
     none = np.zeros(0, np.int64)
     waves = None
     if plan.traces:
-        traced = {name: outputs[f"trace.{name}"][:steps] for name in ("x", "lam", "s", "mu", "a", "c", "up", "down")}
+        traced = {
+            name: outputs[f"trace.{name}"][:steps]
+            for name in ("x", "lam", "s", "mu", "a", "c", "up", "down", "rx", "rl")
+        }
         leaving, arriving = np.hstack([traced["a"], traced["c"]]), np.hstack([traced["up"], traced["down"]])
-        waves = WaveTraces(leaving, arriving, traced["x"], traced["lam"], traced["s"], traced["mu"])
+        waves = TracedWaves(leaving, arriving, *(traced[name] for name in ("x", "lam", "s", "mu", "rx", "rl")))
     return WavePMPRecording(
         u=np.hstack([end["x"], end["mu"]]),
         v=np.hstack([end["lam"], end["s"] - values["bias"]]),
