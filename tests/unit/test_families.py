@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from emulator import EngineError, Network, compile_network, settle
+from emulator.engine.plan import Plan, sources
 from emulator.laws import LAWS, Law, family_of
 from tests.refusals import refuses
 from tests.support.imports import ROOT, modules
@@ -122,6 +125,18 @@ def test_a_law_without_a_family_is_refused(monkeypatch: pytest.MonkeyPatch, fami
     monkeypatch.setattr(Lost, "family", family)
     graph = compile_network(Network.mlp([np.ones((1, 1))]), law=Lost())
     refuses(words, lambda: settle(graph, [[1.0]], [[0.0]]), EngineError)
+
+
+def test_a_program_is_of_the_code_of_its_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was compiled by other code, the engine's or the family's, is not used."""
+    file = tmp_path / "plan_of_ones_own.py"
+    file.write_text("from emulator.engine.plan import Plan\n\nclass Own(Plan):\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = importlib.import_module("plan_of_ones_own").Own
+    found = [sources(own), sources(Plan)]
+    file.write_text(file.read_text() + "# other code\n")
+    sources.cache_clear()
+    assert sources(own) not in found and sources(Plan) == found[1] and found[0] != found[1]
 
 
 def test_the_page_on_adding_a_family_is_true() -> None:
