@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from emulator.archives import LIMIT, most_bytes
 from emulator.data.batch import Floats
 from emulator.data.samples import Samples
 from emulator.errors import FileFormatError
-from hwmodels.doors import RefusedError, quietly, regular
+from hwmodels.doors import RefusedError, quietly, read_bytes
 
 FORMATS = ("PNG", "JPEG")
 #: files that desktops leave in folders
@@ -102,15 +103,16 @@ def _opened(path: Path) -> Iterator[Any]:
             f"file '{path}' needs the package 'pillow'; allowed: pip install 'backwave[data]', or an .npz file of pixels"
         ) from error
     try:
-        with regular(path) as file:
-            try:
-                with quietly():
-                    image = Image.open(file, formats=FORMATS)
-            except Exception as error:
-                raise _damaged(path, error) from error
-            yield image
+        file = io.BytesIO(read_bytes(path))  # where a part that claims gigabytes reserves none
     except RefusedError as error:
         raise FileFormatError(f"file '{path}' {error}") from error
+    try:
+        with quietly():
+            image = Image.open(file, formats=FORMATS)
+    except Exception as error:
+        raise _damaged(path, error) from error
+    with image:
+        yield image
 
 
 def _damaged(path: Path, error: Exception) -> FileFormatError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +211,18 @@ def test_no_such_folder_and_a_folder_for_a_network(tmp_path: Path, grey: dict[st
         lambda: load(tmp_path, network(12), path="gone"),
         ScenarioError,
     )
+
+
+def test_a_part_that_claims_gigabytes_reserves_none(tmp_path: Path) -> None:
+    path = tmp_path / "faces" / "a.png"
+    save(path, RNG.integers(0, 256, (4, 3), np.uint8))
+    content = path.read_bytes()
+    place = content.index(b"IDAT") - 4
+    path.write_bytes(content[:place] + (2**31 - 1).to_bytes(4, "big") + content[place + 4 :])
+    tracemalloc.start()
+    try:
+        with suppress(FileFormatError):
+            load(tmp_path, network(12))
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
