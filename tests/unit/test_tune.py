@@ -130,7 +130,7 @@ def test_refusals():
         ("tuning of law bilateral: no setting 'tapr' (did you mean 'taper'?)", {"only": ["tapr"]}),
     ):
         refuses(words, lambda s=settings: tune(graph, inputs, targets, **s), BackwaveError)
-    words = "tuning of law matched: it has nothing to tune; allowed: law bilateral, upwind, worldsheet"
+    words = "tuning of law matched: it has nothing to tune; allowed: law bilateral, upwind, "
     refuses(words, lambda: tune(compile_network(network, law=Matched()), inputs, targets), EngineError)
 
 
