@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from emulator import CompileError, EngineError, Network, WavePMP, compile_network, reference, settle
+from emulator import CompileError, EngineError, Network, Resistive, WavePMP, compile_network, reference, settle, train
 from emulator.families.wave_pmp import bias_of, carried, energy_balance
 from emulator.laws import family_of
 from emulator.measure.forecast import settling_steps
@@ -300,3 +300,20 @@ def test_nothing_is_ahead_of_the_light_cone():
         assert first[0] == 1
         assert all(first[k] >= np.ceil((k + 1) / reach) for k in range(6))
         assert first[1] == 3 - reach
+
+
+def test_networks_learn_while_samples_stream():
+    """The paper's mode, parameters moving at every step; and, without transport, exact descent after each settling."""
+    made = network(16, [4, 6, 2], ["tanh", "identity"], bias=0.0)
+    rng = np.random.default_rng(16)
+    x = rng.normal(size=(20, 4))
+    y = np.tanh(x @ rng.normal(size=(4, 2)))
+    before = reference(made, x, y).loss.mean()
+    for law, schedule, hold in ((WavePMP(0.02, 1.0), "unlocked", 8.0), (WavePMP(0.0, 1.0), "settled", 12.0)):
+        result = train(
+            made, x, y, port=Resistive(0.2), law=law, schedule=schedule, hold=hold, epochs=2, target="numpy", seed=1
+        )
+        assert reference(result.network, x, y).loss.mean() < 0.3 * before
+    exact = train(made, x, y, port=Resistive(0.2), epochs=2, target="numpy", seed=1)
+    for name, parameters in exact.network.parameters.items():
+        np.testing.assert_allclose(result.network.parameters[name].weight, parameters.weight, atol=1e-7)
