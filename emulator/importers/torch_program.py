@@ -114,7 +114,7 @@ def read_program(archive: Archive) -> Program:
     """
     try:
         return _read(archive)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, ArithmeticError) as error:
         if isinstance(error, RefusedError):
             raise
         raise FileFormatError(f"the program is damaged: {type(error).__name__} {brief(str(error), 80)}") from error

@@ -87,6 +87,7 @@ _GRAPH = ("model.json", "graph_module", "graph")
         (_in_json(*_GRAPH, "nodes", to=[]), "tensor 'log_softmax' is made by no operator; allowed: a whole program"),
         (_in_json(*_GRAPH, "outputs", to=[]), "the model has outputs ; allowed: one that depends on the input"),
         (_in_json(*_GRAPH, "nodes", to=3), "the program is damaged: TypeError"),
+        (_in_json(*_WEIGHT, "tensor_meta", "sizes", to=[{"as_int": float("inf")}]), "the program is damaged: OverflowError"),
         (_in_json("model.json", "graph_module", to={}), "the program is damaged: KeyError"),
         (lambda name, value: None if name.endswith("weight_0") else value, "the program has no member 'small/data/weights/weight_0'"),
         (lambda name, value: None if name.endswith("model.json") else value, "in the layout of an older PyTorch, whose weights are pickled; "
