@@ -35,6 +35,9 @@ from emulator.streams import complain, flush, open_streams, silence
 
 #: exit statuses; those of interrupts are 128 and the number of the signal
 NOT_SETTLED, FAILED, FAULT = 1, 2, 70
+#: what an option or argument that is none raises: click's, or that of the click that typer carries in itself
+_MISUSED = [click.ClickException, *(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")]
+_MEANT: tuple[type[BaseException], ...] = (typer.Exit, typer.Abort, *_MISUSED)
 #: set to show the whole traceback of a fault
 _TRACEBACK = "BACKWAVE_TRACEBACK"
 
@@ -46,7 +49,7 @@ class _Commands(TyperGroup):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, click.ClickException):
+        except _MEANT:
             raise
         except KeyboardInterrupt as stop:
             complain(f"interrupted, {str(stop) or 'nothing was written'}")

@@ -351,3 +351,8 @@ def test_a_backend_that_a_notebook_has_set_and_warnings_do_not_matter(tmp_path):
     command = [sys.executable, "-c", code, "inspect", "digits", "--draw", "digits.png"]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0 and (tmp_path / "digits.png").exists() and not done.stderr
+
+
+def test_an_option_that_there_is_not_is_misuse_and_no_fault():
+    done = CliRunner().invoke(app, ["presets", "--bogus"])
+    assert done.exit_code == 2 and "fault" not in done.output
