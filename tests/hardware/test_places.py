@@ -16,9 +16,7 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "field", ["gain_mismatch_forward", "stuck_port", "dropped_event", "duplicated_event", "open_line"]
-)
+@pytest.mark.parametrize("field", ["stuck_port", "dropped_event", "duplicated_event", "open_line"])
 def test_an_effect_is_in_three_places(field: str) -> None:
     naming = [file.relative_to(ROOT) for file in FILES if re.search(rf"\b{field}\b", file.read_text(encoding="utf-8"))]
     assert sorted(file.parts[0] for file in naming if file.suffix == ".py") == ["emulator", "hwmodels"]
