@@ -127,7 +127,13 @@ class Converter(Tensors):
         given = [one for one in self.model.graph.input if one.name not in self.constants]
         if not given:
             raise FileFormatError("the model has no input; allowed: at least one")
+        read = {name for node in self.model.graph.node for name in node.input}
         for one in given:
+            if one.name not in read:
+                raise FileFormatError(
+                    f"input {one.name!r} is read by no operator, as one that stands for a constant whose value was not "
+                    "written; allowed: inputs that operators read"
+                )
             sizes = [d.dim_value if d.HasField("dim_value") else 0 for d in one.type.tensor_type.shape.dim]
             if len(sizes) < 2 or any(size < 1 for size in sizes[1:]):
                 shape = ["?" if size < 1 else size for size in sizes]
