@@ -114,8 +114,10 @@ def test_a_point_is_the_same_alone(whole: Path) -> None:
 
 def test_stopped_and_resumed_in_other_processes_it_is_the_same(whole: Path, tmp_path: Path) -> None:
     study, store = load_study(write(tmp_path, STUDY + SEARCH)), tmp_path / "s.sqlite"
-    first = run_study(study, store, workers=1, limit=3)
+    told: list[float | None] = []
+    first = run_study(study, store, workers=1, limit=3, progress=lambda stage, fraction: told.append(fraction))
     assert (first.done, first.ran, first.complete) == (3, 3, False)
+    assert [one for one in told if one is not None] == [0, 1 / 3, 2 / 3, 1]  # of the points asked for now
     second = run_study(study, store, workers=2, resume=True)
     assert (second.done, second.ran, second.complete) == (8, 5, True)
     third = run_study(study, store, workers=1, resume=True)
