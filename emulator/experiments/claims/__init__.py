@@ -1,6 +1,7 @@
 """The claims behind training by wave scattering, each checked in brian2 against its equation.
 
-Source of the claims: C. Pehle and J.-J. Slotine, *Unlocked Backpropagation using Wave Scattering*, arXiv:2602.10461.
+C. Pehle and J.-J. Slotine, *Unlocked Backpropagation using Wave Scattering*, arXiv:2602.10461; each claim says whether the
+paper proves it, states it, or it is ours, and where.
 """
 
 from __future__ import annotations
@@ -8,9 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from emulator.errors import EngineError, suggest
-from emulator.experiments.claims.base import Bench, Claim, Curve, Panel
+from emulator.experiments.claims.algorithm import (
+    carried_impedance_is_exact,
+    energy_is_accounted_for,
+    is_biased_by_transport,
+    reaches_two_layers_a_step,
+    rests_where_its_phases_balance,
+)
+from emulator.experiments.claims.base import Bench, Claim, Curve, Origin, Panel
 from emulator.experiments.claims.circuits import clamp_reflects, energy_through_ports, matched_load_absorbs
-from emulator.experiments.claims.optimum import descent_is_matched, relaxes_to_the_optimum
+from emulator.experiments.claims.optimum import descent_is_matched, heavy_ball_has_mass, relaxes_to_the_optimum
 from emulator.experiments.claims.waves import counter_propagating, finite_speed
 
 #: checks by the name a scenario uses
@@ -22,9 +30,15 @@ CLAIMS: dict[str, Callable[[Bench], Claim]] = {
     "matched-load": matched_load_absorbs,
     "clamp": clamp_reflects,
     "descent": descent_is_matched,
+    "heavy-ball": heavy_ball_has_mass,
+    "own-rest": rests_where_its_phases_balance,
+    "bias": is_biased_by_transport,
+    "carried-impedance": carried_impedance_is_exact,
+    "discrete-energy": energy_is_accounted_for,
+    "reach": reaches_two_layers_a_step,
 }
 
-__all__ = ["CLAIMS", "Bench", "Claim", "Curve", "Panel", "check_claims"]
+__all__ = ["CLAIMS", "Bench", "Claim", "Curve", "Origin", "Panel", "check_claims"]
 
 
 def check_claims(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +16,14 @@ from emulator.network.batch import Inputs
 from hwmodels import HardwareModel, load
 
 Floats = NDArray[np.float64]
+
+
+class Origin(StrEnum):
+    """Who says it: the paper, with a proof or without one, or this project."""
+
+    PROVED = "the paper proves"
+    STATED = "the paper states"
+    OURS = "ours"
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,9 @@ class Claim:
     name : str
     statement : str
         The claim in a sentence.
+    origin : Origin
+    source : str
+        Where the paper has it, by the numbers of its equations, and what of it is ours.
     equation : str
     setup : str
         What was simulated.
@@ -80,6 +92,8 @@ class Claim:
 
     name: str
     statement: str
+    origin: Origin
+    source: str
     equation: str
     setup: str
     measure: str

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from emulator.compile import compile_network
-from emulator.experiments.claims.base import Bench, Claim, Curve, Panel, floats, lines_of, waves
+from emulator.experiments.claims.base import Bench, Claim, Curve, Origin, Panel, floats, lines_of, waves
 from emulator.laws import Bilateral
 from emulator.measure import SettleResult
 from emulator.measure.power import power_balance
@@ -41,6 +41,8 @@ def energy_through_ports(bench: Bench) -> Claim:
     return Claim(
         name="Energy only through ports",
         statement="Inside a lossless substrate no energy is made or lost: it changes only through its ports.",
+        origin=Origin.OURS,
+        source="the circuit's own balance; the paper's, Theorem 2.6 with the power (14), is that of its continuum",
         equation="E(tau + 1) - E(tau) = P_source + P_bias - P_load,  P = x lam = (a^2 - b^2)/Z",
         setup=f"bilateral law without dissipation, linear {'-'.join(map(str, sizes))}, lines of 2 steps there and 3 back",
         measure="largest imbalance of a step over the largest stored energy",
@@ -70,6 +72,8 @@ def matched_load_absorbs(bench: Bench) -> Claim:
     return Claim(
         name="A matched load absorbs",
         statement="A load of the line's own impedance reflects nothing; others reflect what the mismatch says.",
+        origin=Origin.OURS,
+        source="the effort end of Lemma 2.5 (15), solved for a load that answers at once; the paper prints it lagged",
         equation="b/a = (1 - Z kappa)/(1 + Z kappa), 0 at Z kappa = 1",
         setup=f"bilateral law, one line of 2 steps, Z = {_Z:g}, squared-loss load kappa",
         measure=f"largest |b/a - closed form| for Z kappa = {_RATIOS[0]:g} to {_RATIOS[-1]:g}",
@@ -93,6 +97,8 @@ def clamp_reflects(bench: Bench) -> Claim:
     return Claim(
         name="A clamp reflects with -1",
         statement="A source that holds its state reflects the wave that comes back to it with the opposite sign.",
+        origin=Origin.PROVED,
+        source="Lemma 2.5 (15), a flow that is given: R = 0; source resistances are ours",
         equation="a/b = (R - Z)/(R + Z), -1 for a clamp (R = 0)",
         setup=f"bilateral law, one line of 2 steps, Z = {_Z:g}, source resistance R; the wave comes from the load",
         measure=f"largest |a/b - closed form| for R/Z = 0 to {_RATIOS[-1]:g}",

@@ -27,11 +27,12 @@ def claims(scenario: Scenario, way: Way) -> Findings:
     )
     found = check_claims(bench, config.claims.checks, way.tell)
     held = sum(claim.holds for claim in found)
-    table: Table = [("claim", "equation", "measured", "tolerance", "holds")]
+    table: Table = [("claim", "who says so", "equation", "measured", "tolerance", "holds")]
     table += [
-        (claim.name, claim.equation, f"{claim.measured:.3g}", f"{claim.tolerance:g}", "yes" if claim.holds else "NO")
+        (claim.name, claim.origin, claim.equation, f"{claim.measured:.3g}", f"{claim.tolerance:g}",
+         "yes" if claim.holds else "NO")
         for claim in found
-    ]
+    ]  # fmt: skip
     return Findings(
         good=held == len(found),
         verdict=f"{held} of {len(found)} claims hold",

@@ -40,20 +40,21 @@ def _panel(axes: Axes, claim: Claim) -> None:
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
     axes.grid(color=QUIET, alpha=0.25)
-    axes.set_title(f"{claim.name}: {'holds' if claim.holds else 'FAILS'}", loc="left")
+    axes.set_title(f"{claim.name} ({claim.origin}): {'holds' if claim.holds else 'FAILS'}", loc="left")
     axes.legend(loc="best")
 
 
 def claims_text(claims: Sequence[Claim], title: str, picture: str) -> str:
     """The page: a table of all claims, then each with its equation, what was simulated, and the figure."""
     lines = [f"# {title}", "", f"![{title}]({picture})", ""]
-    lines += ["| claim | measured | tolerance | holds |", "|---|---|---|---|"]
+    lines += ["| claim | who says so | measured | tolerance | holds |", "|---|---|---|---|---|"]
     lines += [
-        f"| {claim.name} | {claim.measured:.3g} | {claim.tolerance:g} | {'yes' if claim.holds else '**no**'} |"
+        f"| {claim.name} | {claim.origin} | {claim.measured:.3g} | {claim.tolerance:g} | {'yes' if claim.holds else '**no**'} |"
         for claim in claims
     ]
     for claim in claims:
         lines += ["", f"## {claim.name}", "", claim.statement, "", f"    {claim.equation}", ""]
+        lines += [f"{_capital(claim.origin)}: {claim.source}.", ""]
         lines += [f"Simulated in brian2: {claim.setup}.", ""]
         lines += [f"{_capital(claim.measure)}: {claim.measured:.3g} (tolerance {claim.tolerance:g})."]
     return "\n".join([*lines, ""])

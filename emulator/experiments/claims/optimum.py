@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.compile import compile_network
-from emulator.experiments.claims.base import Bench, Claim, Curve, Floats, Panel, floats, traces
+from emulator.experiments.claims.base import Bench, Claim, Curve, Floats, Origin, Panel, floats, traces
 from emulator.laws import Bilateral, Law, Matched, SeriesRC, Worldsheet
 from emulator.learning import Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.measure import Reference, SettleResult, reference
@@ -45,6 +45,8 @@ def relaxes_to_the_optimum(bench: Bench) -> Claim:
     return Claim(
         name="Relaxation to the optimum",
         statement="The waves come to rest where both residuals vanish: exactly the forward pass and backpropagation.",
+        origin=Origin.OURS,
+        source="of the laws matched, worldsheet and bilateral; the equations of rest are the paper's (2)-(4), (50)-(52)",
         equation="dx/dt = f and dlam/dt = -dH/dx at rest: x_k = phi(W x_{k-1} + b), lam_{k-1} = W^T phi'(s_k) lam_k",
         setup=f"{graph.neurons} neurons, lines of 1 to {graph.longest_delay} steps, laws {', '.join(LAWS)}",
         measure="largest error of a state, of a costate, and of the gradient (relative)",
@@ -94,10 +96,57 @@ def descent_is_matched(bench: Bench) -> Claim:
     return Claim(
         name="Gradient descent is the matched port",
         statement="A weight that moves by gradient descent is a port that reflects nothing, however far from the optimum.",
+        origin=Origin.PROVED,
+        source="Theorem 4.4, with Z = R = 1/rate",
         equation="dw/dtau = e/R, e = -dLoss/dw: reflected wave (e - R dw/dtau)/2 = 0",
         setup=f"linear regression 5-3, {_SAMPLES} samples, {_EPOCHS} epochs, rate 1/R = {_RATE:g}",
         measure="larger of reflected over available power, and deviation of the weights from descent (relative)",
         measured=max(reflected, strayed),
         tolerance=1e-9,
         panel=Panel("samples", "reflected over available power\nat the parameter ports", curves, log=True),
+    )
+
+
+def heavy_ball_has_mass(bench: Bench) -> Claim:
+    """A linear regression, learned by ports with a mass, beside the heavy ball in NumPy."""
+    draws = rng(bench.seed, "claims", "heavy ball")
+    start = draws.normal(size=(3, 5)) / 2
+    network = Network.mlp([start], None, "identity")
+    inputs = draws.normal(size=(_SAMPLES, 5))
+    targets = inputs @ draws.normal(size=(5, 3))
+    mass, strayed, curves = 4 / _RATE, 0.0, []
+    learned = train(
+        network, inputs, targets, port=Inductive(_RATE, mass), epochs=_EPOCHS, chunk=_CHUNK, target="numpy",
+        seed=bench.seed,
+    ).network.parameters["s1"]  # fmt: skip
+    feed = open_stream(network, inputs, targets, order="epochs", seed=bench.seed).rows(0, _SAMPLES * _EPOCHS)
+    weight, bias = start.copy(), np.zeros(3)
+    flow, drift = np.zeros_like(weight), np.zeros_like(bias)
+    for row in feed:
+        x, y = row[:5], row[5:]
+        miss = weight @ x + bias - y
+        # L dw'' = -R dw' - dJ/dw, a step a sample
+        flow += (-np.outer(miss, x) - flow / _RATE) / mass
+        drift += (-miss - drift / _RATE) / mass
+        weight, bias = weight + flow, bias + drift
+    for ours, theirs in ((learned.weight, weight), (learned.bias, bias)):
+        strayed = max(strayed, float(np.abs(ours - theirs).max() / np.abs(theirs).max()))
+        curves += [float(value) for value in ours.ravel()]
+    exact = floats(np.concatenate([weight.ravel(), bias]))
+    return Claim(
+        name="A mass is momentum",
+        statement="A weight whose port has a mass beside its resistance moves as a heavy ball.",
+        origin=Origin.STATED,
+        source="(72), with Z(s) = R + s L",
+        equation="-dLoss/dw = R dw/dtau + L d2w/dtau2",
+        setup=f"linear regression 5-3, {_SAMPLES} samples, {_EPOCHS} epochs, rate 1/R = {_RATE:g}, L = {mass:g}",
+        measure="largest deviation of weights and biases from the heavy ball (relative)",
+        measured=strayed,
+        tolerance=1e-9,
+        panel=Panel(
+            "heavy ball in NumPy",
+            "learned by ports with a mass",
+            (Curve(exact, curves, "weights and biases"), Curve(sorted(exact), sorted(exact), "equal", expected=True)),
+            points=True,
+        ),
     )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.compile import compile_network
-from emulator.experiments.claims.base import Bench, Claim, Curve, Floats, Panel, floats, traces
+from emulator.experiments.claims.base import Bench, Claim, Curve, Floats, Origin, Panel, floats, traces
 from emulator.laws import Matched, Upwind
 from emulator.network import Network, NetworkBuilder
 from emulator.runs.settle import settle
@@ -41,6 +41,8 @@ def finite_speed(bench: Bench) -> Claim:
     return Claim(
         name="Finite speed",
         statement="Waves travel at a finite speed: nothing changes outside the light cone.",
+        origin=Origin.STATED,
+        source="speed c of the worldsheet, (12), (13); that lines of unequal delay have the shortest path for a light cone is ours",
         equation="tau_first = min over paths of lines of the sum of delays",
         setup=f"tanh network of {_DEEP} layers of {_NARROW}, matched law, lines of 1 to {_SLOWEST} steps; a new sample",
         measure="largest |first change - light cone| of any state or costate (steps)",
@@ -75,6 +77,8 @@ def counter_propagating(bench: Bench) -> Claim:
     return Claim(
         name="Counter-propagating waves",
         statement="Two waves travel past each other, one towards the output and one back, at the same speed.",
+        origin=Origin.PROVED,
+        source="Proposition 2.4 (12), (13), where residuals vanish",
         equation="da/dtau + c da/dt = 0,  db/dtau - c db/dt = 0,  a = (x + Z lam)/2,  b = (x - Z lam)/2",
         setup=f"upwind law, nu = 1, {_CELLS} empty cells, Z = {impedance:g}, load kappa = {kappa:g} (Z kappa < 1)",
         measure="largest |arrival of a front - its characteristic| at any cell (steps)",
