@@ -14,6 +14,7 @@ from brian2.codegen.cpp_prefs import get_compiler_and_args
 
 from emulator.engine.cache import KEEP_ENVIRONMENTS, forget_oldest, intact, making, write_manifest
 from emulator.engine.compiler import environment
+from emulator.engine.sources import ONCE
 from emulator.locks import waited_for
 
 _HEADERS = (
@@ -48,7 +49,7 @@ def make_arguments(cache: Path) -> list[str]:
     with waited_for(place.parent / f"{key[:2]}.lock"):
         if not (intact(place) or _make(text, flags, place))["made"]:
             return []
-    return [shlex.quote(f"CXX=g++ -include {header}")]
+    return [shlex.quote(f"CXX=g++ $(if $(filter {ONCE}.o,$@),,-include {header})")]  # for one level of optimisation
 
 
 def _make(text: str, flags: list[str], place: Path) -> dict[str, Any]:

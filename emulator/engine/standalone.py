@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from brian2 import device, get_device, prefs, second, set_device
+from brian2.codegen.cpp_prefs import get_compiler_and_args
 from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.brian_state import known_brian
@@ -33,6 +34,7 @@ from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import Plan, Values
 from emulator.engine.runtime import Report
 from emulator.engine.selfcheck import ensure_right
+from emulator.engine.sources import join_sources
 from emulator.errors import EngineError
 from emulator.files import memory_folder
 from emulator.laws import family_of
@@ -176,8 +178,9 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
             fabric.network.run(plan.steps * STEP * second)
             # a program is built once: what depends on what need not be listed
             jobs = [f"-j{os.cpu_count() or 1}", "DEPS="]
-            prefs.devices.cpp_standalone.extra_make_args_unix = jobs + make_arguments(directory.parent.parent)
-            device.build(directory=str(directory), compile=True, run=False, with_output=False)
+            jobs += make_arguments(directory.parent.parent)
+            device.build(directory=str(directory), compile=False, run=False, with_output=False)
+            _make_joined(directory, jobs)
             manifest = _manifest(fabric)
         except RuntimeError as error:
             lines = [line.strip() for line in said.getvalue().splitlines()]
@@ -190,6 +193,19 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
     for leftover in (*directory.rglob("*.o"), *directory.rglob("*.cpp"), *directory.rglob("*.h")):
         leftover.unlink()
     return manifest
+
+
+def _make_joined(directory: Path, arguments: list[str]) -> None:
+    """Compile what brian2 has written: as two files, or piece by piece where the pieces cannot stand in one file."""
+    try:
+        _make(directory, arguments + join_sources(directory))
+    except RuntimeError:
+        _make(directory, arguments)
+
+
+def _make(directory: Path, arguments: list[str]) -> None:
+    prefs.devices.cpp_standalone.extra_make_args_unix = arguments
+    device.compile_source(str(directory), get_compiler_and_args()[0], debug=False, clean=False)
 
 
 def _manifest(fabric: Fabric) -> dict[str, dict[str, dict[str, object]]]:
