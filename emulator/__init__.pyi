@@ -13,7 +13,7 @@ from .errors import (
 )
 from .graph import ScatteringGraph
 from .laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, WavePMP, Worldsheet
-from .learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
+from .learning import Adaptive, Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from .measure import Reference, SettleResult, reference
 from .network import (
     Activation,
@@ -30,6 +30,7 @@ from .network import (
 )
 from .options import CheckpointOptions, HoldOptions, RunOptions, SubstrateOptions, TrainingOptions
 from .runs.settle import settle
+from .runs.terminations import Termination, Terminations, terminations
 from .runs.train import train
 from .runs.tune import Trial, Tuning, tune
 from .training import TrainResult
@@ -37,6 +38,7 @@ from .training import TrainResult
 __all__ = [
     "Activation",
     "ActivationFunction",
+    "Adaptive",
     "Add",
     "BackwaveError",
     "Bilateral",
@@ -73,6 +75,8 @@ __all__ = [
     "SettleResult",
     "StudyError",
     "SubstrateOptions",
+    "Termination",
+    "Terminations",
     "TrainResult",
     "TrainingOptions",
     "Trial",
@@ -85,6 +89,7 @@ __all__ = [
     "reference",
     "register_activation",
     "settle",
+    "terminations",
     "train",
     "tune",
 ]

@@ -35,19 +35,21 @@ def inspect(
 
     with progress() as tell:
         tell("preparing network and substrate", None)
-        graph = _graph(what, overrides or [])
+        graph, port = _prepared(what, overrides or [])
     screen = console()
     screen.print(graph.whole.summary(), soft_wrap=True)
     screen.print()
     screen.print(graph.summary(), soft_wrap=True)
+    if port is not None:
+        screen.print(f"\nparameter ports: {port}", soft_wrap=True)
     for path, write in ((draw, graph.draw), (json, graph.to_json), (graphml, graph.to_graphml)):
         if path is not None:
             write(path)
             screen.print(f"written: {path}", soft_wrap=True)
 
 
-def _graph(what: str, overrides: list[str]) -> ScatteringGraph:
-    """The substrate of a scenario, or of a network file."""
+def _prepared(what: str, overrides: list[str]) -> tuple[ScatteringGraph, str | None]:
+    """The substrate of a scenario, with its parameter ports if it learns, or of a network file."""
     if what.endswith((".npz", ".onnx")):
         from emulator.commands.paths import refuse_other
         from emulator.compile import compile_network
@@ -58,8 +60,10 @@ def _graph(what: str, overrides: list[str]) -> ScatteringGraph:
         if overrides:
             raise ScenarioError(f"--set changes scenarios, and '{what}' is a network file; allowed: no --set")
         refuse_other(Path(what), NETWORK)
-        return compile_network(Network.load(what))
+        return compile_network(Network.load(what)), None
     from emulator.scenario import load_scenario
     from emulator.scenario.build import prepare
 
-    return prepare(load_scenario(what, overrides)).graph
+    scenario = load_scenario(what, overrides)
+    training = scenario.config.training
+    return prepare(scenario).graph, None if training is None else training.port.told

@@ -73,7 +73,7 @@ def train(
         )
     screen = console()
     screen.print(verdict(report.finished, _verdict(report.result, loaded.title)))
-    screen.print(figures(_rows(report, report.result)))
+    screen.print(figures([("port", training_of(loaded).port.told), *_rows(report, report.result)]))
     if not report.finished:
         raise typer.Exit(1)
 

@@ -1,19 +1,23 @@
 """Learning on the substrate: parameter ports, when they move, and how fast."""
 
+from emulator.learning.adaptive import Adaptive
 from emulator.learning.device import Device, agree, device_weights
 from emulator.learning.gauss_newton import GaussNewton
 from emulator.learning.ports import Curvatures, Inductive, ParameterPort, Resistive
 from emulator.learning.rates import RateSchedule
+from emulator.learning.record import PortRecord
 from emulator.learning.rule import SCHEDULES, Learning
 
 __all__ = [
     "SCHEDULES",
+    "Adaptive",
     "Curvatures",
     "Device",
     "GaussNewton",
     "Inductive",
     "Learning",
     "ParameterPort",
+    "PortRecord",
     "RateSchedule",
     "Resistive",
     "agree",

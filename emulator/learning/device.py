@@ -121,6 +121,7 @@ class Device(ParameterPort):
     burst: int = 1
     leak: float = 0.0
     name: str = "device"
+    rule = "devices of the hardware, written in steps"
     variables = ("owed", "writes")
     random = True
     devices = True

@@ -1,17 +1,22 @@
-"""A parameter port whose resistance follows the curvature, as far as a synapse and its neurons can know it."""
+"""A parameter port whose resistance follows an approximation of the curvature: what a synapse and its neurons can know of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from emulator.learning.ports import Curvatures, ParameterPort, require_number
+from emulator.learning.record import Floats, PortRecord
 
 
 @dataclass(frozen=True)
 class GaussNewton(ParameterPort):
-    """A resistance that follows the curvature: ``R = time_constant C`` for all parameters of a neuron.
+    """An approximation of Newton's termination: ``R = time_constant C`` for all parameters of a neuron.
 
+    Newton's has the Hessian (`Newton`). This one leaves out of it whatever a neuron cannot know by itself: the bend of the
+    activations, and all between different neurons, and it takes one number for all parameters of a neuron.
     ``C`` is the mean of ``(|x|^2 + 1) (phi'^2 g + damping)`` over the last `memory` holds: `x` what the neuron
     receives, `phi'` its slope, and `g` the diagonal of the Gauss-Newton curvature in its state. `g` is known at the
     outputs (1 for mse, ``p (1 - p)`` for cross-entropy); every synapse passes ``w^2 phi'^2 g`` back to the neuron that drives it, one
@@ -42,6 +47,7 @@ class GaussNewton(ParameterPort):
     memory: float = 100.0
     leak: float = 0.0
     name: str = "gauss-newton"
+    rule = "resistance that follows a diagonal approximation of the curvature (Gauss-Newton)"
     neuron_variables = ("pull", "curvature", "size", "seen")
     sums = ("norm", "returned")
     gather = "norm_column += state*state\nreturned_row += w*w*pull"
@@ -74,6 +80,11 @@ seen = keep*seen + (1 - keep)"""
     def step_constants(self, h: float) -> Mapping[str, float]:
         """Fraction of the averaged curvature that one update keeps."""
         return {"keep": 1.0 - h / self.memory}
+
+    def drop(self, seen: PortRecord) -> Floats:
+        """``R f``."""
+        curvature = (seen.after["curvature"] + self.damping * seen.after["size"]) / seen.after["seen"]
+        return np.asarray(self.time_constant * curvature * seen.flow / seen.factor)
 
     def forewarning(self, met: Curvatures, h: float) -> str | None:
         """A step overshoots if the outputs curve more than twice ``time_constant (average + damping)``."""

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emulator.errors import EngineError
+from emulator.learning.record import Floats, PortRecord
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class ParameterPort(ABC):
 
     #: name used in scenarios, tables and results
     name: str = "port"
+    #: what it is and does, as a phrase for tables
+    rule: str = ""
     #: state of every parameter, 0 at the start
     variables: tuple[str, ...] = ()
     #: state of every neuron, 0 at the start, read by its bias and by the weights that feed it
@@ -99,6 +102,19 @@ class ParameterPort(ABC):
         """Numbers that depend on the time step `h` of an update, in holds."""
         return {}
 
+    def drop(self, seen: PortRecord) -> Floats:
+        """The effort that the termination takes up at the flow that was seen, ``Z f``, parameter by parameter (P,).
+
+        Raises
+        ------
+        EngineError
+            If the port has no impedance that is known.
+        """
+        raise EngineError(
+            f"port {self.name}: its impedance is not known; allowed: resistive, inductive, gauss-newton, adaptive, or a "
+            "port with a method drop"
+        )
+
     def check(self, h: float) -> None:  # noqa: B027 - most ports work with any
         """Raise `EngineError` if the port cannot work with updates every `h` holds."""
 
@@ -134,6 +150,7 @@ class Resistive(ParameterPort):
     rate: float
     leak: float = 0.0
     name: str = "resistive"
+    rule = "matched resistor (gradient descent)"
 
     def __post_init__(self) -> None:
         require_number(self, "rate", above=0.0)
@@ -154,6 +171,10 @@ class Resistive(ParameterPort):
         """`rate` and `leak`."""
         return {"rate": self.rate, "leak": self.leak}
 
+    def drop(self, seen: PortRecord) -> Floats:
+        """``R f``."""
+        return seen.flow / (self.rate * seen.factor)
+
     def warning(self, curvature: float, h: float) -> str | None:
         """A settled step overshoots if ``rate > 2/curvature``."""
         return overshoots(self.name, self.rate, curvature, h)
@@ -161,11 +182,11 @@ class Resistive(ParameterPort):
 
 @dataclass(frozen=True)
 class Inductive(ParameterPort):
-    """A resistor and an inductance ``L = mass`` in series: momentum.
+    """A resistor and an inductance ``L = mass`` in series, ``Z(s) = R + s L``: the paper's heavy ball (72).
 
-    ``v <- (1 - h R/L) v + (h/L) e``, ``w <- w + h v`` with ``R = 1/rate``: a heavy ball with momentum
-    ``1 - h/(rate mass)`` and, in the long run, the rate `rate`. Settled updates with momentum 0.9 need
-    ``mass = 10/rate``.
+    ``e = R v + L dv/dt`` with ``v = dw/dt`` and ``R = 1/rate``, by steps of `h`: ``v <- (1 - h R/L) v + (h/L) e``,
+    ``w <- w + h v``. It has the momentum ``1 - h/(rate mass)`` and, in the long run, the rate `rate`. Settled updates
+    with momentum 0.9 need ``mass = 10/rate``.
 
     Parameters
     ----------
@@ -186,6 +207,7 @@ class Inductive(ParameterPort):
     mass: float
     leak: float = 0.0
     name: str = "inductive"
+    rule = "resistor and inductance in series (heavy-ball momentum)"
     variables = ("flow",)
 
     def __post_init__(self) -> None:
@@ -215,6 +237,11 @@ class Inductive(ParameterPort):
     def momentum(self, h: float = 1.0) -> float:
         """Fraction of the flow that one update keeps."""
         return max(0.0, 1.0 - h / (self.rate * self.mass))
+
+    def drop(self, seen: PortRecord) -> Floats:
+        """``R f + L df/dt``, the paper's (72): R acts on the flow before the update, which changes it."""
+        start = seen.before["flow"]
+        return (start / self.rate + self.mass * (seen.after["flow"] - start) / seen.h) / seen.factor
 
     def warning(self, curvature: float, h: float) -> str | None:
         """A heavy ball overshoots if ``h^2/mass > 2 (1 + momentum)/curvature``."""

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from emulator.data.batch import Batch
 from emulator.errors import EngineError, ScenarioError, suggest
 from emulator.learning import (
+    Adaptive,
     Device,
     GaussNewton,
     Inductive,
@@ -36,7 +37,13 @@ def _checked_port(name: str, port: type[ParameterPort]) -> type[ParameterPort]:
 PORTS: Registry[type[ParameterPort]] = Registry(
     "parameter port",
     "backwave.ports",
-    {"resistive": Resistive, "inductive": Inductive, "gauss-newton": GaussNewton, "device": Device},
+    {
+        "resistive": Resistive,
+        "inductive": Inductive,
+        "gauss-newton": GaussNewton,
+        "adaptive": Adaptive,
+        "device": Device,
+    },
     _checked_port,
 )
 
@@ -72,6 +79,12 @@ class PortConfig(Section):
     def parameters(self) -> dict[str, Any]:
         """The port's own parameters, those that are given."""
         return dict(self.model_extra or {})
+
+    @property
+    def told(self) -> str:
+        """The port and what it is, for tables."""
+        rule = PORTS[self.name].rule
+        return f"{self.name}: {rule}" if rule else self.name
 
     def build(self, hardware: HardwareModel) -> ParameterPort:
         """The port itself.

@@ -7,11 +7,11 @@ import pytest
 
 from emulator import Network, Worldsheet, reference
 from emulator.engine.random import gauss, key, uniform
-from emulator.learning import Device, GaussNewton, Inductive, RateSchedule, Resistive
+from emulator.learning import Adaptive, Device, GaussNewton, Inductive, RateSchedule, Resistive
 from emulator.runs.train import train
 from hwmodels import PolynomialSpread, PulsedUpdate, Weights, load, program, pulse
 from tests.substrate import delays
-from tests.support.descent import SAMPLES, SIZES, check, dag, data, heavy_ball, mlp, resistive, sample_order
+from tests.support.descent import SAMPLES, SIZES, adam, check, dag, data, heavy_ball, mlp, resistive, sample_order
 
 
 @pytest.mark.parametrize("loss", ["mse", "softmax_cross_entropy"])
@@ -36,6 +36,14 @@ def test_an_inductive_port_is_heavy_ball_momentum():
     port = Inductive(rate=0.2, mass=40.0, leak=1e-3)
     assert port.momentum() == pytest.approx(0.875)
     check(network, port, heavy_ball(0.2, 40.0, 1e-3), rates=RateSchedule(10))
+
+
+@pytest.mark.parametrize("averaging", [0.0, 10.0])
+def test_an_adaptive_port_is_rmsprop_or_adam(averaging):
+    make, loss, batch = (mlp, "softmax_cross_entropy", 4) if averaging else (dag, "mse", 1)
+    port = Adaptive(0.01, memory=200.0, averaging=averaging, floor=1e-3, leak=1e-3)
+    step = adam(0.01, 200.0, max(1.0, averaging), 1e-3, 1e-3)
+    check(make(np.random.default_rng(4), loss), port, step, rates=RateSchedule(20, 300, 0.1), batch=batch)
 
 
 @pytest.mark.parametrize("port", [Resistive(0.2), Inductive(0.2, 20.0)])

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from emulator import Network, NetworkBuilder, reference
-from emulator.learning import Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
+from emulator.learning import Adaptive, Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
 from emulator.runs.train import train
 from hwmodels import PulsedUpdate, Weights
 
@@ -87,6 +87,20 @@ def heavy_ball(rate, mass, leak=0.0):
     return step
 
 
+def adam(rate, memory, averaging, floor, leak=0.0):
+    """D. P. Kingma and J. Ba (2014); with ``averaging = 1`` RMSprop, its first means corrected likewise."""
+    second, first = 1 - 1 / memory, 1 - 1 / averaging
+
+    def step(e, w, own, f, side):
+        own["n"] = own.get("n", 0) + 1
+        own["square"] = second * own.get("square", 0.0) + (1 - second) * e * e
+        own["mean"] = first * own.get("mean", 0.0) + (1 - first) * e
+        mean, square = own["mean"] / (1 - first ** own["n"]), own["square"] / (1 - second ** own["n"])
+        return f * (rate * mean / (np.sqrt(square) + floor) - (leak * w if side == 0 else 0.0))
+
+    return step
+
+
 def check(network, port: ParameterPort, step, *, seed=3, batch=1, rates=None, samples=SAMPLES, start=None, **how):
     """`start`: the network as the hardware holds it at first, if that is another."""
     rng = np.random.default_rng(8)
@@ -109,6 +123,7 @@ PORTS = {
     "resistive": Resistive(0.1, leak=1e-3),
     "inductive": Inductive(0.1, 40.0),
     "gauss-newton": GaussNewton(0.5),
+    "adaptive": Adaptive(0.02, averaging=5.0),
     "device": Device(0.2, Weights(g_max="20 uS", update=PulsedUpdate(pulses=80, write_noise=0.3)), w_max=3.0),
 }
 

@@ -116,6 +116,24 @@ def test_a_divergence_is_told_and_the_last_good_network_written(small, tmp_path)
     assert Network.load(out / "network.npz").loss == "mse"
 
 
+@pytest.mark.parametrize(
+    ("port", "words"),
+    [
+        ('{name="gauss-newton",damping=0.5}', "gauss-newton: resistance that follows a diagonal approximation of the"),
+        (
+            '{name="adaptive",rate=0.02}',
+            "adaptive: resistance that follows the root mean square of the effort (RMSprop",
+        ),
+    ],
+)
+def test_ports_say_what_they_are(small, tmp_path, port, words):
+    change = ["--set", f"training.port={port}", "--set", "run.target=numpy"]
+    for command in (["inspect", small], ["train", small, "--out", str(tmp_path / "out")]):
+        done = CliRunner().invoke(app, [*command, *change])
+        assert done.exit_code == 0, done.output
+        assert words in " ".join(done.output.split())
+
+
 def test_what_cannot_be_trained_is_one_line(small, tmp_path):
     run = CliRunner()
     for arguments, words in (
