@@ -81,6 +81,21 @@ class MapConfig(Section):
     horizon: Annotated[int, Field(ge=10, le=10**9)] | None = None
 
 
+class Required(Section):
+    """What share of an atlas must agree with its prediction.
+
+    Parameters
+    ----------
+    boundary : float
+        Of all cells, on what settles within the horizon.
+    time : float
+        Of the cells that settle, on the time.
+    """
+
+    boundary: Annotated[float, Field(ge=0, le=1)] = 0.95
+    time: Annotated[float, Field(ge=0, le=1)] = 0.9
+
+
 class AtlasConfig(Section):
     """Maps of what settles, and how fast: each cell measured and predicted.
 
@@ -92,10 +107,13 @@ class AtlasConfig(Section):
         Steps within which a cell must settle; it is held for half as long again.
     within : float
         By what share of the measured settling time a prediction may be off.
+    required : Required
+        What share of all cells must agree.
     maps : list of MapConfig
     """
 
     grid: Annotated[int, Field(ge=2, le=1000)] = 8
     horizon: Annotated[int, Field(ge=10, le=10**9)] = 1000
     within: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    required: Required = Required()
     maps: Annotated[list[MapConfig], Field(min_length=1)]

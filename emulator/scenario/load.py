@@ -23,7 +23,7 @@ _WANTED = {"scenario": SCENARIO, "study": STUDY}
 def bundled() -> dict[str, Path]:
     """Scenarios that come with the project, by name."""
     folder = Path(str(resources.files("scenarios")))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)}
 
 
 def load_scenario(path_or_name: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Scenario:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from emulator.errors import ScenarioError
 from emulator.network import Network, NetworkBuilder
 from emulator.scenario.network_base import ActivationName, Built, Floats, LossName, NetworkSource, Seed, Width
 from hwmodels import rng
@@ -19,6 +21,8 @@ class RandomMlp(NetworkSource):
     ----------
     sizes : list of int
         Widths from input to output.
+    width, depth : int
+        In place of `sizes`, so many layers of weights between rows of one width.
     activation : str
         Activation of the hidden layers; the output is linear.
     loss : str
@@ -30,16 +34,32 @@ class RandomMlp(NetworkSource):
     """
 
     source: Literal["random-mlp"]
-    sizes: Annotated[list[Width], Field(min_length=2)]
+    sizes: Annotated[list[Width], Field(min_length=2)] | None = None
+    width: Width | None = None
+    depth: Annotated[int, Field(ge=1, le=10_000)] | None = None
     activation: ActivationName = "tanh"
     loss: LossName = "mse"
     scale: Annotated[float, Field(gt=0)] = 1.0
     seed: Seed = 0
 
+    @model_validator(mode="after")
+    def _one_shape(self) -> RandomMlp:
+        given = [name for name in ("sizes", "width", "depth") if getattr(self, name) is not None]
+        if given not in (["sizes"], ["width", "depth"]):
+            raise ScenarioError(
+                f"network has {' and '.join(given) or 'no sizes'}; allowed with random-mlp: sizes, or width and depth"
+            )
+        return self
+
+    @property
+    def widths(self) -> list[int]:
+        """Of all rows, from input to output."""
+        return self.sizes or [self.width or 0] * ((self.depth or 0) + 1)
+
     def make(self, folder: Path) -> Built:
         """Draw the weights."""
         weights, biases = [], []
-        for k, (columns, rows) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True), start=1):
+        for k, (columns, rows) in enumerate(pairwise(self.widths), start=1):
             draws = rng(self.seed, "random-mlp", f"layer{k}")
             weights.append(draws.normal(0.0, self.scale * columns**-0.5, (rows, columns)))
             biases.append(draws.normal(0.0, 0.1 * self.scale, rows))

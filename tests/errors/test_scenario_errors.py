@@ -49,6 +49,7 @@ SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_a
         (
             "network.size=3",
             "unknown key 'network.size' (did you mean 'network.sizes'?); allowed: network.penalties, network.source, network.sizes, "
+            "network.width, network.depth, "
             "network.activation, network.loss, network.scale, network.seed",
         ),
         ("law.gama=1", "unknown key 'law.gama' (did you mean 'law.gamma'?); allowed: law.gamma, law.beta"),
@@ -77,6 +78,7 @@ SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_a
         ("title=3", "title is 3; allowed: a text"),
         ('title=""', "title is ''; allowed: a text that is not empty"),
         ("network.sizes=3", "network.sizes is 3; allowed: a list"),
+        ("network.depth=3", "network has sizes and depth; allowed with random-mlp: sizes, or width and depth"),
         ("network.sizes=[3]", "network.sizes is [3]; allowed: a list of at least 2"),
         ("network.sizes=[3, 0]", "network.sizes[1] is 0; allowed: whole numbers from 1"),
     ],

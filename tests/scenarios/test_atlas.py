@@ -132,7 +132,7 @@ def test_agreement_lists_every_cell_that_disagrees():
     found = agreement([cell(), cell(predicted=60.0), cell(predicted=40.0), late, early, other, slow, never], 0.2)
     assert (found.cells, found.settled, found.same_side, found.close) == (8, 6, 6, 3)
     assert found.disagreeing == (late, early, other, slow)
-    assert not found.good
+    assert not found.good()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_the_atlas_must_agree_on_most_cells(wrong, late, good):
     """95 % of 20 cells on the boundary: one may be wrong; 90 % of 20 settled ones in time: two may be late."""
     cells = [cell(settled=False, measured=math.inf)] * wrong + [cell(predicted=90.0)] * late
     settled = [cell()] * (20 - late)
-    assert agreement([*cells, *(settled if late else settled[wrong:])]).good is good
+    assert agreement([*cells, *(settled if late else settled[wrong:])]).good() is good
 
 
 def test_pictures_and_table_show_the_cells_that_disagree():
@@ -169,19 +169,79 @@ def test_pictures_and_table_show_the_cells_that_disagree():
     assert sorted(points.tolist()) == [[50, 50], [50, 50], [50, 50], [50, 80]]
 
 
-def test_the_bundled_maps_can_be_run():
-    """The first cell of each, for a few steps; all of them by `backwave run atlas`."""
-    scenario = load_scenario("atlas", ["run.target=numpy", "atlas.horizon=10"])
+@pytest.mark.parametrize(
+    ("name", "axes"),
+    [
+        ("atlas", {"law.gamma", "law.beta", "law.bandwidth", "law.impedance", "law.nu", "network.scale", "network.sizes",
+                   "law.taper"}),
+        ("atlas-wave-pmp", {"law.nu", "law.alpha", "law.metric", "network.depth", "network.blocks"}),
+    ],
+)  # fmt: skip
+def test_the_bundled_maps_can_be_run(name, axes):
+    """The first cell of each, for a few steps; all of them by `backwave run`."""
+    scenario = load_scenario(name, ["run.target=numpy", "atlas.horizon=10"])
     section = scenario.config.atlas
-    assert {key for one in section.maps for key in (one.x.key, one.y.key)} == {
-        "law.gamma", "law.beta", "law.bandwidth", "law.impedance", "law.nu", "network.scale", "network.sizes",
-        "law.taper",
-    }  # fmt: skip
+    assert {key for one in section.maps for key in (one.x.key, one.y.key)} == axes
     for one in section.maps:
         cell = changed(scenario, next(experiment.cells_of(scenario, one)).changes)
         material = Material.of(cell)
         graph, batch = graph_of(Work(cell, material, (), experiment.measured), cell, material), material.batch
-        assert measure(graph, batch.inputs, batch.targets, horizon=10, tolerance=0.5, target="numpy") > 0
+        exact = material.exact
+        taken = measure(graph, batch.inputs, batch.targets, exact, horizon=10, tolerance=0.5, target="numpy")
+        assert taken.steps > 0
+
+
+TRANSPORTED = """
+title = "transported"
+[network]
+source = "random-mlp"
+width = 4
+depth = 3
+[data]
+source = "random"
+samples = 2
+[run]
+target = "numpy"
+[atlas]
+horizon = 120
+required = { boundary = 1.0, time = 1.0 }
+[[atlas.maps]]
+name = "transport"
+x = { key = "law.nu", values = [0.0, 0.1, 0.3] }
+y = { key = "law.alpha", values = [0.7, 2.5] }
+set = { law = { name = "wave-pmp", transport = "jacobian" } }
+"""
+
+
+def test_the_bias_of_a_rest_stands_beside_what_is_measured(tmp_path):
+    """Wave-PMP rests away from backpropagation: the error of its gradient is measured, and computed from its own rest."""
+    (tmp_path / "transported.toml").write_text(TRANSPORTED)
+    report = run_experiment(load_scenario(tmp_path / "transported.toml"), tmp_path / "out", workers=1)
+    cells = json.loads((tmp_path / "out" / "results.json").read_text())["cells"]
+    assert report.findings.good and {"bias.png", "cosine.png"} <= set(report.files)
+    settled = [one for one in cells if one["settled"]]
+    assert [(one["law.nu"], one["law.alpha"]) for one in settled] == [("0", "0.7"), ("0.1", "0.7"), ("0.3", "0.7")]
+    assert settled[0]["gradient"] < 1e-6 < 0.01 < settled[1]["gradient"] < settled[2]["gradient"]
+    for one in settled[1:]:
+        assert one["gradient"] == pytest.approx(one["bias"], rel=1e-4) and one["cosine"] < 0.9999
+    never = [one for one in cells if not one["settled"]]
+    assert all(one["gradient"] is None and one["cosine"] is None for one in never)
+    assert report.findings.table[0][-3:] == ("gradient error", "least cosine", "from the computed bias")
+    errors, cosines = (
+        report.findings.files[name]().axes[0].images[0].get_array() for name in ("bias.png", "cosine.png")
+    )
+    assert errors[0, 2] == settled[2]["gradient"] and cosines[0, 2] == settled[2]["cosine"]
+    assert errors.mask.tolist() == cosines.mask.tolist() == [[False] * 3, [True] * 3]
+
+
+def test_laws_that_rest_at_backpropagation_have_no_picture_of_a_bias(whole):
+    assert not {"bias.png", "cosine.png"} & set(whole[0].files)
+    assert len(whole[0].findings.table[0]) == 6
+
+
+def test_what_must_agree_can_be_asked(tmp_path):
+    found = agreement([cell()] * 19 + [cell(settled=False, measured=math.inf)])
+    assert found.good() and not found.good(boundary=0.97) and found.good(boundary=0.0, time=1.0)
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def test_a_real_process_with_an_error() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(
-        "backwave: error: there is no scenario file 'gone.toml'; bundled: atlas, claims, cnn, diabetes, digits, "
+        "backwave: error: there is no scenario file 'gone.toml'; bundled: atlas, atlas-wave-pmp, claims, cnn, "
     )
     assert done.stderr.count("\n") == 1
 

@@ -4,7 +4,8 @@ A cell is measured on the samples one after another, from a blank substrate, and
 horizon. Each is held for half as long again: settling is measured against the end of the hold, and what still drifts
 there would seem to have settled. The prediction follows the deviation that each sample starts with through the step
 linearised near its rest; where that is not within the tolerance by the horizon, the cell is predicted not to settle,
-whether deviations grow (spectral radius 1 or more) or only die slowly.
+whether deviations grow (spectral radius 1 or more) or only die slowly. Beside it stands how far the gradient at rest is
+from backpropagation: as measured, and as the law's own rest has it.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
+from emulator.laws import family_of
 from emulator.measure import Reference
 from emulator.measure.forecast import follow, needed
 from emulator.measure.rest import operating_point
@@ -42,6 +44,14 @@ class Forecast:
     steps: float
 
 
+class Taken(NamedTuple):
+    """What is measured of a cell: settling steps of the slowest sample, and error and cosine of the gradient."""
+
+    steps: float
+    gradient: float
+    cosine: float
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of a map.
@@ -61,6 +71,11 @@ class Cell:
         Settling steps of the slowest sample; inf where one did not settle.
     transit : float
         Steps per mean line delay.
+    gradient, cosine : float
+        Measured error of the gradient against backpropagation, relative, and the cosine between both; NaN where a
+        sample did not settle.
+    bias : float
+        That error as computed from the rest of the law; NaN where the law rests at backpropagation.
     """
 
     map: str
@@ -72,6 +87,14 @@ class Cell:
     settled: bool
     measured: float
     transit: float
+    gradient: float = math.nan
+    cosine: float = math.nan
+    bias: float = math.nan
+
+    @property
+    def biased(self) -> bool:
+        """Whether the law rests elsewhere than at backpropagation."""
+        return not math.isnan(self.bias)
 
     @property
     def predicted_to_settle(self) -> bool:
@@ -130,10 +153,9 @@ class Agreement:
         """Share of settled cells whose time was predicted; NaN where none settled."""
         return self.close / self.settled if self.settled else math.nan
 
-    @property
-    def good(self) -> bool:
-        """Whether at least 95 % agree on the boundary, and 90 % of the settled ones on the time."""
-        return self.boundary_share >= 0.95 and not self.time_share < 0.9
+    def good(self, boundary: float = 0.95, time: float = 0.9) -> bool:
+        """Whether such shares agree on the boundary, and of the settled ones on the time."""
+        return self.boundary_share >= boundary and not self.time_share < time
 
 
 @dataclass(frozen=True)
@@ -204,15 +226,31 @@ def forecast(graph: ScatteringGraph, exact: Reference, *, horizon: int, toleranc
 
 
 def measure(
-    graph: ScatteringGraph, inputs: Inputs, targets: Any, *, horizon: int, tolerance: float, target: str = "auto"
-) -> float:
-    """Settling steps of the slowest sample in brian2; inf where one does not settle within the horizon."""
+    graph: ScatteringGraph,
+    inputs: Inputs,
+    targets: Any,
+    exact: Reference,
+    *,
+    horizon: int,
+    tolerance: float,
+    target: str = "auto",
+) -> Taken:
+    """A cell in brian2; settling steps are inf where a sample does not settle within the horizon."""
     seconds = hold_of(horizon) * graph.step
     how: dict[str, Any] = {"tolerance": tolerance, "target": target, "diagnose": False}
     with np.errstate(over="ignore", invalid="ignore"):
         result = settle(graph, inputs, targets, hold_seconds=seconds, **how)
     steps = float(result.settling_steps.max())
-    return steps if result.settled.all() and steps <= horizon else math.inf
+    if not (result.settled.all() and steps <= horizon):
+        return Taken(math.inf, math.nan, math.nan)
+    errors = result.errors(exact)
+    return Taken(steps, errors["gradient"], errors["gradient_cosine"])
+
+
+def bias_of(graph: ScatteringGraph, exact: Reference) -> float:
+    """Error of the gradient at the law's own rest, NaN where that is backpropagation."""
+    found = family_of(graph.law).bias(graph, exact)
+    return math.nan if found is None else found.gradient
 
 
 def hold_of(horizon: int) -> int:

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from emulator.errors import ScenarioError, within
-from emulator.experiments.atlas.cells import Cell, Map, agreement, forecast, measure
-from emulator.experiments.atlas.figure import maps_figure, times_figure
+from emulator.experiments.atlas.cells import Cell, Map, agreement, bias_of, forecast, measure
+from emulator.experiments.atlas.figure import COSINE, ERROR, maps_figure, times_figure
 from emulator.experiments.atlas.table import atlas_table
 from emulator.experiments.findings import Findings, Row, Way
 from emulator.scenario.axes import AxisConfig
@@ -23,7 +23,7 @@ from emulator.study.resolve import spread_over
 from emulator.study.work import Measured, Task, Work, graph_of, material_of
 from emulator.text import for_cell
 
-METRICS = ("radius", "predicted", "measured", "transit")
+METRICS = ("radius", "predicted", "measured", "transit", "gradient", "cosine", "bias")
 
 
 def atlas(scenario: Scenario, way: Way) -> Findings:
@@ -44,8 +44,11 @@ def atlas(scenario: Scenario, way: Way) -> Findings:
     cells = [cell for _, inside in maps for cell in inside]
     total = agreement(cells, section.within)
     table, notes = atlas_table(maps, section.within)
+    biased = [one for one in maps if any(cell.biased for cell in one[1])]
+    drawn = partial(maps_figure, biased, section.within, scenario.title)
+    more = {"bias.png": partial(drawn, ERROR), "cosine.png": partial(drawn, COSINE)} if biased else {}
     return Findings(
-        good=total.good,
+        good=total.good(section.required.boundary, section.required.time),
         verdict=(
             f"{total.same_side} of {total.cells} cells on the predicted side of the boundary "
             f"({total.boundary_share:.1%}); settling time within {section.within:.0%} of the prediction in "
@@ -55,7 +58,7 @@ def atlas(scenario: Scenario, way: Way) -> Findings:
         notes=notes,
         data={"cells": [_described(axes, cell) for axes, inside in maps for cell in inside]},
         figure=partial(maps_figure, maps, section.within, scenario.title),
-        files={"times.png": partial(times_figure, maps, section.within), "cells.csv": cells_csv(maps)},
+        files={"times.png": partial(times_figure, maps, section.within), **more, "cells.csv": cells_csv(maps)},
     )
 
 
@@ -81,10 +84,12 @@ def measured(work: Work, scenario: Scenario, task: Task) -> Measured:
         graph = graph_of(work, scenario, material)
         batch = material.batch
         how: dict[str, Any] = {"horizon": horizon, "tolerance": run.tolerance}
-        steps = measure(graph, batch.inputs, batch.targets, target=run.target, **how)
+        taken = measure(graph, batch.inputs, batch.targets, material.exact, target=run.target, **how)
         predicted = forecast(graph, material.exact, **how)
-    found = {"radius": predicted.radius, "predicted": predicted.steps, "measured": steps, "transit": graph.transit}
-    settled = math.isfinite(steps)
+        bias = bias_of(graph, material.exact)
+    found = {"radius": predicted.radius, "predicted": predicted.steps, "measured": taken.steps,
+             "transit": graph.transit, "gradient": taken.gradient, "cosine": taken.cosine, "bias": bias}  # fmt: skip
+    settled = math.isfinite(taken.steps)
     return Measured(None if settled else f"not settled within {horizon} steps", found, settled)
 
 
@@ -93,14 +98,16 @@ def cells_csv(maps: list[tuple[Map, list[Cell]]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("map", "x", "x value", "y", "y value", "horizon (steps)", "spectral radius", "predicted (steps)",
-                     "settled", "measured (steps)", "steps per transit", "same side", "error"))  # fmt: skip
+                     "settled", "measured (steps)", "steps per transit", "same side", "error", "gradient error",
+                     "gradient cosine", "bias of the rest"))  # fmt: skip
     for axes, cells in maps:
         for cell in cells:
             table = cell.to_dict()
             error = cell.error if abs(cell.error) < float("inf") else None
             writer.writerow(map(for_cell, (cell.map, axes.x_label, axes.x_ticks[cell.column], axes.y_label,
                             axes.y_ticks[cell.row], cell.horizon, table["radius"], table["predicted"], cell.settled,
-                            table["measured"], cell.transit, cell.same_side, error)))  # fmt: skip
+                            table["measured"], cell.transit, cell.same_side, error, table["gradient"],
+                            table["cosine"], table["bias"])))  # fmt: skip
     return text.getvalue()
 
 
@@ -140,6 +147,9 @@ def _cell(section: AtlasConfig, one: MapConfig, column: int, row: int, found: Ro
         settled=steps < math.inf,
         measured=steps,
         transit=values["transit"],
+        gradient=values["gradient"],
+        cosine=values["cosine"],
+        bias=values["bias"],
     )
 
 
