@@ -34,6 +34,7 @@ from .runs.terminations import Termination, Terminations, terminations
 from .runs.train import train
 from .runs.tune import Trial, Tuning, tune
 from .training import TrainResult
+from .versions import __version__ as __version__
 
 __all__ = [
     "Activation",

@@ -92,9 +92,9 @@ app.command("cache")(cache.cache)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib import metadata
+        from emulator.versions import __version__
 
-        typer.echo(f"backwave {metadata.version('backwave')}")
+        typer.echo(f"backwave {__version__}")
         raise typer.Exit
 
 

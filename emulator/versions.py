@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from importlib import metadata
 
+#: of this package
+__version__ = metadata.version("backwave")
+
 
 def versions() -> dict[str, str]:
     """Versions of the packages that compute a result."""

@@ -34,6 +34,8 @@ class Traces:
         State and costate of every neuron after each node update.
     port, step, amplitude : (E,)
         Every event: ports below N emit states, the others costates of the pre-activation of neuron ``port - N``.
+    rest_x, rest_lam : (B, N)
+        Where each sample rests; see `emulator.measure.rests`.
     """
 
     x: Floats
@@ -41,6 +43,8 @@ class Traces:
     port: NDArray[np.int64]
     step: NDArray[np.int64]
     amplitude: Floats
+    rest_x: Floats
+    rest_lam: Floats
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One recorded sample: how far everything is from where it ends."""
+"""One recorded sample: how far everything is from where it rests."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class SampleTrace:
     seconds : (T,)
         Time of every step since the sample was presented.
     state, costate : (T, N)
-        Deviation of each neuron from its end-of-hold value, relative to the largest such value in its row of neurons;
-        NaN where that is not finite.
+        Distance of each neuron from where it rests, relative to the largest value at rest in its row of neurons; NaN
+        where that is not finite.
     port, event_seconds : (E,)
         Port and time of every event; ports below N send states, the others costates.
     """
@@ -56,18 +56,17 @@ def sample_trace(result: SettleResult, sample: int) -> SampleTrace:
     inside = (traces.step >= part.start) & (traces.step < part.stop)
     return SampleTrace(
         seconds=np.asarray(np.arange(hold) * step, np.float64),
-        state=deviation(result.graph, traces.x[part]),
-        costate=deviation(result.graph, traces.lam[part]),
+        state=deviation(result.graph, traces.x[part], traces.rest_x[sample]),
+        costate=deviation(result.graph, traces.lam[part], traces.rest_lam[sample]),
         port=traces.port[inside],
         event_seconds=np.asarray((traces.step[inside] - part.start) * step, np.float64),
     )
 
 
-def deviation(graph: ScatteringGraph, values: Floats) -> Floats:
-    """Distance (T, N) of values (T, N) from their last row, relative to the largest entry of that row in each site."""
-    end = values[-1]
+def deviation(graph: ScatteringGraph, values: Floats, rest: Floats) -> Floats:
+    """Distance (T, N) of values (T, N) from their rest (N,), relative to the largest of the rest in each site."""
     with np.errstate(all="ignore"):
-        scale = np.concatenate([np.full(s.size, np.abs(end[s.start : s.stop]).max()) for s in graph.sites])
-        relative = np.abs(values - end) / np.where(scale > 0, scale, 1.0)
+        scale = np.concatenate([np.full(s.size, np.abs(rest[s.start : s.stop]).max()) for s in graph.sites])
+        relative = np.abs(values - rest) / np.where(scale > 0, scale, 1.0)
     relative[~np.isfinite(relative)] = np.nan
     return relative

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ _LETTERS = {
     "savefig.dpi": 150,
 }
 _MOST_NAMES = 40
+_LETTERS_AN_INCH = 9  # of a title
 _TIMES = [
     (float(f"1e{power}"), f"{prefix}s") for power, prefix in sorted(PREFIXES.items(), reverse=True) if -15 <= power <= 0
 ]
@@ -65,6 +67,15 @@ def new_figure(title: str, width: float = 8.0, height: float = 5.5) -> Figure:
     """An empty figure (inches) that arranges its own margins."""
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(for_picture(title), x=0.01, ha="left")
+    return figure
+
+
+def name_substrate(figure: Figure, graph: ScatteringGraph, scenario: str | None = None) -> Figure:
+    """Say below a picture's title what it is a picture of: scenario, law and hardware."""
+    words = [f"law {graph.law.name}", f"hardware {graph.hardware.name}"]
+    told = ", ".join([scenario, *words] if scenario else words)
+    lines = textwrap.wrap(for_picture(told), int(_LETTERS_AN_INCH * figure.get_figwidth()))
+    figure.suptitle("\n".join([figure.get_suptitle(), *lines]), x=0.01, ha="left")
     return figure
 
 

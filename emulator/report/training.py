@@ -41,11 +41,10 @@ def training_figure(result: TrainResult, title: str) -> Figure:
         if classifies:
             axes = grid[1]
             axes.plot(x, 100 * columns["accuracy"][trained], color=STATE, linewidth=1.2)
-            axes.plot(samples, 100 * test_accuracy, color=COSTATE, marker=".")
+            axes.plot(samples, 100 * test_accuracy, color=COSTATE, marker=".", clip_on=False)
             axes.annotate(f"{100 * test_accuracy[-1]:.1f} %", (samples[-1], 100 * test_accuracy[-1]), ha="right",
                           va="top", xytext=(0, -8), textcoords="offset points", color=COSTATE)  # fmt: skip
-            final = 100 * test_accuracy[-1]
-            axes.set_ylim(max(0.0, final - 4 * (100 - final) - 5), 100.5)
+            axes.set_ylim(top=100)
             axes.set_ylabel("accuracy (%)")
         axes = grid[-1]
         for name, colour, style in (("available", MARK, "-"), ("absorbed", STATE, "-"), ("reflected", COSTATE, "--")):

@@ -31,7 +31,7 @@ DECADES = (-6.0, 3.0)
 
 
 def worldsheet(result: SettleResult, sample: int = -1) -> Figure:
-    """Heat map of the deviation from the end-of-hold values, a band per row of neurons, against time.
+    """Heat map of the distance from rest, a band per row of neurons, against time.
 
     Inside a band the neurons are sorted by the arrival of their last wave, which is drawn on top, as is the light cone:
     the first moment at which anything can change.

@@ -18,9 +18,11 @@ from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.clipping import clipped_run
+from emulator.measure.deviation import Deviation
 from emulator.measure.energy import energy_use
 from emulator.measure.readout import gradients, layer_values, representable
 from emulator.measure.reference import reference
+from emulator.measure.rests import rests
 from emulator.measure.result import SettleResult, Traces
 from emulator.measure.settling import LOST, NOT_SETTLED, RESOLUTION, Verdict, judge
 from emulator.network import check_batch
@@ -138,7 +140,7 @@ def settle(
         seeds={"run": run.seed, "hardware": graph.seed},
         versions=versions() | built_with(recording.target),
         times=times,
-        traces=_traces(recording, layout.neurons) if traces else None,
+        traces=_traces(graph, recording, found, data, wanted) if traces else None,
         **recording.extras,
         clipping=clipped_run(graph, layout, recording),
     )
@@ -209,7 +211,15 @@ def _away(verdict: Verdict, sample: int) -> str:
     return f"; at the end of the hold it was {off:.2g} of a row's values from rest" if 0 < off < np.inf else ""
 
 
-def _traces(recording: Recording, count: int) -> Traces:
+def _traces(
+    graph: ScatteringGraph,
+    recording: Recording,
+    found: Deviation,
+    data: dict[str, np.ndarray],
+    wanted: np.ndarray | None,
+) -> Traces:
     if recording.trace_u is None or recording.trace_lam is None or recording.emitted is None:
         raise EngineError("the recording has no traces; allowed: a plan with traces=True")
-    return Traces(recording.trace_u[:, :count], recording.trace_lam, **recording.emitted)
+    rest_x, rest_lam = rests(graph, found, data, wanted)
+    x = recording.trace_u[:, : graph.neurons]
+    return Traces(x, recording.trace_lam, **recording.emitted, rest_x=rest_x, rest_lam=rest_lam)

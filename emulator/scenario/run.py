@@ -110,7 +110,7 @@ def _illustrated(report: RunReport, ready: Prepared, staging: Path, clock: _Cloc
     except Exception as error:  # whatever it is, the numbers are there already
         troubles.append(f"no sample could be recorded for the pictures: {trouble(error)}")
     clock.start("drawing")
-    pictures = draw_pictures(report.result, traced, staging, troubles)
+    pictures = draw_pictures(report.result, traced, staging, troubles, ready.scenario.title)
     clock.stop()
     return replace(report, times=clock.times, files=(*report.files, *pictures), troubles=tuple(troubles))
 

@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from emulator import Network, SettleResult, compile_network, settle
+from emulator import Network, SettleResult, Worldsheet, compile_network, reference, settle
 from emulator.errors import EngineError
-from emulator.report import draw_pictures, event_raster, settling_curve, settling_histogram, worldsheet
+from emulator.report import draw_pictures, event_raster, settling_curve, settling_times, worldsheet
 from emulator.report.raster import port_heights
 from emulator.report.samples import deviation, sample_trace
 from emulator.report.settling import FLOOR
-from emulator.report.style import TimeUnit, time_unit
+from emulator.report.style import TimeUnit, name_substrate, time_unit
 from emulator.report.worldsheet import heat_image
 from tests.substrate import delays
 
@@ -78,12 +78,12 @@ def test_time_unit(span: float, unit: TimeUnit) -> None:
 
 def test_deviation_is_relative_to_the_row(traced: SettleResult) -> None:
     graph = traced.graph
-    values = np.zeros((2, graph.neurons))
-    values[1, :3] = [1.0, -4.0, 2.0]
-    got = deviation(graph, values)
+    values, rest = np.zeros((2, graph.neurons)), np.zeros(graph.neurons)
+    rest[:3] = values[1, :3] = [1.0, -4.0, 2.0]
+    got = deviation(graph, values, rest)
     assert np.array_equal(got[0, :3], [0.25, 1.0, 0.5]) and not got[1].any() and not got[0, 3:].any()
     values[0, 5] = np.inf
-    assert np.isnan(deviation(graph, values)[0, 5])
+    assert np.isnan(deviation(graph, values, rest)[0, 5])
 
 
 def test_sample_is_cut_from_the_recording(traced: SettleResult) -> None:
@@ -91,7 +91,7 @@ def test_sample_is_cut_from_the_recording(traced: SettleResult) -> None:
     hold, trace = traced.hold, sample_trace(traced, 1)
     assert trace.seconds[-1] == pytest.approx((hold - 1) * NS)
     x = traced.traces.x[hold : 2 * hold]
-    assert trace.state[2, 4] == pytest.approx(abs(x[2, 4] - x[-1, 4]) / np.abs(x[-1, 3:8]).max())
+    assert trace.state[2, 4] == pytest.approx(abs(x[2, 4] - x[-1, 4]) / np.abs(x[-1, 3:8]).max())  # at rest
     own = (traced.traces.step >= hold) & (traced.traces.step < 2 * hold)
     assert np.array_equal(trace.port, traced.traces.port[own]) and len(trace.port) > 0
     assert trace.event_seconds.max() <= trace.seconds[-1]
@@ -102,9 +102,9 @@ def test_settling_curve_shows_worst_and_median(traced: SettleResult) -> None:
     above, below = figure.axes
     assert titles(below) == (
         "time since the sample was presented (ns)",
-        "deviation of costates\n(relative to their row)",
+        "distance of costates from rest\n(relative to their row)",
     )
-    assert above.get_ylabel() == "deviation of states\n(relative to their row)"
+    assert above.get_ylabel() == "distance of states from rest\n(relative to their row)"
     assert top_label(above) == "transits (mean line delays)" and above.get_yscale() == "log"
     trace = sample_trace(traced, 2)
     for axes, values in ((above, trace.state[:, 3:]), (below, trace.costate)):
@@ -122,7 +122,7 @@ def test_settling_curve_shows_worst_and_median(traced: SettleResult) -> None:
 
 def test_settling_curve_of_inference_has_states_only(inference: SettleResult) -> None:
     assert [axes.get_ylabel() for axes in settling_curve(inference).axes] == [
-        "deviation of states\n(relative to their row)"
+        "distance of states from rest\n(relative to their row)"
     ]
     assert len(worldsheet(inference).axes) == 2, "one panel and the scale"
 
@@ -197,7 +197,7 @@ def test_ports_stand_in_their_rows(traced: SettleResult) -> None:
 
 def test_histogram_counts_all_settling_times(traced: SettleResult) -> None:
     steps = np.array([4, 9, 9])
-    figure = settling_histogram(replace(traced, settling_steps=steps))
+    figure = settling_times(replace(traced, settling_steps=steps))
     (axes,) = figure.axes
     assert titles(axes) == ("settling time (ns)", "number of samples")
     bars = {round(bar.get_x() + bar.get_width() / 2): bar.get_height() for bar in axes.patches if bar.get_height()}
@@ -207,11 +207,54 @@ def test_histogram_counts_all_settling_times(traced: SettleResult) -> None:
 
 
 def test_histogram_counts_what_did_not_settle(traced: SettleResult) -> None:
-    some = settling_histogram(replace(traced, settled=np.array([True, False, True])))
-    assert some._suptitle.get_text() == "Settling times of 3 samples; 1 did not settle within the hold"  # type: ignore[union-attr]
-    assert sum(bar.get_height() for bar in some.axes[0].patches) == 2
-    none = settling_histogram(replace(traced, settled=np.zeros(3, bool)))
-    assert none.axes[0].texts[0].get_text() == "no sample settled"
+    some = settling_times(replace(traced, settling_steps=np.array([4, 9, 8]), settled=np.array([True, False, True])))
+    told = "Settling times of 3 samples: 2 settled, 1 did not within the hold"
+    assert some.get_suptitle() == told and sum(bar.get_height() for bar in some.axes[0].patches) == 2
+
+
+def test_without_a_distribution_it_shows_how_near_to_rest_each_sample_was(traced: SettleResult) -> None:
+    off = np.array([0.0, 0.5, np.inf])
+    none = settling_times(replace(traced, settled=np.zeros(3, bool), deviation=off))
+    assert none.get_suptitle() == "Settling times of 3 samples: none settled"
+    shown = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in none.axes[0].lines}
+    assert shown["not settled"] == ([0, 1], [1e-16, 0.5]) and shown["beyond all numbers"] == ([2], [5.0])
+    assert titles(none.axes[0]) == ("sample", "distance from rest at the end\nof the hold (relative to a row)")
+    once = settling_times(replace(traced, settling_steps=np.full(3, 9)))
+    assert once.get_suptitle() == "Settling times of 3 samples: all settled at 9 ns"
+    assert [line.get_label() for line in once.axes[0].lines] == ["settled", "tolerance 0.001"]
+
+
+def test_a_run_that_grows_is_seen_to_grow() -> None:
+    draws = np.random.default_rng(1)
+    net = Network.mlp([2 * draws.normal(size=(6, 4)), 2 * draws.normal(size=(2, 6))])
+    graph = compile_network(net, hardware=delays(1, 3), law=Worldsheet(beta=0.5, gamma=0.3))
+    grown = settle(graph, draws.normal(size=(1, 4)), draws.normal(size=(1, 2)), target="numpy", traces=True, hold=400)
+    assert not grown.settled.any()
+    worst = settling_curve(grown).axes[1].lines[0].get_ydata()
+    assert worst[-1] > 100 * worst[20], "measured from its own last step it would dive to nothing"
+
+
+def test_rest_is_the_substrates_own_where_it_has_errors_of_its_own() -> None:
+    draws = np.random.default_rng(2)
+    net = Network.mlp([draws.normal(size=(5, 3)), draws.normal(size=(2, 5))])
+    model = delays(1, 3).replace(weights__levels=4, weights__g_min=1e-6, weights__g_max=1e-4)
+    graph, data = compile_network(net, hardware=model), (draws.normal(size=(2, 3)), draws.normal(size=(2, 2)))
+    found = settle(graph, *data, target="numpy", traces=True)
+    assert found.traces is not None and found.settled.all()
+    assert np.allclose(found.traces.rest_x, found.traces.x[found.hold - 1 :: found.hold], atol=1e-12)
+    exact = reference(net, *data)
+    assert not np.allclose(found.traces.rest_x[:, -2:], exact.states[net.output], atol=1e-3)
+
+
+def test_many_events_are_drawn_as_rates(traced: SettleResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emulator.report.raster._MOST_MARKS", 10)
+    figure = event_raster(traced, sample=1)
+    letters_stay_apart(figure)
+    shown, trace = np.asarray(figure.axes[1].images[0].get_array()), sample_trace(traced, 1)
+    sizes = np.repeat([site.size for site in traced.graph.sites], 2)[:, np.newaxis]
+    counted = (shown * sizes).sum(axis=0)
+    assert np.allclose(counted, np.bincount(np.rint(trace.event_seconds / NS).astype(int), minlength=traced.hold))
+    assert np.isclose((shown * sizes)[::2].sum(), (trace.port < traced.graph.neurons).sum())
 
 
 def test_pictures_survive_waves_beyond_all_numbers(traced: SettleResult, tmp_path: Path) -> None:
@@ -229,11 +272,26 @@ def test_traces_are_needed(traced: SettleResult) -> None:
 
 
 def test_letters_stay_apart(traced: SettleResult) -> None:
-    for picture in (settling_curve, settling_histogram, worldsheet, event_raster):
+    for picture in (settling_curve, settling_times, worldsheet, event_raster):
         letters_stay_apart(picture(traced))
 
 
 def test_files_are_png(traced: SettleResult, tmp_path: Path) -> None:
-    for name in draw_pictures(traced, traced, tmp_path):
+    for name in draw_pictures(traced, traced, tmp_path, scenario="mine"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert draw_pictures(traced, None, tmp_path) == ("settling_times.png",)
+
+
+def test_pictures_name_scenario_law_and_hardware(traced: SettleResult) -> None:
+    figure = name_substrate(settling_times(traced), traced.graph, "mine")
+    assert figure.get_suptitle().splitlines()[1] == "mine, law matched, hardware ideal"
+    figure = name_substrate(settling_times(traced), traced.graph, 20 * "long name ")
+    assert len(figure.get_suptitle().splitlines()) > 3
+    letters_stay_apart(figure)
+
+
+def test_without_events_there_is_no_picture_of_them(traced: SettleResult, tmp_path: Path) -> None:
+    assert traced.traces is not None
+    none = {name: getattr(traced.traces, name)[:0] for name in ("port", "step", "amplitude")}
+    silent = replace(traced, traces=replace(traced.traces, **none))
+    assert "events.png" not in draw_pictures(traced, silent, tmp_path)
