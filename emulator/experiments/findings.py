@@ -117,7 +117,15 @@ class Way:
         files, material = files_of(scenario, changes), Material.of(scenario)
         if material.batch.targets is None:
             raise ScenarioError(f"{self.kind} needs targets; allowed: data that have them")
-        work = Work(scenario, material, tuple(metrics), measure, fit=fit, strict=True, files=files)
+        work = Work(
+            scenario,
+            material,
+            tuple(metrics),
+            measure,
+            full_scale="network" if fit else "given",
+            strict=True,
+            files=files,
+        )
         keys = dict.fromkeys(key for ask in asks for key in ask.axes)
         plan = Plan(
             title=scenario.title,

@@ -66,7 +66,7 @@ class Clipping:
             return None
         return (
             f"cut off at the hardware's full scale: {self.text()}; what arrives is not what the network computes "
-            "(substrate.full_scale=network gives every quantiser the network's own range)"
+            "(substrate.full_scale=network gives every quantiser the network's own range, calibrate that of 16 samples)"
         )
 
 

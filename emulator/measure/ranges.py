@@ -10,6 +10,9 @@ from emulator.measure import Reference
 from emulator.network import Network
 from hwmodels import HardwareModel
 
+#: samples that a chip is shown to set its full scales by, where they are calibrated
+CALIBRATION = 16
+
 
 class Ranges(NamedTuple):
     """Largest magnitudes of a network over a batch."""
@@ -22,14 +25,19 @@ class Ranges(NamedTuple):
     """Of the weights."""
 
 
-def ranges(network: Network, reference: Reference) -> Ranges:
-    """Largest state, costate and weight of an exact pass; 1 where all are 0 or there are no costates."""
+def ranges(network: Network, reference: Reference, samples: int | None = None) -> Ranges:
+    """Largest state, costate and weight of an exact pass, of its first `samples` or all; 1 where all are 0 or missing."""
     kinds = (
-        reference.states.values(),
-        reference.costates.values(),
+        [rows[:samples] for rows in reference.states.values()],
+        [rows[:samples] for rows in reference.costates.values()],
         [parameters.weight for parameters in network.parameters.values()],
     )
     return Ranges(*(max((float(np.abs(a).max(initial=0.0)) for a in arrays), default=0.0) or 1.0 for arrays in kinds))
+
+
+def needed(network: Network, reference: Reference) -> dict[str, Ranges]:
+    """Ranges by how full scales are to be set: from all samples (``network``), or the first few (``calibrate``)."""
+    return {"network": ranges(network, reference), "calibrate": ranges(network, reference, CALIBRATION)}
 
 
 def fitted(model: HardwareModel, needed: Ranges) -> HardwareModel:

@@ -133,12 +133,13 @@ class SubstrateConfig(SubstrateOptions):
     ----------
     wiring, seed, rounding
         See `emulator.SubstrateOptions`.
-    full_scale : {"given", "network"}
-        Whether every quantiser has the full scale that the hardware says, or the range of the network's own states,
-        costates and weights on its data.
+    full_scale : {"given", "network", "calibrate"}
+        Whether every quantiser has the full scale that the hardware says, the range of the network's own states,
+        costates and weights on all its data, or that on the first 16 samples, forward and backward, as a chip would be
+        calibrated: what is larger later is cut off, and counted.
     """
 
-    full_scale: Literal["given", "network"] = "given"
+    full_scale: Literal["given", "network", "calibrate"] = "given"
 
 
 class RunConfig(RunOptions):

@@ -13,7 +13,7 @@ from emulator.data.batch import Batch
 from emulator.errors import ScenarioError, within
 from emulator.graph import ScatteringGraph
 from emulator.measure import reference
-from emulator.measure.ranges import fitted, ranges
+from emulator.measure.ranges import CALIBRATION, fitted, ranges
 from emulator.network import Network
 from emulator.options import CheckpointOptions
 from emulator.scenario.config import Config
@@ -101,6 +101,8 @@ class Scenario:
         model = self.config.hardware.build(self.folder)
         if self.config.substrate.full_scale == "given":
             return model
+        if self.config.substrate.full_scale == "calibrate":
+            batch = batch.first(CALIBRATION)
         return fitted(model, ranges(network, reference(network, batch.inputs, batch.targets)))
 
     def compile(

@@ -44,13 +44,14 @@ class BaseConfig(Section):
     overrides : dict
         Keys of the scenario, or of its hardware (``hardware.noise.receiver``), that are other than there. A table that
         says of what kind it is replaces the whole; with ``hardware.model``, no field of the scenario's own hardware stays.
-    full_scale : {"network", "given"}
-        Whether every quantiser gets the network's own range as full scale, or what the hardware says.
+    full_scale : {"network", "calibrate", "given"}
+        Whether every quantiser gets the network's own range as full scale, that on its first 16 samples, or what the
+        hardware says.
     """
 
     scenario: Text
     overrides: dict[str, Any] = Field(default_factory=dict)
-    full_scale: Literal["network", "given"] = "network"
+    full_scale: Literal["network", "calibrate", "given"] = "network"
 
 
 class SamplingConfig(Section):

@@ -64,7 +64,7 @@ def settable(place: str, keys: tuple[str, ...], config: StudyConfig) -> None:
     for key in keys:
         if key in _TAKEN:
             raise ScenarioError(f"{place}: {key} is set by the study; allowed: {_TAKEN[key]}")
-        if key.endswith(".full_scale") and config.base.full_scale == "network":
+        if key.endswith(".full_scale") and config.base.full_scale != "given":
             raise ScenarioError(f"{place}: full scales follow the network; allowed with base.full_scale = 'given'")
 
 

@@ -107,7 +107,7 @@ def planned(given: StudyFile, store: Path, warn: Callable[[str], None]) -> tuple
         material=material,
         metrics=tuple(config.metrics),
         measure=measured,
-        fit=config.base.full_scale == "network",
+        full_scale=config.base.full_scale,
         files=files,
     )
     told = config.model_dump(mode="json", exclude_none=True)

@@ -58,7 +58,7 @@ def suited(study: StudyFile, network: Network, targets: bool, warn: Callable[[st
     left = [name for name in config.metrics if name not in have]
     if left and len({METRICS[name].loss for name in config.metrics} - {""}) < 2:  # else it is a study for both tasks
         warn(f"not measured: {'; '.join(str(unmeasurable(name, network.loss, targets)) for name in left)}")
-    if config.base.full_scale == "given":
+    if config.base.full_scale != "network":
         kept += [name for name in CLIPPED if name in have and name not in kept]
     plain = {name: one.model_copy(update={"task": None}) for name, one in wanted.items()}
     fitting = config.model_copy(update={"metrics": kept, "targets": plain})

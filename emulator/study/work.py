@@ -26,7 +26,7 @@ from emulator.data.batch import Batch
 from emulator.errors import BackwaveError, ChangedFileError
 from emulator.graph import ScatteringGraph
 from emulator.measure import Reference, SettleResult, reference
-from emulator.measure.ranges import Ranges, fitted, ranges
+from emulator.measure.ranges import Ranges, fitted, needed
 from emulator.network import Network, check_batch
 from emulator.plugins import Parts
 from emulator.runs.settle import steps_of_hold
@@ -54,7 +54,8 @@ class Material:
     network: Network
     batch: Batch
     exact: Reference
-    needed: Ranges
+    #: by how full scales are set
+    needed: dict[str, Ranges]
     #: targets as rows (B, n_out), None without
     rows: NDArray[np.float64] | None = None
 
@@ -64,7 +65,7 @@ class Material:
         built, batch = scenario.read()
         exact = reference(built.network, batch.inputs, batch.targets)
         _, rows = check_batch(built.network, batch.inputs, batch.targets)
-        return cls(built.network, batch, exact, ranges(built.network, exact), rows)
+        return cls(built.network, batch, exact, needed(built.network, exact), rows)
 
 
 class Measured(NamedTuple):
@@ -90,8 +91,8 @@ class Work:
     metrics : tuple of str
     measure : callable
         What is seen at a point: a function of a module, called with this, the point's scenario, and its task.
-    fit : bool
-        Whether full scales follow the network.
+    full_scale : {"given", "network", "calibrate"}
+        How full scales are set, whatever a point says; ``given``: as the point says.
     strict : bool
         Whether a point that cannot be run is an error, and not a result.
     files : dict
@@ -104,7 +105,7 @@ class Work:
     material: Material
     metrics: tuple[str, ...]
     measure: Callable[[Work, Scenario, Task], Measured]
-    fit: bool = False
+    full_scale: str = "given"
     strict: bool = False
     files: dict[str, str] = field(default_factory=dict)
     parts: Parts = field(default_factory=Parts)
@@ -237,7 +238,7 @@ def measured(work: Work, scenario: Scenario, task: Task) -> Measured:
             good, reason = False, result.reason
     wanted = [name for name in work.metrics if name in TRAINED]
     if wanted:
-        reached, diverged = _trained(scenario, wanted)
+        reached, diverged = _trained(work, scenario, wanted)
         metrics |= reached
         if diverged is not None:
             good, reason = False, diverged
@@ -248,8 +249,10 @@ def graph_of(work: Work, scenario: Scenario, material: Material) -> ScatteringGr
     """The point's network on its substrate."""
     config = scenario.config
     hardware = _hardware(scenario.folder, canonical(config.hardware.model_dump(mode="json")), canonical(work.files))
-    fit = work.fit or config.substrate.full_scale == "network"
-    return scenario.compile(material.network, hardware=fitted(hardware, material.needed) if fit else hardware)
+    how = config.substrate.full_scale if work.full_scale == "given" else work.full_scale
+    if how != "given":
+        hardware = fitted(hardware, material.needed[how])
+    return scenario.compile(material.network, hardware=hardware)
 
 
 def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, float | None]]:
@@ -264,8 +267,10 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
         return result, measure(result, material.exact, material.batch.labels, material.rows, work.metrics)
 
 
-def _trained(scenario: Scenario, names: list[str]) -> tuple[dict[str, float | None], str | None]:
+def _trained(work: Work, scenario: Scenario, names: list[str]) -> tuple[dict[str, float | None], str | None]:
     """What was reached by the scenario's training, None where that is not known, and why it diverged if it did."""
+    if work.full_scale != "given":
+        scenario = changed(scenario, {"substrate.full_scale": work.full_scale})
     with scenario.named():
         result = scenario.train()
     reached: dict[str, float | None] = {name: getattr(result, TRAINED[name]) for name in names}

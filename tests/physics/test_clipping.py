@@ -13,10 +13,12 @@ from emulator import Bilateral, Network, compile_network, settle, train
 from emulator.cli import app
 from emulator.measure import reference
 from emulator.measure.clipping import Clipping, clipped_network
-from emulator.measure.ranges import fitted, ranges
+from emulator.measure.ranges import CALIBRATION, fitted, needed, ranges
+from emulator.scenario import Scenario, load_scenario
 from emulator.study.load import load_study
 from emulator.study.run import run_study
 from emulator.study.store import Store
+from emulator.training import TrainResult
 from hwmodels import load
 
 LOUD = """
@@ -86,6 +88,25 @@ def test_full_scales_of_the_network_cut_nothing_off() -> None:
     assert not result.clipping.any and result.errors(exact)["gradient_cosine"] > 0.999
 
 
+def test_calibrated_full_scales_are_those_of_the_first_samples(tmp_path: Path) -> None:
+    """What comes later and is larger is cut off, and counted; the first 16 samples never are."""
+    network, inputs, _ = _loud(9.0)
+    many = np.concatenate([np.repeat(inputs, CALIBRATION // 2, axis=0), 3 * inputs])
+    np.savez(tmp_path / "data.npz", inputs=many, targets=np.zeros((len(many), 1)))
+    network.save(tmp_path / "net.npz")
+    (tmp_path / "loud.toml").write_text(LOUD)
+    loud = load_scenario(
+        str(tmp_path / "loud.toml"), ["hardware=loihi2", "substrate.rounding=nearest", "substrate.full_scale=calibrate"]
+    )
+    exact = reference(network, many, np.zeros((len(many), 1)))
+    few, whole = needed(network, exact)["calibrate"], needed(network, exact)["network"]
+    assert (few.forward, whole.forward) == (9.0, 27.0) and few.backward < whole.backward
+    precision = loud.compile().hardware.precision
+    assert (precision.forward.full_scale, precision.backward.full_scale) == pytest.approx((few.forward, few.backward))
+    assert loud.settle().clipping.forward > 0
+    assert not loud.settle(batch=loud.read()[1].first(CALIBRATION)).clipping.any
+
+
 def test_two_way_lines_count_waves_that_sit_at_full_scale() -> None:
     network, inputs, targets = _loud(9.0)
     law, hardware = Bilateral(1.0), load("ideal").replace({"precision.forward.bits": 12, "precision.backward.bits": 12})
@@ -131,6 +152,38 @@ def test_every_command_fits_the_range_when_asked(tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     done = CliRunner().invoke(app, ["export", *common, *fit, "--out", str(tmp_path / "net")])
     assert done.exit_code == 0 or "loihi2" in str(done.exception), done.output
+
+
+@pytest.mark.parametrize(("fit", "cut"), [("given", True), ("network", False), ("calibrate", False)])
+def test_trainings_in_studies_follow_its_full_scale(fit: str, cut: bool, tmp_path: Path, monkeypatch) -> None:
+    network, inputs, targets = _loud(9.0)
+    network.save(tmp_path / "net.npz")
+    np.savez(tmp_path / "data.npz", inputs=inputs, targets=targets)
+    (tmp_path / "loud.toml").write_text(LOUD)
+    (tmp_path / "study.toml").write_text(
+        f"""
+        metrics = ["training_r2"]
+        [study]
+        title = "Loud"
+        [base]
+        scenario = "loud.toml"
+        full_scale = "{fit}"
+        overrides = {{ hardware.model = "loihi2", substrate.rounding = "nearest" }}
+        [[axes]]
+        key = "hardware.noise.receiver"
+        values = [0.0]
+        """
+    )
+    found = []
+
+    def keep(self: Scenario, **how: object) -> TrainResult:
+        found.append(trained(self, **how))
+        return found[-1]
+
+    trained = Scenario.train
+    monkeypatch.setattr(Scenario, "train", keep)
+    run_study(load_study(tmp_path / "study.toml"), tmp_path / "study.sqlite", workers=1)
+    assert found[0].clipping.any == cut
 
 
 def test_studies_record_what_is_cut_off(tmp_path: Path) -> None:
