@@ -1,7 +1,7 @@
 """Speed, compile time and memory of the engine, as ratios in one run where a ratio means something.
 
     python -m tests.benchmarks.engine            everything (about five minutes)
-    python -m tests.benchmarks.engine events     one section: events, samples, depth, million
+    python -m tests.benchmarks.engine events     one section: events, samples, depth, million, large
 
 Compiled programs go to a temporary cache, so compile times are real.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import resource
 import sys
 import tempfile
 import threading
@@ -186,7 +187,28 @@ def million(console: Console) -> None:
     console.print("bytes a synapse: largest resident size of the compiled program, over the number of synapses")
 
 
-SECTIONS = {"events": events, "samples": samples, "depth": depth, "million": million}
+def large(console: Console) -> None:
+    """Ten million synapses in tile wiring: memory of everything, from the network to the gradients."""
+    network = mlp([1000, 3000, 2300, 10])
+    synapses = sum(p.weight.size for p in network.parameters.values())
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(size=(4, 1000)), rng.normal(size=(4, 10))
+    done, found = threading.Event(), [0]
+    watch = threading.Thread(target=high_water, args=("main", done, found))
+    watch.start()
+    result = settle(compile_network(network), x, y, target="standalone")
+    done.set()
+    watch.join()
+    mine = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    error = result.errors(reference(network, x, y))["gradient"]
+    console.print(
+        f"{synapses:,} synapses: {result.status}, gradient error {error:.0e}; largest resident size of the compiled program "
+        f"{max(found) / synapses:.0f} bytes a synapse, of the process that settles and reads out {mine / synapses:.0f} "
+        f"({mine / 1e9:.1f} GB)"
+    )
+
+
+SECTIONS = {"events": events, "samples": samples, "depth": depth, "million": million, "large": large}
 
 
 def main(names: list[str]) -> None:
