@@ -99,7 +99,7 @@ def _whole_steps(seconds: Seconds, step: float, place: str, rounding: str) -> tu
     if rounding == "error" and len(seconds) and (seconds < step * (1 - _WHOLE)).any():
         raise CompileError(
             f"{place}: delay {seconds.min():g} s is finer than the clock; allowed: at least one node update "
-            f"interval of {step:g} s (or rounding='nearest')"
+            f"interval of {step:g} s (or substrate.rounding = 'nearest')"
         )
     steps = np.maximum(np.rint(seconds / step).astype(np.int64), 1)
     error = np.abs(steps * step - seconds)
@@ -109,7 +109,7 @@ def _whole_steps(seconds: Seconds, step: float, place: str, rounding: str) -> tu
         k = int(error.argmax())
         raise CompileError(
             f"{place}: delay {seconds[k]:.9g} s of line {k} is not a whole number of steps of {step:g} s; "
-            "allowed: whole multiples (or rounding='nearest', which reports the largest change)"
+            "allowed: whole multiples (or substrate.rounding = 'nearest', which reports the largest change)"
         )
     return steps, float(error.max(initial=0.0))
 
