@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from emulator.laws import Outline
-from emulator.network import Activation, Add, Concat, Dense, Input, Layer, Network, activation_function
+from emulator.network import Activation, Add, Concat, Dense, Input, Layer, Network, Slice, activation_function
 from emulator.network.arrays import FloatArray
 from emulator.network.layers import layer_sources
 
@@ -62,6 +62,8 @@ def _apply(layer: Layer, states: Values, slopes: FloatArray | None = None, gain:
         return gain * values[0] @ layer.weight.T
     if isinstance(layer, Concat):
         return np.concatenate(values, axis=1)
+    if isinstance(layer, Slice):
+        return values[0][:, layer.start : layer.stop]
     total = np.sum(values, axis=0)
     return total if slopes is None else total * slopes
 
@@ -89,7 +91,9 @@ def _resonance(network: Network, slopes: Mapping[str, FloatArray], gain: float) 
 def _rows(network: Network) -> list[str]:
     """Layers that are rows of neurons: all but what the activation right behind it takes in."""
     inner = {name for name in network.layers if _feeds_one_activation(network, name)}
-    return [name for name, layer in network.layers.items() if name not in inner and not isinstance(layer, Concat)]
+    return [
+        name for name, layer in network.layers.items() if name not in inner and not isinstance(layer, Concat | Slice)
+    ]
 
 
 def _feeds_one_activation(network: Network, name: str) -> bool:
@@ -123,6 +127,9 @@ def _back(network: Network, states: Values, slopes: Mapping[str, FloatArray], ga
             ends = np.cumsum([network.size(one) for one in layer.sources])[:-1]
             for one, part in zip(layer.sources, np.split(pull, ends, axis=1), strict=True):
                 pulls[one] = pulls[one] + part
+        elif isinstance(layer, Slice):
+            pulls[layer.source] = pulls[layer.source].copy()
+            pulls[layer.source][:, layer.start : layer.stop] += pull
         else:
             for one in layer_sources(layer):
                 pulls[one] = pulls[one] + (pull * slopes[name] if name in slopes else pull)

@@ -53,7 +53,8 @@ def _either(condition: Floats, number: Floats, otherwise: Floats) -> Floats:
 def activation_codes(functions: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     """The activations in use, and per neuron the position of its own among them."""
     there = set(functions)
-    used = tuple(name for name in ("source", *ACTIVATIONS) if name in there)
+    named = [name for name in ("source", *ACTIVATIONS) if name in there]
+    used = (*named, *sorted(there.difference(named)))
     position = {name: k for k, name in enumerate(used)}
     return used, np.array([position[name] for name in functions], dtype=np.int32)
 

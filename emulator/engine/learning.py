@@ -152,7 +152,7 @@ def learning_objects(
     code = _weight_code(learning, received, plan.decaying, joins(layout))
     xbar.run_regularly(code, clock=beat, when="start", order=_ORDER["weights"], name="learn_weights")
     read = StateMonitor(
-        learners, POWERS, record=np.flatnonzero(dense),
+        learners, POWERS, record=fed_neurons(layout),
         clock=hold, when="start", order=_ORDER["read"], name="port_powers",
     )  # fmt: skip
     for names, when in ((POWERS, hold), (port.sums, beat)):
@@ -249,6 +249,12 @@ def plastic_masks(layout: Layout) -> tuple[np.ndarray, np.ndarray]:
             plastic[block.first : block.first + block.size] = True
             dense[block.columns] = block.biased
     return dense, plastic
+
+
+def fed_neurons(layout: Layout) -> np.ndarray:
+    """Neurons that take up the power of parameters, their bias or weights that feed them."""
+    dense = [block for block in layout.blocks if block.layer is not None]
+    return np.unique(np.concatenate([block.columns for block in [b for b in dense if b.trainable] or dense]))
 
 
 def deaf_taps(layout: Layout) -> np.ndarray:

@@ -17,6 +17,6 @@ def refuse_penalties(graph: ScatteringGraph) -> None:
     for name, penalty in graph.network.penalties.items():
         if penalty.state:
             raise ExportError(
-                f"layer {name!r}: penalty has state {penalty.state:g}, which would be a conductance to ground at its neurons, "
+                f"layer {name!r}: penalty has state {penalty.told}, which would be a conductance to ground at its neurons, "
                 "and the circuit has none; allowed: 0 (network.with_penalties(None) leaves all out)"
             )

@@ -22,7 +22,7 @@ def state_penalties(graph: ScatteringGraph) -> NDArray[np.float64]:
     shunt = np.zeros(graph.neurons)
     for name, penalty in graph.network.penalties.items():
         if penalty.state:
-            shunt[graph.layer_neurons(name)] = _scale(graph) * penalty.state
+            shunt[graph.layer_neurons(name)] = _scale(graph) * penalty.conductance
     return shunt
 
 
@@ -46,12 +46,12 @@ def check_penalties(graph: ScatteringGraph) -> None:
         site, kind = graph.layer_sites[name]
         if kind == "s":
             raise CompileError(
-                f"layer {name!r}: penalty has state {penalty.state:g}, but its state is the pre-activation inside the "
+                f"layer {name!r}: penalty has state {penalty.told}, but its state is the pre-activation inside the "
                 f"neurons of {site!r}, which no line holds and no conductance can load; allowed: at {site!r}"
             )
         if graph.law.unshunted:
             raise CompileError(
-                f"layer {name!r}: penalty has state {penalty.state:g}; allowed with law {graph.law.name}: 0, since "
+                f"layer {name!r}: penalty has state {penalty.told}; allowed with law {graph.law.name}: 0, since "
                 f"{graph.law.unshunted}"
             )
 

@@ -61,7 +61,7 @@ def reference(network: Network, inputs: Inputs, targets: ArrayLike | None = None
         return Reference(_read_only(states), {}, {}, None)
     loss = loss_function(network.loss)
     outputs = states[network.output]
-    pulls = {name: penalty.state * states[name] for name, penalty in network.penalties.items() if penalty.state}
+    pulls = {name: penalty.conductance * states[name] for name, penalty in network.penalties.items() if penalty.state}
     pulls[network.output] = loss.gradient(outputs, desired) + pulls.get(network.output, 0.0)
     costates = _backward(network, states, pulls)
     gradients = {
@@ -100,7 +100,7 @@ def penalty_value(network: Network, states: Mapping[str, FloatArray]) -> FloatAr
     total: FloatArray | float = 0.0
     for name, penalty in network.penalties.items():
         if penalty.state:
-            total = total + penalty.state / 2 * (states[name] ** 2).sum(axis=1)
+            total = total + (penalty.conductance / 2 * states[name] ** 2).sum(axis=1)
         if penalty.weight:
             total = total + penalty.weight / 2 * float((network.dense[name].weight ** 2).sum())
     return total

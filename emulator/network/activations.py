@@ -19,9 +19,35 @@ __all__ = [
     "register_activation",
 ]
 
-ACTIVATIONS: Registry[ActivationFunction] = Registry(
-    "activation", "backwave.activations", FUNCTIONS, checked_activation
-)
+
+class Activations(Registry[ActivationFunction]):
+    """Activations by name, and besides any expression of `s`, such as ``sin(s)``, which is its own name."""
+
+    def __getitem__(self, name: str) -> ActivationFunction:
+        return expression(name) if is_expression(name) else super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        if not is_expression(name):
+            return super().__contains__(name)
+        try:
+            return bool(expression(str(name)))
+        except NetworkError:
+            return False
+
+
+def is_expression(name: object) -> bool:
+    """Whether this cannot be a name, and so must be an expression of `s`."""
+    return isinstance(name, str) and any(sign in name for sign in "()*/+")
+
+
+def expression(text: str) -> ActivationFunction:
+    """The activation that an expression of `s` is; see `emulator.network.expressions`."""
+    from emulator.network.expressions import expression_activation
+
+    return expression_activation(text)
+
+
+ACTIVATIONS: Activations = Activations("activation", "backwave.activations", FUNCTIONS, checked_activation)
 
 
 def register_activation(function: ActivationFunction) -> ActivationFunction:
@@ -40,12 +66,14 @@ def register_activation(function: ActivationFunction) -> ActivationFunction:
 
 
 def activation_function(name: str, slope: float = DEFAULT_SLOPE) -> ActivationFunction:
-    """Look up an activation function; `slope` matters to those with a parameter only, such as ``leaky_relu``.
+    """Look up an activation function, or make one of an expression of `s` such as ``sin(s)``.
+
+    `slope` matters to those with a parameter only, such as ``leaky_relu``.
 
     Raises
     ------
     NetworkError
-        If `name` is not one of `ACTIVATIONS`.
+        If `name` is not one of `ACTIVATIONS`, and no expression.
     """
     found = ACTIVATIONS[known_activation(name)]
     return found if found.of_slope is None else found.of_slope(slope)
@@ -59,6 +87,8 @@ def known_activation(name: str) -> str:
     NetworkError
         If not.
     """
+    if is_expression(name):
+        return expression(name).name
     if not isinstance(name, str) or name not in ACTIVATIONS:
         raise NetworkError(f"no activation function {suggest(name, ACTIVATIONS)}")
     return name

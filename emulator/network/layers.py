@@ -222,7 +222,8 @@ class Activation(Layer):
     source : str
         Layer that provides ``s``.
     function : str
-        A name in `emulator.network.activations.ACTIVATIONS`.
+        A name in `emulator.network.activations.ACTIVATIONS`, or an expression of the pre-activation `s`, such as
+        ``sin(s)``: brian2's language with the functions in `emulator.network.expressions.FUNCTIONS`.
     slope : float
         Slope of ``leaky_relu`` for negative arguments; the other functions ignore it.
     """

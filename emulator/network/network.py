@@ -63,7 +63,7 @@ class Network:
         self._output = topology.output_name(self._layers, output)
         self._loss = loss_function(loss).name
         self._names = topology.checked_names(names or {}, self._sizes)
-        self._penalties = checked_penalties(penalties, self._layers)
+        self._penalties = checked_penalties(penalties, self._layers, self._sizes)
 
     @classmethod
     def mlp(
@@ -324,7 +324,7 @@ class Network:
         lines = [columns(rows, right=(3, 4))]
         lines.append(f"output {self._output}, loss {self._loss}, {self.parameter_count} parameters")
         for name, penalty in self._penalties.items():
-            lines.append(f"penalty of {name}: {penalty.state:g} |x|^2/2 + {penalty.weight:g} |W|^2/2")
+            lines.append(f"penalty of {name}: {penalty.told} |x|^2/2 + {penalty.weight:g} |W|^2/2")
         return "\n".join(lines)
 
     @property

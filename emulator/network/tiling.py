@@ -109,6 +109,7 @@ class _Work:
         self.sides: dict[str, tuple[str, ...]] = {}
         self.penalties: dict[str, Penalty] = dict(network.penalties)
         self._parts: dict[str, tuple[str, ...]] = {}
+        self._widths: dict[str, int] = {}
 
     def take(self, layer: Layer) -> None:
         """One layer, in their order."""
@@ -156,9 +157,10 @@ class _Work:
         penalty = self.penalties.pop(layer.name, None)
         if penalty is not None:
             self.penalties |= {tile.name: Penalty(weight=penalty.weight) for tile in tiles if penalty.weight}
-            for piece in pieces:
+            for piece, rows in zip(pieces, outputs, strict=True):
                 if penalty.state:
-                    self.penalties[piece] = replace(self.penalties.get(piece, Penalty()), state=penalty.state)
+                    state = penalty.part(rows.start, rows.stop).state
+                    self.penalties[piece] = replace(self.penalties.get(piece, Penalty()), state=state)
         consumers = self.network.consumers(layer.name)
         fused = (
             layer.name != self.network.output
@@ -167,6 +169,7 @@ class _Work:
         )
         if fused and (len(pieces) > 1 or pieces[0] != layer.name):
             self._parts[layer.name] = tuple(pieces)
+            self._widths |= {piece: rows.stop - rows.start for piece, rows in zip(pieces, outputs, strict=True)}
             self.sides[layer.name] = tuple(pieces)
         elif pieces != [layer.name]:
             self._add(
@@ -199,7 +202,10 @@ class _Work:
         self.sides[layer.name] = tuple(names)
         penalty = self.penalties.pop(layer.name, None)
         if penalty is not None:
-            self.penalties |= dict.fromkeys(names, penalty)
+            start = 0
+            for name, piece in zip(names, pieces, strict=True):
+                stop = start + self._widths[piece]
+                self.penalties[name], start = penalty.part(start, stop), stop
         self._add(Concat(layer.name, tuple(names)))
 
 

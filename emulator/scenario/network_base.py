@@ -48,10 +48,11 @@ class NetworkSource(Section):
     Parameters
     ----------
     penalties : dict of dict, optional
-        Fields of `emulator.Penalty` by layer, such as ``{ x1 = { state = 0.1 } }``; by default those that the network has.
+        Fields of `emulator.Penalty` by layer, such as ``{ x1 = { state = 0.1 } }``, or with a number for each component,
+        ``{ x1 = { state = [0.1, 0.0] } }``; by default those that the network has.
     """
 
-    penalties: dict[str, dict[str, float]] | None = None
+    penalties: dict[str, dict[str, float | list[float]]] | None = None
 
     @abstractmethod
     def make(self, folder: Path) -> Built:

@@ -84,7 +84,7 @@ class _Chain:
         self.phi = [activation_function(f, a) for f, a in zip(self.functions, self.slopes, strict=True)]
         self.loss = loss_function(network.loss)
         penalties = network.penalties
-        self.shunt = [penalties[name].state if name in penalties else 0.0 for name in (*holders, previous)]
+        self.shunt = [penalties[name].conductance if name in penalties else 0.0 for name in (*holders, previous)]
         self.decay = [network.penalties[name].weight if name in network.penalties else 0.0 for name in self.names]
 
     def forward(self, k: int, x: Floats) -> tuple[Floats, Floats]:

@@ -236,3 +236,51 @@ def test_states_that_nothing_holds_have_no_penalty():
     network = build.build(output=out, penalties={"b": {"state": 1.0}})
     with pytest.raises(CompileError, match="allowed with law upwind: 0, since a cell"):
         compile_network(network, law=Upwind(), hardware=load("ideal"))
+
+
+def per_component(rng: np.random.Generator) -> Network:
+    """The chain with a coefficient of its own for every component of two states."""
+    return mlp(
+        rng, penalties={"x0": {"state": 0.2}, "x2": {"state": [0.4, 0.0, 0.1, 0.7]}, "x3": Penalty((0.1, 0.0, 0.3))}
+    )
+
+
+@pytest.mark.parametrize("law", [None, Worldsheet(beta=0.7, gamma=0.1)], ids=["matched", "worldsheet"])
+def test_every_component_may_have_a_coefficient_of_its_own(law) -> None:
+    rng = np.random.default_rng(5)
+    network = per_component(rng)
+    inputs, targets = batch(rng, network)
+    exact = reference(network, inputs, targets)
+    x2, x3 = exact.states["x2"], exact.states["x3"]
+    own = 0.1 * (exact.states["x0"] ** 2).sum(axis=1)
+    own += (x2**2) @ [0.2, 0.0, 0.05, 0.35] + (x3**2) @ [0.05, 0.0, 0.15]
+    np.testing.assert_allclose(exact.loss, own + 0.5 * ((x3 - targets) ** 2).sum(axis=1), rtol=1e-14)
+    result = settle(compile_network(network, law=law), inputs, targets, target="numpy", tolerance=1e-9, hold=120)
+    assert result.settled.all(), result.reason
+    assert result.errors(exact)["costate"] < 1e-8 and result.errors(exact)["gradient"] < 1e-8
+
+
+def test_tiles_share_coefficients_of_components(tmp_path) -> None:
+    network = per_component(np.random.default_rng(6))
+    network.save(tmp_path / "n.npz")
+    assert Network.load(tmp_path / "n.npz") == network
+    hardware = load("ideal").replace({"tiles.rows": 2, "tiles.columns": 2})
+    graph = compile_network(network, hardware=hardware)
+    rng = np.random.default_rng(7)
+    inputs, targets = batch(rng, network)
+    result = settle(graph, inputs, targets, target="numpy")
+    assert result.errors(reference(network, inputs, targets))["gradient"] < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ([0.1, 0.2], "penalty has 2 numbers for states; allowed: one, or 4, one for each component"),
+        ([0.1, -0.2, 0.0, 0.0], r"state\[1\] is -0.2; allowed: a finite number, at least 0"),
+        ([], "state is empty"),
+        ("a", "state is 'a'; allowed: a finite number"),
+    ],
+)
+def test_wrong_coefficients_of_components_are_refused(state, message) -> None:
+    with pytest.raises(NetworkError, match=message):
+        mlp(np.random.default_rng(0), penalties={"x2": {"state": state}})
