@@ -12,6 +12,7 @@ __all__ = [
     "BusyError",
     "ChangedFileError",
     "CompileError",
+    "ControlError",
     "EngineError",
     "ExportError",
     "FileFormatError",
@@ -28,6 +29,10 @@ __all__ = [
 
 class NetworkError(BackwaveError):
     """Raised when a network, its parameters, or a batch of data for it is invalid."""
+
+
+class ControlError(BackwaveError):
+    """Raised when a control problem is described wrongly, or cannot be solved as asked."""
 
 
 class CompileError(BackwaveError):

@@ -28,6 +28,7 @@ measure
 families
 importers training
 runs
+control
 export
 report
 scenario

@@ -1,0 +1,1 @@
+"""Control problems as networks: expressions in, optimal controls out of a substrate."""
