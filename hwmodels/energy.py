@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import StrictBool, model_validator
 
 from hwmodels.errors import HardwareError
 from hwmodels.fields import Quantity, Section
+
+#: one number, or one of every run (B,)
+Amount = float | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class EnergyEstimate:
     """Energy of a run as far as it is known."""
 
-    parts: dict[str, float]
-    """Known contributions [J] by field name."""
+    parts: dict[str, Any]
+    """Known contributions [J] by field name; of several runs (B,)."""
     missing: tuple[str, ...]
     """Fields that are unknown and hence not in the sum."""
 
     @property
-    def total(self) -> float | None:
+    def total(self) -> Any:
         """Sum of all contributions [J], or None if any is unknown."""
         return None if self.missing else sum(self.parts.values())
 
@@ -53,8 +58,8 @@ class Energy(Section):
     def estimate(
         self,
         *,
-        events: float,
-        synaptic_operations: float,
+        events: Amount,
+        synaptic_operations: Amount,
         updates: float,
         nodes: int,
         lines: int,
@@ -64,8 +69,10 @@ class Energy(Section):
 
         Parameters
         ----------
-        events, synaptic_operations, updates : float
-            Number of events on lines, of weights acting on an event, and of node updates.
+        events, synaptic_operations : float, or (B,) of as many runs
+            Number of events on lines, and of weights acting on an event.
+        updates : float
+            Number of node updates.
         nodes, lines : int
             Number of nodes and of lines that draw standing power.
         duration : float

@@ -158,6 +158,19 @@ def hash_of(path: Path) -> str:
     return _hashed[signature]
 
 
+def signature_of(folder: Path) -> list[tuple[str | int, ...]]:
+    """What the system says of all files under a folder: while it says the same, nobody has touched them."""
+    found: list[tuple[str | int, ...]] = []
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            if entry.is_dir(follow_symlinks=False):
+                found += signature_of(Path(entry.path))
+            else:
+                of = entry.stat()
+                found.append((entry.path, of.st_dev, of.st_ino, of.st_size, of.st_mtime_ns, of.st_ctime_ns))
+    return sorted(found)
+
+
 def entries(folder: Path) -> list[Path]:
     """The entries of a folder of the cache, the least recently used first."""
     found = []

@@ -72,6 +72,24 @@ static inline double gauss(double key, double element, double counter)
     return _backwave_normal(_backwave_unit(key, element, counter, 2));
 }
 """
+_UNIFORM_IF = """
+static inline double uniform_if(double wanted, double key, double element, double counter)
+{
+    return wanted == 0.0 ? 0.5 : _backwave_unit(key, element, counter, 1);
+}
+"""
+_GAUSS_IF = """
+static inline double gauss_if(double wanted, double key, double element, double counter)
+{
+    return wanted == 0.0 ? 0.0 : _backwave_normal(_backwave_unit(key, element, counter, 2));
+}
+"""
+_EXP_IF = """
+static inline double exp_if(double wanted, double x)
+{
+    return wanted == 0.0 ? 1.0 : exp(x);
+}
+"""
 
 
 def key(root_seed: int, *names: str) -> float:
@@ -94,6 +112,21 @@ def gauss(key: float, element: np.ndarray, counter: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(least < _EDGE, np.where(q < 0, tail, -tail), middle))
 
 
+def uniform_if(wanted: np.ndarray, key: float, element: np.ndarray, counter: np.ndarray) -> np.ndarray:
+    """`uniform` where it is wanted (not 0), else 0.5: of many elements few may need a number, and it takes its time."""
+    return np.where(np.asarray(wanted) == 0, 0.5, uniform(key, element, counter))
+
+
+def gauss_if(wanted: np.ndarray, key: float, element: np.ndarray, counter: np.ndarray) -> np.ndarray:
+    """`gauss` where it is wanted (not 0), else 0."""
+    return np.where(np.asarray(wanted) == 0, 0.0, gauss(key, element, counter))
+
+
+def exp_if(wanted: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """`exp` where it is wanted (not 0), else 1."""
+    return np.where(np.asarray(wanted) == 0, 1.0, np.exp(x))
+
+
 def _unit(key: float, element: np.ndarray, counter: np.ndarray, lane: int) -> np.ndarray:
     """Numbers in (0, 1): the mixing of SplitMix64 (Steele, Lea and Flood 2014) on a lattice with three odd steps."""
     with np.errstate(over="ignore"):
@@ -110,23 +143,28 @@ def _word(value: float | np.ndarray) -> NDArray[np.uint64]:
 
 
 def functions() -> dict[str, Function]:
-    """`uniform` and `gauss` for brian2 namespaces, on all targets."""
-    return {"uniform": _function("uniform", uniform, _UNIFORM), "gauss": _function("gauss", gauss, _GAUSS)}
+    """`uniform`, `gauss`, and what is worked out only where it is wanted, for brian2 namespaces, on all targets."""
+    made = (
+        (uniform, _UNIFORM, 3), (gauss, _GAUSS, 3),
+        (uniform_if, _UNIFORM_IF, 4), (gauss_if, _GAUSS_IF, 4), (exp_if, _EXP_IF, 2),
+    )  # fmt: skip
+    return {python.__name__: _function(python.__name__, python, body, arity) for python, body, arity in made}
 
 
-def _function(name: str, python: object, body: str) -> Function:
+def _function(name: str, python: object, body: str, arity: int) -> Function:
     made = Function(
         python,
-        arg_units=[1, 1, 1],
+        arg_units=[1] * arity,
         return_unit=Unit(1),
-        arg_types=["any", "any", "any"],
+        arg_types=["any"] * arity,
         return_type="float",
         stateless=True,
     )
     made.implementations.add_implementation("numpy", python)
-    # the helpers are defined once per translation unit, whichever of the two functions comes first
+    # the helpers are defined once per translation unit, whichever of the functions comes first
     guarded = "#ifndef BACKWAVE_UNIT\n#define BACKWAVE_UNIT\n#include <math.h>\n" + _C + "#endif\n" + body
     made.implementations.add_implementation("cpp", guarded, name=name)
-    declared = f'cdef extern from *:\n    """{guarded}"""\n    double {name}(double, double, double) nogil\n'
+    kinds = ", ".join(["double"] * arity)
+    declared = f'cdef extern from *:\n    """{guarded}"""\n    double {name}({kinds}) nogil\n'
     made.implementations.add_implementation("cython", declared, name=name)
     return made

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from emulator.engine.clocks import STEP
+
+#: numbers per field of a portion
+_CACHED = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,20 @@ class Recording:
     times: dict[str, float] = field(default_factory=dict)
     rails: np.ndarray | None = None
 
+    def part(self, samples: slice, hold: int) -> Recording:
+        """What there is to judge of some samples, one after another, as if they were all of a run."""
+        moved = self.moved
+        if moved is not None:
+            ends = samples.start * hold, samples.stop * hold
+            inside = slice(*np.searchsorted(moved["step"], ends))  # in order of time
+            moved = {name: column[inside] for name, column in moved.items()}
+            moved["step"] = moved["step"] - ends[0]
+        return Recording(
+            self.u[samples], self.v[samples], self.lam[samples], self.state_residual[samples],
+            self.costate_residual[samples], self.sent[samples], tap=None, products=None, moved=moved, power=None,
+            trace_u=None, trace_lam=None, emitted=None, target=self.target,
+        )  # fmt: skip
+
     @property
     def extras(self) -> dict[str, Any]:
         """What a `SettleResult` keeps of it besides what every run has."""
@@ -92,9 +110,15 @@ class Recording:
 
 
 def until(steps: int, t: np.ndarray, **columns: np.ndarray) -> dict[str, np.ndarray]:
-    """Event columns with their time in steps, without the one step after the last hold."""
-    step = np.rint(t / STEP).astype(np.int64)
-    inside = step < steps
-    if inside.all():  # a copy takes as much memory again
-        return {"step": step, **columns}
-    return {"step": step[inside], **{name: column[inside] for name, column in columns.items()}}
+    """Event columns, in order of time, with their time in steps, without the one step after the last hold."""
+    inside = slice(np.searchsorted(t, (steps - 0.5) * STEP))
+    return {
+        "step": np.rint(t[inside] / STEP).astype(np.int64),
+        **{name: column[inside] for name, column in columns.items()},
+    }
+
+
+def portions(samples: int, width: int) -> Iterator[slice]:
+    """All samples in runs whose rows of so many numbers stay in a processor's cache together with what is made of them."""
+    rows = max(1, _CACHED // max(1, width))
+    return (slice(start, min(start + rows, samples)) for start in range(0, samples, rows))

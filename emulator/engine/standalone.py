@@ -15,6 +15,7 @@ import time
 import weakref
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from brian2.codegen.cpp_prefs import get_compiler_and_args
 from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.brian_state import known_brian
-from emulator.engine.cache import cache_directory, forget_oldest, intact, making, writable_folder, write_manifest
+from emulator.engine.cache import (
+    cache_directory, forget_oldest, intact, making, signature_of, writable_folder, write_manifest,
+)  # fmt: skip
 from emulator.engine.clocks import STEP
 from emulator.engine.compiler import environment, require_compiler
 from emulator.engine.fabric import Fabric
@@ -32,13 +35,22 @@ from emulator.engine.headers import make_arguments
 from emulator.engine.heartbeat import PREFIX
 from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import Plan, Values
+from emulator.engine.results import write_only
 from emulator.engine.runtime import Report
 from emulator.engine.selfcheck import ensure_right
 from emulator.engine.sources import join_sources
 from emulator.errors import EngineError
 from emulator.files import memory_folder
+from emulator.kept import Kept
 from emulator.laws import family_of
 from emulator.locks import lock_folder, waited_for
+
+#: the programs of plans that this process has run, as long as the plans are
+_of_plan: Kept[Program] = Kept()
+#: bytes up to which a result is read; a longer one is mapped, and gone from the disk all the same
+_COPIED = 1 << 20
+#: asks glibc for memory in large pages
+_LARGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,19 @@ class Program:
     directory: Path
     compile_seconds: float
     manifest: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def signature(self) -> list[tuple[str | int, ...]]:
+        """What the system says of the files as they were found."""
+        return signature_of(self.directory)
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the files are those that were found."""
+        try:
+            return self.signature == signature_of(self.directory)
+        except OSError:
+            return False
 
     def run(
         self, values: Values, feed: np.ndarray, report: Report | None = None
@@ -95,7 +120,7 @@ class Program:
         said: list[str] = []
         with errors.open("w") as sink, subprocess.Popen(
             ["./main", *arguments], cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink,
-            text=True,
+            text=True, env=_surroundings(),
         ) as process:  # fmt: skip
             try:
                 for line in process.stdout or ():
@@ -114,6 +139,12 @@ class Program:
             )
 
 
+def _surroundings() -> dict[str, str]:
+    """The environment of a program: what it records grows in large pages, where the system's C library can."""
+    given = os.environ.get("GLIBC_TUNABLES")
+    return {**os.environ, "GLIBC_TUNABLES": _LARGE_PAGES if given is None else f"{given}:{_LARGE_PAGES}"}
+
+
 def program(plan: Plan) -> Program:
     """The compiled program of a plan: from the cache, or built and put there; by one process, while others wait.
 
@@ -124,6 +155,16 @@ def program(plan: Plan) -> Program:
     EngineError
         If there is no compiler, it fails, or what it makes computes a known network wrongly.
     """
+    kept = _of_plan.get(plan)
+    if kept is not None and kept.unchanged:
+        return kept
+    found = _program(plan)
+    _of_plan.put(plan, (found.compile_seconds and _found(found.directory, 0.0)) or found)  # it is built once
+    return found
+
+
+def _program(plan: Plan) -> Program:
+    """As `program`, of a plan that has none yet in this process."""
     require_compiler("standalone")
     ensure_right("standalone", lambda small, values, feed: program(small).run(values, feed)[0])
     key = hashlib.sha256(f"{plan.key} {environment()}".encode()).hexdigest()[:32]
@@ -159,6 +200,7 @@ def _found(place: Path, seconds: float) -> Program | None:
     with suppress(OSError):  # another user's
         os.utime(place)
     found = Program(place, seconds, manifest)
+    _ = found.signature
     weakref.finalize(found, os.close, lock)
     return found
 
@@ -180,8 +222,9 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
             jobs = [f"-j{os.cpu_count() or 1}", "DEPS="]
             jobs += make_arguments(directory.parent.parent)
             device.build(directory=str(directory), compile=False, run=False, with_output=False)
-            _make_joined(directory, jobs)
             manifest = _manifest(fabric)
+            write_only(directory, (str(spec["file"]) for spec in manifest["outputs"].values()))
+            _make_joined(directory, jobs)
         except RuntimeError as error:
             lines = [line.strip() for line in said.getvalue().splitlines()]
             reason = next((line for line in lines if "error" in line.lower()), "")
@@ -233,5 +276,7 @@ def _width(variable: Variable) -> int | None:
 
 
 def _read(path: Path, spec: dict[str, object]) -> np.ndarray:
-    flat = np.fromfile(path, dtype=np.dtype(str(spec["dtype"])))
+    dtype = np.dtype(str(spec["dtype"]))
+    large = path.stat().st_size > _COPIED
+    flat = np.memmap(path, dtype, mode="c").view(np.ndarray) if large else np.fromfile(path, dtype)
     return flat if spec["width"] is None else flat.reshape(-1, int(str(spec["width"])))

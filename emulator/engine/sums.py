@@ -28,6 +28,9 @@ FIELDS = (
     "receivers", "senders", "first_weight", "first_tap", "first_part",
     "weight_receiver", "weight_sender", "tap_receiver", "tap_sender", "joints", "first_joint",
 )  # fmt: skip
+#: sums of receivers that are added up side by side, where each goes along a run of weights of its own of at least so many:
+#: one alone would wait for its last addition before every next. The order of each sum, and so its last bit, stays
+SIDE, LONG = 8, 24
 _C = """
 static int add_up(int moved, int receivers, int senders, int first_weight, int first_tap, int first_part,
                   int weight_receiver, int weight_sender, int tap_receiver, int tap_sender,
@@ -60,13 +63,31 @@ static int add_up(int moved, int receivers, int senders, int first_weight, int f
                     sum[r] += w[r]* *a;
     }
     else
-        for (int r = 0; r < receivers; r++, w += weight_receiver, a += tap_receiver)
+    {
+        int r = 0;
+        const int whole = senders < LONG ? 0 : senders/SIDE*SIDE;
+        for (; whole && r + SIDE <= receivers; r += SIDE, w += SIDE*weight_receiver, a += SIDE*tap_receiver)
+        {
+            double together[SIDE] = {0.0};
+            for (int k = 0; k < whole; k++)
+                for (int n = 0; n < SIDE; n++)
+                    together[n] += w[n*weight_receiver + k]*a[n*tap_receiver + k];
+            for (int n = 0; n < SIDE; n++)
+            {
+                double total = together[n];
+                for (int k = whole; k < senders; k++)
+                    total += w[n*weight_receiver + k]*a[n*tap_receiver + k];
+                sum[r + n] = total;
+            }
+        }
+        for (; r < receivers; r++, w += weight_receiver, a += tap_receiver)
         {
             double total = 0.0;
             for (int k = 0; k < senders; k++)
                 total += w[k]*a[k];
             sum[r] = total;
         }
+    }
     for (int r = 0; r < receivers; r++)
         @PART[@PLACE[first_part + r]] = sum[r];
     for (int r = 0; r < receivers; r++)
@@ -231,7 +252,8 @@ def sums_of(
         "V": ports.variables[into],
         "MOVED": adders.variables["moved"],
     }
-    text = _C.replace("MOST", str(max(1, int(found.table[:, 0].max())))).replace("add_up", f"add_up{name}")
+    text = _C.replace("SIDE", str(SIDE)).replace("LONG", str(LONG)).replace("add_up", f"add_up{name}")
+    text = text.replace("MOST", str(max(1, int(found.table[:, 0].max()))))
     made: list[object] = [adders, parts, tables]
     arguments = ", ".join(FIELDS)
     occasions = [] if anew is clock else [(clock, "synapses", 0, "moved")]

@@ -149,8 +149,8 @@ class Family(ABC, Generic[P]):
 
     def deviation(
         self, graph: ScatteringGraph, plan: P, values: Values, recording: Recording, feed: Floats, loaded: bool
-    ) -> Deviation:
-        """How far the substrate was from its rest at the end of each hold."""
+    ) -> tuple[Deviation, ...]:
+        """How far the substrate was from its rest at the end of each hold, of one run of samples after another."""
         return deviation(graph, plan.layout, recording, plain_passage(graph), feed, loaded)
 
     def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:

@@ -208,8 +208,8 @@ class Device(ParameterPort):
             + self._read(before, "want")
             + f"grow = want{self._side()}\n"
             + "distance = int(grow > 0)*x + int(grow <= 0)*(1 - x)\n"
-            + "luck = 1 + write_noise*gauss(write_key, number, writes)\n"
-            + "stride = grow*(1 + grow*asymmetry)*exp(-nonlinearity*distance)/pulses*luck\n"
+            + "luck = 1 + write_noise*gauss_if(want, write_key, number, writes)\n"
+            + "stride = grow*(1 + grow*asymmetry)*exp_if(want, -nonlinearity*distance)/pulses*luck\n"
             + self._move()
             + self._rest()
             + f"can = abs(want)*int(writes < endurance)*{self._free('side')}\n"
@@ -231,7 +231,7 @@ class Device(ParameterPort):
         """Onto one of the two nearest levels, the nearer the likelier, so that the mean stays."""
         if self.law.levels is None:
             return ""
-        steps, chance = self.law.levels - 1, "uniform(write_key, number, writes)"
+        steps, chance = self.law.levels - 1, "uniform_if(want, write_key, number, writes)"
         if self.law.differential:
             return f"y = sign(y)*floor(abs(y)*{steps} + {chance})/{steps}\n"
         return f"y = clip(floor(y*{steps} + {chance})/{steps}, 0, 1)\n"
@@ -245,7 +245,7 @@ class Device(ParameterPort):
             f"want = int(abs(owed) >= quantum)\ngoal = clip({held} + want*owed, -w_max, w_max)\n"
             + self._read("goal", "1")
             + ("" if steps is None else f"x = floor(x*{steps} + 0.5)/{steps}\n")
-            + f"x = clip(x + want*{error}*gauss(write_key, number, writes), 0, 1)\n"
+            + f"x = clip(x + want*{error}*gauss_if(want, write_key, number, writes), 0, 1)\n"
             + f"written = want*{self._free('goal')}*{self._free('w')}\n"
             + f"dw = written*{self._written('side*x' if law.differential else 'x')} + (1 - written)*{held} - w\n"
             + "owed = (1 - want)*owed\nwrites = writes + want\n"

@@ -65,19 +65,16 @@ def energy_use(
     operations = operations + np.bincount(layout.column, minlength=len(layout.tap_port))
     per_port = np.bincount(layout.tap_port, weights=(1 + again) * operations, minlength=layout.ports)
     lines = sum(bundle.count for bundle in graph.bundles if bundle.is_line)
-    estimates = [
-        energy.estimate(
-            events=float(sent @ per_event),
-            synaptic_operations=float(sent @ per_port),
-            updates=float(layout.neurons * hold),
-            nodes=layout.neurons,
-            lines=lines,
-            duration=hold * graph.step,
-        )
-        for sent in recording.sent
-    ]
-    parts = {name: np.array([e.parts[name] for e in estimates]) for name in estimates[0].parts}
-    missing = list(estimates[0].missing)
+    estimate = energy.estimate(
+        events=_per_sample(recording.sent, per_event),
+        synaptic_operations=_per_sample(recording.sent, per_port),
+        updates=float(layout.neurons * hold),
+        nodes=layout.neurons,
+        lines=lines,
+        duration=hold * graph.step,
+    )
+    parts = {name: np.array(np.broadcast_to(part, samples)) for name, part in estimate.parts.items()}
+    missing = list(estimate.missing)
     if energy.wave_power:
         impedance, amplitude = graph.hardware.lines.impedance, energy.unit_amplitude
         if impedance is None or amplitude is None or recording.power is None:
@@ -86,3 +83,10 @@ def energy_use(
             reflected = recording.power.reshape(samples, hold).sum(axis=1) * graph.step
             parts["wave_power"] = reflected * amplitude**2 / impedance
     return EnergyUse(parts, tuple(missing))
+
+
+def _per_sample(sent: np.ndarray, each: np.ndarray) -> Floats:
+    """Events of every port (B, P) times what each costs (P,), added up: exact where that is whole numbers."""
+    if (each == np.floor(each)).all():
+        return np.asarray(sent @ each.astype(np.int64), dtype=np.float64)
+    return np.array([float(row @ each) for row in sent])

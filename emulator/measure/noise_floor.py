@@ -35,6 +35,11 @@ class Disturbance(NamedTuple):
     """Of one received backward."""
 
 
+def noisy(graph: ScatteringGraph) -> bool:
+    """Whether the hardware has noise."""
+    return any(_disturbance(graph))
+
+
 def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields) -> Fields | None:
     """Standard deviation that the hardware's noise causes in every neuron's fields, (B, N) each; None without noise.
 

@@ -22,18 +22,18 @@ approaches its rest by and by is settled only once it is as near as that asks.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from emulator.engine import Layout, Recording
 from emulator.engine.effects import JITTER_CUT
-from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.deviation import Deviation, Fields
-from emulator.measure.noise_floor import SIGMAS, noise_floor
+from emulator.measure.entry import last_entry
+from emulator.measure.noise_floor import SIGMAS, noise_floor, noisy
 from emulator.measure.readout import by_layer
 from emulator.measure.result import Floats
 from emulator.measure.synapses import synapses
@@ -118,7 +118,7 @@ def judge(
     graph: ScatteringGraph,
     layout: Layout,
     recording: Recording,
-    found: Deviation,
+    found: Sequence[Deviation],
     feed: Floats,
     *,
     hold: int,
@@ -132,8 +132,8 @@ def judge(
     ----------
     graph, layout, recording
         What ran.
-    found : Deviation
-        From `emulator.measure.deviation.deviation`.
+    found : sequence of Deviation
+        Of one run of samples after another, from `emulator.measure.deviation.deviation`.
     feed : (B, inputs + outputs)
         Data and targets, which tell whether a sample differs from the one before.
     hold : int
@@ -146,18 +146,61 @@ def judge(
         Whether the load answered.
     """
     with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
+        blurred = q > 0 or noisy(graph)
+        signal = _signal(graph, found) if blurred else None
+        cone = _light_cone(graph, layout, feed, loaded) if blurred else np.zeros(len(feed), np.int64)
+        nothing = np.zeros(layout.neurons)
+        parts, start, before = list[Verdict](), 0, Fields(nothing, nothing, nothing, nothing)
+        for one in found:
+            rows = slice(start, start + len(one.held.x))
+            parts.append(
+                _of_part(
+                    graph, layout, recording.part(rows, hold), one, signal, cone[rows], before,
+                    hold=hold, tolerance=tolerance, q=q, loaded=loaded,
+                )
+            )  # fmt: skip
+            start, before = rows.stop, _each(lambda values: values[-1], _centre(one, blurred))
+    return Verdict(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Verdict)))
+
+
+def _centre(found: Deviation, blurred: bool) -> Fields:
+    """What movements are measured from: the rest, or, where noise or a threshold blur it, the end."""
+    return found.held if blurred else found.rest
+
+
+def _signal(graph: ScatteringGraph, found: Sequence[Deviation]) -> Fields:
+    """The largest value of every row in the batch, at each of its neurons (1, N)."""
+    most = [_each(lambda values: np.abs(values).max(axis=0, keepdims=True), one.rest) for one in found]
+    return _each(lambda *sizes: _of_row(graph, np.max(sizes, axis=0)), *most)
+
+
+def _of_part(
+    graph: ScatteringGraph,
+    layout: Layout,
+    recording: Recording,
+    found: Deviation,
+    signal: Fields | None,
+    cone: np.ndarray,
+    before: Fields,
+    *,
+    hold: int,
+    tolerance: float,
+    q: float,
+    loaded: bool,
+) -> Verdict:
+    """Judge some samples; `signal` (1, N) of the batch where noise or a threshold blur, `before` (N,) the centre before."""
+    with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
         off, rest = found.off, found.rest
         scale = _each(lambda values: _of_row(graph, np.abs(values)), rest)
         strict = _strict(graph, tolerance, found, scale)
-        signal = _each(lambda size: size.max(axis=0, keepdims=True), scale)
         allowed, noise = strict, noise_floor(graph, layout, found.held)
-        blurred = noise is not None or q > 0
-        lost_in_noise, lost_below = np.zeros((2, len(feed)), bool)
-        if noise is not None:
+        blurred = signal is not None
+        lost_in_noise, lost_below = np.zeros((2, len(cone)), bool)
+        if noise is not None and signal is not None:
             lost_in_noise = ~_all(lambda s, size: (SIGMAS * s <= size) | np.isinf(s), noise, signal)
             allowed = _each(lambda a, sigma: np.maximum(a, SIGMAS * np.sqrt(2) * sigma), allowed, noise)
         motion = allowed
-        if q > 0:
+        if q > 0 and signal is not None:
             own = Fields(scale.s, scale.x, signal.lam, signal.mu)
             lost_below = ~_all(lambda d, size, a: np.abs(d) <= np.maximum(LOST_SHARE * size, a), off, own, allowed)
             bound = family_of(graph.law).held_back(graph, rest, q, loaded)
@@ -167,12 +210,13 @@ def judge(
         near = _all(lambda d, a: np.abs(d) <= a, off, allowed)
         if loaded and not blurred:
             near &= _joined(graph, found, tolerance)
-        # where noise or a threshold blur the rest, the end stands for it
-        centre, least = found.held if blurred else rest, max(q, _TINY)
-        state_steps, state_rest = _last_entry(recording, "x", centre.x, np.maximum(motion.x, least), hold)
+        centre, least = _centre(found, blurred), max(q, _TINY)
+        state_steps, state_rest = last_entry(recording, "x", centre.x, np.maximum(motion.x, least), before.x, hold)
         costate_steps, costate_rest = np.zeros_like(state_steps), np.ones_like(state_rest)
         if loaded:
-            costate_steps, costate_rest = _last_entry(recording, "lam", centre.lam, np.maximum(motion.lam, least), hold)
+            costate_steps, costate_rest = last_entry(
+                recording, "lam", centre.lam, np.maximum(motion.lam, least), before.lam, hold
+            )
         residual = np.maximum(
             np.abs(recording.state_residual) / np.maximum(scale.x, _TINY),
             np.abs(recording.costate_residual) / np.maximum(scale.lam, _TINY),
@@ -183,7 +227,7 @@ def judge(
     landed = np.maximum(state_steps + layout.longest[:count], latest + layout.longest[count:]) + late < hold
     steps = latest.max(axis=1)
     if blurred:
-        steps = np.maximum(steps, _light_cone(graph, layout, feed, loaded))
+        steps = np.maximum(steps, cone)
     still = steps + stillness(graph, hold, loaded) <= hold
     at_rest = finite & near & state_rest.all(axis=1) & costate_rest.all(axis=1) & landed.all(axis=1) & still
     settled = at_rest & ~lost_in_noise & ~lost_below
@@ -269,33 +313,3 @@ def _finite(recording: Recording) -> np.ndarray:
     """Samples whose waves are finite to the end of the hold."""
     fields = (recording.u, recording.v, recording.lam)
     return np.asarray(np.all([np.isfinite(values).all(axis=1) for values in fields], axis=0))
-
-
-def _last_entry(
-    recording: Recording, column: str, end: np.ndarray, band: np.ndarray, hold: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Step (since the sample began) at which each neuron came within its band for good, and whether it did."""
-    samples, count = end.shape
-    moved = recording.moved
-    if moved is None:
-        raise EngineError("the recording was made without the probe")
-    order = np.argsort(moved["neuron"], kind="stable")
-    neuron, step, value = moved["neuron"][order], moved["step"][order], moved[column][order]
-    sample = step // hold
-    outside = ~(np.abs(value - end[sample, neuron]) <= band[sample, neuron])
-    carried = np.vstack([np.zeros((1, count)), end[:-1]])
-    began_outside = ~(np.abs(carried - end) <= band)
-    first = np.ones(len(neuron), bool)
-    first[1:] = (neuron[1:] != neuron[:-1]) | (sample[1:] != sample[:-1])
-    before = np.empty(len(neuron), bool)
-    before[1:] = outside[:-1]
-    before[first] = began_outside[sample[first], neuron[first]]
-    steps = np.zeros((samples, count), np.int64)
-    entering = before & ~outside
-    np.maximum.at(steps, (sample[entering], neuron[entering]), step[entering] - sample[entering] * hold)
-    last = np.ones(len(neuron), bool)
-    last[:-1] = first[1:]
-    rest = ~began_outside
-    rest[sample[last], neuron[last]] = ~outside[last]
-    steps[~rest] = hold
-    return steps, rest

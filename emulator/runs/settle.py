@@ -16,6 +16,7 @@ from emulator.engine.effects import JITTER_CUT
 from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
+from emulator.kept import Kept
 from emulator.laws import family_of
 from emulator.measure.clipping import clipped_run
 from emulator.measure.deviation import Deviation
@@ -32,6 +33,8 @@ from emulator.versions import versions
 
 #: what a band-limited line may still lack of its final value when the next one counts on it
 _TAIL = 1e-5
+#: of every graph, what its last run was planned by, and the plan
+_plans: Kept[tuple[Any, Any]] = Kept()
 #: longest hold, in steps: days of computing
 MOST_STEPS = 10**9
 
@@ -95,7 +98,7 @@ def settle(
         "resolution": run.tolerance * RESOLUTION,
     }
     family: Family[Any] = family_of(graph.law)
-    plan = family.plan(graph, steps, samples, seed=run.seed, traces=traces)
+    plan = _planned(graph, family, steps, samples, run.seed, traces)
     values = family.values(graph, plan, seed=run.seed, age=run.age, **numbers)
     recording, layout = simulate(plan, values, feed, run.target, progress), plan.layout
     simulated = time.perf_counter()
@@ -144,6 +147,17 @@ def settle(
         **recording.extras,
         clipping=clipped_run(graph, layout, recording),
     )
+
+
+def _planned(graph: ScatteringGraph, family: Family[Any], steps: int, samples: int, seed: int, traces: bool) -> Any:
+    """The plan of a run; of the run before on this graph, if it is the same again: a plan knows its program."""
+    which = steps, samples, seed, traces
+    kept = _plans.get(graph)
+    if kept is not None and kept[0] == which:
+        return kept[1]
+    plan = family.plan(graph, steps, samples, seed=seed, traces=traces)
+    _plans.put(graph, (which, plan))
+    return plan
 
 
 def hold_steps(graph: ScatteringGraph) -> int:

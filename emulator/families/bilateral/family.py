@@ -109,7 +109,7 @@ class BilateralFamily(Family[BilateralPlan]):
         recording: Recording,
         feed: Floats,
         loaded: bool,
-    ) -> Deviation:
+    ) -> tuple[Deviation, ...]:
         rounded = recording.rounded if isinstance(recording, BilateralRecording) else None
         allowed = None if rounded is None else line_rounding(graph, plan.layout, rounded)
         return deviation(graph, plan.layout, recording, plain_passage(graph), feed, loaded, allowed)

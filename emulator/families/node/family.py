@@ -81,7 +81,7 @@ class NodeFamily(Family[NodePlan]):
 
     def deviation(
         self, graph: ScatteringGraph, plan: NodePlan, values: Values, recording: Recording, feed: Floats, loaded: bool
-    ) -> Deviation:
+    ) -> tuple[Deviation, ...]:
         passage = passage_of(graph, plan.layout, plan.effects, np.asarray(values["w"], dtype=np.float64))
         return deviation(graph, plan.layout, recording, passage, feed, loaded)
 

@@ -84,7 +84,7 @@ class WavePMPFamily(Family[WavePMPPlan]):
         recording: Recording,
         feed: Floats,
         loaded: bool,
-    ) -> Deviation:
+    ) -> tuple[Deviation, ...]:
         """The distance from its own rest: from what is held to the root of the stationary equations next to it."""
         assert isinstance(recording, WavePMPRecording)
         count, layout = graph.neurons, plan.layout
@@ -114,7 +114,7 @@ class WavePMPFamily(Family[WavePMPPlan]):
                 if not loaded:
                     off.lam[k] = off.mu[k] = 0.0
         terms = np.abs(held.x[:, layout.outputs]) + np.abs(ext[:, layout.outputs])
-        return Deviation(held, off, rounding, loaded * terms.max(axis=1))
+        return (Deviation(held, off, rounding, loaded * terms.max(axis=1)),)
 
     def bias(self, graph: ScatteringGraph, reference: Reference) -> Bias | None:
         """That of its own rest, if waves are transported."""
