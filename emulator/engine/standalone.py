@@ -26,7 +26,13 @@ from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.brian_state import known_brian
 from emulator.engine.cache import (
-    cache_directory, forget_oldest, intact, making, signature_of, writable_folder, write_manifest,
+    cache_directory,
+    forget_oldest,
+    intact,
+    making,
+    signature_of,
+    writable_folder,
+    write_manifest,
 )  # fmt: skip
 from emulator.engine.clocks import STEP
 from emulator.engine.compiler import environment, require_compiler
