@@ -39,6 +39,7 @@ from emulator.engine.compiler import environment, require_compiler
 from emulator.engine.fabric import Fabric
 from emulator.engine.headers import make_arguments
 from emulator.engine.heartbeat import PREFIX
+from emulator.engine.kept import Kept
 from emulator.engine.learning import RATE_COLUMNS
 from emulator.engine.plan import Plan, Values
 from emulator.engine.results import write_only
@@ -47,7 +48,6 @@ from emulator.engine.selfcheck import ensure_right
 from emulator.engine.sources import join_sources
 from emulator.errors import EngineError
 from emulator.files import memory_folder
-from emulator.kept import Kept
 from emulator.laws import family_of
 from emulator.locks import lock_folder, waited_for
 
@@ -161,19 +161,19 @@ def program(plan: Plan) -> Program:
     EngineError
         If there is no compiler, it fails, or what it makes computes a known network wrongly.
     """
+    key = hashlib.sha256(f"{plan.key} {environment()}".encode()).hexdigest()[:32]
     kept = _of_plan.get(plan)
-    if kept is not None and kept.unchanged:
+    if kept is not None and kept.directory == cache_directory() / "programs" / key and kept.unchanged:
         return kept
-    found = _program(plan)
+    found = _program(plan, key)
     _of_plan.put(plan, (found.compile_seconds and _found(found.directory, 0.0)) or found)  # it is built once
     return found
 
 
-def _program(plan: Plan) -> Program:
-    """As `program`, of a plan that has none yet in this process."""
+def _program(plan: Plan, key: str) -> Program:
+    """As `program`, of a plan that has none yet in this process; `key` is what its entry is called."""
     require_compiler("standalone")
     ensure_right("standalone", lambda small, values, feed: program(small).run(values, feed)[0])
-    key = hashlib.sha256(f"{plan.key} {environment()}".encode()).hexdigest()[:32]
     begun = time.perf_counter()
     found = _found(cache_directory() / "programs" / key, 0.0)
     if found is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ FAR = 1e3
 
 
 def rests(
-    graph: ScatteringGraph, found: Deviation, data: Mapping[str, Floats], wanted: Floats | None
+    graph: ScatteringGraph, found: Sequence[Deviation], data: Mapping[str, Floats], wanted: Floats | None
 ) -> tuple[Floats, Floats]:
     """States and costates (B, N) at rest.
 
@@ -27,17 +27,21 @@ def rests(
     Parameters
     ----------
     graph : ScatteringGraph
-    found : Deviation
-        What was held at the end of each hold, and how far that was from rest.
+    found : sequence of Deviation
+        What was held at the end of each hold, and how far that was from rest; of one run of samples after another.
     data : mapping of (B, n)
         Samples by the name of their input.
     wanted : (B, outputs), optional
         Targets.
     """
     with np.errstate(all="ignore"):
-        x, lam = found.rest.x.copy(), found.rest.lam.copy()
+        x, lam, off_x, off_lam = (
+            np.concatenate([getattr(getattr(one, of), name) for one in found])
+            for of in ("rest", "off")
+            for name in ("x", "lam")
+        )
         near = np.ones(len(x), dtype=bool)
-        for off, rest in ((found.off.x, x), (found.off.lam, lam)):
+        for off, rest in ((off_x, x), (off_lam, lam)):
             near &= np.abs(off).max(axis=1) <= FAR * np.abs(rest).max(axis=1)  # not of what is no number
     for sample in np.flatnonzero(~near):
         one = {name: rows[sample : sample + 1] for name, rows in data.items()}

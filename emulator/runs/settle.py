@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from emulator.engine import Recording, simulate
 from emulator.engine.compiler import built_with
 from emulator.engine.effects import JITTER_CUT
+from emulator.engine.kept import Kept
 from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
-from emulator.kept import Kept
 from emulator.laws import family_of
 from emulator.measure.clipping import clipped_run
 from emulator.measure.deviation import Deviation
@@ -228,7 +228,7 @@ def _away(verdict: Verdict, sample: int) -> str:
 def _traces(
     graph: ScatteringGraph,
     recording: Recording,
-    found: Deviation,
+    found: Sequence[Deviation],
     data: dict[str, np.ndarray],
     wanted: np.ndarray | None,
 ) -> Traces:

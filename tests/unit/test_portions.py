@@ -1,0 +1,110 @@
+"""What stands between the engine and the user: portions, movements, results, and programs that are known."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import fields, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from emulator import Network, compile_network, settle
+from emulator.engine import recording
+from emulator.engine.kept import Kept
+from emulator.engine.random import exp_if, gauss, gauss_if, uniform, uniform_if
+from emulator.engine.results import write_only
+from emulator.measure import deviation, reference
+from emulator.measure.entry import last_entry
+from emulator.measure.rest import neuron_values
+from hwmodels import load
+
+
+def network() -> Network:
+    rng = np.random.default_rng(3)
+    return Network.mlp([rng.normal(size=(b, a)) / np.sqrt(a) for a, b in ((5, 7), (7, 4), (4, 3))])
+
+
+@pytest.mark.parametrize(("noise", "threshold"), [(0.0, 0.0), (1e-4, 0.0), (0.0, 1e-4)])
+def test_portions_do_not_change_what_is_found(monkeypatch, noise, threshold):
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(size=(9, 5)), rng.normal(size=(9, 3))
+    graph = compile_network(network(), hardware=load("ideal").replace({"noise.receiver": noise}))
+    whole = settle(graph, x, y, target="numpy", threshold=threshold, diagnose=False)
+    for cached in (1, 19 * 4):
+        monkeypatch.setattr(recording, "_CACHED", cached)
+        cut = settle(graph, x, y, target="numpy", threshold=threshold, diagnose=False)
+        for name in ("settled", "settling_steps", "outcome", "residual", "deviation", "events"):
+            assert np.array_equal(getattr(whole, name), getattr(cut, name)), name
+
+
+def test_last_entry_is_that_of_a_plain_search():
+    rng = np.random.default_rng(5)
+    samples, count, hold = 6, 4, 11
+    end, band, before = rng.normal(size=(samples, count)), np.full((samples, count), 0.5), rng.normal(size=count)
+    where = np.array([(t, n) for t in range(samples * hold) for n in range(count) if rng.random() < 0.2])
+    moved = {"step": where[:, 0], "neuron": where[:, 1], "x": rng.normal(size=len(where))}
+    steps, stays = last_entry(SimpleNamespace(moved=moved), "x", end, band, before, hold)
+    for b in range(samples):
+        for n in range(count):
+            here = (moved["step"] // hold == b) & (moved["neuron"] == n)
+            times, values = moved["step"][here] - b * hold, moved["x"][here]
+            path = [(0, end[b - 1, n] if b else before[n]), *zip(times, values, strict=True)]
+            inside = [abs(value - end[b, n]) <= band[b, n] for _, value in path]
+            came = len(inside) - next((k for k, good in enumerate(reversed(inside)) if not good), len(inside))
+            assert stays[b, n] == inside[-1]
+            assert steps[b, n] == (path[came][0] if inside[-1] else hold)
+
+
+def test_round_off_in_plain_numbers_is_that_in_wide_ones():
+    graph = compile_network(network())
+    rng = np.random.default_rng(6)
+    x, y = rng.uniform(size=(4, 5)), rng.normal(size=(4, 3))
+    states, s, lam = neuron_values(graph, reference(graph.network, x, y))
+    held = deviation.Fields(s, states, lam, lam)
+    from emulator.families.node import lay_out
+    from emulator.measure.passage import plain_passage
+
+    layout, maps = lay_out(graph), deviation._Maps.of(graph, plain_passage(graph))
+    plain, wide = (deviation._independent(graph, layout, maps, held, y, kind) for kind in (np.float64, np.longdouble))
+    for one in fields(plain):
+        np.testing.assert_allclose(getattr(plain, one.name), getattr(wide, one.name), rtol=1e-12)
+    assert deviation._moderate(held)
+    for large in (1e200, 1e-200):
+        assert not deviation._moderate(replace(held, x=large * held.x))
+
+
+def test_only_what_is_asked_for_is_written(tmp_path: Path):
+    block = (
+        '    ofstream outfile_{0};\n    outfile_{0}.open(results_dir + "{0}_1", ios::binary | ios::out);\n'
+        "    if(outfile_{0}.is_open())\n    {{\n        outfile_{0}.close();\n    }} else\n    {{\n"
+        '        std::cout << "Error writing output file for {0}." << endl;\n    }}\n'
+    )
+    source = tmp_path / "objects.cpp"
+    source.write_text("before\n" + block.format("_a") + block.format("_b") + "after\n")
+    write_only(tmp_path, ["_c_1"])
+    assert source.read_text().count("open(") == 4  # not what was expected: left as it is
+    write_only(tmp_path, ["_b_1"])
+    assert source.read_text() == "before\n" + block.format("_b") + "after\n"
+
+
+def test_numbers_are_drawn_where_they_are_wanted():
+    wanted, element, counter = np.array([0.0, 1.0, -1.0]), np.arange(3.0), np.full(3, 7.0)
+    assert np.array_equal(gauss_if(wanted, 5.0, element, counter), [0.0, *gauss(5.0, element, counter)[1:]])
+    assert np.array_equal(uniform_if(wanted, 5.0, element, counter), [0.5, *uniform(5.0, element, counter)[1:]])
+    assert np.array_equal(exp_if(wanted, element), [1.0, *np.exp(element[1:])])
+
+
+def test_what_is_kept_goes_with_its_owner():
+    class Owner:
+        pass
+
+    kept, one, other = Kept[str](), Owner(), Owner()
+    kept.put(one, "a")
+    kept.put(one, "b")
+    assert kept.get(one) == "b"
+    assert kept.get(other) is None
+    del one
+    gc.collect()
+    assert not kept._values
