@@ -11,7 +11,19 @@ from scipy import special
 from emulator.errors import FileFormatError
 from emulator.importers.onnx_nodes import attributes, label
 from emulator.importers.onnx_tensors import Tensors
-from emulator.importers.scalars import GRID, Affine, Elementwise, Hinges, Known, Told, View, clipped, two_slopes
+from emulator.importers.scalars import (
+    GRID,
+    SELU,
+    Affine,
+    Elementwise,
+    Known,
+    Pieces,
+    Told,
+    View,
+    clipped,
+    elu,
+    two_slopes,
+)
 from emulator.importers.signals import Signal
 from emulator.network.arrays import FloatArray
 
@@ -28,7 +40,7 @@ _BINARY: dict[str, Callable[..., Any]] = {
     "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide, "Pow": np.power, "Max": np.maximum, "Min": np.minimum,
 }  # fmt: skip
 _NAMED = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Softplus": "softplus"}
-KNOWN = (*_NAMED, "LeakyRelu", "Gelu", "Silu", "Swish", "Elu", "HardSigmoid", *_BINARY)
+KNOWN = (*_NAMED, "LeakyRelu", "Gelu", "Silu", "Swish", "Elu", "Selu", "Celu", "HardSigmoid", *_BINARY)
 
 
 def convert(tensors: Tensors, node: Any, place: str) -> bool:
@@ -45,11 +57,16 @@ def convert(tensors: Tensors, node: Any, place: str) -> bool:
     elif kind in ("Swish", "Silu") and float(given.get("alpha", 1.0)) == 1.0:
         _step(tensors, node, lambda s: s * special.expit(s), Known("silu"))
     elif kind == "Elu":
+        _exponential(tensors, node, float(given.get("alpha", 1.0)))
+    elif kind == "Selu":
+        alpha, gamma = (float(given.get(name, np.float32(number))) for name, number in SELU.items())
+        _exponential(tensors, node, alpha, gamma)
+    elif kind == "Celu" and float(given.get("alpha", 1.0)) > 0:
         alpha = float(given.get("alpha", 1.0))
-        _step(tensors, node, lambda s: np.where(s > 0, s, alpha * np.expm1(np.minimum(s, 0))))
+        _exponential(tensors, node, alpha, inner=1 / alpha)
     elif kind == "HardSigmoid":
         alpha, beta = float(given.get("alpha", np.float32(0.2))), float(given.get("beta", 0.5))
-        hinges = Hinges((-beta / alpha, (1 - beta) / alpha), (1.0, 1.0), (alpha, -alpha), 0.0)
+        hinges = Pieces((-beta / alpha, (1 - beta) / alpha), (1.0, 1.0), (alpha, -alpha))
         _step(tensors, node, lambda s: np.clip(alpha * s + beta, 0, 1), hinges)
     elif kind in _BINARY and len(node.input) == 2:
         _two(tensors, node, place)
@@ -64,6 +81,15 @@ def leaky(tensors: Tensors, node: Any, slope: float) -> None:
         Affine(1.0, 0.0) if slope == 1 else Known("leaky_relu", slope=slope) if slope >= 0 else two_slopes(slope)
     )
     _step(tensors, node, lambda s: np.where(s > 0, s, slope * s), known)
+
+
+def _exponential(tensors: Tensors, node: Any, alpha: float, scale: float = 1.0, inner: float = 1.0) -> None:
+    """A function that goes to a constant below 0 as an exponential does."""
+
+    def step(s: FloatArray) -> FloatArray:
+        return scale * np.where(s > 0, s, alpha * np.expm1(inner * np.minimum(s, 0)))
+
+    _step(tensors, node, step, elu(alpha, scale, inner))
 
 
 def clip(tensors: Tensors, node: Any, low: float, high: float, *, place: str) -> None:

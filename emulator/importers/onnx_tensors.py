@@ -10,7 +10,7 @@ from scipy import sparse
 
 from emulator.errors import FileFormatError
 from emulator.importers.onnx_nodes import label
-from emulator.importers.scalars import Affine, Elementwise, Hinges, Known, recognised
+from emulator.importers.scalars import Affine, Elementwise, Known, Pieces, recognised
 from emulator.importers.signals import Draft, Kernel, Signal
 
 
@@ -41,20 +41,21 @@ class Tensors:
         start, found = self._formula(function)
         if found is None:
             raise FileFormatError(
-                f"{place}: the elementwise function that ends in {name!r} is none that is known; allowed: Relu, LeakyRelu, "
-                "PRelu, Tanh, Sigmoid, Softplus, Gelu, Silu, Clip, scaling and shifting, or one of emulator.register_activation"
+                f"{place}: the elementwise function that ends in {name!r} is none that is known; allowed: Relu, "
+                "LeakyRelu, PRelu, Tanh, Sigmoid, Softplus, Gelu, Silu, Elu, Selu, Celu, Clip, scaling and shifting, or one of "
+                "emulator.register_activation"
             )
         root = self.signal(start, place)
         if isinstance(found, Affine):
             return self.scalable(start, root).scaled(found.factor, found.shift)
         called = label(name)
-        if isinstance(found, Hinges):
-            return self._hinged(root, found, called)
+        if isinstance(found, Pieces):
+            return self._pieced(start, root, found, called)
         self.notes.append((place, f"neurons: {found.function}"))
         made = self.draft.activation(self.scalable(start, root), found.function, called, found.slope)
         return made.scaled(found.factor, found.shift) if (found.factor, found.shift) != (1.0, 0.0) else made
 
-    def _formula(self, function: Elementwise) -> tuple[str, Affine | Known | Hinges | None]:
+    def _formula(self, function: Elementwise) -> tuple[str, Affine | Known | Pieces | None]:
         """What a tensor is a known function of: a formula as a whole before its last step."""
         nearest, near = function.views[0]
         for start, value in reversed(function.views[1:]):
@@ -63,13 +64,21 @@ class Tensors:
                 return start, whole
         return nearest, function.known or recognised(near)
 
-    def _hinged(self, root: Signal, hinges: Hinges, label: str) -> Signal:
-        count = len(hinges.at)
-        tall = self.draft.beside([root] * count, np.arange(root.size * count).reshape(count, root.size))
-        sign, at = np.array(hinges.sign)[:, None], np.array(hinges.at)[:, None]
-        bent = self.draft.activation(tall.scaled(sign, -sign * at), "relu", label)
-        weights = sparse.hstack([sparse.identity(root.size) * w for w in hinges.weight]).tocsr()
-        return self.draft.crossbar(bent, weights, np.full(root.size, hinges.offset), root.shape, label, trainable=False)
+    def _pieced(self, start: str, root: Signal, pieces: Pieces, label: str) -> Signal:
+        at, factor, weight = (np.array(one) for one in (pieces.at, pieces.factor, pieces.weight))
+        if len(at) == 1:
+            bent = self.scalable(start, root).scaled(factor[0], -factor[0] * at[0])
+            return self.draft.activation(bent, pieces.functions[0], label).scaled(weight[0], pieces.offset)
+        made, order = [], []
+        for function in dict.fromkeys(pieces.functions):
+            which = [k for k, name in enumerate(pieces.functions) if name == function]
+            tall = self.draft.beside([root] * len(which), np.arange(root.size * len(which)).reshape(len(which), -1))
+            bent = tall.scaled(factor[which, None], -(factor * at)[which, None])
+            made.append(self.draft.activation(bent, function, label))
+            order += which
+        whole = made[0] if len(made) == 1 else self.draft.beside(made, np.arange(root.size * len(at)))
+        weights = sparse.hstack([sparse.identity(root.size) * weight[k] for k in order]).tocsr()
+        return self.draft.crossbar(whole, weights, np.full(root.size, pieces.offset), root.shape, label, False)
 
     def scalable(self, name: str, found: Signal) -> Signal:
         """A tensor that may be scaled: one with other readers becomes a layer first."""

@@ -19,6 +19,10 @@ GRID: FloatArray = np.concatenate(
 )
 #: how closely: constants of files are often of single precision
 _CLOSE = 2e-6
+#: numbers of the self-normalising function where a file leaves them out
+SELU = {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}
+#: a corner below this is none: reciprocals in double precision
+_SMOOTH = 1e-12
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,14 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Hinges:
-    """``offset + sum of weight * relu(sign * (s - at))``: a continuous function of straight pieces."""
+class Pieces:
+    """``offset + sum of weight * phi(factor * (s - at))``: of hinges, a continuous function of straight pieces."""
 
     at: tuple[float, ...]
-    sign: tuple[float, ...]
+    factor: tuple[float, ...]
     weight: tuple[float, ...]
-    offset: float
+    offset: float = 0.0
+    functions: tuple[str, ...] = ("relu", "relu")
 
 
 def recognised(value: FloatArray) -> Affine | Known | None:
@@ -70,22 +75,30 @@ def _same(one: FloatArray, other: FloatArray) -> bool:
     return bool(np.all(np.abs(one - other) <= _CLOSE * (1 + np.abs(other))))
 
 
-def clipped(low: float, high: float) -> Hinges:
+def clipped(low: float, high: float) -> Pieces:
     """``min(max(s, low), high)``; an end may be infinite."""
     if not np.isfinite(low):  # high - relu(high - s)
-        return Hinges((high,), (-1.0,), (-1.0,), high)
+        return Pieces((high,), (-1.0,), (-1.0,), high)
     if not np.isfinite(high):
-        return Hinges((low,), (1.0,), (1.0,), low)
-    return Hinges((low, high), (1.0, 1.0), (1.0, -1.0), low)
+        return Pieces((low,), (1.0,), (1.0,), low)
+    return Pieces((low, high), (1.0, 1.0), (1.0, -1.0), low)
 
 
-def two_slopes(below: float) -> Hinges:
+def two_slopes(below: float) -> Pieces:
     """``s`` above 0, ``below * s`` under it."""
-    return Hinges((0.0, 0.0), (1.0, -1.0), (1.0, -below), 0.0)
+    return Pieces((0.0, 0.0), (1.0, -1.0), (1.0, -below))
+
+
+def elu(alpha: float, scale: float = 1.0, inner: float = 1.0) -> Known | Pieces:
+    """``scale * s`` above 0, ``scale * alpha * (exp(inner * s) - 1)`` under it; at a corner, the slope is that below."""
+    if abs(alpha * inner - 1) < _SMOOTH:
+        return Known("elu") if inner == scale == 1 else Pieces((0.0,), (inner,), (scale * alpha,), 0.0, ("elu",))
+    corner = scale * (1 - alpha * inner)
+    return Pieces((0.0, 0.0), (inner, 1.0), (scale * alpha, corner), 0.0, ("elu", "relu"))
 
 
 #: what an operator's function is known to be
-Told = Affine | Known | Hinges | None
+Told = Affine | Known | Pieces | None
 #: a tensor, and the function of it that another is, as its values on `GRID`
 View = tuple[str, FloatArray]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emulator.errors import FileFormatError
+from emulator.importers.scalars import SELU
 from emulator.importers.torch_program import Step
 from emulator.importers.torch_writer import Writer, first, op
 
@@ -43,12 +44,21 @@ def _leaky(w: Writer, step: Step) -> None:
     w.put(step, "PRelu", step.given["self"], float(step.given.get("negative_slope", 0.01)))
 
 
-@op("elu")
+@op("elu", "celu", "selu")
 def _elu(w: Writer, step: Step) -> None:
-    given = {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0} | step.given
-    if (given["scale"], given["input_scale"]) != (1, 1):
-        raise FileFormatError(f"operator aten.elu (node {step.name!r}) is scaled; allowed: scale and input_scale of 1")
-    w.put(step, "Elu", given["self"], alpha=float(given["alpha"]))
+    """``scale * s`` above 0, ``scale * alpha * (exp(inner * s) - 1)`` under it."""
+    given, operator = step.given, step.operator
+    selu = operator.endswith((".selu", ".selu_"))
+    alpha = float(given.get("alpha", SELU["alpha"] if selu else 1.0))
+    scale = float(given.get("scale", SELU["gamma"] if selu else 1.0))
+    inner = 1 / alpha if ".celu" in operator and alpha else float(given.get("input_scale", 1.0))
+    if not inner > 0:
+        raise FileFormatError(f"operator {operator} (node {step.name!r}) scales by {inner:g}; allowed: numbers above 0")
+    if scale == inner == 1:
+        w.put(step, "Elu", given["self"], alpha=alpha)
+        return
+    wide = given["self"] if inner == 1 else w.between(step, "Mul", given["self"], inner)
+    w.put(step, "Selu", wide, alpha=alpha * inner, gamma=scale / inner)
 
 
 @op("prelu", "_prelu_kernel")

@@ -72,9 +72,9 @@ class Verdict:
     finite : (B,) bool
         Whether everything stayed finite.
     residual : (B,)
-        Largest residual at the end of the hold, relative to the magnitude of its row.
+        Largest residual at the end of the hold, relative to the magnitude of its row (`_measure`).
     deviation : (B,)
-        Largest distance from rest at the end of the hold, relative to the magnitude of its row.
+        Largest distance from rest at the end of the hold, relative to the same.
     state_steps, costate_steps : (B, N) int64
         T of each neuron's state and costate.
     """
@@ -192,7 +192,9 @@ def _of_part(
     with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
         off, rest = found.off, found.rest
         scale = _each(lambda values: _of_row(graph, np.abs(values)), rest)
-        strict = _strict(graph, tolerance, found, scale)
+        rounding = _each(lambda values: _of_row(graph, np.where(np.isfinite(values), values, 0.0)), found.rounding)
+        measure = _measure(found, scale, rounding)
+        strict = _each(lambda size, least: np.maximum(tolerance * size, least), measure, rounding)
         allowed, noise = strict, noise_floor(graph, layout, found.held)
         blurred = signal is not None
         lost_in_noise, lost_below = np.zeros((2, len(cone)), bool)
@@ -218,10 +220,10 @@ def _of_part(
                 recording, "lam", centre.lam, np.maximum(motion.lam, least), before.lam, hold
             )
         residual = np.maximum(
-            np.abs(recording.state_residual) / np.maximum(scale.x, _TINY),
-            np.abs(recording.costate_residual) / np.maximum(scale.lam, _TINY),
+            np.abs(recording.state_residual) / np.maximum(measure.x, _TINY),
+            np.abs(recording.costate_residual) / np.maximum(measure.lam, _TINY),
         )
-        away = _each(lambda d, size: np.abs(d) / np.maximum(size, _TINY), off, scale)
+        away = _each(lambda d, size: np.abs(d) / np.maximum(size, _TINY), off, measure)
     late = int(np.ceil(JITTER_CUT * graph.hardware.lines.jitter / graph.step))
     latest, count = np.maximum(state_steps, costate_steps), layout.neurons
     landed = np.maximum(state_steps + layout.longest[:count], latest + layout.longest[count:]) + late < hold
@@ -264,18 +266,12 @@ def _of_row(graph: ScatteringGraph, values: Floats) -> Floats:
     return np.repeat(np.maximum.reduceat(values, starts, axis=1), sizes, axis=1)
 
 
-def _strict(graph: ScatteringGraph, tolerance: float, found: Deviation, scale: Fields) -> Fields:
-    """What every field may be off by without noise and threshold: its share of the row, or round-off."""
-    rounding = _each(lambda values: _of_row(graph, np.where(np.isfinite(values), values, 0.0)), found.rounding)
+def _measure(found: Deviation, scale: Fields, rounding: Fields) -> Fields:
+    """What the distances from rest of every row are held against: its own size, if it is more than round-off."""
     states = np.abs(found.rest.x).max(axis=1, keepdims=True)
     costates = np.maximum(np.abs(found.rest.lam).max(axis=1), found.answer)[:, np.newaxis]
     sample = Fields(states, states, costates, costates)
-    return _each(
-        lambda size, least, all_rows: np.maximum(tolerance * np.where(size > least, size, ZERO_ROW * all_rows), least),
-        scale,
-        rounding,
-        sample,
-    )
+    return _each(lambda size, least, whole: np.where(size > least, size, ZERO_ROW * whole), scale, rounding, sample)
 
 
 def _joined(graph: ScatteringGraph, found: Deviation, tolerance: float) -> np.ndarray:

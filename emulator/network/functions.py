@@ -162,6 +162,16 @@ _FUNCTIONS = (
         ),
         spice=(f"u*{_LOGISTIC}", f"{_LOGISTIC}*(1+u*(0.5-0.5*tanh(0.5*u)))"),
     ),
+    ActivationFunction(
+        name="elu",
+        phi=lambda s: np.where(s > 0, s, np.expm1(np.minimum(s, 0.0))),
+        dphi=lambda s: np.where(s > 0, 1.0, np.exp(np.minimum(s, 0.0))),
+        d2phi=lambda s: np.where(s > 0, 0.0, np.exp(np.minimum(s, 0.0))),
+        L1=1.0,
+        L2=1.0,  # just below 0
+        brian2=("(s*int(s > 0) + expm1(-abs(s))*int(s <= 0))", "(int(s > 0) + exp(-abs(s))*int(s <= 0))"),
+        spice=("(u>0 ? u : -tanh(0.5*abs(u))*(1+exp(-abs(u))))", "(u>0 ? 1 : exp(-abs(u)))"),
+    ),
 )
 
 FUNCTIONS = {function.name: function for function in _FUNCTIONS}

@@ -22,6 +22,8 @@ LAWS = [
 ]
 EXAMPLES = {"matched": 60, "worldsheet": 30}
 
+PARTS = ("state", "costate", "gradient")
+
 seeds = st.integers(0, 10**6)
 
 
@@ -96,6 +98,18 @@ def test_with_a_send_on_change_threshold_the_error_obeys_the_bound(seed, q):
     for name, gradient in exact.gradients.items():
         for found, true, most in zip(result.gradients[name], gradient, bound.gradients[name], strict=True):
             assert (np.abs(found - true) <= most + 1e-12).all()
+
+
+@pytest.mark.parametrize("law", [Matched(), LAWS[0]], ids=lambda law: law.name)
+def test_exponential_units_settle_to_backpropagation(law):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        network = random_network(rng, max_depth=6, max_width=10, activations=("elu", "elu", "tanh"))
+        inputs, targets = random_batch(rng, network, 2)
+        graph = compile_network(network, hardware=delays(1, 5), law=law, wiring="synapse", seed=seed)
+        result = settle(graph, inputs, targets, tolerance=1e-10, target="numpy")
+        assert result.settled.all() and "elu" in {getattr(one, "function", "") for one in network.layers.values()}
+        assert max(result.errors(reference(network, inputs, targets))[name] for name in PARTS) < 1e-9
 
 
 def test_delays_do_not_move_the_answer_but_do_move_the_transient():

@@ -69,6 +69,11 @@ EXACT = {
     "sigmoid": (_sigmoid, _fade, lambda s: -_fade(s) * mp.tanh(s / 2)),
     "softplus": (lambda s: max(s, mpf(0)) + mp.log1p(mp.exp(-abs(s))), _sigmoid, _fade),
     "gelu": (lambda s: s * _below(s), lambda s: _below(s) + s * _bell(s), lambda s: (2 - s * s) * _bell(s)),
+    "elu": (
+        lambda s: s if s > 0 else mp.expm1(s),
+        lambda s: mpf(1) if s > 0 else mp.exp(s),
+        lambda s: mpf(0) if s > 0 else mp.exp(s),
+    ),
     "silu": (
         lambda s: s * _sigmoid(s),
         lambda s: _sigmoid(s) + s * _fade(s),

@@ -21,6 +21,9 @@ ACTIVATIONS = (
     "silu",
     "softplus",
     "Gelu",
+    "Elu",
+    "Selu",
+    "Celu",
 )
 
 
@@ -160,6 +163,8 @@ def _activation(m: Model) -> None:
     kind = "gelu" if kind == "Gelu" and m.opset < 20 else kind
     if kind == "LeakyRelu":
         m.node(kind, top, alpha=0.2)
+    elif kind in ("Elu", "Celu"):
+        m.node(kind, top, alpha=float(m.dice.choice([0.3, 1.0, 2.0])))
     elif kind == "PRelu":
         m.node(kind, top, m.constant([0.25]))
     elif kind == "Clip":

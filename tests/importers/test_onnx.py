@@ -257,20 +257,49 @@ def test_a_scenario_ties_what_it_reads(tmp_path: Path) -> None:
 
 
 def test_a_function_that_is_registered_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ELU has no form of its own here; who brings one has it imported, too."""
-    made = model([node("Elu", "x")])
+    """Who brings a function has it imported, too: here ``s / (1 + |s|)``, of three operators."""
+    steps = [("Abs", ["x"], "a"), ("Add", ["a", "one"], "b"), ("Div", ["x", "b"], "y")]
+    made = model([helper.make_node(kind, reads, [name]) for kind, reads, name in steps], one=np.float32(1))
     with pytest.raises(FileFormatError, match=r"scaling and shifting, or one of emulator\.register_activation"):
         import_model(made, "m")
-    elu = ActivationFunction(
-        name="elu",
-        phi=lambda s: np.where(s > 0, s, np.expm1(np.minimum(s, 0))),
-        dphi=lambda s: np.where(s > 0, 1.0, np.exp(np.minimum(s, 0))),
-        d2phi=lambda s: np.where(s > 0, 0.0, np.exp(np.minimum(s, 0))),
+    softsign = ActivationFunction(
+        name="softsign",
+        phi=lambda s: s / (1 + np.abs(s)),
+        dphi=lambda s: (1 + np.abs(s)) ** -2.0,
+        d2phi=lambda s: -2 * np.sign(s) * (1 + np.abs(s)) ** -3.0,
         L1=1.0,
-        L2=1.0,
-        brian2=("(s*int(s > 0) + expm1(-abs(s))*int(s <= 0))", "(int(s > 0) + exp(-abs(s))*int(s <= 0))"),
+        L2=2.0,
+        brian2=("(s/(1 + abs(s)))", "(1/(1 + abs(s))**2)"),
     )
-    monkeypatch.setitem(ACTIVATIONS, "elu", elu)
+    monkeypatch.setitem(ACTIVATIONS, "softsign", softsign)
     found = import_model(made, "m")
-    assert [one.function for one in found.network.layers.values() if isinstance(one, Activation)] == ["elu"]
+    assert [one.function for one in found.network.layers.values() if isinstance(one, Activation)] == ["softsign"]
     assert found.deviation < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "functions"),
+    [
+        ("Elu", {}, ["elu"]),
+        ("Elu", {"alpha": 1.0}, ["elu"]),
+        ("Elu", {"alpha": 0.5}, ["elu", "relu"]),
+        ("Celu", {"alpha": 2.5}, ["elu"]),
+        ("Selu", {}, ["elu", "relu"]),
+        ("Selu", {"alpha": 1.0, "gamma": 0.5}, ["elu"]),
+    ],
+)
+def test_exponential_units_of_any_scale_are_built_of_elu(
+    kind: str, given: dict[str, float], functions: list[str]
+) -> None:
+    found = import_model(model([helper.make_node(kind, ["x"], ["y"], **given)]), "m")
+    network = found.network
+    assert [one.function for one in network.layers.values() if isinstance(one, Activation)] == functions
+    assert found.deviation < 1e-6
+    alpha, inner = given.get("alpha", 1.0 if kind != "Selu" else 1.67326319), 1.0
+    inner, scale = (1 / alpha if kind == "Celu" else 1.0), (given.get("gamma", 1.05070098) if kind == "Selu" else 1.0)
+    x = np.array([[-3.0, -1e-3, 0.0], [2.0, 1e-3, -30.0]])
+    slope = scale * np.where(x > 0, 1.0, alpha * inner * np.exp(inner * x))  # what others call the gradient, also at 0
+    exact = reference(network, x, np.zeros_like(x))
+    np.testing.assert_allclose(
+        exact.costates[network.inputs[0]], slope * exact.states[network.output], rtol=1e-6, atol=1e-12
+    )

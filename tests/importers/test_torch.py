@@ -147,7 +147,7 @@ def test_what_is_no_network_of_waves_is_refused(module: Any, example: Any, words
 
 def test_every_activation_is_itself() -> None:
     for layer, name in ((nn.ReLU(), "relu"), (nn.Tanh(), "tanh"), (nn.Sigmoid(), "sigmoid"), (nn.Softplus(), "softplus"),
-                        (nn.GELU(), "gelu"), (nn.SiLU(), "silu"), (nn.LeakyReLU(), "leaky_relu")):  # fmt: skip
+                        (nn.GELU(), "gelu"), (nn.SiLU(), "silu"), (nn.LeakyReLU(), "leaky_relu"), (nn.ELU(), "elu")):  # fmt: skip
         network = Network.from_torch(layer, torch.zeros(1, 3))
         (made,) = (one for one in network.layers.values() if isinstance(one, Activation))
         assert made.function == name and not any(isinstance(one, Dense) for one in network.layers.values())

@@ -18,6 +18,7 @@ KNOWN = {
     "sigmoid": 1.0 / (1.0 + math.exp(0.7)),
     "softplus": math.log(1.0 + math.exp(-0.7)),
     "gelu": -0.35 * (1.0 + math.erf(-0.7 / math.sqrt(2.0))),
+    "elu": math.expm1(-0.7),
     "silu": -0.7 / (1.0 + math.exp(0.7)),
 }
 

@@ -149,7 +149,8 @@ def test_two_way_lines_refuse_what_they_do_not_know():
     net, inputs, targets = mlp("sine")
     graph = emulator.compile_network(net, law=Bilateral(1.0))
     with pytest.raises(
-        BackwaveError, match="law bilateral: activation 'sine' of x1 is not built in; allowed: identity"
+        BackwaveError,
+        match="law bilateral: the answers of activation 'sine' of x1 cannot be followed; allowed: identity",
     ):
         emulator.settle(graph, inputs, targets, target="numpy")
 

@@ -28,12 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.network.activations import ActivationFunction, activation_function
-from emulator.network.functions import FUNCTIONS
 
 Floats = NDArray[np.float64]
 
+#: activations whose branches are followed: what their second derivatives do is known (`SHAPES`), or there are none
+FOLLOWED = ("identity", "tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu")
 #: position of every activation, the same in every plan
-KINDS = {name: k for k, name in enumerate(("source", *FUNCTIONS))}
+KINDS = {name: k for k, name in enumerate(("source", *FOLLOWED))}
 KINKED = ("relu", "leaky_relu")
 #: of those that bend, the ones whose slope falls to 0 on both sides
 SATURATING = ("tanh", "sigmoid")

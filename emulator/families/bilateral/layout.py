@@ -14,13 +14,13 @@ import numpy as np
 
 from emulator.engine.layout import Floats, Ints, Layout, neurons_of, spread
 from emulator.errors import EngineError
+from emulator.families.bilateral.branches import FOLLOWED
 from emulator.families.bilateral.crossbars import scattering_matrices
 from emulator.families.bilateral.ends import answers, ends_of
 from emulator.families.bilateral.lines import Lines, law_of, lines_of
 from emulator.families.bilateral.plastic_layout import Crossbars, lay_out_crossbars
 from emulator.graph import ScatteringGraph
 from emulator.graph.penalties import weight_penalties
-from emulator.network.functions import FUNCTIONS
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,10 @@ def lay_out(graph: ScatteringGraph, learns: bool = False) -> BilateralLayout:
 
 
 def _check_activations(graph: ScatteringGraph) -> None:
-    """Refuse activations whose branches cannot be followed: how they bend is known of the built-in ones only."""
+    """Refuse activations whose branches cannot be followed, for want of bounds on how they bend."""
     for site in graph.sites:
-        if site.role != "source" and site.function not in FUNCTIONS:
+        if site.role != "source" and site.function not in FOLLOWED:
             raise EngineError(
-                f"law {graph.law.name}: activation {site.function!r} of {site.name} is not built in; allowed: {', '.join(FUNCTIONS)}"
+                f"law {graph.law.name}: the answers of activation {site.function!r} of {site.name} cannot be followed; "
+                f"allowed: {', '.join(FOLLOWED)}"
             )
