@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.network import Network
+from emulator.network.scales import Scale
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,8 @@ class Batch:
         Names of the components of the inputs, where the data have some.
     notes : tuple of str
         What a user should know about how they were read.
+    scales : Scale, or dict of input name to Scale; optional
+        What the inputs were standardised by.
     """
 
     inputs: Floats | dict[str, Floats]
@@ -40,6 +43,7 @@ class Batch:
     classes: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    scales: Mapping[str, Scale] | Scale | None = None
 
     @property
     def size(self) -> int:
@@ -70,10 +74,16 @@ class Batch:
         )
 
     def named(self, network: Network) -> Network:
-        """The network with the names that these samples have for its inputs and classes, where it has none of its own."""
+        """The network with what these samples say of its inputs and classes, where it does not say so itself.
+
+        That is names, and what the inputs are standardised by.
+        """
         names = {network.output: self.classes}
         if self.columns is not None and len(network.inputs) == 1:
             names[network.inputs[0]] = self.columns
+        if self.scales is not None and not network.scales:
+            given = {network.inputs[0]: self.scales} if isinstance(self.scales, Scale) else self.scales
+            network = network.altered(scales=given)
         return network.named(
             {name: given for name, given in names.items() if given is not None and name not in network.names}
         )

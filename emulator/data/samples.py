@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from emulator.data.batch import Batch, Floats
 from emulator.errors import FileFormatError
 from emulator.network import Network
+from emulator.network.scales import Scale
 from hwmodels.doors import brief
 
 
@@ -31,6 +32,8 @@ class Samples:
         Names of the classes in the order of a network's outputs, where the targets are classes; they are texts then.
     notes : tuple of str
         What a user should know about how they were read.
+    scales : Scale, or dict of input name to Scale; optional
+        What they were standardised by.
     """
 
     place: str
@@ -39,6 +42,7 @@ class Samples:
     columns: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    scales: Mapping[str, Scale] | Scale | None = None
 
     def __len__(self) -> int:
         inputs = self.inputs
@@ -93,16 +97,31 @@ def parts(samples: Samples, share: float, seed: int) -> tuple[NDArray[np.int64],
 def standard(samples: Samples, by: Samples) -> Samples:
     """The samples with mean 0 and standard deviation 1 of every input, as those of `by` have then."""
     if isinstance(samples.inputs, dict) and isinstance(by.inputs, dict):
-        scaled = {name: _scaled(by.place, rows, by.inputs[name]) for name, rows in samples.inputs.items()}
-        return replace(samples, inputs=scaled)
-    return replace(samples, inputs=_scaled(by.place, np.asarray(samples.inputs), np.asarray(by.inputs)))
+        found = {name: _scale(by.place, rows, by.inputs[name]) for name, rows in samples.inputs.items()}
+        return replace(
+            samples, inputs={name: scale.applied(samples.inputs[name]) for name, scale in found.items()}, scales=found
+        )
+    rows = np.asarray(samples.inputs)
+    scale = _scale(by.place, rows, np.asarray(by.inputs))
+    return replace(samples, inputs=scale.applied(rows), scales=scale)
 
 
-def _scaled(place: str, rows: Floats, by: Floats) -> Floats:
-    """Mean 0 and deviation 1 of `by`; what never changes becomes 0."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        deviation = by.std(axis=0)
-    broken = np.flatnonzero(~np.isfinite(deviation))
+def as_learned(samples: Samples, network: Network) -> Samples:
+    """The samples standardised as those that the network learned from."""
+    count = len(network.inputs)
+    told = (f"inputs of {samples.place} are standardised by the mean and deviation that the network learned from",)
+    return replace(
+        samples,
+        inputs=network.standardised(samples.inputs),
+        scales=dict(network.scales) if count > 1 else network.scales[network.inputs[0]],
+        notes=samples.notes + told,
+    )
+
+
+def _scale(place: str, rows: Floats, by: Floats) -> Scale:
+    """Mean and deviation of `by`; what never changes is divided by 1."""
+    scale = Scale.of(by)
+    broken = np.flatnonzero(~np.isfinite(scale.deviation))
     if broken.size:
         raise FileFormatError(
             f"{place}: column {int(broken[0])} has no standard deviation; allowed with scale: finite numbers"
@@ -111,7 +130,7 @@ def _scaled(place: str, rows: Floats, by: Floats) -> Floats:
         raise FileFormatError(
             f"{place} has {by.shape[1]} inputs; allowed: {rows.shape[1]}, as what is scaled by it has"
         )
-    return (rows - by.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    return scale
 
 
 def fitted(samples: Samples, network: Network) -> Batch:
@@ -134,7 +153,7 @@ def fitted(samples: Samples, network: Network) -> Batch:
         )
     elif targets is not None and targets.ndim == 2 and network.loss == "softmax_cross_entropy":
         labels = targets.argmax(axis=1)
-    return Batch(samples.inputs, targets, labels, classes, samples.columns, samples.notes)
+    return Batch(samples.inputs, targets, labels, classes, samples.columns, samples.notes, samples.scales)
 
 
 def _are_classes(samples: Samples, targets: NDArray[Any], network: Network) -> bool:

@@ -74,6 +74,12 @@ class Block:
         full[column, row] = matrix[column, row]
         return full
 
+    @property
+    def by_column(self) -> Ints:
+        """Positions of the synapses of a crossbar with gaps, column by column, as the entries of its weight are ordered."""
+        row, column = self.devices or (np.zeros(0, np.int32),) * 2
+        return _ints(np.lexsort((row, column)))
+
 
 @dataclass(frozen=True)
 class Layout:

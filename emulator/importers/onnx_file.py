@@ -15,12 +15,13 @@ import numpy as np
 
 from emulator.errors import BackwaveError, FileFormatError, NetworkError
 from emulator.importers.onnx_check import check_model, line
+from emulator.importers.onnx_classes import class_names
 from emulator.importers.onnx_ml import plain
 from emulator.importers.onnx_ops import Converter
 from emulator.importers.report import Imported
 from emulator.measure.reference import reference
 from emulator.network.network import Network
-from hwmodels.doors import RefusedError, read_bytes
+from hwmodels.doors import RefusedError, brief, read_bytes
 
 #: bytes of a file
 _LARGEST = 2 << 30
@@ -83,11 +84,15 @@ def import_model(model: Any, source: str, loss: str | None = None, *, checked: b
 
 
 def _imported(model: Any, source: str, loss: str | None) -> Imported:
-    model = plain(model)
+    told, model = model, plain(model)
     converter = Converter(model)
     output, found_loss = converter.convert()
     network = Network(converter.draft.layers.values(), output=output, loss=loss or found_loss or "mse")
     notes = list(converter.notes)
+    names = class_names(told, network.size(output)) if network.loss == "softmax_cross_entropy" else None
+    if names is not None:
+        network = network.named({output: names})
+        notes.append(("(classes)", ", ".join(brief(name, 40) for name in names[:10]) + ", ..." * (len(names) > 10)))
     if loss is None and found_loss is None:
         notes.append(
             (

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from emulator.engine import Layout, Recording, biases
 from emulator.graph import ScatteringGraph
 from emulator.measure.result import Floats
-from emulator.network import Dense, Gradient, Slice
+from emulator.network import Dense, DeviceGradient, Gradient, Slice
 
 #: waves that did not settle may have grown beyond all numbers
 _UNSETTLED = np.errstate(over="ignore", invalid="ignore")
+#: amplitudes that are multiplied at once
+_MOST_NUMBERS = 1 << 16
 
 
 def layer_values(
@@ -78,22 +80,42 @@ def _returned(graph: ScatteringGraph, layer: str, mu: Floats, costates: dict[str
 
 @_UNSETTLED
 def gradients(graph: ScatteringGraph, layout: Layout, recording: Recording) -> dict[str, Gradient]:
-    """Weight and bias gradients, averaged over the batch, from what each crossbar received on its two sides; 0 without device."""
+    """Weight and bias gradients, averaged over the batch, from what each crossbar received on its two sides.
+
+    Of a crossbar with gaps they are kept per device.
+    """
     count, samples = layout.neurons, len(recording.lam)
     mu = recording.u[:, count:]
-    parts: dict[str, Floats] = {}
+    found: dict[str, Gradient] = {}
     for block in layout.blocks:
         if block.layer is None:
             continue
-        if recording.tap is not None:
-            product = (recording.tap[:, block.column_taps] / samples).T @ recording.tap[:, block.row_taps]
-            parts[block.layer] = block.existing(product)
+        bias = (mu[:, graph.layer_neurons(block.layer)] / samples).sum(axis=0)
+        if block.devices is not None:
+            order = block.by_column
+            row, column = (part[order] for part in block.devices)
+            if recording.tap is not None:
+                values = _products(recording.tap, block.column_taps[column], block.row_taps[row]) / samples
+            else:
+                values = recording.products[block.first + order] / samples  # type: ignore[index]
+            shape = (len(block.columns), len(block.rows))
+            found[block.layer] = DeviceGradient.of(values, (column, row), shape, bias)
+        elif recording.tap is not None:
+            weight = (recording.tap[:, block.column_taps] / samples).T @ recording.tap[:, block.row_taps]
+            found[block.layer] = Gradient(weight, bias)
         else:
-            parts[block.layer] = block.matrix(recording.products) / samples  # type: ignore[arg-type]
-    return {
-        layer: Gradient(product, (mu[:, graph.layer_neurons(layer)] / samples).sum(axis=0))
-        for layer, product in parts.items()
-    }
+            found[block.layer] = Gradient(block.matrix(recording.products) / samples, bias)  # type: ignore[arg-type]
+    return found
+
+
+def _products(tap: Floats, columns: NDArray[np.int32], rows: NDArray[np.int32]) -> Floats:
+    """Of two amplitudes (B, C) at a time, the products summed over the batch."""
+    total = np.zeros(len(rows))
+    some = max(1, _MOST_NUMBERS // len(tap))
+    for first in range(0, len(rows), some):
+        part = slice(first, first + some)
+        total[part] = np.einsum("bs,bs->s", tap[:, columns[part]], tap[:, rows[part]])
+    return total
 
 
 @_UNSETTLED
@@ -109,7 +131,7 @@ def representable(
     for layers in values:
         for rows in layers.values():
             fits &= np.isfinite(rows).all(axis=1)
-    if all(np.isfinite(part).all() for gradient in products.values() for part in gradient):
+    if all(np.isfinite(part).all() for gradient in products.values() for part in gradient.held):
         return fits
     x, mu = np.abs(recording.u[:, :count]), np.abs(recording.u[:, count:])
     for block in layout.blocks:

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from emulator.network.activations import activation_function
 from emulator.network.arrays import FloatArray
 from emulator.network.batch import Inputs, check_batch
-from emulator.network.layers import Activation, Add, Concat, Dense, Gradient, Slice, layer_sources
+from emulator.network.gradients import Gradient
+from emulator.network.layers import Activation, Add, Concat, Dense, Slice, layer_sources
 from emulator.network.losses import loss_function
 from emulator.network.network import Network
 

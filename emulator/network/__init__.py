@@ -3,15 +3,14 @@
 from emulator.network.activations import ACTIVATIONS, ActivationFunction, activation_function, register_activation
 from emulator.network.batch import check_batch
 from emulator.network.builder import NetworkBuilder
+from emulator.network.gradients import DeviceGradient, Gradient, Parameters
 from emulator.network.layers import (
     Activation,
     Add,
     Concat,
     Dense,
-    Gradient,
     Input,
     Layer,
-    Parameters,
     Slice,
     layer_sources,
 )
@@ -28,6 +27,7 @@ __all__ = [
     "Add",
     "Concat",
     "Dense",
+    "DeviceGradient",
     "Gradient",
     "Input",
     "Layer",

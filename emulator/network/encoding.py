@@ -21,6 +21,7 @@ from emulator.errors import FileFormatError, suggest
 from emulator.network.arrays import BoolArray, FloatArray, IntArray
 from emulator.network.layers import LAYER_KINDS, Layer
 from emulator.network.penalties import Penalty
+from emulator.network.scales import Scale
 from hwmodels.doors import RefusedError, brief, parse_json
 
 Array = FloatArray | BoolArray | IntArray
@@ -46,6 +47,7 @@ class Settings(NamedTuple):
     loss: str
     names: Names
     penalties: Mapping[str, Penalty]
+    scales: Mapping[str, Scale]
 
 
 def encode(layers: Iterable[Layer], settings: Settings) -> tuple[bytes, list[Array]]:
@@ -72,6 +74,11 @@ def encode(layers: Iterable[Layer], settings: Settings) -> tuple[bytes, list[Arr
         header["names"] = dict(settings.names)
     if settings.penalties:
         header["penalties"] = {name: dataclasses.asdict(penalty) for name, penalty in settings.penalties.items()}
+    if settings.scales:
+        header["scales"] = {
+            name: {key: part.tolist() for key, part in scale._asdict().items()}
+            for name, scale in settings.scales.items()
+        }
     return json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode("ascii"), arrays
 
 
@@ -105,7 +112,7 @@ def parse_header(text: bytes) -> dict[str, Any]:
         raise FileFormatError(f"header has no format {FORMAT!r}; allowed: files written by Network.save")
     if header.get("version") != VERSION:
         raise FileFormatError(f"header has version {brief(header.get('version'))}; allowed: {VERSION}")
-    later = {"names", "penalties"}
+    later = {"names", "penalties", "scales"}
     _require_keys("header", header, {"format", "version", "loss", "output", "layers", *later}, optional=later)
     if not isinstance(header["layers"], list):
         raise FileFormatError(f"header: layers are {brief(header['layers'])}; allowed: a list")
@@ -161,20 +168,28 @@ def decode_settings(header: Mapping[str, Any]) -> Settings:
     Raises
     ------
     FileFormatError
-        If penalties are not described as they should be.
+        If penalties or scales are not described as they should be.
     NetworkError
         If a penalty refuses a value.
     """
-    described = header.get("penalties", {})
+    keys = {field.name for field in dataclasses.fields(Penalty)}
+    penalties = {name: Penalty(**fields) for name, fields in _described(header, "penalties", keys).items()}
+    found = _described(header, "scales", set(Scale._fields))
+    scales: dict[str, Any] = {name: tuple(fields[key] for key in Scale._fields) for name, fields in found.items()}
+    return Settings(header["output"], header["loss"], header.get("names", {}), penalties, scales)
+
+
+def _described(header: Mapping[str, Any], what: str, keys: set[str]) -> dict[str, dict[str, Any]]:
+    """An object of objects with the same keys."""
+    described = header.get(what, {})
     if not isinstance(described, dict):
-        raise FileFormatError(f"header: penalties are {brief(described)}; allowed: an object")
+        raise FileFormatError(f"header: {what} are {brief(described)}; allowed: an object")
     for name, fields in described.items():
-        place = f"header: penalties[{brief(name)}]"
+        place = f"header: {what}[{brief(name)}]"
         if not isinstance(fields, dict):
             raise FileFormatError(f"{place} is {brief(fields)}; allowed: an object")
-        _require_keys(place, fields, {field.name for field in dataclasses.fields(Penalty)})
-    penalties = {name: Penalty(**fields) for name, fields in described.items()}
-    return Settings(header["output"], header["loss"], header.get("names", {}), penalties)
+        _require_keys(place, fields, keys)
+    return described
 
 
 def _array_member(place: str, reference: Mapping[str, Any], number: int) -> tuple[tuple[int, ...], np.dtype[Any]]:

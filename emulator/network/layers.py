@@ -8,7 +8,7 @@ import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,20 +16,7 @@ from numpy.typing import ArrayLike
 from emulator.errors import NetworkError, within
 from emulator.network.activations import DEFAULT_SLOPE, activation_function
 from emulator.network.arrays import BoolArray, FloatArray, IntArray, frozen_mask, frozen_numbers, frozen_parameter
-
-
-class Parameters(NamedTuple):
-    """Weight ``(n_out, n_in)`` and bias ``(n_out,)`` of a dense layer."""
-
-    weight: FloatArray
-    bias: FloatArray
-
-
-class Gradient(NamedTuple):
-    """Derivative of the loss in the weight ``(n_out, n_in)`` and the bias ``(n_out,)`` of a dense layer."""
-
-    weight: FloatArray
-    bias: FloatArray
+from emulator.network.gradients import Gradient
 
 
 @dataclass(frozen=True, eq=False)

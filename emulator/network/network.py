@@ -17,9 +17,11 @@ from emulator.errors import NetworkError, suggest
 from emulator.network import encoding, formats, storage, topology
 from emulator.network.encoding import Settings
 from emulator.network.from_sklearn import mlp_arguments, names_of
-from emulator.network.layers import Activation, Dense, Input, Layer, Parameters, affine, layer_sources
+from emulator.network.gradients import Parameters
+from emulator.network.layers import Activation, Dense, Input, Layer, affine, layer_sources
 from emulator.network.losses import loss_function
 from emulator.network.penalties import Penalty, checked_penalties
+from emulator.network.scales import Scale, checked_scales
 from emulator.text import columns
 
 
@@ -39,6 +41,9 @@ class Network:
         classifier, those of its classes.
     penalties : mapping of str to Penalty, or to a mapping of its fields; optional
         What layers add to the loss by themselves, by their names; see `Penalty`.
+    scales : mapping of str to (mean (n,), deviation (n,)), optional
+        What inputs were standardised by when the network learned; data of a scenario are brought to it, and
+        `standardised` does it in Python.
 
     Raises
     ------
@@ -56,6 +61,7 @@ class Network:
         loss: str = "mse",
         names: Mapping[str, Iterable[str]] | None = None,
         penalties: Mapping[str, Any] | None = None,
+        scales: Mapping[str, Any] | None = None,
     ) -> None:
         self._layers = topology.topological(topology.by_name(layers))
         self._sizes = topology.layer_sizes(self._layers)
@@ -64,6 +70,7 @@ class Network:
         self._loss = loss_function(loss).name
         self._names = topology.checked_names(names or {}, self._sizes)
         self._penalties = checked_penalties(penalties, self._layers, self._sizes)
+        self._scales = checked_scales(scales, {name: self._sizes[name] for name in self.inputs})
 
     @classmethod
     def mlp(
@@ -212,12 +219,42 @@ class Network:
         return MappingProxyType(self._penalties)
 
     @property
+    def scales(self) -> Mapping[str, Scale]:
+        """What inputs were standardised by when the network learned, of those that were."""
+        return MappingProxyType(self._scales)
+
+    def standardised(self, inputs: Any) -> Any:
+        """Raw samples as the network learned from them: inputs that have a scale less its mean, over its deviation.
+
+        Parameters
+        ----------
+        inputs : (B, n) array, or mapping of input name to (B, n)
+
+        Returns
+        -------
+        ndarray (B, n), or dict
+            In the form of `inputs`.
+
+        Raises
+        ------
+        NetworkError
+            If they do not fit the inputs.
+        """
+        if isinstance(inputs, Mapping):
+            return {
+                name: self._scales[name].applied(rows) if name in self._scales else rows
+                for name, rows in inputs.items()
+            }
+        first = self.inputs[0]
+        return self._scales[first].applied(inputs) if first in self._scales else inputs
+
+    @property
     def _settings(self) -> Settings:
         """The arguments besides the layers."""
-        return Settings(self._output, self._loss, self._names, self._penalties)
+        return Settings(self._output, self._loss, self._names, self._penalties, self._scales)
 
     def altered(self, layers: Iterable[Layer] | None = None, **settings: Any) -> Network:
-        """Return this network with other layers, or another `output`, `loss`, `names` or `penalties`; see `Network`."""
+        """Return this network with other layers, or another `output`, `loss`, `names`, `penalties` or `scales`; see `Network`."""
         return Network(self._layers.values() if layers is None else layers, **{**self._settings._asdict(), **settings})
 
     @property
@@ -325,6 +362,9 @@ class Network:
         lines.append(f"output {self._output}, loss {self._loss}, {self.parameter_count} parameters")
         for name, penalty in self._penalties.items():
             lines.append(f"penalty of {name}: {penalty.told} |x|^2/2 + {penalty.weight:g} |W|^2/2")
+        lines += [
+            f"input {name} is standardised, by the mean and deviation that it learned from" for name in self._scales
+        ]
         return "\n".join(lines)
 
     @property

@@ -10,7 +10,8 @@ import numpy as np
 
 from emulator.errors import NetworkError
 from emulator.network.arrays import FloatArray
-from emulator.network.layers import Activation, Add, Concat, Dense, Gradient, Layer, Parameters, Slice
+from emulator.network.gradients import Gradient, Parameters
+from emulator.network.layers import Activation, Add, Concat, Dense, Layer, Slice
 from emulator.network.network import Network
 from emulator.network.penalties import Penalty
 

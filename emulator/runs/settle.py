@@ -107,6 +107,8 @@ def settle(
     verdict = judge(
         graph, layout, recording, found, feed, hold=steps, tolerance=run.tolerance, q=run.threshold, loaded=loaded
     )
+    shown = _traces(graph, recording, found, data, wanted) if traces else None
+    del found  # as much as all that was recorded
     solved, at_rest = recording.exact(run.tolerance), verdict.settled
     states, costates = layer_values(graph, layout, recording)
     products = gradients(graph, layout, recording) if wanted is not None else {}
@@ -143,7 +145,7 @@ def settle(
         seeds={"run": run.seed, "hardware": graph.seed},
         versions=versions() | built_with(recording.target),
         times=times,
-        traces=_traces(graph, recording, found, data, wanted) if traces else None,
+        traces=shown,
         **recording.extras,
         clipping=clipped_run(graph, layout, recording),
     )

@@ -15,7 +15,7 @@ from emulator.data.arrays import read_array, read_arrays
 from emulator.data.batch import Batch
 from emulator.data.columns import samples_of
 from emulator.data.images import read_images
-from emulator.data.samples import Samples, fitted, parts, standard
+from emulator.data.samples import Samples, as_learned, fitted, parts, standard
 from emulator.data.tables import read_table
 from emulator.errors import FileFormatError, ScenarioError
 from emulator.kinds import SAMPLES, TABLES, mistaken
@@ -71,11 +71,13 @@ class FoundData(DataSource):
 
     Parameters
     ----------
-    scale : {"none", "standard"}
-        ``standard``: every input gets mean 0 and standard deviation 1, over the samples to train on where there are parts.
+    scale : {"standard", "none"}, optional
+        ``standard``: every input gets mean 0 and standard deviation 1, over the samples that the network learned from, or
+        else over those to train on where there are parts. ``none``: as it is. By default ``standard`` for a network that
+        learned from such inputs (`Network.scales`), else ``none``.
     """
 
-    scale: Literal["none", "standard"] = "none"
+    scale: Literal["none", "standard"] | None = None
 
     def read(self, network: Network, folder: Path) -> Batch:
         """The samples, fitted to the network."""
@@ -84,7 +86,9 @@ class FoundData(DataSource):
     def samples(self, folder: Path, network: Network | None = None) -> Samples:
         """The samples themselves; a network says which columns of a table it wants, and in which order."""
         found, by = self.found(folder, network)
-        return found if self.scale == "none" else standard(found, by)
+        if network is not None and network.scales and self.scale != "none":
+            return as_learned(found, network)
+        return standard(found, by) if self.scale == "standard" else found
 
     @abstractmethod
     def found(self, folder: Path, network: Network | None) -> tuple[Samples, Samples]:
@@ -259,7 +263,7 @@ class FileData(TableData):
         found, by = super().found(folder, network)
         if self.scaled_by is None:
             return found, by
-        if self.scale == "none":
+        if self.scale != "standard":
             raise ScenarioError(
                 'data.scaled_by is given without data.scale; allowed: data.scale = "standard" beside it'
             )

@@ -119,6 +119,8 @@ class TrainedMlp(NetworkSource):
         network = Network.from_sklearn(model)
         names = {network.inputs[0]: found.columns, network.output: found.classes if classes else None}
         network = network.named({name: given for name, given in names.items() if given is not None})
+        if found.scales is not None:
+            network = network.altered(scales={network.inputs[0]: found.scales})
         return Built(network, f"scikit-learn {'MLPClassifier' if classes else 'MLPRegressor'}", model.predict)
 
     def _labels(self, column: Any, classes: tuple[str, ...] | None) -> Any:

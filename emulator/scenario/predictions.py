@@ -32,7 +32,7 @@ def _rows(result: SettleResult, batch: Batch) -> Iterator[list[object]]:
     network = result.graph.network
     outputs, settled = result.held_states[network.output], result.settled
     if network.loss == "softmax_cross_entropy":
-        names = batch.classes or tuple(str(k) for k in range(outputs.shape[1]))
+        names = batch.classes or network.names.get(network.output) or tuple(str(k) for k in range(outputs.shape[1]))
         with np.errstate(all="ignore"):
             chances = softmax(outputs)
         yield ["sample", "settled", "target", "prediction", "probability"]

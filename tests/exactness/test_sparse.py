@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -210,3 +211,22 @@ def test_training_resumes_with_what_is_missing_and_fixed(tmp_path):
     again = train(network, inputs, labels, **how, checkpoint_path=path, resume=True)
     for name, layer in whole.network.dense.items():
         np.testing.assert_array_equal(again.network.dense[name].weight, layer.weight)
+
+
+@pytest.mark.parametrize("wiring", ["tile", "synapse"])
+def test_a_gradient_is_kept_per_device_and_is_a_matrix_for_who_asks(wiring, monkeypatch):
+    monkeypatch.setattr("emulator.measure.readout._MOST_NUMBERS", 7)  # some devices at a time
+    network = sparse()
+    inputs, labels = batch(network)
+    result = settle(compile_network(network, wiring=wiring), inputs, labels, target="numpy")
+    exact = reference(network, inputs, labels).gradients
+    for name, layer in network.dense.items():
+        if layer.devices is None:
+            continue
+        found = result.gradients[name]
+        assert found.values.shape == (layer.count,) and found.held[0] is found.values
+        np.testing.assert_allclose(found.values, exact[name].weight[layer.devices], atol=1e-12)
+        weight, bias = pickle.loads(pickle.dumps(found))
+        assert found[0].shape == layer.weight.shape and found[1] is found.bias
+        np.testing.assert_array_equal(weight, found.weight)
+        np.testing.assert_array_equal(bias, found.bias)

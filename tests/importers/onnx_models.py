@@ -39,7 +39,8 @@ def model(
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
         given,
     )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    versions = {"": opset} | {one.domain: 3 for one in nodes if one.domain}
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid(*one) for one in versions.items()])
     made.ir_version = 9
     return onnx.shape_inference.infer_shapes(made)
 

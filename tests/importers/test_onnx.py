@@ -303,3 +303,27 @@ def test_exponential_units_of_any_scale_are_built_of_elu(
     np.testing.assert_allclose(
         exact.costates[network.inputs[0]], slope * exact.states[network.output], rtol=1e-6, atol=1e-12
     )
+
+
+@pytest.mark.parametrize(
+    ("end", "names"),
+    [
+        ([helper.make_node("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_strings=["cat", "dog"])], ("cat", "dog")),
+        ([helper.make_node("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[3, 7])], ("3", "7")),
+        ([helper.make_node("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1])], None),
+        ([helper.make_node("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_strings=["a", "b", "c"])], None),
+        ([helper.make_node("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_strings=["a", "a"])], None),
+        ([helper.make_node("ArgMax", ["p"], ["k"], axis=1),
+          helper.make_node("ArrayFeatureExtractor", ["names", "k"], ["y"], domain="ai.onnx.ml")], ("5", "-1")),
+        ([], None),
+    ],
+)  # fmt: skip
+def test_labels_of_a_file_are_the_names_of_the_outputs(end: list[Any], names: tuple[str, ...] | None) -> None:
+    softmax = helper.make_node("Softmax", ["z"], ["p" if end else "y"])
+    first = [helper.make_node("Gemm", ["x", "w", ""], ["z"], transB=1), softmax]
+    made = model([*first, *end], w=W, names=np.array([5, -1]))
+    made.graph.output[0].type.tensor_type.shape.dim.add()
+    found = import_model(made, "m")
+    assert found.network.names.get(found.network.output) == names
+    assert import_model(made, "m", "mse").network.names == {}
+    assert (names is not None) == any(place == "(classes)" for place, _ in found.notes)

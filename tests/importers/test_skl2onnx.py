@@ -62,3 +62,19 @@ def test_two_classes_are_two_logits_whose_softmax_is_theirs(tmp_path: Path) -> N
         np.testing.assert_allclose(
             1 / (1 + np.exp(outputs[:, 0] - outputs[:, 1])), model.predict_proba(x)[:, 1], atol=1e-5
         )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("model", [MLPClassifier((4,), max_iter=5, random_state=0), LogisticRegression(max_iter=50)])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_classes_keep_their_names(tmp_path: Path, model, zipped: bool) -> None:
+    dice = np.random.default_rng(2)
+    x = dice.normal(size=(60, 4))
+    model.fit(x, np.array(["ash", "beech", "elm"])[np.argmax(x[:, :3], axis=1)])
+    given = [("x", skl2onnx.common.data_types.FloatTensorType([None, 4]))]
+    made = skl2onnx.convert_sklearn(model, initial_types=given, target_opset=18, options={"zipmap": zipped})
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+    network = Network.load(tmp_path / "m.onnx")
+    assert network.names[network.output] == ("ash", "beech", "elm") == tuple(model.classes_)
+    network.save(tmp_path / "m.npz")
+    assert Network.load(tmp_path / "m.npz").names == network.names

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from emulator import Network
 from emulator.cli import app
 from emulator.data.tables import read_table
-from emulator.errors import FileFormatError
+from emulator.errors import FileFormatError, NetworkError
 from emulator.scenario.datasets import Batch, FileData
 
 RNG = np.random.default_rng(0)
@@ -102,6 +102,28 @@ def test_scaling_follows_the_training_part(tmp_path: Path) -> None:
     other = load(tmp_path, "test.csv", TWO, **given)
     np.testing.assert_array_equal(other.labels, [1])
     np.testing.assert_array_equal(other.inputs, [[3, 1]])
+
+
+def test_a_network_that_learned_from_standardised_inputs_takes_raw_ones(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("a,b,k\n1,5,u\n3,5,v\n")
+    (tmp_path / "test.csv").write_text("b,a,k\n6,5,v\n")
+    taught = load(tmp_path, "train.csv", TWO, target="k", scale="standard")
+    assert TWO.scales == {} and taught.notes == ()
+    taught.named(TWO).save(tmp_path / "n.npz")
+    network = Network.load(tmp_path / "n.npz")
+    mean, deviation = network.scales[network.inputs[0]]
+    assert (list(mean), list(deviation)) == ([2, 5], [1, 1]) and "is standardised" in network.summary()
+    for scale in ({}, {"scale": "standard"}):  # never by its own mean and deviation
+        found = load(tmp_path, "test.csv", network, target="k", **scale)
+        np.testing.assert_array_equal(found.inputs, [[3, 1]])
+        assert "standardised by the mean and deviation that the network learned from" in found.notes[-1]
+    np.testing.assert_array_equal(load(tmp_path, "test.csv", network, target="k", scale="none").inputs, [[5, 6]])
+    np.testing.assert_array_equal(network.standardised([[5, 6]]), [[3, 1]])
+    named = network.standardised({network.inputs[0]: [[5, 6]]})
+    np.testing.assert_array_equal(named[network.inputs[0]], [[3, 1]])
+    with pytest.raises(NetworkError, match=r"what is standardised has shape \(1, 3\); allowed: \(samples, 2\)"):
+        network.standardised([[5, 6, 7]])
+    assert taught.named(network).digest == network.digest  # what it has of its own stays
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.errors import FileFormatError
+from emulator.errors import FileFormatError, NetworkError
 from emulator.network import Activation, Concat, Dense, Input, Network
 from tests.graphs import networks
 from tests.refusals import refuses
@@ -142,3 +142,43 @@ def test_a_mask_that_is_none_is_refused(tmp_path: Path) -> None:
         np.savez(path, **(members | {"header": text}))
         with pytest.raises(FileFormatError, match=words):
             Network.load(path)
+
+
+def test_a_scale_of_an_input_is_kept_and_one_that_is_none_is_refused(tmp_path: Path) -> None:
+    net, path = Network.mlp([np.eye(3)[:2]]), tmp_path / "net.npz"
+    mean, deviation = np.arange(3) / 3, np.arange(3) + 0.1
+    scaled = net.altered(scales={"x0": (mean, deviation)})
+    scaled.save(path)
+    again = Network.load(path)
+    assert again == scaled != net and again.digest == scaled.digest != net.digest
+    np.testing.assert_array_equal(again.scales["x0"].mean, mean)
+    np.testing.assert_array_equal(again.scales["x0"].deviation, deviation)
+    assert not again.scales["x0"].mean.flags.writeable
+    cases = [
+        ([], "scales are []; allowed: a mapping"),
+        ({"nowhere": (mean, deviation)}, "scales: no input 'nowhere'"),
+        ({"x1": (mean, deviation)}, "scales: no input 'x1'"),
+        ({"x0": 1}, "scales of input 'x0' are 1; allowed: a mean and a deviation"),
+        ({"x0": (mean, 0 * deviation)}, "deviation is 0; allowed: above 0"),
+        ({"x0": (mean[1:], deviation)}, "are of 2 and 3 numbers; allowed: 3 each"),
+        ({"x0": (mean, deviation * np.nan)}, "is nan; allowed: finite numbers"),
+    ]
+    for wrong, words in cases:
+        with pytest.raises(NetworkError) as told:
+            net.altered(scales=wrong)
+        assert words in str(told.value)
+    with np.load(path) as file:
+        members = dict(file)
+    header = json.loads(members["header"].tobytes())
+    for strange, words in (
+        (7, "header: scales are 7; allowed: an object"),
+        ({"x0": [1]}, "scales['x0'] is [1]; allowed: an object"),
+        ({"x0": {"mean": [1]}}, "has keys ['mean']; allowed: ['deviation', 'mean']"),
+        ({"x0": {"mean": "x", "deviation": {}}}, "must be an array of real numbers"),
+        ({"x0": {"mean": [[1, 2, 3]], "deviation": [1, 1, 1]}}, "mean has shape (1, 3); allowed: 1 non-empty axes"),
+    ):
+        text = np.frombuffer(json.dumps(header | {"scales": strange}).encode(), dtype=np.uint8)
+        np.savez(path, **(members | {"header": text}))
+        with pytest.raises(FileFormatError) as refused:
+            Network.load(path)
+        assert words in str(refused.value)

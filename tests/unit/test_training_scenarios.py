@@ -307,6 +307,9 @@ def test_a_regression_has_scores_of_its_own(tmp_path):
     result = report.result
     _, _, tested = scenario.lessons()
     exact = reference(result.network, tested.inputs).states[result.network.output]
+    (scale,) = Network.load(tmp_path / "out" / "network.npz").scales.values()
+    raw = scenario.training.data.model_copy(update={"scale": "none", "limit": None}).load(result.network, tmp_path)
+    np.testing.assert_allclose(scale.mean, raw.inputs.mean(axis=0), atol=1e-12)
     apart, spread = tested.targets - exact, tested.targets - tested.targets.mean()
     assert result.test_r2 == pytest.approx(1 - np.square(apart).sum() / np.square(spread).sum())
     assert result.test_rmse == pytest.approx(np.sqrt(np.square(apart).mean()))
