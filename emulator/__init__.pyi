@@ -13,7 +13,7 @@ from .errors import (
 )
 from .graph import ScatteringGraph
 from .laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, WavePMP, Worldsheet
-from .learning import Adaptive, Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
+from .learning import Adaptive, Device, GaussNewton, Inductive, Newton, ParameterPort, RateSchedule, Resistive
 from .measure import Reference, SettleResult, reference
 from .network import (
     Activation,
@@ -61,6 +61,7 @@ __all__ = [
     "Network",
     "NetworkBuilder",
     "NetworkError",
+    "Newton",
     "NodeLaw",
     "OptionError",
     "ParallelRL",

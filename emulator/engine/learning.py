@@ -9,7 +9,8 @@
 When a weight moves, what follows from it moves with it (in one-way lines the sums, added up anew, in two-way lines the
 crossbar's whole answer), so that learning leaves the waves exactly as if the new weight had been there when they
 arrived. All of it happens at the start of a step, before the next sample is presented: gather, neurons, biases, weights,
-then the powers are read and set to 0.
+then the powers are read and set to 0. Where the parameters of a layer answer together (`emulator.engine.joint`), all of them
+ask first, and the layer answers before they move.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from brian2.core.variables import Variable
 
 from emulator.engine.clocks import STEP
 from emulator.engine.events import refer
+from emulator.engine.joint import ASKS, JointObjects, joint_objects, members_of
 from emulator.engine.layout import Layout
 from emulator.engine.plan import Plan
+from emulator.engine.probes import probes_of, probing_of, refer_load
 from emulator.engine.random import functions
 from emulator.learning import Learning
 
@@ -36,7 +39,10 @@ FREE, DRIFT = ("free_up", "free_down"), ("drift_up", "drift_down")
 #: sample
 RATE_COLUMNS = 3
 
-_ORDER = {"gather": -8, "buses": -8, "neurons": -7, "biases": -6, "weights": -5, "read": -4, "clear": -3}
+_ORDER = {
+    "gather": -8, "buses": -8, "ask": -8, "neurons": -7, "curve": -7, "answer": -6, "biases": -5, "weights": -4,
+    "read": -3, "clear": -2,
+}  # fmt: skip
 _SCALARS = """factor = rates(t - lag, 0)
 share = rates(t - lag, 1)
 live = int(t > lag)*rates(t - lag, 2)
@@ -56,12 +62,18 @@ class Received:
         The costate of a neuron's bias; `index` is a variable of the neuron's learner.
     bend : str
         Second derivative of the loss in a neuron's own state.
+    drive : (group, variable, index)
+        The pre-activation of a neuron; `index` is a variable of a group with one element per neuron.
+    biased : bool
+        Whether its bias has still to be added to it.
     """
 
     state: str
     costate: str
     bias_costate: tuple[Any, str, str]
     bend: str
+    drive: tuple[Any, str, str]
+    biased: bool = False
 
 
 @dataclass
@@ -113,6 +125,7 @@ def learning_objects(
         "\n".join(
             [f"{name} : 1 (shared, constant)" for name in constants]
             + [f"{name} : 1" for name in (*own, *port.neuron_variables, *port.sums, *POWERS)]
+            + [f"{ASKS}member : integer (constant)"] * port.joint
             + [f"{name} : 1 (constant)" for name in device_names(learning)]
             + ["is_dense : boolean (constant)", "costate_port : integer (constant)", "number : integer (constant)"]
             + [_JOINED] * joins(layout)
@@ -146,6 +159,7 @@ def learning_objects(
     if port.neuron_update:
         code = f"{_SCALARS}bend = {received.bend}\n" + _gated(port.neuron_update, port.neuron_variables, "live")
         learners.run_regularly(code, clock=beat, when="start", order=_ORDER["neurons"], name="neurons")
+    joint = _joint(plan, learning, xbar, nodes, learners, received, clock, beat, space) if port.joint else None
     learners.run_regularly(
         _bias_code(learning, joins(layout)), clock=beat, when="start", order=_ORDER["biases"], name="learn_biases"
     )
@@ -163,6 +177,7 @@ def learning_objects(
     state = {f"weight.{name}": xbar.variables[name] for name in own}
     state |= {f"bias.{name}": learners.variables[name] for name in own}
     state |= {f"neuron.{name}": learners.variables[name] for name in port.neuron_variables}
+    state |= {} if joint is None else {"pair.curvature": joint.curvature}
     inputs = {f"port.{name}": learners.variables[name] for name in constants} | state
     if plan.decaying:
         inputs["decay"] = xbar.variables["decay"]
@@ -170,7 +185,36 @@ def learning_objects(
         inputs |= {f"{kind}.{name}": group.variables[name] for name in device_names(learning)}
     outputs = {"w": xbar.variables["w"], "bias": nodes.variables["bias"], **state}
     outputs |= {f"power.{name}": read.variables[name] for name in POWERS}
-    return LearningObjects([learners, *joined, read], inputs, outputs)
+    together = [] if joint is None else joint.objects
+    return LearningObjects([learners, *joined, *together, read], inputs, outputs)
+
+
+def _joint(
+    plan: Plan,
+    learning: Learning,
+    xbar: Synapses,
+    nodes: NeuronGroup,
+    learners: NeuronGroup,
+    received: Received,
+    clock: Clock,
+    beat: Clock,
+    space: dict[str, Any],
+) -> JointObjects:
+    """Let the parameters of every layer ask, and answer together by the curvature that probes find."""
+    layout, members = plan.layout, members_of(plan.layout)
+    probing = probing_of(layout, members, plan.loss == "softmax_cross_entropy")
+    probes, objects = probes_of(
+        layout, plan.activation, plan.used, probing, nodes, received.drive, received.biased, received.bend, xbar, clock
+    )
+    for group, code, name in (
+        (learners, _bias_ask(learning), "ask_biases"), (xbar, _weight_ask(learning, received, plan.decaying), "ask_weights"),
+    ):  # fmt: skip
+        group.run_regularly(code, clock=beat, when="start", order=_ORDER["ask"], name=name)
+    orders = _ORDER["curve"], _ORDER["answer"]
+    made = joint_objects(
+        members, probes, probing.cell, xbar, learners, _SCALARS, space, plan.decaying, clock, beat, orders
+    )
+    return JointObjects([*objects, *made.objects], made.curvature)
 
 
 @dataclass(frozen=True)
@@ -272,7 +316,8 @@ def deaf_taps(layout: Layout) -> np.ndarray:
 def state_names(learning: Learning) -> dict[str, str]:
     """The port's state by the name it goes in and out under, and whether it belongs to a weight, bias or neuron."""
     names = {f"{kind}.{name}": kind for kind in ("weight", "bias") for name in _own(learning)}
-    return names | {f"neuron.{name}": "neuron" for name in learning.port.neuron_variables}
+    names |= {f"neuron.{name}": "neuron" for name in learning.port.neuron_variables}
+    return names | ({"pair.curvature": "pair"} if learning.port.joint else {})
 
 
 def _refer_neuron(learners: NeuronGroup, nodes: NeuronGroup, received: Received) -> None:
@@ -282,10 +327,7 @@ def _refer_neuron(learners: NeuronGroup, nodes: NeuronGroup, received: Received)
     refer(learners, "costate", group, variable, index=index)
     refer(learners, "offset", nodes, "bias")
     refer(learners, "slope", nodes, "D")
-    refer(learners, "load", nodes, "load")
-    refer(learners, "p", nodes, "p")
-    if "shunt" in nodes.variables:
-        refer(learners, "shunt", nodes, "shunt")
+    refer_load(learners, nodes)
 
 
 def device_names(learning: Learning) -> tuple[str, ...]:
@@ -300,6 +342,7 @@ def synapse_equations(learning: Learning | None, layout: Layout, decaying: bool 
     own = _own(learning)
     lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in device_names(learning)]
     lines += ["decay : 1 (constant)"] * decaying + [_JOINED] * joins(layout)
+    lines += [f"{ASKS}member : integer (constant)"] * learning.port.joint
     lines += ["plastic : boolean (constant)", "neuron : integer (constant)", "to_costate : integer (constant)"]
     return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"
 
@@ -314,19 +357,44 @@ def _pulled(decaying: bool) -> str:
     return "(state*costate + decay*w)" if decaying else "state*costate"
 
 
+def _weight_effort(received: Received, decaying: bool) -> str:
+    """A weight's effort."""
+    begin = f"state = {received.state}\ncostate = {received.costate}\n"
+    return begin + f"is_weight = int(plastic)\neffort = -is_weight*{_pulled(decaying)}\n"
+
+
+#: a bias's effort: the state on its other side is 1
+_BIAS_EFFORT = "is_bias = int(is_dense)\neffort = -is_bias*costate\n"
+
+
+def _weight_ask(learning: Learning, received: Received, decaying: bool) -> str:
+    """What a weight asks of its layer, and the state that it feels."""
+    asked = _SCALARS + _weight_effort(received, decaying) + _summed(learning)
+    return asked + "felt = 1*state\nasked = 1*effort\n"
+
+
+def _bias_ask(learning: Learning) -> str:
+    """What a bias asks of its layer."""
+    return _SCALARS + _BIAS_EFFORT + _summed(learning) + "felt = 1\nasked = 1*effort\n"
+
+
 def _weight_code(learning: Learning, received: Received, decaying: bool, joined: bool) -> str:
     """A weight's port."""
-    begin = f"state = {received.state}\ncostate = {received.costate}\n"
-    begin += f"is_weight = int(plastic)\neffort = -is_weight*{_pulled(decaying)}\n"
-    ported = _on_bus("is_weight", joined) + _port_code(learning, "is_weight")
-    return _SCALARS + begin + ported + "w = w + dw\n" + _power_code("_column += ", "", joined)
+    begin = _weight_effort(received, decaying) + _on_bus("is_weight", joined) + _summed(learning)
+    if learning.port.joint:
+        begin = "is_weight = int(plastic)\neffort = 1*asked\n"
+    ported = _port_code(learning, "is_weight")
+    return _SCALARS + begin + ported + "w = w + dw\n" + _power_code(learning, "_column += ", "", joined)
 
 
 def _bias_code(learning: Learning, joined: bool) -> str:
-    """A bias's port: the state on its other side is 1."""
-    begin = "w = offset\nis_weight = 0\nis_bias = int(is_dense)\neffort = -is_bias*costate\n"
-    ported = _on_bus("is_bias", joined) + _port_code(learning, "is_bias")
-    return _SCALARS + begin + ported + "offset = w + dw\n" + _power_code(" = ", "{name} + ", joined)
+    """A bias's port."""
+    begin = _BIAS_EFFORT + _on_bus("is_bias", joined) + _summed(learning)
+    if learning.port.joint:
+        begin = "is_bias = int(is_dense)\neffort = 1*asked\n"
+    begin = "w = offset\nis_weight = 0\n" + begin
+    ported = _port_code(learning, "is_bias")
+    return _SCALARS + begin + ported + "offset = w + dw\n" + _power_code(learning, " = ", "{name} + ", joined)
 
 
 def _on_bus(mask: str, joined: bool) -> str:
@@ -334,22 +402,32 @@ def _on_bus(mask: str, joined: bool) -> str:
     return f"effort = {mask}*(int(on_bus)*drive + (1 - int(on_bus))*effort)\n" * joined
 
 
+def _summed(learning: Learning) -> str:
+    """The effort of a mini-batch, where it ends."""
+    return "total = total + live*effort\neffort = share*total\n" if learning.batched else ""
+
+
 def _port_code(learning: Learning, mask: str) -> str:
     """From the effort to the change of the parameter; nothing moves before the first sample or within a mini-batch."""
     port = learning.port
-    batch = "total = total + live*effort\neffort = share*total\n" if learning.batched else ""
     done = "total = (1 - gate)*total\n" if learning.batched else ""
     update = _gated(port.update, port.variables, "gate")
-    return f"{batch}conductance = factor*({port.conductance})\n{update}dw = gate*{mask}*dw\n{done}"
+    return f"conductance = factor*({port.conductance})\n{update}dw = gate*{mask}*dw\n{done}"
 
 
-def _power_code(adds: str, to: str, joined: bool) -> str:
-    """Power absorbed ``e v``, available ``e^2/(4 R)``, reflected ``(e - R v)^2/(4 R)``, with the flow ``v = dw/h``."""
+def _power_code(learning: Learning, adds: str, to: str, joined: bool) -> str:
+    """Power absorbed ``e v``, available ``e^2/(4 R)``, reflected ``(e - R v)^2/(4 R)``, with the flow ``v = dw/h``.
+
+    Of layers that answer together, the flow that would take up all efforts stands for ``e/R``.
+    """
     powers = {
         "absorbed": "effort*dw/h",
         "available": "gate*conductance*effort*effort/4",
         "reflected": "gate*(conductance*effort - dw/h)**2/(4*(conductance + int(conductance == 0)))",
     }
+    if learning.port.joint:
+        powers["available"] = "gate*conductance*effort*solved/4"
+        powers["reflected"] = "gate*(conductance*solved - dw/h)*effort/4"
     portion = "portion*" * joined
     return "".join(f"{name}{adds}{to.format(name=name)}{portion}{value}\n" for name, value in powers.items())
 

@@ -19,6 +19,7 @@ from emulator.engine.expressions import activation_codes
 from emulator.engine.layout import Layout
 from emulator.laws import Law
 from emulator.learning import Learning
+from emulator.network import ACTIVATIONS
 
 Values = Mapping[str, NDArray[np.generic] | float]
 #: the least change of a wave that is sent: below it fast floating-point modes flush numbers to zero
@@ -129,6 +130,8 @@ class Plan(ABC):
             if self.learning is None
             else [self.learning.code, *(f"{block.trainable} {block.biased}" for block in layout.blocks)]
         )
+        if self.learning is not None and self.learning.port.joint:
+            text += [str(ACTIVATIONS[name].bend) for name in self.used if name in ACTIVATIONS]
         sizes = [
             self.shunted,
             self.decaying,

@@ -3,12 +3,14 @@
 from emulator.learning.adaptive import Adaptive
 from emulator.learning.device import Device, agree, device_weights
 from emulator.learning.gauss_newton import GaussNewton
+from emulator.learning.newton import LARGEST, Newton
 from emulator.learning.ports import Curvatures, Inductive, ParameterPort, Resistive
 from emulator.learning.rates import RateSchedule
 from emulator.learning.record import PortRecord
 from emulator.learning.rule import SCHEDULES, Learning
 
 __all__ = [
+    "LARGEST",
     "SCHEDULES",
     "Adaptive",
     "Curvatures",
@@ -16,6 +18,7 @@ __all__ = [
     "GaussNewton",
     "Inductive",
     "Learning",
+    "Newton",
     "ParameterPort",
     "PortRecord",
     "RateSchedule",

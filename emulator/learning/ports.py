@@ -31,11 +31,14 @@ class Curvatures:
         inputs point one way, more.
     bend, floor : float
         Largest and least of one sample's loss in the outputs alone: both kappa for mse, 1/2 and 0 for cross-entropy.
+    mean : float
+        Largest of the mean loss.
     """
 
     step: float
     bend: float
     floor: float
+    mean: float
 
 
 class ParameterPort(ABC):
@@ -50,6 +53,7 @@ class ParameterPort(ABC):
     `factor`         the schedule's factor on the rate, 1 unless it warms up or decays
     `h`              the time since the last update, in holds: 1 if settled, 1/hold if unlocked
     `is_weight`      1 for a weight, 0 for a bias
+    `solved`         of a `joint` port: the flow with which the layer's damped Hessian takes up all its efforts
     ================ =======================================================================================
 
     and the names in `constants`, `variables`, `neuron_variables` and `sums`. It assigns `dw`, the change of the
@@ -74,6 +78,9 @@ class ParameterPort(ABC):
     #: code run at every neuron after `gather`; it sees `slope`, the derivative of the activation, and `bend`, the
     #: diagonal of the loss's second derivative (0 except at outputs)
     neuron_update: str = ""
+    #: whether all parameters of a layer answer together, through the mean Hessian of the layer; the port then has the
+    #: constants `keep`, the fraction of that mean which an update keeps, and `damping`, and the neuron variable `seen`
+    joint: bool = False
     #: whether the code writes devices; it then sees `free_up` and `free_down`, 1 where the device that holds a weight
     #: above 0, or below, can be written, and 0 where it is stuck
     devices: bool = False
@@ -111,8 +118,8 @@ class ParameterPort(ABC):
             If the port has no impedance that is known.
         """
         raise EngineError(
-            f"port {self.name}: its impedance is not known; allowed: resistive, inductive, gauss-newton, adaptive, or a "
-            "port with a method drop"
+            f"port {self.name}: its impedance is not known; allowed: resistive, inductive, newton, gauss-newton, adaptive, or "
+            "a port with a method drop"
         )
 
     def check(self, h: float) -> None:  # noqa: B027 - most ports work with any

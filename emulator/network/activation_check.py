@@ -24,7 +24,7 @@ _WIDE = np.concatenate(
 )
 #: what counts as near; how much larger a derivative may be far out and still be bounded, and the margin then
 _NEAR, _GROWTH, _MARGIN = 30.0, 1.5, 1.001
-_ORDER = ("the value", "the derivative")
+_ORDER = ("the value", "the derivative", "the second derivative")
 
 
 def checked_activation(name: str, function: ActivationFunction) -> ActivationFunction:
@@ -39,6 +39,8 @@ def checked_activation(name: str, function: ActivationFunction) -> ActivationFun
         raise NetworkError(f"activation {name!r} is {function!r}; allowed: an ActivationFunction")
     if len(function.brian2) != 2 or not all(isinstance(text, str) for text in function.brian2):
         raise NetworkError(f"activation {name!r}: brian2 is {function.brian2!r}; allowed: two texts")
+    if function.bend is not None and (not isinstance(function.bend, str) or function.d2phi is None):
+        raise NetworkError(f"activation {name!r}: bend is {function.bend!r}; allowed: a text, beside d2phi, or None")
     for language in ("spice", "verilog_a"):
         forms = getattr(function, language)
         if forms is not None and (len(forms) != 2 or not all(isinstance(text, str) for text in forms)):
@@ -109,6 +111,12 @@ class _Forms:
             exact = self._values(self.names[k], self.s)
             self._same(f"brian2 text of {_ORDER[k]}", found, exact, self.s, _CODE, f"{self.names[k]} is")
             known = {**known, "F": found}
+        if self.function.bend is not None and self.function.d2phi is not None:
+            given = {"s": self.s, "D": self._values("dphi", self.s)}
+            given |= {"slope": np.full_like(self.s, DEFAULT_SLOPE)} if self.function.of_slope else {}
+            found = self._read("bend", 2, brian2_value, self.function.bend, given)
+            exact = self._values("d2phi", self.s)
+            self._same("bend", found, exact, self.s, _CODE, "d2phi is")
         near = {"u": self.inner}
         if self.function.of_slope:
             near["a"] = np.full_like(self.inner, DEFAULT_SLOPE)

@@ -38,6 +38,9 @@ class ActivationFunction:
         Value and derivative in brian2's language, of the pre-activation `s`; the derivative may use the value `F`. Both
         should be right to round-off of their own size for any finite `s`. Allowed are the functions in
         `emulator.network.formulas.BRIAN2_FUNCTIONS`. Two-way lines know the built-in functions only.
+    bend : str, optional
+        The second derivative in brian2's language, of `s`; it may use the derivative `D`. Without it, ports that need the
+        Hessian are refused.
     spice : tuple of str, optional
         Value and derivative as formulas of `u` for SPICE (``u>0 ? u : 0``), with the functions in
         `emulator.network.formulas.SPICE_FUNCTIONS`. Without it, circuits cannot be exported.
@@ -57,6 +60,7 @@ class ActivationFunction:
     L2: float = math.nan
     kinks: tuple[float, ...] = ()
     brian2: tuple[str, str] = ("", "")
+    bend: str | None = None
     spice: tuple[str, str] | None = None
     verilog_a: tuple[str, str] | None = None
     hinge: bool = False

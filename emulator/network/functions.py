@@ -20,6 +20,7 @@ DEFAULT_SLOPE = 0.01
 _FAR = 1e4
 
 _SIGMOID = "1/(1 + exp(-s))"
+_LOGISTIC_SLOPE = "(exp(-abs(s))/(1 + exp(-abs(s)))**2)"
 _NORMAL = f"0.5*erfc(-s*{math.sqrt(0.5)!r})"
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 
@@ -76,6 +77,7 @@ def leaky_relu(slope: float = DEFAULT_SLOPE) -> ActivationFunction:
         L2=0.0,
         kinks=() if slope == 1.0 else (0.0,),
         brian2=("s*(int(s > 0) + slope*int(s <= 0))", "(int(s > 0) + slope*int(s <= 0))"),
+        bend="0",
         spice=("(u>0 ? u : a*u)", f"(u>{KINK} ? 1 : a)"),
         hinge=True,
         of_slope=leaky_relu,
@@ -91,6 +93,7 @@ _FUNCTIONS = (
         L1=1.0,
         L2=0.0,
         brian2=("s", "1"),
+        bend="0",
         spice=("u", "1"),
     ),
     ActivationFunction(
@@ -101,6 +104,7 @@ _FUNCTIONS = (
         L1=1.0,
         L2=4.0 / (3.0 * math.sqrt(3.0)),  # at tanh(s) = 1/sqrt(3)
         brian2=("tanh(s)", "tanh_slope(s, F)"),
+        bend="-2*tanh(s)*D",
         spice=("tanh(u)", "(1-tanh(u))*(1+tanh(u))"),
     ),
     ActivationFunction(
@@ -112,6 +116,7 @@ _FUNCTIONS = (
         L2=0.0,
         kinks=(0.0,),
         brian2=("s*int(s > 0)", "int(s > 0)"),
+        bend="0",
         spice=("(u>0 ? u : 0)", f"(u>{KINK} ? 1 : 0)"),
         hinge=True,
     ),
@@ -123,7 +128,8 @@ _FUNCTIONS = (
         d2phi=lambda s: -_sigmoid_slope(s) * np.tanh(0.5 * s),
         L1=0.25,
         L2=1.0 / (6.0 * math.sqrt(3.0)),  # at tanh(s/2) = 1/sqrt(3)
-        brian2=(_SIGMOID, "(exp(-abs(s))/(1 + exp(-abs(s)))**2)"),
+        brian2=(_SIGMOID, _LOGISTIC_SLOPE),
+        bend="-D*tanh(0.5*s)",
         spice=(_LOGISTIC, "0.25*(1-tanh(0.5*u))*(1+tanh(0.5*u))"),
     ),
     ActivationFunction(
@@ -134,6 +140,7 @@ _FUNCTIONS = (
         L1=1.0,
         L2=0.25,
         brian2=("(s*int(s > 0) + log1p(exp(-abs(s))))", _SIGMOID),
+        bend=_LOGISTIC_SLOPE,
         spice=("((u>0 ? u : 0)+ln(1+exp(-abs(u))))", _LOGISTIC),
     ),
     ActivationFunction(
@@ -147,6 +154,7 @@ _FUNCTIONS = (
             f"s*{_NORMAL}",
             f"({_NORMAL} + s*exp(-0.5*s*s)*{_DENSITY!r})",
         ),
+        bend=f"((2 - clip(s, -40, 40)**2)*exp(-0.5*clip(s, -40, 40)**2)*{_DENSITY!r})",
         spice=(f"u*{_NORMAL_U}", f"({_NORMAL_U}+u*0.3989422804014327*exp(-0.5*{_NEAR}*{_NEAR}))"),
     ),
     ActivationFunction(
@@ -160,6 +168,7 @@ _FUNCTIONS = (
             f"s*({_SIGMOID})",
             f"({_SIGMOID})*(1 + s/(1 + exp(s)))",
         ),
+        bend=f"({_LOGISTIC_SLOPE}*(2 - s*tanh(0.5*s)))",
         spice=(f"u*{_LOGISTIC}", f"{_LOGISTIC}*(1+u*(0.5-0.5*tanh(0.5*u)))"),
     ),
     ActivationFunction(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from emulator.engine.joint import members_of
 from emulator.engine.layout import Block
 from emulator.errors import EngineError
 from emulator.laws import Law
@@ -185,7 +186,10 @@ def _of(block: Block, state: Mapping[str, Floats]) -> Floats:
 
 def _record(substrate: Substrate, block: Block, before: State, after: State, factor: float) -> PortRecord:
     """What is known of one layer's update."""
-    names = {name.partition(".")[2] for name in after if "." in name}
+    names = {name.partition(".")[2] for name in after if "." in name and not name.startswith("pair.")}
+    hessian = None
+    if substrate.learning.port.joint:
+        hessian = members_of(substrate.layout).part(str(block.layer), after["pair.curvature"])
     neuron = substrate.layout.to_state[block.first : block.first + block.size] - substrate.layout.neurons
 
     def state_of(held: State, name: str) -> Floats:
@@ -201,6 +205,7 @@ def _record(substrate: Substrate, block: Block, before: State, after: State, fac
         after={name: state_of(after, name) for name in names},
         h=h,
         factor=factor,
+        hessian=hessian,
     )
 
 

@@ -14,6 +14,7 @@ from emulator.learning import (
     Device,
     GaussNewton,
     Inductive,
+    Newton,
     ParameterPort,
     RateSchedule,
     Resistive,
@@ -40,6 +41,7 @@ PORTS: Registry[type[ParameterPort]] = Registry(
     {
         "resistive": Resistive,
         "inductive": Inductive,
+        "newton": Newton,
         "gauss-newton": GaussNewton,
         "adaptive": Adaptive,
         "device": Device,

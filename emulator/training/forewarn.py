@@ -6,7 +6,7 @@ import math
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.learning import Device, Learning
+from emulator.learning import LARGEST, Device, Learning
 from emulator.measure.rest import load_conductance
 from emulator.network import Network
 from emulator.training.stability import Outlook, outlook
@@ -42,6 +42,14 @@ def check_devices(network: Network, learning: Learning) -> None:
             f"port {port.name}: layer {tied[0]!r} has tied kernels, and the port answers each place by what its own neuron "
             "collects; allowed: resistive, inductive, device, or sharing = 'free'"
         )
+    if port.joint:
+        for name, layer in network.dense.items():
+            size = layer.count + (len(layer.bias) if layer.biased else 0)
+            if layer.trainable and size > LARGEST:
+                raise EngineError(
+                    f"port {port.name}: layer {name!r} has {size:,} parameters, which would answer together; allowed: up to "
+                    f"{LARGEST}, or gauss-newton (an approximation)"
+                )
     if not isinstance(port, Device):
         return
     largest = max((float(abs(part).max(initial=0.0)) for p in network.parameters.values() for part in p), default=0.0)

@@ -96,7 +96,8 @@ def _curvatures(
     mean *= 1.0 if entropy else kappa
     norms = (x * x).sum(axis=1, keepdims=True) if there is None else (x * x) @ there.T
     single = bend * float(((norms * norms).mean(axis=0) / norms.mean(axis=0)).max())
-    return Curvatures(mean if whole else max(mean, ((batch - 1) * mean + single) / batch), bend, floor)
+    step = mean if whole else max(mean, ((batch - 1) * mean + single) / batch)
+    return Curvatures(step, bend, floor, mean)
 
 
 def _largest(x: Floats, p: Floats | None, there: Floats | None) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine import Layout, runtime
+from emulator.engine.joint import members_of
 from emulator.engine.learning import DRIFT, FREE, POWERS, RATE_COLUMNS, plastic_masks, state_names
 from emulator.engine.programming import drift_scores, top_weight, writable
 from emulator.engine.random import key
@@ -205,6 +206,8 @@ class Substrate:
     def _idle(self) -> State:
         """Port state at the start."""
         sizes = {"weight": self.layout.synapses, "bias": self.layout.neurons, "neuron": self.layout.neurons}
+        if self.learning.port.joint:
+            sizes["pair"] = members_of(self.layout).count
         return {name: np.zeros(sizes[kind]) for name, kind in self._names.items()}
 
 

@@ -7,7 +7,17 @@ import pytest
 
 from emulator import Bilateral, Network
 from emulator.errors import EngineError, FileFormatError, NetworkError
-from emulator.learning import Adaptive, Device, GaussNewton, Inductive, Learning, ParameterPort, RateSchedule, Resistive
+from emulator.learning import (
+    Adaptive,
+    Device,
+    GaussNewton,
+    Inductive,
+    Learning,
+    Newton,
+    ParameterPort,
+    RateSchedule,
+    Resistive,
+)
 from emulator.runs.train import train
 from hwmodels import Weights, load
 from tests.refusals import refuses
@@ -149,6 +159,8 @@ def test_damaged_checkpoints_are_refused_and_left_alone(tmp_path):
         ("port gauss-newton: damping is 0.0; allowed: a finite number and above 0", lambda: GaussNewton(0.0)),
         ("port gauss-newton: time_constant is 0.5; allowed", lambda: GaussNewton(1.0, 0.5)),
         ("port gauss-newton: memory is 0; allowed: a finite number and at least 1", lambda: GaussNewton(1.0, 2, 0)),
+        ("port newton: damping is 0; allowed: a finite number and above 0", lambda: Newton(0)),
+        ("port newton: time_constant is 0.9; allowed: a finite number and at least 1", lambda: Newton(1.0, 0.9)),
         ("port adaptive: rate is 0; allowed: a finite number and above 0", lambda: Adaptive(0)),
         ("port adaptive: memory is 0.5; allowed: a finite number and at least 1", lambda: Adaptive(1.0, 0.5)),
         ("port adaptive: averaging is -1; allowed: a finite number and at least 0", lambda: Adaptive(1.0, 2, -1)),

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from emulator import Adaptive, EngineError, GaussNewton, Inductive, Network, Resistive, terminations
+from emulator import Adaptive, EngineError, GaussNewton, Inductive, Network, Newton, Resistive, terminations
 from emulator.learning import RateSchedule
 from tests.refusals import refuses
 from tests.support.descent import PORTS, problem
@@ -28,7 +28,7 @@ def regression(seed: int = 0, bent: bool = False):
     ("port", "updates"),
     [
         (Resistive(0.1), 2), (Inductive(0.05, 60.0), 3), (Adaptive(0.02, memory=20.0), 2),
-        (GaussNewton(0.5, 2.0, memory=30.0), 2),
+        (GaussNewton(0.5, 2.0, memory=30.0), 2), (Newton(0.01, 1.0, memory=1e6), 2),
     ],
 )  # fmt: skip
 def test_terminations_reflect_nothing_and_meet_the_curvature_that_is_there(port, updates):
@@ -48,6 +48,8 @@ def test_terminations_reflect_nothing_and_meet_the_curvature_that_is_there(port,
         z = part.flow @ part.effort / (part.flow @ part.flow)
         assert part.impedance == pytest.approx(z, rel=1e-9)
         assert part.coefficient == pytest.approx((z - exact) / (z + exact), rel=1e-8)
+        if isinstance(port, Newton):  # Z = H + damping, but for the factor of the rate
+            assert part.impedance * RATES.factors(12 * part.update, 12)[-1] == pytest.approx(exact + 0.01, rel=1e-4)
     if isinstance(port, Inductive):
         assert (found.powers["reflected"] > 1e-4).all()
     else:
@@ -55,6 +57,14 @@ def test_terminations_reflect_nothing_and_meet_the_curvature_that_is_there(port,
     np.testing.assert_allclose(
         found.powers["absorbed"], [sum(p.effort @ p.flow for p in found.parts if p.update == n) for n in range(updates)]
     )
+
+
+def test_a_newton_step_of_all_samples_ends_at_the_optimum():
+    """Matched to the curvature, nothing comes back: the coefficient is 0 but for the damping, and no effort is left."""
+    network, x, y = regression(3)
+    (part,) = terminations(network, x, y, port=Newton(1e-9, 1.0, memory=1e7), batch=12, epochs=1).parts
+    assert abs(part.coefficient) < 1e-5
+    assert np.abs(part.left).max() < 1e-4 * np.abs(part.effort).max()
 
 
 def test_the_inductive_termination_is_the_heavy_ball_of_the_paper():
@@ -79,7 +89,7 @@ def test_averaging_the_effort_reflects_what_it_lags_behind():
 def test_what_has_no_impedance_is_refused():
     network, inputs, labels = problem()
     refuses(
-        "port device: its impedance is not known; allowed: resistive, inductive, gauss-newton",
+        "port device: its impedance is not known; allowed: resistive, inductive, newton",
         lambda: terminations(network, inputs, labels, port=PORTS["device"], samples=2),
         EngineError,
     )

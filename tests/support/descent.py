@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from emulator import Network, NetworkBuilder, reference
-from emulator.learning import Adaptive, Device, GaussNewton, Inductive, ParameterPort, RateSchedule, Resistive
+from emulator.learning import Adaptive, Device, GaussNewton, Inductive, Newton, ParameterPort, RateSchedule, Resistive
 from emulator.runs.train import train
 from hwmodels import PulsedUpdate, Weights
 
@@ -123,6 +123,7 @@ PORTS = {
     "resistive": Resistive(0.1, leak=1e-3),
     "inductive": Inductive(0.1, 40.0),
     "gauss-newton": GaussNewton(0.5),
+    "newton": Newton(0.5),
     "adaptive": Adaptive(0.02, averaging=5.0),
     "device": Device(0.2, Weights(g_max="20 uS", update=PulsedUpdate(pulses=80, write_noise=0.3)), w_max=3.0),
 }

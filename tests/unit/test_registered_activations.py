@@ -14,6 +14,7 @@ from emulator.errors import BackwaveError
 from emulator.laws import Bilateral, Upwind, Worldsheet
 from emulator.measure.reference import reference
 from emulator.network import ACTIVATIONS, ActivationFunction, Network, NetworkBuilder, register_activation
+from emulator.network.activation_check import checked_activation
 from emulator.network.formulas import brian2_value, spice_value
 from emulator.scenario.config import validate
 from tests.support.circuits import ngspice, operating_point
@@ -228,3 +229,15 @@ def test_formulas_mean_what_brian2_and_spice_mean():
     assert spice_value("-u^2+1/2", {"u": s}) == pytest.approx(-(s**2) + 0.5)
     assert spice_value("u>0 ? u>1 ? 3 : 2 : 1e0", {"u": s}).tolist() == [1, 2, 3]
     assert spice_value("2-1-1+max(u,0)*2", {"u": s}).tolist() == [0, 0.5, 4]
+
+
+def test_how_it_bends_is_checked_against_its_second_derivative():
+    whole = replace(SINE, name="bending", bend="-sin(s)")
+    assert checked_activation("bending", whole).bend == "-sin(s)"
+    for bad, words in (
+        (replace(whole, bend="sin(s)"), "activation 'bending': bend is "),
+        (replace(whole, bend="-sinus(s)"), "activation 'bending': bend text of the second derivative "),
+        (replace(whole, d2phi=None), "activation 'bending': bend is '-sin(s)'; allowed: a text, beside d2phi, or None"),
+    ):
+        with pytest.raises(BackwaveError, match="^" + words.replace("(", r"\(").replace(")", r"\)")):
+            register_activation(bad)

@@ -86,6 +86,7 @@ def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None
     )  # fmt: skip
     network.schedule = SCHEDULE
     owned: list[tuple[Any, tuple[str, ...]]] = [
+        (nodes, ("shunt",) if plan.shunted else ()),
         (ports, ("q", "on_x", "on_mu", "own", "other", "power_scale")),
         (ports, (*plan.effects.port_variables, *plan.effects.port_keys)),
         (nodes, ("bias", "load", "low", "series", "G", "kappa", "resistance", "resolution")),
@@ -120,9 +121,9 @@ def _plastic(
     beat = hold if learning.schedule == "settled" else clock
     made = plastic_crossbars(plan, rates, ports, taps, nodes, clock, beat, _LAST + 1)
     bend = "p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load*kappa"
-    received = Received("x_pre", "lam_post", (nodes, "mu", "_idx"), bend)
+    bend += " + shunt" * plan.shunted
+    received = Received("x_pre", "lam_post", (nodes, "mu", "_idx"), bend, (nodes, "s", "_idx"))
     learned = learning_objects(plan, learning, rates, made.xbar, nodes, received, clock, hold)
-    refer(learned.objects[0], "kappa", nodes, "kappa", index="0")
     answers = StateMonitor(nodes, "x", record=plan.layout.outputs, name="end_nodes", clock=hold, when="start", order=-9)
     outputs = {"end.outputs": answers.variables["x"], "n_sent": ports.variables["n_sent"]}
     objects = [*made.objects, *learned.objects, answers]
@@ -167,6 +168,7 @@ def _nodes(plan: BilateralPlan, clock: Clock, hold: Clock) -> tuple[NeuronGroup,
     names = ["x", "lam", "s", "mu", "sum_in", "sum_out", "ext", "p", "worst", "several", "n_several", "D"]
     names += ["seen_x", "seen_lam", "bias", "G"]
     equations = "".join(f"{name} : 1\n" for name in names) + "act : integer (constant)\nalone : integer (constant)\n"
+    equations += constants(("shunt",)) if plan.shunted else ""
     equations += constants(("load", "low", "series"), ("kappa", "resistance", "resolution"))
     nodes = NeuronGroup(
         plan.layout.neurons, equations, events={"moved": MOVED} if plan.probe else {},

@@ -95,6 +95,7 @@ def bilateral_values(
         "low": np.where(kinked, layout.slope, 0.0),
         "series": layout.series,
         "G": layout.conductance + loaded * layout.shunt,
+        "shunt": loaded * layout.shunt,
         "kappa": law.kappa,
         "resistance": law.source_resistance,
         "resolution": resolution,
