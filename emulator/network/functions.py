@@ -179,6 +179,7 @@ _FUNCTIONS = (
         L1=1.0,
         L2=1.0,  # just below 0
         brian2=("(s*int(s > 0) + expm1(-abs(s))*int(s <= 0))", "(int(s > 0) + exp(-abs(s))*int(s <= 0))"),
+        bend="exp(-abs(s))*int(s <= 0)",
         spice=("(u>0 ? u : -tanh(0.5*abs(u))*(1+exp(-abs(u))))", "(u>0 ? 1 : exp(-abs(u)))"),
     ),
 )

@@ -171,7 +171,7 @@ def test_a_port_that_answers_by_neuron_is_refused():
     x, y = data()
     refuses(
         "port gauss-newton: layer 'c_s' has tied kernels, and the port answers each place by what its own neuron collects; allowed: "
-        "resistive, inductive, device, or sharing = 'free'",
+        "resistive, inductive, adaptive, device, or sharing = 'free'",
         lambda: train(small()[0], x, y, port=GaussNewton(0.5), samples=2, target="numpy"),
         EngineError,
     )

@@ -16,6 +16,7 @@ from emulator.measure.reference import reference
 from emulator.network import ACTIVATIONS, ActivationFunction, Network, NetworkBuilder, register_activation
 from emulator.network.activation_check import checked_activation
 from emulator.network.formulas import brian2_value, spice_value
+from emulator.network.functions import FUNCTIONS
 from emulator.scenario.config import validate
 from tests.support.circuits import ngspice, operating_point
 
@@ -241,3 +242,8 @@ def test_how_it_bends_is_checked_against_its_second_derivative():
     ):
         with pytest.raises(BackwaveError, match="^" + words.replace("(", r"\(").replace(")", r"\)")):
             register_activation(bad)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_all_that_is_built_in_says_how_it_bends(name):
+    assert checked_activation(name, FUNCTIONS[name]).bend is not None
