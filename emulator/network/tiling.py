@@ -135,7 +135,8 @@ class _Work:
     def _split(self, layer: Dense) -> None:
         if layer.tied and layer.trainable:
             raise NetworkError(
-                f"{layer.place}: its places learn together, and it would stand in several tiles ({layer.weight.shape[1]} rows, "
+                f"{layer.place}: its places learn together by a bus within one crossbar, and it would stand in several tiles "
+                f"({layer.weight.shape[1]} rows, "
                 f"{layer.weight.shape[0]} columns); allowed: sharing = 'free', or larger hardware.tiles"
             )
         outputs, inputs = (_ranges(n, most) for n, most in zip(layer.weight.shape, self.most, strict=True))

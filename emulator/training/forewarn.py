@@ -40,7 +40,8 @@ def check_devices(network: Network, learning: Learning) -> None:
     if tied and port.neuron_variables:
         raise EngineError(
             f"port {port.name}: layer {tied[0]!r} has tied kernels, and the port answers each place by what its own neuron "
-            "collects; allowed: resistive, inductive, adaptive, device, or sharing = 'free'"
+            "collects: a bus sums efforts, not resistances, and places that move by their own would come apart; "
+            "allowed: resistive, inductive, adaptive, device, or sharing = 'free'"
         )
     if port.joint:
         for name, layer in network.dense.items():

@@ -170,7 +170,8 @@ def test_devices_of_one_kernel_are_written_together_and_each_with_its_own_noise(
 def test_a_port_that_answers_by_neuron_is_refused():
     x, y = data()
     refuses(
-        "port gauss-newton: layer 'c_s' has tied kernels, and the port answers each place by what its own neuron collects; allowed: "
+        "port gauss-newton: layer 'c_s' has tied kernels, and the port answers each place by what its own neuron collects: a bus "
+        "sums efforts, not resistances, and places that move by their own would come apart; allowed: "
         "resistive, inductive, adaptive, device, or sharing = 'free'",
         lambda: train(small()[0], x, y, port=GaussNewton(0.5), samples=2, target="numpy"),
         EngineError,

@@ -149,8 +149,8 @@ def test_what_cannot_be_split_is_refused():
     c = build.conv(build.input("x", 8), (1, 8), kernel, sharing="tied", name="c")
     network = build.build(output=c)
     refuses(
-        "layer 'c': its places learn together, and it would stand in several tiles (8 rows, 12 columns); allowed: sharing = 'free', or "
-        "larger hardware.tiles",
+        "layer 'c': its places learn together by a bus within one crossbar, and it would stand in several tiles "
+        "(8 rows, 12 columns); allowed: sharing = 'free', or larger hardware.tiles",
         lambda: compile_network(network, hardware=bounded(4)),
         CompileError,
     )

@@ -188,3 +188,11 @@ def test_masks_that_are_none_are_refused():
     assert changed.dense["2"].count == 2
     assert len({each.digest for each in (network, changed)}) == 2
     assert list(itertools.islice(network.dense, 1)) == ["0"]
+
+
+def test_a_maximum_costs_what_the_guide_says():
+    for side, neurons, devices in ((2, 6, 12), (3, 19, 35)):
+        build = NetworkBuilder()
+        network = build.build(output=build.max_pool(build.input("x", side**2), (1, side, side), side))
+        assert sum(layer.count for layer in network.dense.values()) == devices
+        assert compile_network(network).neurons - side**2 == neurons
