@@ -10,6 +10,7 @@ from emulator.engine.claims import SHARED, unclaimed
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
+from emulator.measure.dynamic_range import lost_in_rounding
 from emulator.measure.forecast import follow, needed
 from emulator.measure.linear_step import MOST_NUMBERS, numbers
 from emulator.measure.reference import Reference
@@ -104,6 +105,9 @@ def expected(
             f"it needs at least {trip + 1} steps",
             True,
         )
+    lost = lost_in_rounding(graph, tolerance) if point.loaded else None
+    if lost is not None:
+        return Finding(lost, True)
     warnings = graph.law.warnings()
     if warnings:
         return Finding("; ".join(warnings), True)

@@ -14,7 +14,7 @@ from emulator.kinds import HARDWARE, mistaken
 from emulator.laws import LAWS, Law
 from emulator.options import RunOptions, SubstrateOptions
 from emulator.scenario.datasets import AnyData
-from emulator.scenario.experiments import AtlasConfig, ClaimsConfig, PrecisionConfig, TechnologiesConfig
+from emulator.scenario.experiments import AtlasConfig, ClaimsConfig, DepthConfig, PrecisionConfig, TechnologiesConfig
 from emulator.scenario.files import find_file
 from emulator.scenario.networks import AnyNetwork
 from emulator.scenario.section import Section
@@ -156,7 +156,7 @@ class RunConfig(RunOptions):
     pictures: Annotated[int, Field(ge=0)] = 3
 
 
-SECTIONS_OF_EXPERIMENTS = ("technologies", "precision", "atlas", "claims")
+SECTIONS_OF_EXPERIMENTS = ("technologies", "precision", "atlas", "claims", "depth")
 
 
 class Config(Section):
@@ -175,6 +175,7 @@ class Config(Section):
     precision: PrecisionConfig | None = None
     atlas: AtlasConfig | None = None
     claims: ClaimsConfig | None = None
+    depth: DepthConfig | None = None
 
     @property
     def experiment(self) -> str | None:

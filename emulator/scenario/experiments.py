@@ -117,3 +117,42 @@ class AtlasConfig(Section):
     within: Annotated[float, Field(gt=0, lt=1)] = 0.2
     required: Required = Required()
     maps: Annotated[list[MapConfig], Field(min_length=1)]
+
+
+class CurveConfig(Section):
+    """One curve of settling time against depth.
+
+    Parameters
+    ----------
+    name : str
+    set : dict
+        Keys of the scenario that this curve changes, by dotted name.
+    hidden : int, optional
+        Depth is that of ``network.hidden``, so many neurons in each hidden layer; without it, it is ``network.depth``.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    set: dict[str, Any] = Field(default_factory=dict)
+    hidden: Annotated[int, Field(ge=1)] | None = None
+
+
+class DepthConfig(Section):
+    """Settling time against depth, measured and predicted.
+
+    Parameters
+    ----------
+    depths : list of int
+        Layers of weights.
+    horizon : int
+        Steps within which a sample must settle.
+    within : float
+        By what share of the measured settling time a prediction may be off.
+    curves : list of CurveConfig
+    """
+
+    depths: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=1)] = Field(
+        default_factory=lambda: [2, 4, 8, 16, 32, 64]
+    )
+    horizon: Annotated[int, Field(ge=10, le=10**9)] = 2000
+    within: Annotated[float, Field(gt=0, lt=1)] = 0.07
+    curves: Annotated[list[CurveConfig], Field(min_length=1)]

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from emulator.errors import ScenarioError
@@ -29,6 +30,8 @@ class RandomMlp(NetworkSource):
         Loss at the output.
     scale : float
         Size of the weights.
+    weights : {"normal", "orthogonal"}
+        Drawn one by one, or as matrices with orthogonal rows or columns, `scale` times a rotation where both are as many.
     seed : int
         Seeds the draws, each layer under its own name.
     """
@@ -40,6 +43,7 @@ class RandomMlp(NetworkSource):
     activation: ActivationName = "tanh"
     loss: LossName = "mse"
     scale: Annotated[float, Field(gt=0)] = 1.0
+    weights: Literal["normal", "orthogonal"] = "normal"
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -61,9 +65,16 @@ class RandomMlp(NetworkSource):
         weights, biases = [], []
         for k, (columns, rows) in enumerate(pairwise(self.widths), start=1):
             draws = rng(self.seed, "random-mlp", f"layer{k}")
-            weights.append(draws.normal(0.0, self.scale * columns**-0.5, (rows, columns)))
+            drawn = draws.normal(0.0, self.scale * columns**-0.5, (rows, columns))
+            weights.append(drawn if self.weights == "normal" else self.scale * _orthogonal(drawn))
             biases.append(draws.normal(0.0, 0.1 * self.scale, rows))
         return Built(Network.mlp(weights, biases, self.activation, loss=self.loss))
+
+
+def _orthogonal(drawn: Floats) -> Floats:
+    """The matrix of the same directions whose singular values are all 1."""
+    left, _, right = np.linalg.svd(drawn, full_matrices=False)
+    return np.asarray(left @ right)
 
 
 class RandomResidual(NetworkSource):
