@@ -53,6 +53,10 @@ class Law(ABC):
     #: what the engine and the measurements ask of laws of this kind: a family, or where it is, as ``module:attribute``
     family: ClassVar[Any] = ""
 
+    def bounds(self, depth: int) -> Mapping[str, tuple[float, float]]:
+        """`tunable`, for a network of so many layers of weights."""
+        return self.tunable
+
     @property
     @abstractmethod
     def impedance(self) -> float:

@@ -43,6 +43,8 @@ from emulator.laws.base import Law, Outline, halved
 _RANGE, _STEEPEST = 10.0, 4.0
 #: impedance at the output over that of the load, for networks with and without jumps of slope
 _OF_KINKED, _OF_SMOOTH = 0.01, 0.2
+#: resistance of far ends, over the line's impedance, up to which tuning looks, per layer of weights
+_RESISTANCE_PER_LAYER = 6.0
 #: resonance beyond which no terminations are made
 _MOST_RESONANT = 1e6
 
@@ -163,6 +165,12 @@ class Bilateral(Law):
             for field in () if part is None else fields(part):
                 found[f"{name}.{field.name}"] = getattr(part, field.name)
         return found
+
+    def bounds(self, depth: int) -> Mapping[str, tuple[float, float]]:
+        """The far end's resistance follows the network's resonance: on uniform lines the best is about three per layer."""
+        name, most = "far_end.resistance", _RESISTANCE_PER_LAYER * depth
+        low, high = self.tunable[name]
+        return {**self.tunable, name: (low, max(high, most))}
 
     @property
     def chooses(self) -> bool:

@@ -25,7 +25,7 @@ from emulator.laws.bilateral import check_setting
 
 @dataclass(frozen=True)
 class Upwind(Law):
-    """Counter-propagating waves through a stack of residual cells.
+    """Counter-propagating waves, for stacks of residual cells of one width that end in a sum, with squared error.
 
     Parameters
     ----------

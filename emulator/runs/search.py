@@ -48,15 +48,17 @@ class Setting:
     high: float
 
 
-def settings_of(law: Law, only: Sequence[str] | None = None) -> tuple[Setting, ...]:
+def settings_of(law: Law, only: Sequence[str] | None = None, depth: int = 1) -> tuple[Setting, ...]:
     """The settings of a law that may be tuned: all, or those named (``far_end`` stands for both of its numbers).
+
+    Their bounds are those for a network of `depth` layers of weights.
 
     Raises
     ------
     EngineError
         If the law has none, or none of a name that is given.
     """
-    known = tuple(Setting(key, *bounds) for key, bounds in law.tunable.items())
+    known = tuple(Setting(key, *bounds) for key, bounds in law.bounds(depth).items())
     if not known:
         allowed = ", ".join(sorted(name for name, kind in LAWS.present.items() if kind.tunable))
         raise EngineError(f"tuning of law {law.name}: it has nothing to tune; allowed: law {allowed}")

@@ -133,7 +133,7 @@ def tune(
         For an unknown option.
     """
     chosen = TuneOptions.of(tune, options).tuning
-    settings = settings_of(graph.law, only)
+    settings = settings_of(graph.law, only, len(graph.network.dense))
     data, wanted = check_batch(graph.network, inputs, targets)
     tell = progress or (lambda stage, fraction: None)
     exact = reference(graph.network, data, wanted)

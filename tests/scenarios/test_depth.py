@@ -16,6 +16,7 @@ from emulator.laws import Bilateral, Matched
 from emulator.measure import reference
 from emulator.measure.diagnose import forewarning
 from emulator.measure.dynamic_range import impedance_range, lost_in_rounding, lost_share
+from emulator.runs.search import settings_of
 from emulator.scenario.load import load_scenario
 from hwmodels import load
 
@@ -86,3 +87,11 @@ def test_orthogonal_weights_keep_lengths():
     scenario = load_scenario("depth", ["network.weights=orthogonal", "network.scale=2.0"])
     for layer in scenario.config.network.make(scenario.folder).network.parameters.values():
         np.testing.assert_allclose(layer.weight @ layer.weight.T, 4 * np.eye(16), atol=1e-12)
+
+
+def test_bounds_of_tuning_follow_depth():
+    high = [
+        {s.key: s.high for s in settings_of(Bilateral(impedance=1.0), ["far_end"], depth)}["far_end.resistance"]
+        for depth in (1, 3, 32)
+    ]
+    assert high == [20.0, 20.0, 192.0]
