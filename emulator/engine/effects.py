@@ -18,7 +18,7 @@ Frozen properties are drawn from the chip's seed, noise from the run's seed, eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,18 @@ from emulator.engine.claims import check_claims
 from emulator.engine.layout import Layout
 from emulator.engine.places import lines_at, neighbours, per_tap, ports_at, strikes
 from emulator.engine.random import key
+from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from hwmodels import Quantizer
+from emulator.learning.device_code import read_noise_code
+from hwmodels import Quantizer, rng
 
 Value = NDArray[np.float64] | float
+
+#: hardware fields that act where waves are sent, carried and received; families whose lines do all this claim them
+CLAIMS = (
+    "lines.impedance", "lines.impedance_tolerance", "lines.jitter", "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth",
+    "lines.crosstalk", "precision.", "noise.", "weights.", "faults.",
+)  # fmt: skip
 
 #: standard deviations at which jitter is cut
 JITTER_CUT = 4.0
@@ -46,7 +54,9 @@ class Effects:
     Parameters
     ----------
     wave : str
-        What a port sends, in terms of its wave `u`.
+        What a port sends, in terms of its wave `u`, its number `i` and its count of events `n_sent`.
+    waves : (str, str)
+        The same for ports that send forward, and for those that send backward.
     received : str
         What a receiver takes in, in terms of the amplitude `arriving`; ``{tap}`` stands for its number, ``{again}`` for
         what a second arrival adds to the count of events.
@@ -73,6 +83,7 @@ class Effects:
     """
 
     wave: str = "u"
+    waves: tuple[str, str] = ("u", "u")
     received: str = "arriving"
     port_variables: tuple[str, ...] = ()
     line_variables: tuple[str, ...] = ()
@@ -125,7 +136,7 @@ def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
         If a field is set that node laws do not implement.
     """
     check_claims(graph, "")
-    wave, ports, dithered, values = _sending(graph, layout, seed)
+    waves, ports, dithered, values = _sending(graph, layout, seed)
     received, lines, flags, more = _receiving(graph, layout, seed)
     values |= more
     poles, noise = _node_noise(graph, layout, seed)
@@ -142,7 +153,8 @@ def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
     if hardware.weights.read_noise is not None:
         values["read_key"] = key(seed, "read noise")
     return Effects(
-        wave=wave,
+        wave=_either_way(layout.neurons, *waves),
+        waves=waves,
         received=received,
         port_variables=ports,
         line_variables=lines,
@@ -160,20 +172,20 @@ def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
     )
 
 
-def _sending(graph: ScatteringGraph, layout: Layout, seed: int) -> tuple[str, tuple[str, ...], bool, dict[str, Value]]:
+def _sending(
+    graph: ScatteringGraph, layout: Layout, seed: int
+) -> tuple[tuple[str, str], tuple[str, ...], bool, dict[str, Value]]:
     """Quantisation at the port, and ports that are stuck or dead."""
     count = layout.neurons
     precision = graph.hardware.precision
     quantisers = (precision.forward, precision.backward)
     variables: list[str] = []
     values: dict[str, Value] = {}
-    wave = "u"
     if any(q.bits is not None for q in quantisers):
         variables += ["lsb", "top"]
         values["lsb"] = np.repeat([lsb(q) for q in quantisers], count)
         values["top"] = np.repeat([q.full_scale for q in quantisers], count)
-        forward, backward = (rounded(q) for q in quantisers)
-        wave = forward if forward == backward else f"int(i < {count})*({forward}) + int(i >= {count})*({backward})"
+    forward, backward = (rounded(q) for q in quantisers)
     dithered = any(q.bits is not None and q.rounding == "stochastic" for q in quantisers)
     if dithered:
         values["round_key"] = key(seed, "stochastic rounding")
@@ -181,8 +193,13 @@ def _sending(graph: ScatteringGraph, layout: Layout, seed: int) -> tuple[str, tu
     if stuck.any():
         variables += ["stuck", "stuck_at"]
         values |= {"stuck": stuck.astype(float), "stuck_at": level}
-        wave = f"(1 - stuck)*({wave}) + stuck*stuck_at"
-    return wave, tuple(variables), dithered, values
+        forward, backward = (f"(1 - stuck)*({wave}) + stuck*stuck_at" for wave in (forward, backward))
+    return (forward, backward), tuple(variables), dithered, values
+
+
+def _either_way(count: int, forward: str, backward: str) -> str:
+    """What any port sends: states first, costates after them."""
+    return forward if forward == backward else f"int(i < {count})*({forward}) + int(i >= {count})*({backward})"
 
 
 def lsb(quantiser: Quantizer) -> float:
@@ -287,3 +304,45 @@ def _node_noise(graph: ScatteringGraph, layout: Layout, seed: int) -> tuple[int,
         stream = key(seed, "node noise", str(k))
         values |= {f"eta_decay{k}": decay, f"eta_drive{k}": drive, f"eta_key{k}": stream}
     return len(poles), values
+
+
+def noisy(poles: int) -> str:
+    """Code that moves the noises of a node on by a step, and adds them to its forward proposal `F`."""
+    return "".join(
+        f"eta{k} = eta_decay{k}*eta{k} + eta_drive{k}*gauss(eta_key{k}, i, t_in_timesteps)\nF = F + eta{k}\n"
+        for k in range(poles)
+    )
+
+
+def noise_at_start(effects: Effects, neurons: int, seed: int) -> dict[str, Value]:
+    """What the noises of all nodes are before the first step: samples of their own, stationary spread."""
+    found: dict[str, Value] = {}
+    for k in range(effects.noise_poles):
+        decay, drive = float(effects.values[f"eta_decay{k}"]), float(effects.values[f"eta_drive{k}"])
+        stream = rng(seed, "node noise at rest", str(k))
+        found[f"eta{k}"] = drive / np.sqrt(1 - decay**2) * stream.standard_normal(neurons)
+    return found
+
+
+def check_jitter(graph: ScatteringGraph, layout: Layout, effects: Effects) -> None:
+    """Refuse jitter that would let an event arrive before it was sent.
+
+    Raises
+    ------
+    EngineError
+    """
+    if effects.jitter and layout.tap_delay.min() < 1 + effects.jitter:
+        shortest, cut = layout.tap_delay.min() * graph.step, JITTER_CUT
+        raise EngineError(
+            f"hardware.lines.jitter is {graph.hardware.lines.jitter:g} s; allowed: at most a {cut:g}th of the shortest delay "
+            f"{shortest:g} s less one step, since jitter is cut at {cut:g} standard deviations"
+        )
+
+
+def moving(graph: ScatteringGraph, effects: Effects) -> Effects:
+    """Effects that follow the weights as they move: what is read with noise is the weight as it then is."""
+    law = graph.hardware.weights
+    if law.read_noise is None:
+        return effects
+    sigma = f"int(plastic)*{read_noise_code(law, 'w', 'w_top')}"
+    return replace(effects, read_sigma=sigma, read_variable="w_top")

@@ -76,11 +76,11 @@ def ports_of(plan: Plan, clock: Clock, more: str = "") -> tuple[NeuronGroup, Neu
     )
 
 
-def receiving(effects: Effects, depth: int, tap: str, port: str, then: str = "") -> str:
-    """What a receiver does at an event: loss, gain, offset and noise, unless the event is lost.
+def heard(effects: Effects, tap: str) -> str:
+    """What a receiver makes of an event's amplitude `arriving`: loss, gain, offset and noise, unless the event is lost.
 
-    Received events are counted, lost ones too, which picks the noise of each. Of an event that arrives twice, the
-    second arrival stays, with noise of its own. The amplitude goes to the inbox; `then` is code for after that.
+    Received events are counted by `n_got`, lost ones too, which picks the noise of each. Of an event that arrives twice,
+    the second arrival stays, with noise of its own. What stays is `fresh`.
     """
     code = "raw = arriving\n" if effects.crosstalk else ""
     if effects.drops or effects.duplicates:
@@ -91,7 +91,20 @@ def receiving(effects: Effects, depth: int, tap: str, port: str, then: str = "")
     code += f"fresh = {amplitude}\n"
     if effects.drops:
         code += "lost = int(fate < drop)\nfresh = lost*inbox + (1 - lost)*fresh\n"
-    code += "inbox = fresh\n" + then
+    return code
+
+
+def leaking(effects: Effects) -> tuple[str, str]:
+    """What reaches a crossbar of what its receivers hold, with the waves of the neighbouring lines; and its equations."""
+    if not effects.crosstalk:
+        return "inbox", ""
+    places = "left : integer (constant)\nright : integer (constant)\n"
+    return "(inbox + leak*(has_left*raw_left + has_right*raw_right))", places + constants(("has_left", "has_right"))
+
+
+def receiving(effects: Effects, depth: int, tap: str, port: str, then: str = "") -> str:
+    """What a receiver does at an event; the amplitude goes to the inbox, and `then` is code for after that."""
+    code = heard(effects, tap) + "inbox = fresh\n" + then
     if effects.counts:
         code += "n_got = n_got + 1\n"
     return code + ADVANCE.format(cell="next_cell", depth=depth, index=port)
@@ -103,11 +116,8 @@ def taps_of(plan: Plan, adders: NeuronGroup, found: Directions, clock: Clock) ->
     if plan.direct:
         taps = NeuronGroup(len(layout.tap_port), "", clock=clock, name="taps")
         return taps, [taps]
-    equations, came = "a : 1\n" + ADDER, "inbox"
-    if effects.crosstalk:
-        equations += "left : integer (constant)\nright : integer (constant)\n"
-        equations += constants(("has_left", "has_right"), ("leak",))
-        came = "(inbox + leak*(has_left*raw_left + has_right*raw_right))"
+    came, equations = leaking(effects)
+    equations += "a : 1\n" + ADDER + constants((), ("leak",)) * effects.crosstalk
     event = f"{came} != a"
     if effects.bandwidth:
         equations += "y : 1\n" + constants((), ("pole", "grain"))
@@ -139,7 +149,7 @@ def lines_of(
     layout, effects, depth = plan.layout, plan.effects, plan.ring_depth
     if effects.jitter:
         made = gates_of(plan, ports, ring, taps, receiving(effects, depth, "i", "port"), clock)
-        _hear_neighbours(plan, taps, taps)
+        hear_neighbours(plan.effects, taps, taps)
         return made
     lines = Synapses(
         ports,
@@ -164,7 +174,7 @@ def lines_of(
     refer(taps, "a" if plan.direct else "inbox", lines, "inbox")
     if plan.direct and adders is not None and found is not None:
         _tell(lines, (lines, lines.pre), adders, found)
-    _hear_neighbours(plan, taps, lines)
+    hear_neighbours(plan.effects, taps, lines)
     return lines, [lines]
 
 
@@ -175,11 +185,11 @@ def _tell(holder: Group, owners: tuple[Any, ...], adders: NeuronGroup, found: Di
     holder.adder = found.of_tap
 
 
-def _hear_neighbours(plan: Plan, taps: NeuronGroup, holder: Group) -> None:
+def hear_neighbours(effects: Effects, taps: NeuronGroup, holder: Group) -> None:
     """Crosstalk: let every tap read the waves that come in, undisturbed, at the ends of the neighbouring lines."""
-    if not plan.effects.crosstalk:
+    if not effects.crosstalk:
         return
-    victims, aggressors = plan.effects.pairs
+    victims, aggressors = effects.pairs
     for side, chosen in (("left", aggressors < victims), ("right", aggressors > victims)):
         neighbour, present = np.zeros(len(taps), np.int32), np.zeros(len(taps))
         neighbour[victims[chosen]], present[victims[chosen]] = aggressors[chosen], 1.0

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from emulator.engine import Fabric, Recording, effects_of
+from emulator.engine.effects import CLAIMS, moving
 from emulator.engine.plan import Values
 from emulator.engine.programming import top_weight
 from emulator.families.base import Family
 from emulator.families.node.linear_step import NodeStep
 from emulator.families.node.objects import build
-from emulator.families.node.plan import NodePlan, lay_out, moving
+from emulator.families.node.plan import NodePlan, lay_out
 from emulator.families.node.recording import collect
 from emulator.families.node.values import values_of
 from emulator.graph import ScatteringGraph
@@ -28,10 +29,7 @@ from emulator.measure.result import Floats
 class NodeFamily(Family[NodePlan]):
     """Laws of a neuron's own, on lines of one direction each; the impedance gives their waves power."""
 
-    claims = (
-        "lines.impedance", "lines.impedance_tolerance", "lines.jitter", "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth",
-        "lines.crosstalk", "precision.", "noise.", "weights.", "faults.",
-    )  # fmt: skip
+    claims = CLAIMS
 
     def plan(
         self,

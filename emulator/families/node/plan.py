@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
-from emulator.engine.effects import Effects
 from emulator.engine.layout import Layout, flatten
 from emulator.engine.plan import Plan
 from emulator.families.node.law_code import checked_law
 from emulator.families.node.update import node_update
 from emulator.graph import ScatteringGraph
 from emulator.laws import node_law
-from emulator.learning.device_code import read_noise_code
 
 
 class NodePlan(Plan):
@@ -34,12 +31,3 @@ def lay_out(graph: ScatteringGraph) -> Layout:
     """Flatten a graph whose neurons have a node law; see `emulator.laws.node_law`."""
     node_law(graph.law)
     return flatten(graph)
-
-
-def moving(graph: ScatteringGraph, effects: Effects) -> Effects:
-    """Effects that follow the weights as they move: what is read with noise is the weight as it then is."""
-    law = graph.hardware.weights
-    if law.read_noise is None:
-        return effects
-    sigma = f"int(plastic)*{read_noise_code(law, 'w', 'w_top')}"
-    return replace(effects, read_sigma=sigma, read_variable="w_top")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from brian2.utils.stringtools import get_identifiers
 
+from emulator.engine.effects import noisy
 from emulator.engine.expressions import selected
 from emulator.families.node.law_code import statements
 from emulator.families.node.softmax import ANSWER, PROBABILITIES
@@ -22,10 +23,7 @@ def node_update(
     """
     answer = "(x - ext)" if loss == "mse" else ANSWER
     returned = f"B_in + load*{answer}" + " + shunt*x" * shunted
-    noise = "".join(
-        f"eta{k} = eta_decay{k}*eta{k} + eta_drive{k}*gauss(eta_key{k}, i, t_in_timesteps)\nF = F + eta{k}\n"
-        for k in range(noise_poles)
-    )
+    noise = noisy(noise_poles)
     source = f"int(act == {list(used).index('source')})"
     state = f"""
 s = s_in + bias

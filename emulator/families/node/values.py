@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.engine.effects import JITTER_CUT, Effects
+from emulator.engine.effects import Effects, check_jitter, noise_at_start
 from emulator.engine.layout import Layout, biases
 from emulator.engine.places import per_node
 from emulator.engine.plan import SMALLEST
 from emulator.engine.programming import programmed
-from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from hwmodels import rng
 
 #: movements of a band-limited receiver that no longer count
 GRAIN = 1e-14
@@ -55,13 +53,7 @@ def values_of(
     load[layout.outputs] = loaded
     held = programmed(graph, layout, age, w_max)
     weight = held.weight if weight is None else weight
-    early = 1.0 + effects.jitter
-    if effects.jitter and layout.tap_delay.min() < early:
-        shortest, cut = layout.tap_delay.min() * graph.step, JITTER_CUT
-        raise EngineError(
-            f"hardware.lines.jitter is {graph.hardware.lines.jitter:g} s; allowed: at most a {cut:g}th of the shortest delay "
-            f"{shortest:g} s less one step, since jitter is cut at {cut:g} standard deviations"
-        )
+    check_jitter(graph, layout, effects)
     values: dict[str, np.ndarray | float] = {
         "bias": biases(graph),
         "load": load,
@@ -75,14 +67,10 @@ def values_of(
         "w": weight,
         "w_sigma": held.sigma,
         "w_top": held.top,
-        "line_delay": layout.tap_delay - early,
+        "line_delay": layout.tap_delay - 1.0 - effects.jitter,
         **graph.law.parameters,
         **effects.values,
     }
     if "offset" in values:
         values["inbox"] = values["offset"]
-    for k in range(effects.noise_poles):
-        decay, drive = float(values[f"eta_decay{k}"]), float(values[f"eta_drive{k}"])
-        rms = drive / np.sqrt(1 - decay**2)
-        values[f"eta{k}"] = rms * rng(seed, "node noise at rest", str(k)).standard_normal(layout.neurons)
-    return values
+    return values | noise_at_start(effects, layout.neurons, seed)
