@@ -62,6 +62,8 @@ class Recording:
         Seconds for ``build`` and ``run``.
     rails : (B, 2L) or None
         Two-way lines: what the tail, then the head end of each line sent last, as it was sent.
+    offered : ((B, K), (B, L)) or None
+        Where it is more than states and costates: what ports were to send forward, and backward, before precision acts.
     """
 
     u: np.ndarray
@@ -80,6 +82,7 @@ class Recording:
     target: str
     times: dict[str, float] = field(default_factory=dict)
     rails: np.ndarray | None = None
+    offered: tuple[np.ndarray, np.ndarray] | None = None
 
     def part(self, samples: slice, hold: int) -> Recording:
         """What there is to judge of some samples, one after another, as if they were all of a run."""

@@ -80,6 +80,9 @@ def clipped_run(graph: ScatteringGraph, layout: Layout, recording: Recording) ->
             _at(q, w) for q, w in zip((precision.forward, precision.backward), np.hsplit(rails, [half]), strict=True)
         ]
         return Clipping(parts[0], parts[1], _weights(graph))
+    if recording.offered is not None:
+        parts = [_beyond(q, w) for q, w in zip((precision.forward, precision.backward), recording.offered, strict=True)]
+        return Clipping(parts[0], parts[1], _weights(graph))
     count = layout.neurons
     forward = _beyond(precision.forward, recording.u[:, :count][:, driven[:count]])
     backward = _beyond(precision.backward, recording.u[:, count:][:, driven[count : 2 * count]])

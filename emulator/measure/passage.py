@@ -55,17 +55,44 @@ class Passage:
         return np.where(stuck, self.stuck_at[half][part], sent) if stuck.any() else sent
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What C receivers have of what ports send: lines with their losses, and neighbours that leak in.
+
+    Parameters
+    ----------
+    tap, port, of : (K,) int
+        A receiver, the port that it hears, and the tap of the line on which that port's wave came.
+    gain : (K,)
+    offset : (C,)
+        What a receiver has when nothing is sent.
+    """
+
+    tap: np.ndarray
+    port: np.ndarray
+    of: np.ndarray
+    gain: Floats
+    offset: Floats
+
+
+def heard_at(layout: Layout, effects: Effects) -> Heard:
+    """What every receiver hears of a wave that has landed."""
+    values, tap = effects.values, np.arange(len(layout.tap_port))
+    gain, offset = (
+        np.broadcast_to(np.asarray(values.get(name, default), dtype=np.float64), len(tap))
+        for name, default in (("gain", 1.0), ("offset", 0.0))
+    )
+    victims, aggressors = effects.pairs
+    leak = np.full(len(victims), float(np.asarray(values.get("leak", 0.0))))
+    to, of = np.concatenate([tap, victims]), np.concatenate([tap, aggressors])
+    return Heard(to, layout.tap_port[of], of, np.concatenate([gain, leak]), offset)
+
+
 def passage_of(graph: ScatteringGraph, layout: Layout, effects: Effects, weight: Value) -> Passage:
     """The passage of a substrate with node laws, with the programmed `weight` of every synapse."""
-    count, taps = layout.neurons, len(layout.tap_port)
-    values, tap = effects.values, np.arange(taps)
-    gain = np.broadcast_to(np.asarray(values.get("gain", 1.0), dtype=np.float64), taps)
-    offset = np.broadcast_to(np.asarray(values.get("offset", 0.0), dtype=np.float64), taps)
-    heard = sparse.csr_array((gain, (tap, layout.tap_port)), shape=(taps, layout.ports))
-    if effects.crosstalk:
-        victims, aggressors = effects.pairs
-        leak = np.full(len(victims), float(np.asarray(values["leak"])))
-        heard = heard + sparse.csr_array((leak, (victims, layout.tap_port[aggressors])), shape=heard.shape)
+    count, taps, values = layout.neurons, len(layout.tap_port), effects.values
+    found = heard_at(layout, effects)
+    heard, offset = sparse.csr_array((found.gain, (found.tap, found.port)), shape=(taps, layout.ports)), found.offset
     weight = np.asarray(weight, dtype=np.float64)
     shape = (count, taps)
     forward = sparse.csr_array((weight, (layout.to_state - count, layout.row)), shape=shape)

@@ -7,12 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from emulator import CompileError, EngineError, Network, Resistive, WavePMP, compile_network, reference, settle, train
+from emulator import CompileError, Network, Resistive, WavePMP, compile_network, reference, settle, train
 from emulator.families.wave_pmp import bias_of, carried, energy_balance
 from emulator.laws import family_of
 from emulator.measure.forecast import settling_steps
 from emulator.measure.stability import spectral_radius
-from hwmodels import load
 from tests.physics.wave_pmp_reference import Algorithm1, perceptron, settled_at
 from tests.physics.wave_pmp_reference import bias_of as transcribed_bias
 from tests.substrate import delays
@@ -239,10 +238,6 @@ def test_substrates_that_cannot_be_are_refused():
     ):
         with pytest.raises(CompileError, match=words):
             settle(compile_network(made, law=law), x, y)
-    with pytest.raises(EngineError, match="wiring is 'synapse'; allowed: tile"):
-        settle(compile_network(made, law=WavePMP(), wiring="synapse"), x, y)
-    with pytest.raises(EngineError, match=r"hardware\.noise\.receiver is 0\.1; allowed with law wave-pmp"):
-        settle(compile_network(made, law=WavePMP(), hardware=load("ideal").replace({"noise.receiver": 0.1})), x, y)
 
 
 def test_a_metric_carried_at_a_batch_is_that_of_the_weights_where_layers_are_linear():

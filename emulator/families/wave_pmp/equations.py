@@ -7,15 +7,16 @@ are exact, so that Newton's method ends at round-off, and they are those that th
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import linalg
 
+from emulator.engine.effects import Effects, effects_of
+from emulator.engine.layout import flatten
 from emulator.families.wave_pmp.links import Links, links_of
+from emulator.families.wave_pmp.sending import Sending
 from emulator.graph import ScatteringGraph
 from emulator.laws.wave_pmp import WavePMP
 from emulator.measure.rest import slopes
@@ -35,6 +36,7 @@ class Point:
     ----------
     x, lam, s, F, D, mu : state, costate, pre-activation, ``phi(s)`` (data of a source), slope, ``D lam``
     a, c : waves after phases C and E, in units of the state
+    m : ``D M c``, which is sent down where the Jacobian transports
     answer : what the load and the penalty answer to the state read
     ended : the state that the load makes at the outputs: ``a + c``
     left_a, left_c : what phase A makes of the waves, less what it was
@@ -48,6 +50,7 @@ class Point:
     mu: Floats
     a: Floats
     c: Floats
+    m: Floats
     answer: Floats
     ended: Floats
     left_a: Floats
@@ -61,20 +64,44 @@ class Equations:
     ----------
     graph : ScatteringGraph
         With a `WavePMP` law.
+    bias : (N,)
     loaded : bool
         Whether there are targets.
-    bias : (N,), optional
+    links : Links, optional
+        By default those of the graph's chip as it was programmed.
+    effects : Effects, optional
+        What its ports do, likewise.
+
+    Attributes
+    ----------
+    sending : Sending
+        What ports make of what they send; it may hold errors of rounding.
+    offsets : dict of (N,)
+        What neurons get when nothing is sent, by map.
     """
 
-    def __init__(self, graph: ScatteringGraph, law: WavePMP, bias: Floats, loaded: bool) -> None:
+    def __init__(
+        self,
+        graph: ScatteringGraph,
+        law: WavePMP,
+        bias: Floats,
+        loaded: bool,
+        links: Links | None = None,
+        effects: Effects | None = None,
+    ) -> None:
         self.graph, self.law, self.bias, self.loaded = graph, law, bias, loaded
-        self.links: Links = links_of(graph, law)
-        count = self.links.count
-        names = ("up", "down", "moved_up", "moved_down", "passed_up", "passed_down")
-        self.maps = {name: getattr(self.links, name).map(count) for name in names}
+        layout = flatten(graph) if links is None else links.layout
+        effects = effects_of(graph, layout, 0) if effects is None else effects
+        self.links = links_of(graph, law, layout, effects) if links is None else links
+        self.maps, self.offsets = self.links.maps, dict(self.links.offsets)
+        self.sending = Sending(graph, effects)
         inner, outer = ~self.links.source, ~self.links.output
         self.nu_up, self.nu_down = law.nu * inner, law.nu * outer
         self.shunt = self.links.shunt * loaded
+
+    def got(self, name: str, what: str, wave: Floats) -> Floats:
+        """What neurons get by a map of a number that neurons send."""
+        return np.asarray(self.maps[name] @ self.sending.sent(what, wave) + self.offsets[name])
 
     def start(self, x: Floats, lam: Floats) -> Floats:
         """The unknowns (2N,) at a state and costate."""
@@ -83,41 +110,41 @@ class Equations:
 
     def at(self, unknown: Floats, ext: Floats) -> Point:
         """One step from the waves that phase A left (2N,), with data and targets `ext` (N,)."""
-        links, maps, law = self.links, self.maps, self.law
+        links, law = self.links, self.law
         up, down = np.split(unknown, 2)
         x, lam = up + down, links.mass @ (up - down)
-        s = maps["up"] @ x + self.bias
+        s = self.got("up", "x", x) + self.bias
         F, D = self._activated(s, ext)
         mu = D * lam
         answer = self._answer(x, ext)
-        wave = links.impedance @ (lam - maps["down"] @ mu - answer)
+        wave = links.impedance @ (lam - self.got("down", "mu", mu) - answer)
         a, c = up - law.alpha / 2 * (x - F + wave), down - law.alpha / 2 * (x - F - wave)
         a = np.where(links.source, ext - c, a)
         ended = x if law.load == "lagged" else self._ended(a, x, ext)
         load = links.impedance @ np.where(links.output, self._answer(ended, ext), 0.0)
         c = np.where(links.output, a - load, c)
-        left_a = (1 - self.nu_up) * a + self.nu_up * (D * (maps["moved_up"] @ a) + maps["passed_up"] @ a) - up
-        back = links.impedance @ (maps["moved_down"] @ (D * (links.mass @ c)))
-        left_c = (1 - self.nu_down) * c + self.nu_down * (back + maps["passed_down"] @ c) - down
-        return Point(x, lam, s, F, D, mu, a, c, answer, ended, left_a, left_c)
+        m = D * (links.mass @ c)
+        rises = D * self.got("moved_up", "a", a) + self.got("passed_up", "a", a)
+        falls = links.impedance @ self.got("moved_down", "m", m) + self.got("passed_down", "c", c)
+        left_a, left_c = a - self.nu_up * (a - rises) - up, c - self.nu_down * (c - falls) - down
+        return Point(x, lam, s, F, D, mu, a, c, m, answer, ended, left_a, left_c)
 
     def slopes(self, point: Point) -> sparse.csr_array:
         """Derivative of what is left, in the unknowns, (2N, 2N)."""
-        step = Slopes(self, point)
+        step, maps = Slopes(self, point), step_maps(self, point)
         one = sparse.eye_array(self.links.count)
         eye = sparse.block_array([[one, None], [None, one]])
-        x, drive = step.x, step.drive
         a, c = step.after
-        D, moved = sparse.diags_array(point.D), self.maps
+        D = sparse.diags_array(point.D)
         nu_up, nu_down = sparse.diags_array(self.nu_up), sparse.diags_array(self.nu_down)
         keep_up, keep_down = one - nu_up, one - nu_down
-        turned = step.bend @ moved["up"] @ x  # change of the slopes
-        ahead = D @ moved["moved_up"] @ a + sparse.diags_array(moved["moved_up"] @ point.a) @ turned
+        turned = step.bend @ step.drive  # change of the slopes
+        carried = sparse.diags_array(self.got("moved_up", "a", point.a))
+        ahead = D @ maps["moved_up"] @ a + carried @ turned
         held = self.links.mass @ point.c
-        back = moved["moved_down"] @ (D @ self.links.mass @ c + sparse.diags_array(held) @ turned)
-        new_a = keep_up @ a + nu_up @ (ahead + moved["passed_up"] @ a)
-        new_c = keep_down @ c + nu_down @ (self.links.impedance @ back + moved["passed_down"] @ c)
-        del drive
+        back = maps["moved_down"] @ (D @ self.links.mass @ c + sparse.diags_array(held) @ turned)
+        new_a = keep_up @ a + nu_up @ (ahead + maps["passed_up"] @ a)
+        new_c = keep_down @ c + nu_down @ (self.links.impedance @ back + maps["passed_down"] @ c)
         return sparse.csr_array(sparse.vstack([new_a, new_c]) - eye)
 
     def _activated(self, s: Floats, ext: Floats) -> tuple[Floats, Floats]:
@@ -177,6 +204,19 @@ class Equations:
         return found
 
 
+#: which number each map carries
+CARRIES = {"up": "x", "down": "mu", "moved_up": "a", "passed_up": "a", "moved_down": "m", "passed_down": "c"}
+
+
+def step_maps(equations: Equations, point: Point) -> dict[str, sparse.csr_array]:
+    """The maps for small changes at a point: ports at full scale, or stuck, send none."""
+    follows = {what: equations.sending.slope(what, getattr(point, what)) for what in CARRIES.values()}
+    return {
+        name: equations.maps[name] if follows[what].all() else equations.maps[name] @ sparse.diags_array(follows[what])
+        for name, what in CARRIES.items()
+    }
+
+
 class Slopes:
     """How everything in a step follows small changes of the waves that phase A left: maps from the 2N unknowns.
 
@@ -188,8 +228,8 @@ class Slopes:
     drive : sparse (N, 2N), change of the pre-activations
     """
 
-    def __init__(self, equations: Equations, point: Point, s: sparse.csr_array | None = None) -> None:
-        links, maps, alpha = equations.links, equations.maps, equations.law.alpha
+    def __init__(self, equations: Equations, point: Point) -> None:
+        links, maps, alpha = equations.links, step_maps(equations, point), equations.law.alpha
         one = sparse.eye_array(links.count, format="csr")
         none = sparse.csr_array((links.count, links.count))
         up, down = sparse.hstack([one, none], format="csr"), sparse.hstack([none, one], format="csr")
@@ -224,38 +264,3 @@ def ended(
         )
         answered = 2 * solved @ a - a
     return sparse.csr_array(a), sparse.csr_array((one - out) @ c + out @ answered)
-
-
-def _solved(matrix: sparse.csr_array, right: Floats) -> Floats:
-    """The solution of linear equations; not finite if there is none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", linalg.MatrixRankWarning)
-        return np.asarray(linalg.spsolve(matrix.tocsc(), right))
-
-
-def solve(equations: Equations, start: Floats, ext: Floats, near: float = 1e-13, most: int = 60) -> tuple[Point, bool]:
-    """A rest near the unknowns `start` (2N,), by Newton's method with halved steps, and whether it was found."""
-    at = start
-    point = equations.at(at, ext)
-    left = np.concatenate([point.left_a, point.left_c])
-    for _ in range(most):
-        least = float(np.abs(left).max())
-        if not np.isfinite(least):
-            return point, False
-        if least <= near * max(float(np.abs(at).max()), 1e-300):
-            return point, True
-        change = _solved(equations.slopes(point), left)
-        if not np.isfinite(change).all():
-            return point, False
-        size = 1.0
-        while size > 1e-4:
-            moved = at - size * change
-            tried = equations.at(moved, ext)
-            rest = np.concatenate([tried.left_a, tried.left_c])
-            if float(np.abs(rest).max()) < least:
-                break
-            size /= 2
-        else:
-            return point, least <= 100 * near * max(float(np.abs(at).max()), 1e-300)
-        at, point, left = moved, tried, rest
-    return point, False

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from emulator.families.wave_pmp.equations import Equations, Point
+from emulator.families.wave_pmp.links import MAPS
 from emulator.families.wave_pmp.rest import rest_near
 from emulator.graph import ScatteringGraph
 from emulator.measure.linear_step import Floats, LinearStep
@@ -43,12 +44,9 @@ class WavePMPStep(LinearStep):
         self.part["s"], self.part["lam"] = slice(after, after + count), slice(after + count, after + 2 * count)
         size = after + 2 * count
         super().__init__(dtype=np.dtype(float), shape=(size, size))
-        self.maps = {
-            name: getattr(links, name).late(count, self.depth)
-            for name in ("up", "down", "moved_up", "moved_down", "passed_up", "passed_down")
-        }
+        self.maps = {name: sparse.csr_array(links.at[name] @ links.sent(name, links.depth)) for name in MAPS}
         self.bend = slopes(graph, at.s, exact=False)[1]
-        self.held, self.carried = links.mass @ at.c, links.moved_up.map(count) @ at.a
+        self.held, self.carried = links.mass @ at.c, links.maps["moved_up"] @ at.a
         self.stiff, self.ported = self.equations.stiffness(at.x), _port(self.equations, at)
         sent = {"a": at.a, "m": at.D * self.held, "c": at.c, "x": at.x, "mu": at.mu, "s": at.s, "lam": at.lam}
         self.rest = np.concatenate([np.tile(sent[name], self.depth) for name in names] + [at.s, at.lam])

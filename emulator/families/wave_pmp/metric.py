@@ -85,6 +85,14 @@ def metric_of(graph: ScatteringGraph, law: WavePMP) -> Metric:
     return Metric(tuple(_sized(site, entry) for site, entry in zip(graph.sites, given, strict=True)))
 
 
+def spread(graph: ScatteringGraph, metric: Metric, ratio: Floats) -> Metric:
+    """The metric of a chip whose neurons have impedances of these ratios (N,) to the nominal: ``Theta ratio^-1/2``."""
+    parts = [ratio[site.start : site.stop] ** -0.5 for site in graph.sites]
+    return (
+        metric if (ratio == 1).all() else Metric(tuple(t * part for t, part in zip(metric.theta, parts, strict=True)))
+    )
+
+
 def _sized(site: Site, entry: Any) -> Floats:
     array = np.array(entry, dtype=np.float64)
     if array.ndim and array.shape[0] != site.size:

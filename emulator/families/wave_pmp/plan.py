@@ -9,36 +9,15 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from emulator.engine.claims import check_claims
+from emulator.engine.effects import check_jitter, effects_of, moving, noise_at_start
 from emulator.engine.expressions import activation_text
 from emulator.engine.layout import Floats, Ints, biases, flatten
 from emulator.engine.plan import SMALLEST, Plan, Values
 from emulator.engine.programming import programmed, top_weight
-from emulator.errors import EngineError
-from emulator.families.wave_pmp.links import Links, links_of, passes
+from emulator.families.wave_pmp.links import Links, links_of
 from emulator.graph import ScatteringGraph
 from emulator.laws.wave_pmp import WavePMP
 from emulator.learning import Learning
-
-
-@dataclass(frozen=True)
-class Passes:
-    """Waves that the identity transports: P numbers from taps to neurons, in units of the state.
-
-    Parameters
-    ----------
-    tap, neuron : (P,) int32
-    up, down : (P,)
-        What a neuron gets of the tap's wave, from below and from above; one of them is 0.
-    taps : (C,) bool
-        Taps of links that the identity transports.
-    """
-
-    tap: Ints
-    neuron: Ints
-    up: Floats
-    down: Floats
-    taps: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -48,13 +27,11 @@ class WavePMPPlan(Plan):
     Parameters
     ----------
     links : Links
-    passing : Passes
     pairs : (2, Q) int32
         Neurons of a row that its metric mixes, in pairs; every neuron with itself where no metric is a matrix.
     """
 
     links: Links = field(kw_only=True)
-    passing: Passes = field(kw_only=True)
     pairs: Ints = field(kw_only=True)
 
     @property
@@ -68,9 +45,14 @@ class WavePMPPlan(Plan):
         return bool(self.layout.longest.max(initial=1) > 1)
 
     @property
+    def eventful(self) -> bool:
+        """Whether receivers take events one by one: where some are under way, or counted."""
+        return self.late or self.effects.counts
+
+    @property
     def ring_depth(self) -> int:
-        """Cells per port: one for each step that a wave may be under way, and the one in which it is sent."""
-        return 1 << int(self.layout.longest.max(initial=1)).bit_length()
+        """Cells per port: one for each step that an event may wait, and the one in which it is sent."""
+        return 1 << (int(self.layout.longest.max(initial=1)) + self.effects.jitter).bit_length()
 
     @property
     def implicit(self) -> bool:
@@ -87,7 +69,7 @@ class WavePMPPlan(Plan):
     def key(self) -> str:
         """A hash of everything that is compiled in."""
         digest = hashlib.sha256(super().key.encode())
-        links, passing = self.links, self.passing
+        links, passing = self.links, self.links.passing
         for array in (self.pairs, passing.tap, passing.neuron, passing.taps, links.source, links.output):
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:32]
@@ -97,42 +79,20 @@ def plan_of(
     graph: ScatteringGraph, law: WavePMP, hold: int, samples: int, seed: int, traces: bool, learning: Learning | None
 ) -> WavePMPPlan:
     """See `emulator.families.base.Family.plan`."""
-    check_claims(graph, "")
-    if graph.wiring != "tile":
-        raise EngineError(
-            f"law {law.name}: wiring is {graph.wiring!r}; allowed: tile, since a wave passes a layer on its neuron's line"
-        )
-    layout, links = flatten(graph), links_of(graph, law)
-    learns = learning is not None
-    taps, rows = np.zeros(len(layout.tap_port), bool), [np.zeros((4, 0))]
-    theta = [np.linalg.inv(t) if t.ndim == 2 else 1 / t for t in links.metric.theta]
-    inverse = sparse.csr_array(sparse.block_diag([t if t.ndim == 2 else sparse.diags_array(t) for t in theta]))
-    plain = sparse.csr_array(
-        sparse.block_diag([t if t.ndim == 2 else sparse.diags_array(t) for t in links.metric.theta])
-    )
-    for link, block in zip(graph.couplings, layout.blocks, strict=True):
-        if not passes(link, law):
-            continue
-        for to, of, at, way in (
-            (link.columns, link.rows, block.row_taps, 2),
-            (link.rows, link.columns, block.column_taps, 3),
-        ):
-            taps[at] = True
-            change = sparse.coo_array(inverse[to][:, to] @ plain[of][:, of])
-            place, since = change.coords
-            found = np.zeros((4, len(place)))
-            found[0], found[1], found[way] = at[since], to[place], change.data
-            rows.append(found)
-    found = np.concatenate(rows, axis=1)
-    passing = Passes(found[0].astype(np.int32), found[1].astype(np.int32), found[2], found[3], taps)
+    layout, learns = flatten(graph), learning is not None
+    effects = effects_of(graph, layout, seed)
+    check_jitter(graph, layout, effects)
+    links = links_of(graph, law, layout, effects)
     if links.metric.full:
         parts = [np.arange(site.start, site.stop) for site in graph.sites]
         pairs = np.concatenate([np.stack([np.repeat(p, len(p)), np.tile(p, len(p))]) for p in parts], axis=1)
     else:
         pairs = np.stack([np.arange(graph.neurons)] * 2)
+    if learns:
+        effects = moving(graph, effects)
     return WavePMPPlan(
-        layout, law, graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces, learning=learning,
-        seed=seed, links=links, passing=passing, pairs=pairs.astype(np.int32),
+        layout, law, graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces, effects=effects,
+        learning=learning, seed=seed, links=links, pairs=pairs.astype(np.int32),
     )  # fmt: skip
 
 
@@ -143,6 +103,7 @@ def values_of(
     loaded: bool,
     threshold: float,
     resolution: float,
+    seed: int,
     age: float | None,
     weight: Floats | None,
 ) -> Values:
@@ -151,6 +112,7 @@ def values_of(
     load = np.zeros(layout.neurons)
     load[layout.outputs] = loaded
     shunt = loaded * layout.shunt
+    effects = plan.effects if seed == plan.seed else effects_of(graph, layout, seed)
     held = programmed(graph, layout, age, top_weight(plan.learning))
     i, j = plan.pairs
     values: dict[str, Floats | float] = {
@@ -162,16 +124,21 @@ def values_of(
         **law.parameters,
         "q": max(threshold, SMALLEST),
         "resolution": resolution,
-        "line_delay": layout.tap_delay.astype(np.float64),
+        "line_delay": np.asarray(layout.tap_delay - 1, dtype=np.float64),
         "w": held.weight if weight is None else weight,
+        "w_sigma": held.sigma,
         "w_top": held.top,
-        "pass_up": plan.passing.up,
-        "pass_down": plan.passing.down,
+        "pass_up": links.passing.up,
+        "pass_down": links.passing.down,
         "Z": links.impedance.diagonal(),
         "M": links.mass.diagonal(),
         "z_pair": np.asarray(links.impedance[j, i]).ravel(),
         "m_pair": np.asarray(links.mass[j, i]).ravel(),
+        **effects.values,
+        **noise_at_start(effects, layout.neurons, seed),
     }
+    if "offset" in values:
+        values |= {"inbox": values["offset"], "wave_inbox": values["offset"]}
     if plan.implicit and graph.loss == "mse":  # the state that agrees with its own load: (1 + Z g)^-1 (2 a + Z y)
         inner = sparse.eye_array(layout.neurons) + links.impedance @ sparse.diags_array(load + shunt)
         solved = sparse.csr_array(sparse.block_diag([

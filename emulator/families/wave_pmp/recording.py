@@ -10,7 +10,9 @@ import numpy as np
 
 from emulator.engine.plan import Values
 from emulator.engine.recording import Recording, WaveTraces, until
+from emulator.families.wave_pmp.monitors import HELD
 from emulator.families.wave_pmp.plan import WavePMPPlan
+from emulator.families.wave_pmp.sending import NUMBERS
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,18 @@ class WavePMPRecording(Recording):
     ----------
     left : (B, 2N)
         The waves that phase A left in the last step of each hold, upwards, then downwards, in units of the state.
+    numbers : dict of (B, N)
+        ``x``, ``mu``, ``a``, ``m`` and ``c``, that neurons were to send last.
+    held : dict of (B, C)
+        By ``state`` and ``wave``: what taps held.
     waves : WaveTraces or None
         With traces: what leaves are the waves after phase E, what arrives those that phase A leaves; ports are the
         waves upwards, then downwards, of all neurons.
     """
 
     left: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    numbers: dict[str, np.ndarray] = field(default_factory=dict)
+    held: dict[str, np.ndarray] = field(default_factory=dict)
     waves: WaveTraces | None = None
 
     @property
@@ -48,8 +56,11 @@ def collect(
 ) -> WavePMPRecording:
     """What the outputs of a run by name (see `emulator.families.wave_pmp.objects`) say."""
     steps = plan.hold * plan.samples
-    names = ("x", "lam", "s", "mu", "rx", "rl", "up", "down", "a")
-    end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in names}
+    end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in (*HELD, "state.a", "wave.a")}
+    ahead, back = np.split(plan.layout.lines_of_port > 0, 2)
+    raw = np.isin(np.arange(len(back)), plan.layout.tap_port[plan.links.passing.taps] - len(back))
+    forward = np.hstack([end[name][:, ahead] for name in ("x", "a")])
+    backward = np.hstack([end["mu"][:, back], end["m"][:, back & ~raw], end["c"][:, back & raw]])
     if not np.asarray(values["load"]).any():  # without a load costates are no part of the answer
         end["lam"], end["mu"], end["rl"] = (np.zeros_like(end[name]) for name in ("lam", "mu", "rl"))
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
@@ -69,8 +80,8 @@ def collect(
         state_residual=end["rx"],
         costate_residual=end["rl"],
         sent=np.diff(counts, axis=0),
-        tap=end["a"],
-        products=None,
+        tap=end["state.a"] if plan.layout.tile else None,
+        products=None if plan.layout.tile else outputs["g"],
         moved=until(steps, neuron=outputs["moved.i"], **{name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}),
         power=outputs["power"][:steps, 0] if plan.power else None,
         trace_u=None if waves is None else np.hstack([waves.x, waves.mu]),
@@ -78,6 +89,9 @@ def collect(
         emitted={"port": none, "step": none, "amplitude": np.zeros(0)} if plan.traces else None,
         target=target,
         times=times,
+        offered=(forward, backward),
+        numbers={name: end[name] for name in NUMBERS},
+        held={"state": end["state.a"], "wave": end["wave.a"]},
         left=np.hstack([end["up"], end["down"]]),
         waves=waves,
     )

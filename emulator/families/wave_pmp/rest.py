@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from emulator.engine.layout import biases
 from emulator.errors import EngineError
-from emulator.families.wave_pmp.equations import Equations, Point, solve
+from emulator.families.wave_pmp.equations import Equations, Point
+from emulator.families.wave_pmp.newton import solve
 from emulator.graph import ScatteringGraph
 from emulator.graph.penalties import state_penalties
 from emulator.laws.wave_pmp import WavePMP
@@ -120,17 +121,22 @@ def bias_of(graph: ScatteringGraph, reference: Reference) -> Bias:
     states = np.stack([point.x for _, _, point in rests])[good]
     mu = np.stack([point.mu for _, _, point in rests])[good]
     costates = np.stack([point.lam for _, _, point in rests])[good]
-    exact_mu, ours, exact = (first_slopes(graph, s) * lam)[good], list[Floats](), list[Floats]()
-    penalties = graph.network.penalties
-    for link in graph.couplings:
+    exact_mu, exact = (first_slopes(graph, s) * lam)[good], list[Floats]()
+    layout, (rows, columns) = equations.links.layout, _received(equations, states, mu)
+    ours, penalties = list[Floats](), graph.network.penalties
+    for link, block in zip(graph.couplings, layout.blocks, strict=True):
         if link.layer is None:
             continue
         weight = crossbar(graph, link)
         layer = graph.network.dense[link.layer]
         decay = penalties[link.layer].weight * weight if link.layer in penalties and weight is not None else 0.0
-        for products, m, v in ((ours, mu, states), (exact, exact_mu, x[good])):
-            product = m[:, link.columns].T @ v[:, link.rows] / len(v)
-            products += [(layer.existing(product) + decay).ravel(), m[:, link.columns].mean(axis=0)]
+        if layout.tile:
+            product = columns[:, block.column_taps].T @ rows[:, block.row_taps] / len(rows)
+        else:
+            product = block.matrix((rows[:, layout.row] * columns[:, layout.column]).mean(axis=0))
+        ours += [(layer.existing(product) + decay).ravel(), mu[:, link.columns].mean(axis=0)]
+        product = exact_mu[:, link.columns].T @ x[good][:, link.rows] / len(rows)
+        exact += [(layer.existing(product) + decay).ravel(), exact_mu[:, link.columns].mean(axis=0)]
     us, them = np.concatenate(ours), np.concatenate(exact)
     size = float(np.linalg.norm(them))
     error, cosine = float("nan"), float("nan")
@@ -145,3 +151,12 @@ def bias_of(graph: ScatteringGraph, reference: Reference) -> Bias:
 
 def _largest(values: Floats) -> float:
     return float(np.abs(values).max(initial=0.0))
+
+
+def _received(equations: Equations, states: Floats, mu: Floats) -> tuple[Floats, Floats]:
+    """What taps have of states and costates (B, N), (B, C) each."""
+    links, sending = equations.links, equations.sending
+    return (
+        (links.sent("up", 1) @ sending.sent("x", states).T).T + links.heard.offset,
+        (links.sent("down", 1) @ sending.sent("mu", mu).T).T + links.heard.offset,
+    )
