@@ -6,21 +6,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from emulator.engine import Fabric, Recording
+from emulator.engine import Fabric, Layout, Recording
 from emulator.engine.effects import CLAIMS
 from emulator.engine.plan import Values
 from emulator.families.base import Family
 from emulator.families.wave_pmp.deviation import deviation_of
 from emulator.families.wave_pmp.linear_step import WavePMPStep
+from emulator.families.wave_pmp.noise import noise_around
 from emulator.families.wave_pmp.objects import build
 from emulator.families.wave_pmp.plan import WavePMPPlan, plan_of, values_of
 from emulator.families.wave_pmp.recording import WavePMPRecording, collect
-from emulator.families.wave_pmp.rest import bias_of, law_of, rest_near
+from emulator.families.wave_pmp.rest import bias_of, data_of, law_of, rest_near
 from emulator.graph import ScatteringGraph
 from emulator.learning import Learning
 from emulator.measure.bias import Bias
 from emulator.measure.deviation import Deviation, Fields
 from emulator.measure.linear_step import LinearStep
+from emulator.measure.noise_floor import Disturbance, noise_of_sums
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, exact_point
 from emulator.measure.result import Floats
@@ -88,6 +90,15 @@ class WavePMPFamily(Family[WavePMPPlan]):
     ) -> tuple[Deviation, ...]:
         assert isinstance(recording, WavePMPRecording)
         return (deviation_of(graph, plan, values, recording, feed, loaded),)
+
+    def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:
+        """That of waves which go round; that of a single pass where it would grow for ever."""
+        loaded = bool(np.any(held.lam))
+        ext = np.array(
+            [data_of(graph, OperatingPoint(*row, loaded)) for row in zip(held.x, held.s, held.lam, strict=True)]
+        )
+        found = noise_around(graph, held, ext, by, loaded)
+        return noise_of_sums(graph, layout, held, by) if found is None else found
 
     def bias(self, graph: ScatteringGraph, reference: Reference) -> Bias | None:
         """That of its own rest, if waves are transported."""
