@@ -146,7 +146,7 @@ def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
     if coefficient < 1:
         values["pole"] = coefficient
     if hardware.lines.crosstalk:
-        values["leak"] = hardware.lines.crosstalk
+        values["spill"] = hardware.lines.crosstalk
     jitter = hardware.lines.jitter / graph.step
     if jitter:
         values |= {"jitter_sigma": jitter, "jitter_key": key(seed, "jitter")}

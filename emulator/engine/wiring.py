@@ -99,7 +99,7 @@ def leaking(effects: Effects) -> tuple[str, str]:
     if not effects.crosstalk:
         return "inbox", ""
     places = "left : integer (constant)\nright : integer (constant)\n"
-    return "(inbox + leak*(has_left*raw_left + has_right*raw_right))", places + constants(("has_left", "has_right"))
+    return "(inbox + spill*(has_left*raw_left + has_right*raw_right))", places + constants(("has_left", "has_right"))
 
 
 def receiving(effects: Effects, depth: int, tap: str, port: str, then: str = "") -> str:
@@ -117,7 +117,7 @@ def taps_of(plan: Plan, adders: NeuronGroup, found: Directions, clock: Clock) ->
         taps = NeuronGroup(len(layout.tap_port), "", clock=clock, name="taps")
         return taps, [taps]
     came, equations = leaking(effects)
-    equations += "a : 1\n" + ADDER + constants((), ("leak",)) * effects.crosstalk
+    equations += "a : 1\n" + ADDER + constants((), ("spill",)) * effects.crosstalk
     event = f"{came} != a"
     if effects.bandwidth:
         equations += "y : 1\n" + constants((), ("pole", "grain"))

@@ -26,7 +26,7 @@ from emulator.measure.passage import plain_passage
 from emulator.measure.power import PowerBalance
 from emulator.measure.reference import Reference
 from emulator.measure.reflections import Reflections
-from emulator.measure.rest import OperatingPoint, exact_point
+from emulator.measure.rest import OperatingPoint, exact_point, first_slopes, neuron_values
 from emulator.measure.result import Floats
 
 P = TypeVar("P", bound=Plan)
@@ -143,6 +143,15 @@ class Family(ABC, Generic[P]):
         """Where a substrate rests: of laws that rest there, at exact backpropagation."""
         return exact_point(graph, reference, sample)
 
+    def sent(self, graph: ScatteringGraph, reference: Reference) -> tuple[Floats, Floats]:
+        """What lines carry forward, and backward, of an exact pass, (B, K) and (B, L)."""
+        x, s, lam = neuron_values(graph, reference)
+        return x, lam * first_slopes(graph, s)
+
+    def calibrated(self, graph: ScatteringGraph, inputs: Any) -> ScatteringGraph:
+        """The graph with whatever its law takes from a batch of inputs (`emulator.laws.Law.at_batch`)."""
+        return graph
+
     def bias(self, graph: ScatteringGraph, reference: Reference) -> Bias | None:
         """How far the rest of a batch is from backpropagation; None of laws that rest there."""
         return None
@@ -153,8 +162,8 @@ class Family(ABC, Generic[P]):
         """How far the substrate was from its rest at the end of each hold, of one run of samples after another."""
         return deviation(graph, plan.layout, recording, plain_passage(graph), feed, loaded)
 
-    def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:
-        """Standard deviation that noise causes in every neuron's fields, (B, N) each."""
+    def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance, feed: Floats) -> Fields:
+        """Standard deviation that noise causes in every neuron's fields, (B, N) each, with data and targets `feed`."""
         return noise_of_sums(graph, layout, held, by)
 
     def held_back(self, graph: ScatteringGraph, rest: Fields, q: float, loaded: bool) -> Fields | None:

@@ -44,6 +44,8 @@ class Law(ABC):
     two_way: bool = False
     #: why its nodes cannot have a conductance to ground, which is what a penalty of states is; empty where they can
     unshunted: str = ""
+    #: whether its lines carry more than states and costates; see `emulator.families.base.Family.sent`
+    carries_waves: ClassVar[bool] = False
     #: series resistance of the sources, which moves the rest: ``x_0 = data - R lam_0``
     source_resistance: float = 0.0
     #: what `emulator.tune` may choose, by field (``part.field`` for one of `parts`), and within which bounds above 0
@@ -80,6 +82,11 @@ class Law(ABC):
     def impedance_rise(self, weight: NDArray[np.float64]) -> float:
         """By which factor the impedance of lines rises from the rows to the columns of a crossbar, given `weight`."""
         return 1.0
+
+    @property
+    def at_batch(self) -> bool:
+        """Whether it takes something from a batch of inputs; see `emulator.families.base.Family.calibrated`."""
+        return False
 
     @property
     def chooses(self) -> bool:

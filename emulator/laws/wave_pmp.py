@@ -45,8 +45,9 @@ from emulator.laws.base import Law
 
 #: a node's metric: a number, one per neuron, or a matrix
 Entry = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
-CARRIED, FORMS, TRANSPORTS, LOADS = (
+CARRIED, PLACES, FORMS, TRANSPORTS, LOADS = (
     "carried",
+    ("weights", "batch"),
     ("scalar", "diagonal", "full"),
     ("identity", "jacobian"),
     ("lagged", "implicit"),
@@ -67,9 +68,13 @@ class WavePMP(Law):
         ``Theta``: a number for all nodes; one entry per node, in the order of the rows of neurons; entries by the name of the
         layer, 1 where none is given; or ``carried``: the impedance carried through the layers (`form`). An entry is a
         number, one number per neuron, or a matrix with an inverse.
+    at : {"weights", "batch"}
+        Where a carried metric is evaluated: from the weights alone, with slopes of 1 (``J_k = W_k``), or as the mean over the
+        rests of a calibration batch, the first 16 samples of a scenario's data or of a training. In Python,
+        `emulator.families.wave_pmp.carried` gives the metric of any batch.
     form : {"scalar", "diagonal", "full"}
-        Of a carried metric: ``Z_{k+1} = J_k Z_k J_k^T`` as its mean eigenvalue, its diagonal, or itself, with slopes of 1
-        (``J_k = W_k``) from an impedance of 1 at the inputs. `emulator.families.wave_pmp.carried` evaluates it at a batch.
+        Of a carried metric: ``Z_{k+1} = J_k Z_k J_k^T`` as its mean eigenvalue, its diagonal, or itself, from an impedance
+        of 1 at the inputs.
     floor : float
         Share of its mean that every eigenvalue of a carried impedance is raised by where a layer widens.
     transport : {"identity", "jacobian"}
@@ -86,11 +91,13 @@ class WavePMP(Law):
     nu: float = 0.1
     alpha: float = 1.0
     metric: Any = 1.0
+    at: str = "weights"
     form: str = "full"
     floor: float = 1e-6
     transport: str = "identity"
     load: str = "lagged"
     name = "wave-pmp"
+    carries_waves = True
     #: of a metric that is one number; of another there is `alpha` alone
     tunable = MappingProxyType({"alpha": (0.02, 1.5), "metric": (0.3, 5.0)})
     family = "emulator.families.wave_pmp:WAVE_PMP"
@@ -99,7 +106,7 @@ class WavePMP(Law):
         _number(self, "nu", 0.0, 1.0)
         _number(self, "alpha", 0.0, math.inf, above=True)
         _number(self, "floor", 0.0, 1.0)
-        for name, allowed in (("form", FORMS), ("transport", TRANSPORTS), ("load", LOADS)):
+        for name, allowed in (("at", PLACES), ("form", FORMS), ("transport", TRANSPORTS), ("load", LOADS)):
             if getattr(self, name) not in allowed:
                 raise CompileError(f"law wave-pmp: {name} is {suggest(getattr(self, name), allowed)}")
         object.__setattr__(self, "metric", _metric(self.metric))
@@ -117,6 +124,11 @@ class WavePMP(Law):
         return {"nu": self.nu, "alpha": self.alpha}
 
     @property
+    def at_batch(self) -> bool:
+        """Whether its metric is carried at the rest of a batch that it has not seen yet."""
+        return self.metric == CARRIED and self.at == "batch" and not isinstance(self.metric, Calibrated)
+
+    @property
     def biased(self) -> bool:
         """Whether it rests elsewhere than at backpropagation, in general."""
         return self.nu > 0
@@ -130,6 +142,22 @@ class WavePMP(Law):
             "load": ["implicit"] if self.load == "lagged" else (),
             "metric": [self.metric * k for k in (1.4, 2.0, 3.0)] if isinstance(self.metric, float) else (),
         }
+
+
+class Calibrated(str):
+    """``carried``, with what a batch made of it: entries by row; written down, it is carried anew by those who read it."""
+
+    entries: Mapping[str, Any]
+
+    def __new__(cls, entries: Mapping[str, Any]) -> Calibrated:
+        """Keep the entries beside the word."""
+        made = super().__new__(cls, CARRIED)
+        made.entries = entries
+        return made
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """What a copy is made of."""
+        return (self.entries,)
 
 
 def _number(law: WavePMP, name: str, low: float, high: float, above: bool = False) -> None:

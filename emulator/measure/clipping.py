@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.graph import ScatteringGraph
+from emulator.laws import family_of
 from emulator.measure.reference import Reference
-from emulator.measure.rest import first_slopes, neuron_values
 from hwmodels import HardwareModel, Quantizer
 
 if TYPE_CHECKING:
@@ -91,10 +91,9 @@ def clipped_run(graph: ScatteringGraph, layout: Layout, recording: Recording) ->
 
 def clipped_network(graph: ScatteringGraph, reference: Reference) -> Clipping:
     """What would be cut off of an exact pass: of the states and costates that neurons send."""
-    x, s, lam = neuron_values(graph, reference)
-    backward = lam * first_slopes(graph, s)
+    forward, backward = family_of(graph.law).sent(graph, reference)
     precision = graph.hardware.precision
-    return Clipping(_beyond(precision.forward, x), _beyond(precision.backward, backward), _weights(graph))
+    return Clipping(_beyond(precision.forward, forward), _beyond(precision.backward, backward), _weights(graph))
 
 
 def limited(hardware: HardwareModel) -> bool:

@@ -40,13 +40,13 @@ def noisy(graph: ScatteringGraph) -> bool:
     return any(_disturbance(graph))
 
 
-def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields) -> Fields | None:
+def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields, feed: Floats) -> Fields | None:
     """Standard deviation that the hardware's noise causes in every neuron's fields, (B, N) each; None without noise.
 
     On two-way lines those of pre-activations and their costates are as large as those at the lines' other ends allow.
     """
     by = _disturbance(graph)
-    return family_of(graph.law).noise(graph, layout, held, by) if any(by) else None
+    return family_of(graph.law).noise(graph, layout, held, by, feed) if any(by) else None
 
 
 def noise_of_sums(graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:

@@ -83,7 +83,7 @@ def heard_at(layout: Layout, effects: Effects) -> Heard:
         for name, default in (("gain", 1.0), ("offset", 0.0))
     )
     victims, aggressors = effects.pairs
-    leak = np.full(len(victims), float(np.asarray(values.get("leak", 0.0))))
+    leak = np.full(len(victims), float(np.asarray(values.get("spill", 0.0))))
     to, of = np.concatenate([tap, victims]), np.concatenate([tap, aggressors])
     return Heard(to, layout.tap_port[of], of, np.concatenate([gain, leak]), offset)
 

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from emulator.graph import ScatteringGraph
+from emulator.laws import family_of
 from emulator.measure import Reference
 from emulator.network import Network
 from hwmodels import HardwareModel
@@ -33,6 +35,14 @@ def ranges(network: Network, reference: Reference, samples: int | None = None) -
         [parameters.weight for parameters in network.parameters.values()],
     )
     return Ranges(*(max((float(np.abs(a).max(initial=0.0)) for a in arrays), default=0.0) or 1.0 for arrays in kinds))
+
+
+def carried_by(graph: ScatteringGraph, reference: Reference, needed: Ranges) -> Ranges:
+    """The same, and what else the lines of a graph carry where its law sends more than states and costates."""
+    if not graph.law.carries_waves:
+        return needed
+    forward, backward = (float(np.abs(sent).max(initial=0.0)) for sent in family_of(graph.law).sent(graph, reference))
+    return needed._replace(forward=max(needed.forward, forward), backward=max(needed.backward, backward))
 
 
 def needed(network: Network, reference: Reference) -> dict[str, Ranges]:

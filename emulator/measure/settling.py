@@ -155,7 +155,7 @@ def judge(
             rows = slice(start, start + len(one.held.x))
             parts.append(
                 _of_part(
-                    graph, layout, recording.part(rows, hold), one, signal, cone[rows], before,
+                    graph, layout, recording.part(rows, hold), one, signal, cone[rows], before, feed[rows],
                     hold=hold, tolerance=tolerance, q=q, loaded=loaded,
                 )
             )  # fmt: skip
@@ -182,6 +182,7 @@ def _of_part(
     signal: Fields | None,
     cone: np.ndarray,
     before: Fields,
+    feed: Floats,
     *,
     hold: int,
     tolerance: float,
@@ -195,7 +196,7 @@ def _of_part(
         rounding = _each(lambda values: _of_row(graph, np.where(np.isfinite(values), values, 0.0)), found.rounding)
         measure = _measure(found, scale, rounding)
         strict = _each(lambda size, least: np.maximum(tolerance * size, least), measure, rounding)
-        allowed, noise = strict, noise_floor(graph, layout, found.held)
+        allowed, noise = strict, noise_floor(graph, layout, found.held, feed)
         blurred = signal is not None
         lost_in_noise, lost_below = np.zeros((2, len(cone)), bool)
         if noise is not None and signal is not None:

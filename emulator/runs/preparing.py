@@ -12,14 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from emulator.compile import compile_network
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.laws import Law
+from emulator.laws import Law, family_of
 from emulator.learning import Learning, ParameterPort, Resistive, agree
+from emulator.measure.ranges import CALIBRATION
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.options import HoldOptions, TrainingOptions, TrainOptions
 from emulator.runs.settle import steps_of_hold
 from emulator.training.forewarn import check_devices
-from emulator.training.streams import Stream, feed_rows, open_stream, read_samples
+from emulator.training.streams import ArrayStream, Stream, feed_rows, open_stream, read_samples
 from emulator.training.substrate import Substrate, default_chunk
 from hwmodels import HardwareModel, load
 
@@ -86,6 +87,28 @@ def compiled(
     graph = compile_network(network, hardware=model, law=law, substrate=chosen.substrate)
     check_devices(graph.network, learning)
     return graph, learning
+
+
+def calibrated(graph: ScatteringGraph, stream: Stream) -> ScatteringGraph:
+    """The graph with what its law takes from the first samples.
+
+    Raises
+    ------
+    EngineError
+        If these can be read only once.
+    """
+    if not graph.law.at_batch:
+        return graph
+    if not isinstance(stream, ArrayStream):
+        raise EngineError(
+            f"law {graph.law.name} takes its metric from the first samples, and an iterator's can be read only once; allowed: "
+            "arrays, or at = 'weights'"
+        )
+    feed, inputs, start = stream.rows(0, min(stream.epoch or CALIBRATION, CALIBRATION)), {}, 0
+    for name in graph.network.inputs:
+        inputs[name] = feed[:, start : start + graph.network.size(name)]
+        start += graph.network.size(name)
+    return family_of(graph.law).calibrated(graph, inputs)
 
 
 def substrate_of(graph: ScatteringGraph, learning: Learning, data: Data, chosen: TrainOptions) -> Substrate:

@@ -22,7 +22,7 @@ from emulator.measure.several import told
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.options import CheckpointOptions, TrainOptions
-from emulator.runs.preparing import Data, compiled, evaluate_every, substrate_of
+from emulator.runs.preparing import Data, calibrated, compiled, evaluate_every, substrate_of
 from emulator.training import TrainResult, checkpoint
 from emulator.training.checkpoint import Progress
 from emulator.training.forewarn import look_ahead, warnings
@@ -108,6 +108,7 @@ def train(
     chosen = TrainOptions.of(train, options)
     graph, learning = compiled(network, port, law, hardware, chosen)
     data = Data.of(graph.network, inputs, targets, test, chosen)
+    graph = calibrated(graph, data.stream)
     task = _Task(chosen, data, rate_schedule or RateSchedule(), substrate_of(graph, learning, data, chosen))
     here = _start(chosen.checkpoint, task.settings, task.substrate.initial())
     ahead = look_ahead(graph, data.stream, chosen.training.batch)

@@ -12,8 +12,9 @@ from emulator.compile import compile_network
 from emulator.data.batch import Batch
 from emulator.errors import ScenarioError, within
 from emulator.graph import ScatteringGraph
-from emulator.measure import reference
-from emulator.measure.ranges import CALIBRATION, fitted, ranges
+from emulator.laws import family_of
+from emulator.measure import Reference, reference
+from emulator.measure.ranges import CALIBRATION, Ranges, carried_by, fitted, ranges
 from emulator.network import Network
 from emulator.options import CheckpointOptions
 from emulator.scenario.config import Config
@@ -103,7 +104,28 @@ class Scenario:
             return model
         if self.config.substrate.full_scale == "calibrate":
             batch = batch.first(CALIBRATION)
-        return fitted(model, ranges(network, reference(network, batch.inputs, batch.targets)))
+        exact = reference(network, batch.inputs, batch.targets)
+        return self.fitted(model, network, batch, ranges(network, exact), exact)
+
+    def fitted(
+        self, model: HardwareModel, network: Network, batch: Batch, needed: Ranges, exact: Reference | None = None
+    ) -> HardwareModel:
+        """A hardware model with the full scales that a network needs on these samples, and what the law's lines carry of it.
+
+        Parameters
+        ----------
+        model, network, batch
+        needed : Ranges
+            Of states, costates and weights.
+        exact : Reference, optional
+            Of the batch, if it is known.
+        """
+        law = self.config.law.build()
+        if law.carries_waves:
+            graph = _calibrated(compile_network(network, law=law, substrate=self.config.substrate), batch)
+            exact = reference(network, batch.inputs, batch.targets) if exact is None else exact
+            needed = carried_by(graph, exact, needed)
+        return fitted(model, needed)
 
     def compile(
         self, network: Network | None = None, batch: Batch | None = None, hardware: HardwareModel | None = None
@@ -115,7 +137,7 @@ class Scenario:
         network : Network, optional
             In place of the scenario's own.
         batch : Batch, optional
-            Samples that full scales follow where the scenario asks for that, in place of its own.
+            Samples that full scales, or a metric, follow where the scenario asks for that, in place of its own.
         hardware : HardwareModel, optional
             In place of the scenario's own; its full scales stay as they are.
 
@@ -126,9 +148,14 @@ class Scenario:
         """
         if network is None:
             network = self.config.network.build(self.folder).network
+        law = self.config.law.build()
+        if batch is None and (hardware is None or law.at_batch):
+            batch = self.config.data.load(network, self.folder)
         if hardware is None:
-            hardware = self.hardware(network, batch or self.config.data.load(network, self.folder))
-        return compile_network(network, hardware=hardware, law=self.config.law.build(), substrate=self.config.substrate)
+            assert batch is not None
+            hardware = self.hardware(network, batch)
+        graph = compile_network(network, hardware=hardware, law=law, substrate=self.config.substrate)
+        return _calibrated(graph, batch)
 
     def settle(self, graph: ScatteringGraph | None = None, batch: Batch | None = None, **changes: Any) -> SettleResult:
         """Present samples to the substrate, one after another.
@@ -199,3 +226,10 @@ class Scenario:
             substrate=config.substrate,
             checkpoint=CheckpointOptions(path=checkpoint, resume=resume),
         )
+
+
+def _calibrated(graph: ScatteringGraph, batch: Batch | None) -> ScatteringGraph:
+    """The graph with what its law takes from a batch: from its first samples."""
+    if batch is None or not graph.law.at_batch:
+        return graph
+    return family_of(graph.law).calibrated(graph, batch.first(CALIBRATION).inputs)

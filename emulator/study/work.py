@@ -26,7 +26,7 @@ from emulator.data.batch import Batch
 from emulator.errors import BackwaveError, ChangedFileError
 from emulator.graph import ScatteringGraph
 from emulator.measure import Reference, SettleResult, reference
-from emulator.measure.ranges import Ranges, fitted, needed
+from emulator.measure.ranges import CALIBRATION, Ranges, needed
 from emulator.network import Network, check_batch
 from emulator.plugins import Parts
 from emulator.runs.settle import steps_of_hold
@@ -251,8 +251,9 @@ def graph_of(work: Work, scenario: Scenario, material: Material) -> ScatteringGr
     hardware = _hardware(scenario.folder, canonical(config.hardware.model_dump(mode="json")), canonical(work.files))
     how = config.substrate.full_scale if work.full_scale == "given" else work.full_scale
     if how != "given":
-        hardware = fitted(hardware, material.needed[how])
-    return scenario.compile(material.network, hardware=hardware)
+        batch = material.batch.first(CALIBRATION) if how == "calibrate" else material.batch
+        hardware = scenario.fitted(hardware, material.network, batch, material.needed[how])
+    return scenario.compile(material.network, material.batch, hardware)
 
 
 def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, float | None]]:

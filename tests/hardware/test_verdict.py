@@ -73,7 +73,10 @@ def test_the_predicted_floor_is_the_spread_of_what_is_held(noise):
     recording = simulate(plan, values_of(graph, layout, effects, loaded=True), np.tile(two, (120, 1)), "numpy")
     count = layout.neurons
     floor = noise_floor(
-        graph, layout, Fields(recording.v[:, count:], recording.u[:, :count], recording.lam, recording.u[:, count:])
+        graph,
+        layout,
+        Fields(recording.v[:, count:], recording.u[:, :count], recording.lam, recording.u[:, count:]),
+        two,
     )
     state, costate = floor.x[::2], floor.lam[::2]
     moving = np.arange(layout.neurons) >= 6

@@ -5,7 +5,7 @@ A node k has a state of n_k numbers and a metric ``Theta_k`` (n_k, n_k); it hold
 end at one node, or leave from one, the sums are the obvious ones. Slopes of a transport are those of the newest states
 that are known, the ones read in the step before. Lines may be longer than the paper's: a wave that is sent at the end of
 a step arrives `d` steps later, in units of the state, a state or costate ``d - 1`` steps after it was read; with ``d = 1``
-it is the paper's case.
+it is the paper's case. What real ports, lines and receivers make of the numbers is left to a carrier, if one is given.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,8 @@ class Algorithm1:
     load : {"lagged", "implicit"}
     loaded : bool
         Whether there is a loss.
+    carrier : optional
+        What carries numbers from node to node, in units of the state, in place of exact lines.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Algorithm1:
         transport: str = "identity",
         load: str = "lagged",
         loaded: bool = True,
+        carrier: Any = None,
     ) -> None:
         self.nodes, self.links, self.theta = nodes, links, theta
         self.inverse = [np.linalg.inv(part) for part in theta]
@@ -107,14 +111,20 @@ class Algorithm1:
         none = [np.zeros(node.size) for node in nodes]
         self.plus, self.minus = list(none), list(none)
         self.x, self.lam, self.s = list(none), list(none), [node.bias.copy() for node in nodes]
+        self.carrier = carrier
         self.sent: list[dict[str, list[Floats]]] = [{} for _ in links]
         self.trace: dict[str, list[Floats]] = {}
 
     def slope(self, k: int) -> Floats:
+        if self.carrier is not None and not self.carrier.time:
+            return np.zeros(self.nodes[k].size)  # nothing has been read yet
         return FUNCTIONS[self.nodes[k].function][1](self.s[k])
 
     def delivered(self, number: int, what: str, now: Floats | None, delay: Floats | None) -> Floats:
         """What a line hands over: `now` is put in first, and of the past each number is taken at its own delay."""
+        if self.carrier is not None:
+            kind, scale = ("state", 1.0) if what in ("x", "mu") else ("wave", ROOT2)
+            return scale * self.carrier.held(kind, number, what in ("mu", "minus"))
         past = self.sent[number].setdefault(what, [])
         if now is not None:
             past.append(now)
@@ -131,6 +141,8 @@ class Algorithm1:
     def step(self, data: Mapping[int, Floats], target: Floats) -> None:
         nodes, links, theta, inverse, nu = self.nodes, self.links, self.theta, self.inverse, self.nu
         last = len(nodes) - 1
+        if self.carrier is not None:
+            self.carrier.hear("wave")
         # (A) transport (41), (42), (44)-(46)
         into = [np.zeros(node.size) for node in nodes]
         back = [np.zeros(node.size) for node in nodes]
@@ -158,10 +170,20 @@ class Algorithm1:
         self.lam = [theta[k].T @ (plus[k] - minus[k]) / ROOT2 for k in range(len(nodes))]
         # (C) sources
         self.s = [node.bias.copy() for node in nodes]
-        states = []
+        if self.carrier is not None:
+            self.carrier.put(x=np.concatenate(self.x))
+            self.carrier.hear("state", back=False)
+        states, noise = [], [np.zeros(node.size) for node in nodes]
         for number, link in enumerate(links):
             states.append(self.delivered(number, "x", self.x[link.i], link.forward))
             self.s[link.j] = self.s[link.j] + link.matrix(nodes[link.i].size) @ states[-1]
+        if self.carrier is not None:
+            noise = np.split(self.carrier.forward_noise(), np.cumsum([node.size for node in nodes])[:-1])
+            self.carrier.time += 1  # slopes are those of this step
+            mu = np.concatenate([self.slope(k) * (k not in self.sources) * self.lam[k] for k in range(len(nodes))])
+            self.carrier.time -= 1
+            self.carrier.put(mu=mu)
+            self.carrier.hear("state", back=True)
         costates = []
         pulled = [node.state_penalty * x for node, x in zip(nodes, self.x, strict=True)]
         for number, link in enumerate(links):
@@ -171,17 +193,25 @@ class Algorithm1:
         at_end = self.gradient(self.x[last], target)
         pulled[last] = at_end
         for k, node in enumerate(nodes):
-            r_x = self.x[k] - (data[k] if k in self.sources else FUNCTIONS[node.function][0](self.s[k]))
+            r_x = self.x[k] - (data[k] if k in self.sources else FUNCTIONS[node.function][0](self.s[k])) - noise[k]
             r_lam = self.lam[k] - pulled[k]
             flow, effort = theta[k] @ r_x, inverse[k].T @ r_lam
             self.plus[k] = plus[k] - self.alpha * (flow + effort) / ROOT2
             self.minus[k] = minus[k] - self.alpha * (flow - effort) / ROOT2
         # (E) ports, (15); they do not depend on the parameters
         for k in self.sources:
-            self.plus[k] = ROOT2 * theta[k] @ data[k] - self.minus[k]
+            self.plus[k] = ROOT2 * theta[k] @ (data[k] + noise[k]) - self.minus[k]
         if self.load == "implicit":
             at_end = self.gradient(self.loaded_state(target), target)
         self.minus[last] = self.plus[last] - ROOT2 * inverse[last].T @ at_end
+        if self.carrier is not None:
+            self.carrier.time += 1
+            units = [(inverse[k] @ self.plus[k], inverse[k] @ self.minus[k]) for k in range(len(nodes))]
+            moved = [self.slope(k) * (k not in self.sources) * (theta[k].T @ self.minus[k]) for k in range(len(nodes))]
+            self.carrier.time -= 1
+            self.carrier.put(a=np.concatenate([a for a, _ in units]) / ROOT2)
+            self.carrier.put(m=np.concatenate(moved) / ROOT2, c=np.concatenate([c for _, c in units]) / ROOT2)
+            self.carrier.time += 1
         # what goes onto the lines: transposed transport begins at the far node, with the slopes of this step
         for number, link in enumerate(links):
             down = inverse[link.j] @ self.minus[link.j]

@@ -9,17 +9,22 @@ import numpy as np
 
 from emulator import Network, NetworkBuilder, Resistive, compile_network
 from emulator.engine import runtime
+from emulator.engine.layout import flatten
+from emulator.engine.places import per_node
+from emulator.engine.programming import programmed
 from emulator.engine.standalone import program
 from emulator.graph import ScatteringGraph
 from emulator.laws.wave_pmp import WavePMP
 from emulator.learning import Learning
-from emulator.measure.synapses import crossbar
 from emulator.training.substrate import Substrate
 from hwmodels import HardwareModel
 from tests.physics.wave_pmp_reference import Algorithm1, Link, Node
+from tests.support.wave_pmp_lines import Carrier
 
 #: what waves stay below where nothing diverges
 BOUNDED = 100.0
+#: what changes less is not sent, by real ports: what is the same up to round-off
+THRESHOLD = 1e-9
 FUNCTIONS = ("tanh", "relu", "sigmoid", "identity")
 
 
@@ -34,6 +39,8 @@ class Case:
     metrics: list[np.ndarray]
     hold: int
     eta: float
+    real: bool = False
+    threshold: float = 0.0
 
 
 def random_network(rng: np.random.Generator, loss: str, deep: bool) -> Network:
@@ -81,7 +88,12 @@ def bounded_case(seed: int, **settings: Any) -> Case:
 
 
 def random_case(
-    seed: int | list[int], *, steps: int = 400, samples: int = 2, hardware: HardwareModel | str = "ideal"
+    seed: int | list[int],
+    *,
+    steps: int = 400,
+    samples: int = 2,
+    hardware: HardwareModel | str = "ideal",
+    real: bool = False,
 ) -> Case:
     """A random network, law and data."""
     rng = np.random.default_rng(seed)
@@ -104,9 +116,12 @@ def random_case(
         from emulator.families.wave_pmp.metric import metric_of
 
         metrics = [np.diag(part) for part in metric_of(graph, law).theta]
+    ratio = per_node(graph)
+    for k, site in enumerate(graph.sites):
+        metrics[k] = metrics[k] * ratio[site.start : site.stop] ** -0.5
     inputs = rng.normal(size=(samples, network.size("x")))
     targets = rng.normal(size=(samples, 3)) if loss == "mse" else rng.dirichlet(np.ones(3), size=samples)
-    return Case(graph, law, inputs, targets, metrics, steps // samples, 0.02)
+    return Case(graph, law, inputs, targets, metrics, steps // samples, 0.02, real, THRESHOLD * real)
 
 
 def transcribed(case: Case) -> Algorithm1:
@@ -123,8 +138,10 @@ def transcribed(case: Case) -> Algorithm1:
         penalty = network.penalties.get(site.name)
         nodes.append(Node(site.size, function, bias, learns, 0.0 if penalty is None else penalty.state))
     place = {site.start: k for k, site in enumerate(graph.sites)}
-    for link in graph.couplings:
-        weight = crossbar(graph, link)
+    layout = flatten(graph)
+    held = programmed(graph, layout).weight
+    for link, block in zip(graph.couplings, layout.blocks, strict=True):
+        weight = None if link.layer is None else block.matrix(held)
         penalty = network.penalties.get(link.layer or "")
         links.append(
             Link(
@@ -134,7 +151,7 @@ def transcribed(case: Case) -> Algorithm1:
         )  # fmt: skip
     run = Algorithm1(
         nodes, links, case.metrics, nu=law.nu, alpha=law.alpha, eta=case.eta, loss=network.loss,
-        transport=law.transport, load=law.load,
+        transport=law.transport, load=law.load, carrier=Carrier(graph, case.threshold) if case.real else None,
     )  # fmt: skip
     for x, y in zip(case.inputs, case.targets, strict=True):
         run.run({0: x}, y, case.hold)
@@ -145,7 +162,7 @@ def learned(case: Case, target: str) -> dict[str, np.ndarray]:
     """Traces of the substrate while it learns at every step."""
     samples = len(case.inputs)
     learning = Learning(Resistive(case.eta * case.hold), "unlocked")
-    substrate = Substrate(case.graph, learning, case.hold, samples, 0, 0.0, target)
+    substrate = Substrate(case.graph, learning, case.hold, samples, 0, case.threshold, target)
     plan = replace(substrate._plan, traces=True)
     values = {**substrate._values(0, loaded=True), **substrate.initial(), "rates": np.ones((samples, 3))}
     feed = np.hstack([case.inputs, case.targets])

@@ -114,7 +114,7 @@ class BilateralFamily(Family[BilateralPlan]):
         allowed = None if rounded is None else line_rounding(graph, plan.layout, rounded)
         return deviation(graph, plan.layout, recording, plain_passage(graph), feed, loaded, allowed)
 
-    def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:
+    def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance, feed: Floats) -> Fields:
         """Those of pre-activations and their costates are as large as those at the lines' other ends allow."""
         values = zip(held.x, held.s, held.lam, strict=True)
         found = [wave_noise(graph, OperatingPoint(*point), (by.forward, by.backward)) for point in values]

@@ -86,7 +86,7 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
             receiver,
             (*effects.line_variables, *effects.line_keys, *(("inbox",) if "offset" in effects.line_variables else ())),
         ),
-        (taps, (*(("leak",) if effects.crosstalk else ()), *(("pole", "grain") if effects.bandwidth else ()))),
+        (taps, (*(("spill",) if effects.crosstalk else ()), *(("pole", "grain") if effects.bandwidth else ()))),
         (xbar, ("w", *((effects.read_variable, "read_key") if effects.read_noise else ()))),
     ]
     inputs = {name: owner.variables[name] for owner, names in owned for name in names}

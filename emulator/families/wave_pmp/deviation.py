@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.engine.layout import biases
+from emulator.engine.layout import Layout, biases
 from emulator.engine.plan import Values
 from emulator.engine.random import gauss
 from emulator.families.wave_pmp.equations import CARRIES, Equations, Point
@@ -34,9 +34,7 @@ def deviation_of(
     held = Fields(recording.v[:, count:] + biases(graph), recording.u[:, :count], recording.lam, recording.u[:, count:])
     off = Fields(*(np.full_like(held.x, np.inf) for _ in range(4)))
     rounding = Fields(*(np.zeros_like(held.x) for _ in range(4)))
-    ext = np.zeros((len(feed), count))
-    ext[:, layout.inputs] = feed[:, : len(layout.inputs)]
-    ext[:, layout.outputs] = feed[:, len(layout.inputs) :]
+    ext = data_and_targets(graph, layout, feed)
     equations = None
     with np.errstate(all="ignore"):
         for k, left in enumerate(recording.left):
@@ -58,6 +56,14 @@ def deviation_of(
                 off.lam[k] = off.mu[k] = 0.0
     terms = np.abs(held.x[:, layout.outputs]) + np.abs(ext[:, layout.outputs])
     return Deviation(held, off, rounding, loaded * terms.max(axis=1))
+
+
+def data_and_targets(graph: ScatteringGraph, layout: Layout, feed: Floats) -> Floats:
+    """Of every neuron, (B, N), 0 where there is neither; `feed` is (B, inputs + outputs)."""
+    ext = np.zeros((len(feed), graph.neurons))
+    ext[:, layout.inputs] = feed[:, : len(layout.inputs)]
+    ext[:, layout.outputs] = feed[:, len(layout.inputs) :]
+    return ext
 
 
 def _equations(graph: ScatteringGraph, plan: WavePMPPlan, values: Values, loaded: bool, sample: int) -> Equations:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,14 +12,16 @@ from emulator.engine import Fabric, Layout, Recording
 from emulator.engine.effects import CLAIMS
 from emulator.engine.plan import Values
 from emulator.families.base import Family
-from emulator.families.wave_pmp.deviation import deviation_of
+from emulator.families.wave_pmp.deviation import data_and_targets, deviation_of
 from emulator.families.wave_pmp.linear_step import WavePMPStep
+from emulator.families.wave_pmp.metric import carried
 from emulator.families.wave_pmp.noise import noise_around
 from emulator.families.wave_pmp.objects import build
 from emulator.families.wave_pmp.plan import WavePMPPlan, plan_of, values_of
 from emulator.families.wave_pmp.recording import WavePMPRecording, collect
-from emulator.families.wave_pmp.rest import bias_of, data_of, law_of, rest_near
+from emulator.families.wave_pmp.rest import bias_of, law_of, numbers_sent, rest_near
 from emulator.graph import ScatteringGraph
+from emulator.laws.wave_pmp import Calibrated
 from emulator.learning import Learning
 from emulator.measure.bias import Bias
 from emulator.measure.deviation import Deviation, Fields
@@ -91,14 +95,21 @@ class WavePMPFamily(Family[WavePMPPlan]):
         assert isinstance(recording, WavePMPRecording)
         return (deviation_of(graph, plan, values, recording, feed, loaded),)
 
-    def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:
+    def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance, feed: Floats) -> Fields:
         """That of waves which go round; that of a single pass where it would grow for ever."""
         loaded = bool(np.any(held.lam))
-        ext = np.array(
-            [data_of(graph, OperatingPoint(*row, loaded)) for row in zip(held.x, held.s, held.lam, strict=True)]
-        )
-        found = noise_around(graph, held, ext, by, loaded)
+        found = noise_around(graph, held, data_and_targets(graph, layout, feed), by, loaded)
         return noise_of_sums(graph, layout, held, by) if found is None else found
+
+    def sent(self, graph: ScatteringGraph, reference: Reference) -> tuple[Floats, Floats]:
+        """States and waves, of its own rest."""
+        return numbers_sent(graph, reference)
+
+    def calibrated(self, graph: ScatteringGraph, inputs: Any) -> ScatteringGraph:
+        """With the metric carried at the rest of the first samples."""
+        law = law_of(graph)
+        metric = carried(graph, inputs, law.form, law.floor)
+        return replace(graph, law=replace(law, metric=Calibrated(metric)))
 
     def bias(self, graph: ScatteringGraph, reference: Reference) -> Bias | None:
         """That of its own rest, if waves are transported."""

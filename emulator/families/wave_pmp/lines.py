@@ -70,7 +70,7 @@ def receivers_of(
     lines = (*effects.line_variables, *(("line_delay",) if plan.eventful else ()))
     shared = (
         *effects.line_keys, *(("jitter_key", "jitter_sigma") if effects.jitter else ()),
-        *(("leak",) if effects.crosstalk else ()), *(("pole",) if effects.bandwidth else ()),
+        *(("spill",) if effects.crosstalk else ()), *(("pole",) if effects.bandwidth else ()),
     )  # fmt: skip
     states = _receivers(plan, CHANNELS["state"], "state", nodes, ports, ring, clock, constants(lines, shared))
     waves = _receivers(plan, CHANNELS["wave"], "wave", nodes, ports, ring, clock, "")

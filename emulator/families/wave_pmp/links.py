@@ -119,6 +119,16 @@ class Links:
         return sparse.csr_array((heard.gain[mine], place), shape=(len(heard.offset), count * depth))
 
 
+def exact_maps(links: Links) -> dict[str, sparse.csr_array]:
+    """The maps (N, N) of the same weights between lines that hand on what they are given."""
+    layout = links.layout
+    taps = np.arange(len(layout.tap_port))
+    plain = sparse.csr_array(
+        (np.ones(len(taps)), (taps, layout.tap_port % layout.neurons)), shape=(len(taps), layout.neurons)
+    )
+    return {name: sparse.csr_array(at @ plain) for name, at in links.at.items()}
+
+
 def passes(coupling: Coupling, law: WavePMP) -> bool:
     """Whether the identity transports the waves of a link."""
     return law.transport == "identity" and len(coupling.rows) == len(coupling.columns)
@@ -204,10 +214,9 @@ def _line(
     number[column, row] = np.arange(len(row))
     found = number[to, of] if ahead else number[of, to]
     if (found < 0).any():
-        k = int(np.flatnonzero(found < 0)[0])
         raise EngineError(
-            f"law wave-pmp: wiring is {graph.wiring!r}, and {link.name!r} has no line between its neurons {int(of[k])} and "
-            f"{int(to[k])} on which the identity could transport a wave; allowed: wiring tile, or transport jacobian"
+            f"law wave-pmp: wiring is {graph.wiring!r}, and {link.name!r} lacks devices on whose lines the identity could "
+            "transport its waves; allowed: wiring tile, or transport jacobian"
         )
     return taps[found]
 

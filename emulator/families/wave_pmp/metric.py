@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from emulator.errors import CompileError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.graph.elements import Site
-from emulator.laws.wave_pmp import CARRIED, WavePMP
+from emulator.laws.wave_pmp import CARRIED, Calibrated, WavePMP
 from emulator.measure.reference import reference
 from emulator.measure.rest import first_slopes, neuron_values
 from emulator.measure.synapses import crossbar
@@ -68,6 +68,13 @@ def metric_of(graph: ScatteringGraph, law: WavePMP) -> Metric:
     """
     given = law.metric
     names = [site.name for site in graph.sites]
+    if law.at_batch:
+        raise CompileError(
+            "law wave-pmp: metric is carried at a batch, and there is none; allowed: at = 'weights', a scenario or a training, "
+            "whose first samples are taken, or metric = emulator.families.wave_pmp.carried(graph, inputs)"
+        )
+    if isinstance(given, Calibrated):
+        return Metric(tuple(given.entries[name] for name in names))
     if given == CARRIED:
         return Metric(carry(graph, np.ones((1, graph.neurons)), law.form, law.floor))
     if isinstance(given, float):

@@ -2,7 +2,8 @@
 
 The step is run many times side by side, with the noise of receivers (and of rounding that noise or chance decides) fresh for
 each of the two numbers on every line at every step, and the poles of the nodes' noise as they are; the spread of what it
-does, once it has begun to go round, is the noise floor. Its own error is a few percent.
+does, once it has begun to go round, is the noise floor. Its own error is a few percent. Of a large batch it is found for
+samples spread over it, and the others have the largest of these.
 """
 
 from __future__ import annotations
@@ -22,22 +23,28 @@ from hwmodels import rng
 
 #: steps before anything counts, steps that count, runs side by side in all, and growth that is no rest
 _BEGIN, _COUNTED, _RUNS, _GROWING = 150, 250, 64, 3.0
+#: samples for which it is found
+_SAMPLES = 16
 
 
 def noise_around(graph: ScatteringGraph, held: Fields, ext: Floats, by: Disturbance, loaded: bool) -> Fields | None:
     """Standard deviations (B, N) each around the rests of a batch with data and targets `ext` (B, N); None if one grows."""
     equations = Equations(graph, law_of(graph), biases(graph), loaded)
-    samples, stream = len(held.x), rng(0, "noise floor")
-    runs = max(2, -(-_RUNS // samples))
-    found = []
-    for k in range(samples):
+    chosen = np.unique(np.linspace(0, len(held.x) - 1, _SAMPLES).round().astype(int))
+    runs, stream, found = -(-_RUNS // len(chosen)), rng(0, "noise floor"), list[tuple[Floats, ...]]()
+    for k in chosen:
         with np.errstate(all="ignore"):
             point = OwnRest(held.x[k], held.s[k], held.lam[k], loaded, ext[k])
             spread = _spread(graph, WavePMPStep(graph, point, equations), by, runs, stream)
         if spread is None:
             return None
         found.append(spread)
-    return Fields(*(np.stack(part) for part in zip(*found, strict=True)))
+    fields = []
+    for part in zip(*found, strict=True):
+        rows = np.tile(np.max(part, axis=0), (len(held.x), 1))
+        rows[chosen] = part
+        fields.append(rows)
+    return Fields(*fields)
 
 
 def _spread(

@@ -6,6 +6,7 @@ follows from the residuals, with `u` and `d` what transport brings from below an
     A  transport   - nu (2 <a, a - u> - nu |a - u|^2) - nu (2 <c, c - d> - nu |c - d|^2)
     C  sources     - alpha (x M r_x + lam Z r_lam) + alpha^2 (r_x M r_x + r_lam Z r_lam)/2
     E  ports       |a_0|^2 and |c_N|^2 after, less before
+    lines          what losses, noise, rounding and faults of the lines make of what A brings, less what exact lines would
 
 The first line is the theorem's flux where transport is matched; a clamp of data 0 and an effort end without load reflect all
 that comes and add nothing, so that the theorem's conditions can be read off the three. The paper's source term is the
@@ -22,6 +23,7 @@ from scipy import sparse
 from emulator.engine.layout import biases
 from emulator.errors import EngineError
 from emulator.families.wave_pmp.equations import Equations
+from emulator.families.wave_pmp.links import exact_maps
 from emulator.families.wave_pmp.recording import TracedWaves
 from emulator.families.wave_pmp.rest import law_of
 from emulator.measure.rest import first_slopes
@@ -36,10 +38,11 @@ class EnergyBalance:
     ----------
     stored : (T,)
         Energy of all waves at the end of each step.
-    transport, sources, ports : (T, N)
-        What each phase adds to the waves of every neuron's row at each step, shared out over its neurons.
+    transport, sources, ports, lines : (T, N)
+        What each phase adds to the waves of every neuron's row at each step, and what real lines add to the first, shared
+        out over its neurons.
     imbalance : (T,)
-        What the energy changes by and the three do not explain: round-off.
+        What the energy changes by and the four do not explain: round-off.
     rows : tuple of (name, first, stop)
     """
 
@@ -47,13 +50,14 @@ class EnergyBalance:
     transport: Floats
     sources: Floats
     ports: Floats
+    lines: Floats
     imbalance: Floats
     rows: tuple[tuple[str, int, int], ...]
 
     def injectors(self) -> dict[str, float]:
         """What added energy over the run, by phase and row, the largest first."""
         found: dict[str, float] = {}
-        for phase in ("transport", "sources", "ports"):
+        for phase in ("transport", "sources", "ports", "lines"):
             total = getattr(self, phase).sum(axis=0)
             found |= {f"{phase} at {name}": float(total[first:stop].sum()) for name, first, stop in self.rows}
         return dict(sorted(((k, v) for k, v in found.items() if v > 0), key=lambda item: -item[1]))
@@ -81,7 +85,8 @@ def energy_balance(result: SettleResult) -> EnergyBalance:
             f"energy balance with lines of {graph.longest_delay} steps; allowed: one step, as in the paper"
         )
     equations = Equations(graph, law, biases(graph), True)
-    links, maps, mass = equations.links, equations.maps, equations.links.mass
+    links, mass = equations.links, equations.links.mass
+    maps = exact_maps(links)
 
     def times(matrix: sparse.csr_array, values: Floats) -> Floats:
         return np.asarray((matrix @ values.T).T)
@@ -104,11 +109,13 @@ def energy_balance(result: SettleResult) -> EnergyBalance:
     sources += law.alpha**2 / 2 * (energy(short) + effort * driven)
     arrived_a, arrived_c = np.split(waves.arriving, 2, axis=1)
     left_a, left_c = np.split(waves.leaving, 2, axis=1)
+    ideal_a, ideal_c = a - equations.nu_up * rise, c - equations.nu_down * fall
+    lines = energy(arrived_a) - energy(ideal_a) + energy(arrived_c) - energy(ideal_c)
     open_a = arrived_a - law.alpha / 2 * (short + driven)
     open_c = arrived_c - law.alpha / 2 * (short - driven)
     ports = links.source * (energy(left_a) - energy(open_a)) + links.output * (energy(left_c) - energy(open_c))
     stored = (energy(left_a) + energy(left_c)).sum(axis=1)
     change = np.diff(np.concatenate([[0.0], stored]))
-    explained = (transport + sources + ports).sum(axis=1)
+    explained = (transport + sources + ports + lines).sum(axis=1)
     rows = tuple((site.name, site.start, site.stop) for site in graph.sites)
-    return EnergyBalance(stored, transport, sources, ports, change - explained, rows)
+    return EnergyBalance(stored, transport, sources, ports, lines, change - explained, rows)

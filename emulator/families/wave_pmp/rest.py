@@ -160,3 +160,19 @@ def _received(equations: Equations, states: Floats, mu: Floats) -> tuple[Floats,
         (links.sent("up", 1) @ sending.sent("x", states).T).T + links.heard.offset,
         (links.sent("down", 1) @ sending.sent("mu", mu).T).T + links.heard.offset,
     )
+
+
+def numbers_sent(graph: ScatteringGraph, reference: Reference) -> tuple[Floats, Floats]:
+    """States and waves that neurons send forward, costates and waves that they send backward, at the rests of a batch."""
+    loaded = bool(reference.costates)
+    equations = Equations(graph, law_of(graph), biases(graph), loaded)
+    links, ports, count = equations.links, equations.links.layout.lines_of_port > 0, graph.neurons
+    raw = np.zeros(count, bool)
+    raw[links.layout.tap_port[links.passing.taps & (links.layout.tap_port >= count)] - count] = True
+    forward, backward = [], []
+    for k in range(len(next(iter(reference.states.values())))):
+        at = rest_near(graph, exact_point(graph, reference, k), equations)[2]
+        forward.append(np.concatenate([at.x[ports[:count]], at.a[ports[:count]]]))
+        back, passed = ports[count:] & ~raw, ports[count:] & raw
+        backward.append(np.concatenate([at.mu[ports[count:]], at.m[back], at.c[passed]]))
+    return np.array(forward), np.array(backward)
