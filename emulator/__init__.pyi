@@ -1,8 +1,11 @@
 from . import export as export
 from .compile import compile_network
+from .control.problem import ControlProblem
+from .control.solve import Solution, heavy_ball, solve
 from .errors import (
     BackwaveError,
     CompileError,
+    ControlError,
     EngineError,
     ExportError,
     FileFormatError,
@@ -46,6 +49,8 @@ __all__ = [
     "CheckpointOptions",
     "CompileError",
     "Concat",
+    "ControlError",
+    "ControlProblem",
     "Dense",
     "Device",
     "EngineError",
@@ -75,6 +80,7 @@ __all__ = [
     "ScenarioError",
     "SeriesRC",
     "SettleResult",
+    "Solution",
     "StudyError",
     "SubstrateOptions",
     "Termination",
@@ -88,9 +94,11 @@ __all__ = [
     "Worldsheet",
     "compile_network",
     "export",
+    "heavy_ball",
     "reference",
     "register_activation",
     "settle",
+    "solve",
     "terminations",
     "train",
     "tune",

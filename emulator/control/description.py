@@ -101,8 +101,8 @@ class Description:
 
     @property
     def inputs(self) -> dict[str, Floats]:
-        """What the network is presented with, one sample."""
-        return {"x0": np.array([self.x0]), "one": np.ones((1, 1))}
+        """What the network is presented with, one sample: the row that crossbars of controls and first states are held at."""
+        return {"one": np.ones((1, 1))}
 
     def fitting(self, controls: Any) -> Floats:
         """Controls as an array (N, m) of finite numbers.

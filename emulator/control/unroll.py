@@ -1,8 +1,8 @@
 """From a control problem to a network: one step after another, each a few rows of neurons.
 
-    x0 --+-----------------------------+--> x1 --> ...        rows: x1 = affine in x0, u0 and the features
-         +--> features, level by level -+                      features: activations of affine forms
-    one --> u --> u0, u1, ... ----------+                      u: the controls, weights of one crossbar with one row
+    one --> x0 --+-----------------------------+--> x1 --> ...  x1 = affine in x0, u0 and the features
+                 +--> features, level by level -+              features: activations of affine forms
+    one --> u --> u0, u1, ... ------------------+              u: the controls, weights of one crossbar with one row
 
 All ways from one state to the next are equally long, rows that only wait included: a front that fills the substrate leaves
 right values behind, not what would be without features that are still under way.
@@ -101,8 +101,8 @@ class _Work:
         self.problem = problem
         count, start = problem.steps * len(problem.controls), problem.initial
         self.layers: dict[str, Layer] = {
-            "x0": Input("x0", len(problem.states)),
             "one": Input("one", 1),
+            "x0": Dense("x0", "one", problem.x0[:, None], 0.0 * problem.x0, trainable=False, biased=False),
             "u": Dense("u", "one", start.reshape(count, 1), np.zeros(count), biased=False),
         }
         self.sizes = {"x0": len(problem.states), "one": 1, "u": count}
@@ -190,6 +190,11 @@ class _Work:
                 alike = [one for one in level if one.text == text]
                 inner = [_value(one.z, known) for one in alike]
                 self.functions.add(text)
+                if len(self.functions) > _MOST_FUNCTIONS:
+                    raise ControlError(
+                        f"the formulas make more than {_MOST_FUNCTIONS} different functions; allowed: fewer (time inside a "
+                        "function makes one of every step: write it outside, or as a state)"
+                    )
                 for one, value in zip(alike, inner, strict=True):
                     if not value.terms:  # a number, whatever the states are
                         known[one.name] = Value(float(activation_function(text).phi(np.array([value.constant]))[0]))
@@ -239,11 +244,6 @@ class _Work:
 
     def unrolled(self) -> Unrolled:
         """The network of all that is there."""
-        if len(self.functions) > _MOST_FUNCTIONS:
-            raise ControlError(
-                f"the formulas make {len(self.functions)} different functions; allowed: at most {_MOST_FUNCTIONS} (time inside "
-                "a function makes one of every step: write it outside, or as a state)"
-            )
         offset, ends = 0.0, list(self.squares)
         if self.others:
             offset = self._root()

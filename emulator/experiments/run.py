@@ -13,6 +13,7 @@ from emulator.errors import BackwaveError, ScenarioError
 from emulator.experiments.atlas.experiment import atlas
 from emulator.experiments.claims.experiment import claims
 from emulator.experiments.comparison.experiment import comparison
+from emulator.experiments.control.experiment import control
 from emulator.experiments.depth.experiment import depth
 from emulator.experiments.findings import Findings, Way, command_of
 from emulator.experiments.precision.experiment import precision
@@ -33,6 +34,7 @@ EXPERIMENTS: dict[str, Callable[[Scenario, Way], Findings]] = {
     "atlas": atlas,
     "claims": claims,
     "depth": depth,
+    "control": control,
     "comparison": comparison,
 }
 

@@ -12,13 +12,13 @@ from pydantic import ConfigDict, Field, ValidationError, create_model, model_ser
 from emulator.errors import CompileError, ScenarioError, suggest
 from emulator.kinds import HARDWARE, mistaken
 from emulator.laws import LAWS, Law
-from emulator.options import RunOptions, SubstrateOptions
+from emulator.options import Count, RunOptions, Schedule, SubstrateOptions
 from emulator.scenario.datasets import AnyData
 from emulator.scenario.experiments import AtlasConfig, ClaimsConfig, DepthConfig, PrecisionConfig, TechnologiesConfig
 from emulator.scenario.files import find_file
-from emulator.scenario.networks import AnyNetwork
+from emulator.scenario.networks import AnyNetwork, ControlNetwork
 from emulator.scenario.section import Section
-from emulator.scenario.training import TrainingConfig
+from emulator.scenario.training import PortConfig, TrainingConfig
 from hwmodels import SECTIONS, HardwareError, HardwareModel
 from hwmodels import load as load_hardware
 from hwmodels.validation import first_problem
@@ -156,7 +156,53 @@ class RunConfig(RunOptions):
     pictures: Annotated[int, Field(ge=0)] = 3
 
 
-SECTIONS_OF_EXPERIMENTS = ("technologies", "precision", "atlas", "claims", "depth")
+class ComparedLaw(Section):
+    """Another law that solves the same problem.
+
+    Parameters
+    ----------
+    law : LawConfig
+    hold : float, optional
+        Transits between two updates, in place of ``run.hold``.
+    """
+
+    law: LawConfig
+    hold: Annotated[float, Field(gt=0)] | None = None
+
+
+class ControlPort(PortConfig):
+    """How a control answers its effort; see `PortConfig`."""
+
+    place = "control.port"
+
+
+class ControlConfig(Section):
+    """How a control problem (``network.source = "control"``) is solved, and what with.
+
+    Parameters
+    ----------
+    updates : int
+        Most updates of the controls.
+    tolerance : float
+        Effort at which they count as resting, relative to that at first.
+    within : float
+        How far above the optimum, relative to it, a cost may be that counts as right.
+    schedule : {"settled", "unlocked"}
+    port : PortConfig, optional
+        By default momentum made for the curvature of the objective.
+    compare : list of ComparedLaw
+        Further laws, beside the scenario's own.
+    """
+
+    updates: Count = 5000
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-9
+    within: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    schedule: Schedule = "settled"
+    port: ControlPort | None = None
+    compare: list[ComparedLaw] = Field(default_factory=list)
+
+
+SECTIONS_OF_EXPERIMENTS = ("technologies", "precision", "atlas", "claims", "depth", "control")
 
 
 class Config(Section):
@@ -176,6 +222,7 @@ class Config(Section):
     atlas: AtlasConfig | None = None
     claims: ClaimsConfig | None = None
     depth: DepthConfig | None = None
+    control: ControlConfig | None = None
 
     @property
     def experiment(self) -> str | None:
@@ -189,6 +236,8 @@ class Config(Section):
             raise ScenarioError(f"{' and '.join(given)} are both given; allowed: one of them")
         if given and not self.data.targets:
             raise ScenarioError(f"data.targets is false; allowed with section {given[0]}: true")
+        if self.control is not None and not isinstance(self.network, ControlNetwork):
+            raise ScenarioError(f"network.source is {self.network.source!r}; allowed with section control: 'control'")
         if self.technologies is not None and "hardware" in self.model_fields_set:
             raise ScenarioError(
                 "hardware is given beside technologies; allowed: technologies.models and technologies.set"
@@ -201,11 +250,17 @@ SHORT = {"law": "name", "hardware": "model"}
 
 
 def expand(data: Mapping[str, Any]) -> dict[str, Any]:
-    """`data` with every section that is written as a text turned into a table."""
-    return {
+    """`data` with every section that is written as a text turned into a table; a control problem has its data and is solved."""
+    tables = {
         section: {SHORT[section]: value} if section in SHORT and isinstance(value, str) else value
         for section, value in data.items()
     }
+    network = tables.get("network")
+    if isinstance(network, Mapping) and network.get("source") == "control":
+        tables = {"data": {"source": "control"}, **tables}
+        if not any(name in tables for name in SECTIONS_OF_EXPERIMENTS):
+            tables["control"] = {}
+    return tables
 
 
 def validate(data: Mapping[str, Any]) -> Config:

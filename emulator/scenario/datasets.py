@@ -315,6 +315,17 @@ class RandomData(DataSource):
         return Batch(inputs, draws.normal(size=(self.samples, width)))
 
 
+class ControlData(DataSource):
+    """What a control problem is presented with: the row that its crossbars are held at, and no other target than 0."""
+
+    source: Literal["control"]
+
+    def read(self, network: Network, folder: Path) -> Batch:
+        """One sample."""
+        inputs: Any = {name: np.ones((1, network.size(name))) for name in network.inputs}
+        return Batch(inputs, np.zeros((1, network.size(network.output))))
+
+
 class TrainingDigits(DigitsData):
     """The digits, by default those to train on."""
 
@@ -334,7 +345,8 @@ class TrainingDiabetes(DiabetesData):
 
 
 AnyData = Annotated[
-    DigitsData | MnistData | DiabetesData | OpenmlData | RandomData | FileData, Field(discriminator="source")
+    DigitsData | MnistData | DiabetesData | OpenmlData | RandomData | ControlData | FileData,
+    Field(discriminator="source"),
 ]
 #: samples to learn from, made before or with the network
 TrainingData = Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from emulator.network import Network
+from emulator.scenario.control import ControlNetwork
 from emulator.scenario.files import find_file
 from emulator.scenario.network_base import Built, NetworkSource
 from emulator.scenario.networks_random import RandomCnn, RandomMlp, RandomResidual, RandomStack
@@ -16,6 +17,7 @@ from emulator.scenario.networks_trained import DigitsMlp, DigitsResidual, Traine
 __all__ = [
     "AnyNetwork",
     "Built",
+    "ControlNetwork",
     "DigitsMlp",
     "DigitsResidual",
     "FileNetwork",
@@ -52,6 +54,14 @@ class FileNetwork(NetworkSource):
 
 
 AnyNetwork = Annotated[
-    DigitsMlp | DigitsResidual | TrainedMlp | RandomMlp | RandomResidual | RandomCnn | RandomStack | FileNetwork,
+    DigitsMlp
+    | DigitsResidual
+    | TrainedMlp
+    | RandomMlp
+    | RandomResidual
+    | RandomCnn
+    | RandomStack
+    | FileNetwork
+    | ControlNetwork,
     Field(discriminator="source"),
 ]

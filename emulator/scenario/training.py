@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -57,24 +57,26 @@ class PortConfig(Section):
     """
 
     model_config = ConfigDict(extra="allow")
+    #: how messages name it
+    place: ClassVar[str] = "training.port"
 
     name: str = "resistive"
 
     @model_validator(mode="after")
     def _known(self) -> PortConfig:
         if self.name not in PORTS:
-            raise ScenarioError(f"training.port.name is {suggest(self.name, PORTS)}")
+            raise ScenarioError(f"{self.place}.name is {suggest(self.name, PORTS)}")
         fields = dataclasses.fields(PORTS[self.name])  # type: ignore[arg-type]
         known = [f.name for f in fields if f.name not in ("name", "weights")]
         for key in self.parameters:
             if key not in known:
                 raise ScenarioError(
-                    f"unknown key {suggest(f'training.port.{key}', [f'training.port.{k}' for k in known])}"
+                    f"unknown key {suggest(f'{self.place}.{key}', [f'{self.place}.{k}' for k in known])}"
                 )
         for field in fields:
             needed = field.name in known and field.default is dataclasses.MISSING
             if needed and field.name not in self.parameters:
-                raise ScenarioError(f"training.port.{field.name} is missing; it must be given")
+                raise ScenarioError(f"{self.place}.{field.name} is missing; it must be given")
         return self
 
     @property
@@ -100,7 +102,7 @@ class PortConfig(Section):
             held = {"weights": device_weights(hardware)} if self.name == "device" else {}
             return PORTS[self.name](**held, **self.parameters)
         except EngineError as error:
-            raise ScenarioError(f"training.port: {error}") from error
+            raise ScenarioError(f"{self.place}: {error}") from error
 
 
 class Variant(Section):

@@ -1,0 +1,1 @@
+"""A control problem solved on a substrate, next to its optimum."""
