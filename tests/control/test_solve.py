@@ -124,7 +124,7 @@ def test_a_problem_of_ones_own_is_solved_by_run(tmp_path) -> None:
     assert answer["status"] == "solved" and answer["control_error"] < 1e-6 and abs(answer["cost_excess"]) < 1e-9
     assert set(results["files"]) == {"results.json", "control.png", "filling.png", "descent.png", "solution.csv"}
     assert results["troubles"] == []
-    rows = list(csv.DictReader((tmp_path / "out" / "solution.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "out" / "solution.csv").read_text().splitlines()))
     assert [float(row["t"]) for row in rows] == pytest.approx([0, 1 / 3, 2 / 3, 1]) and float(rows[0]["exact x"]) == 1.0
 
 
