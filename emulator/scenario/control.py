@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from emulator.control.problem import ControlProblem
 from emulator.errors import ControlError, ScenarioError
 from emulator.scenario.network_base import Built, NetworkSource
+
+if TYPE_CHECKING:
+    from emulator.control.problem import ControlProblem
 
 
 class ControlNetwork(NetworkSource):
@@ -48,6 +50,8 @@ class ControlNetwork(NetworkSource):
         ScenarioError
             If it is described wrongly.
         """
+        from emulator.control.problem import ControlProblem
+
         fields = [name for name in type(self).model_fields if name not in ("source", "penalties")]
         try:
             return ControlProblem(**{name: getattr(self, name) for name in fields})
