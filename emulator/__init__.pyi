@@ -16,7 +16,7 @@ from .errors import (
 )
 from .graph import ScatteringGraph
 from .laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, WavePMP, Worldsheet
-from .learning import Adaptive, Device, GaussNewton, Inductive, Newton, ParameterPort, RateSchedule, Resistive
+from .learning import Adaptive, Coincidence, Device, GaussNewton, Inductive, Newton, ParameterPort, RateSchedule, Resistive
 from .measure import Reference, SettleResult, reference
 from .network import (
     Activation,
@@ -47,6 +47,7 @@ __all__ = [
     "BackwaveError",
     "Bilateral",
     "CheckpointOptions",
+    "Coincidence",
     "CompileError",
     "Concat",
     "ControlError",

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodels.errors import HardwareError
+from hwmodels.pulses import PulsedUpdate
 from hwmodels.seeds import rng
-from hwmodels.weights import PowerSpread, PulsedUpdate, Weights
+from hwmodels.weights import PowerSpread, Weights
 
 Array = npt.NDArray[np.float64]
 
@@ -178,8 +179,7 @@ def pulse(law: PulsedUpdate, x: npt.ArrayLike, direction: npt.ArrayLike, rng: np
         Stream of the write noise.
     """
     state, sign = np.asarray(x, dtype=np.float64), np.sign(np.asarray(direction, dtype=np.float64))
-    distance = np.where(sign > 0, state, 1 - state)
-    step = sign * (1 + sign * law.asymmetry) * np.exp(-law.nonlinearity * distance) / law.pulses
+    step = law.mean_step(state, sign)
     scores = rng.standard_normal(np.broadcast_shapes(state.shape, sign.shape))
     return np.asarray(np.clip(state + step * (1 + law.write_noise * scores), 0.0, 1.0))
 

@@ -15,6 +15,7 @@ from pydantic import Field, StrictBool, model_validator
 
 from hwmodels.errors import HardwareError
 from hwmodels.fields import Quantity, Section
+from hwmodels.pulses import PulsedUpdate
 
 Array = npt.NDArray[np.float64]
 Conductance = Annotated[float, Quantity("S", low=0)]
@@ -124,21 +125,6 @@ class Drift(Section):
     """Mean of nu over devices."""
     exponent_std: LogLaw
     """Standard deviation of nu over devices."""
-
-
-class PulsedUpdate(Section):
-    """In-situ changes by identical pulses, on the relative range from 0 (`g_min`) to 1 (`g_max`)."""
-
-    pulses: Annotated[int, Quantity("1", low=1, whole=True)]
-    """Number of pulses over the whole range of a linear, symmetric device."""
-    asymmetry: Annotated[float, Quantity("1", low=-1, high=1)] = 0.0
-    """Relative excess of upward over downward steps: they are (1 + a) and (1 - a) times the mean."""
-    nonlinearity: NonNegative = 0.0
-    """Decay k of the step along the range: exp(-k x) upwards and exp(-k (1 - x)) downwards."""
-    write_noise: NonNegative = 0.0
-    """Relative standard deviation of one step."""
-    endurance: Positive | None = None
-    """Number of pulses a device survives; absent: unlimited."""
 
 
 class Weights(Section):

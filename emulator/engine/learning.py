@@ -33,8 +33,8 @@ from emulator.learning import Learning
 
 #: powers at the parameter ports, added up over each hold
 POWERS = ("absorbed", "available", "reflected")
-#: whether devices can be written, and the scores of their drift: that of a weight above 0, and that of one below
-FREE, DRIFT = ("free_up", "free_down"), ("drift_up", "drift_down")
+#: whether devices can be written: that of a weight above 0, and that of one below
+FREE = ("free_up", "free_down")
 #: columns of the rates: the schedule's factor, the share of each effort where a mini-batch ends (else 0), 1 for a
 #: sample
 RATE_COLUMNS = 3
@@ -332,7 +332,13 @@ def _refer_neuron(learners: NeuronGroup, nodes: NeuronGroup, received: Received)
 
 def device_names(learning: Learning) -> tuple[str, ...]:
     """Frozen properties of every parameter's devices that the port's code sees."""
-    return FREE * learning.port.devices + DRIFT * learning.port.drifts
+    scores = [name for score in learning.port.scores for name in score_names(score)]
+    return (*(FREE * learning.port.devices), *scores)
+
+
+def score_names(score: str) -> tuple[str, str]:
+    """What the code calls the score of the device of a weight above 0, and of that below."""
+    return f"{score}_up", f"{score}_down"
 
 
 def synapse_equations(learning: Learning | None, layout: Layout, decaying: bool = False) -> str:
@@ -383,6 +389,7 @@ def _weight_code(learning: Learning, received: Received, decaying: bool, joined:
     begin = _weight_effort(received, decaying) + _on_bus("is_weight", joined) + _summed(learning)
     if learning.port.joint:
         begin = "is_weight = int(plastic)\neffort = 1*asked\n"
+    begin += "row = 1*to_costate\ncolumn = 1*neuron\n" * learning.port.crossing
     ported = _port_code(learning, "is_weight")
     return _SCALARS + begin + ported + "w = w + dw\n" + _power_code(learning, "_column += ", "", joined)
 
@@ -393,6 +400,7 @@ def _bias_code(learning: Learning, joined: bool) -> str:
     if learning.port.joint:
         begin = "is_bias = int(is_dense)\neffort = 1*asked\n"
     begin = "w = offset\nis_weight = 0\n" + begin
+    begin += "state = 1*is_bias\nrow = -1 - number\ncolumn = 1*i\n" * learning.port.crossing
     ported = _port_code(learning, "is_bias")
     return _SCALARS + begin + ported + "offset = w + dw\n" + _power_code(learning, " = ", "{name} + ", joined)
 

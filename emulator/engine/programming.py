@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emulator.engine.layout import Floats, Layout, spread
 from emulator.graph import ScatteringGraph
-from emulator.learning import Device, Learning
+from emulator.learning import Learning, Written
 from hwmodels import program, rng
 
 
@@ -83,19 +84,26 @@ def writable(graph: ScatteringGraph, layout: Layout, w_max: float | None = None)
     return spread(layout, up, 1.0), spread(layout, down, 1.0)
 
 
-def drift_scores(graph: ScatteringGraph, layout: Layout) -> tuple[Floats, Floats]:
-    """How far the drift exponents of the devices above and below 0 are from their mean, in standard deviations.
+def device_scores(graph: ScatteringGraph, layout: Layout, name: str) -> tuple[Floats, Floats]:
+    """How far the devices of weights above and below 0 are from their mean, in standard deviations, in what `name` says.
 
-    They are the samples that `hwmodels.program` draws for the same chip.
+    Scores of ``drift`` are the samples that `hwmodels.program` draws for the same chip.
     """
     up: dict[str, np.ndarray] = {}
     down: dict[str, np.ndarray] = {}
-    pair = graph.hardware.weights.differential
+    pair = graph.hardware.weights.differential or name != "drift"
     for layer, parameters in graph.network.parameters.items():
         shape = (2 if pair else 1, *parameters.weight.shape)
-        scores = rng(graph.seed, _stream(layer), "drift").standard_normal(shape)
+        scores = rng(graph.seed, _stream(layer), name).standard_normal(shape)
         up[layer], down[layer] = scores[0], scores[-1]
     return spread(layout, up, 0.0), spread(layout, down, 0.0)
+
+
+def bias_scores(graph: ScatteringGraph, layout: Layout, name: str) -> NDArray[np.float64]:
+    """The same (2, N) for the devices of biases, which do not drift."""
+    if name == "drift":
+        return np.zeros((2, layout.neurons))
+    return rng(graph.seed, "devices of biases", name).standard_normal((2, layout.neurons))
 
 
 def _stream(layer: str) -> str:
@@ -105,4 +113,4 @@ def _stream(layer: str) -> str:
 
 def top_weight(learning: Learning | None) -> float | None:
     """Weight of a device at `g_max`: the port's if it writes devices; None for that of the largest in its layer."""
-    return learning.port.w_max if learning is not None and isinstance(learning.port, Device) else None
+    return learning.port.w_max if learning is not None and isinstance(learning.port, Written) else None

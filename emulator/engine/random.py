@@ -92,6 +92,19 @@ static inline double exp_if(double wanted, double x)
 """
 
 
+_COINCIDENCES = """
+static inline double coincidences(double key, double row, double column, double counter, double p, double q, double slots)
+{
+    double count = 0.0;
+    if (p <= 0.0 || q <= 0.0) return count;
+    for (int k = 0; k < (int)slots; k++)
+        if (_backwave_unit(key, row, 64.0*counter + k, 3) < p && _backwave_unit(key, column, 64.0*counter + k, 4) < q)
+            count += 1.0;
+    return count;
+}
+"""
+
+
 def key(root_seed: int, *names: str) -> float:
     """The key of a named stream: a whole number that a double holds exactly."""
     return float(rng(root_seed, *names).integers(2**52))
@@ -127,6 +140,26 @@ def exp_if(wanted: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.where(np.asarray(wanted) == 0, 1.0, np.exp(x))
 
 
+def coincidences(
+    key: float,
+    row: np.ndarray,
+    column: np.ndarray,
+    counter: np.ndarray,
+    p: np.ndarray,
+    q: np.ndarray,
+    slots: float,
+) -> np.ndarray:
+    """In how many of the slots the pulse trains of a row and of a column both have a pulse.
+
+    A row has one in a slot with the chance `p`, a column with `q`; all crossings of a row see the same train.
+    """
+    count = np.zeros(np.broadcast_shapes(np.shape(row), np.shape(column), np.shape(counter), np.shape(p), np.shape(q)))
+    for k in range(int(slots)):
+        slot = 64.0 * np.asarray(counter, dtype=np.float64) + k
+        count += (_unit(key, row, slot, 3) < p) & (_unit(key, column, slot, 4) < q)
+    return count
+
+
 def _unit(key: float, element: np.ndarray, counter: np.ndarray, lane: int) -> np.ndarray:
     """Numbers in (0, 1): the mixing of SplitMix64 (Steele, Lea and Flood 2014) on a lattice with three odd steps."""
     with np.errstate(over="ignore"):
@@ -143,10 +176,11 @@ def _word(value: float | np.ndarray) -> NDArray[np.uint64]:
 
 
 def functions() -> dict[str, Function]:
-    """`uniform`, `gauss`, and what is worked out only where it is wanted, for brian2 namespaces, on all targets."""
+    """`uniform`, `gauss`, `coincidences`, and what is worked out only where it is wanted, for brian2 namespaces, on all targets."""
     made = (
         (uniform, _UNIFORM, 3), (gauss, _GAUSS, 3),
         (uniform_if, _UNIFORM_IF, 4), (gauss_if, _GAUSS_IF, 4), (exp_if, _EXP_IF, 2),
+        (coincidences, _COINCIDENCES, 7),
     )  # fmt: skip
     return {python.__name__: _function(python.__name__, python, body, arity) for python, body, arity in made}
 

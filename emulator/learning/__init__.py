@@ -1,6 +1,7 @@
 """Learning on the substrate: parameter ports, when they move, and how fast."""
 
 from emulator.learning.adaptive import Adaptive
+from emulator.learning.coincidence import Coincidence
 from emulator.learning.device import Device, agree, device_weights
 from emulator.learning.gauss_newton import GaussNewton
 from emulator.learning.newton import LARGEST, Newton
@@ -8,11 +9,13 @@ from emulator.learning.ports import Curvatures, Inductive, ParameterPort, Resist
 from emulator.learning.rates import RateSchedule
 from emulator.learning.record import PortRecord
 from emulator.learning.rule import SCHEDULES, Learning
+from emulator.learning.written import Written
 
 __all__ = [
     "LARGEST",
     "SCHEDULES",
     "Adaptive",
+    "Coincidence",
     "Curvatures",
     "Device",
     "GaussNewton",
@@ -23,6 +26,7 @@ __all__ = [
     "PortRecord",
     "RateSchedule",
     "Resistive",
+    "Written",
     "agree",
     "device_weights",
 ]

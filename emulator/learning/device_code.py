@@ -6,7 +6,9 @@ A differential pair holds a weight in the device of its sign and leaves the othe
 
 from __future__ import annotations
 
-from hwmodels import HardwareError, PolynomialSpread, PowerSpread, SaturatingSpread, Weights
+import numpy as np
+
+from hwmodels import HardwareError, PolynomialSpread, PowerSpread, PulsedUpdate, SaturatingSpread, Weights
 from hwmodels.devices import g_max
 from hwmodels.weights import LogLaw
 
@@ -52,6 +54,31 @@ def read_noise_code(law: Weights, weight: str, top: str) -> str:
 def exponent_code(law: LogLaw, relative: str) -> str:
     """A law of the logarithm of the conductance relative to `g_max`."""
     return f"clip({law.slope!r}*log(clip({relative}, {_FLAT!r}, {_MOST!r})) + {law.intercept!r}, {law.floor!r}, {law.ceiling!r})"
+
+
+def steps_code(law: PulsedUpdate, place: str, grow: str) -> str:
+    """The shape of a pulse, as `PulsedUpdate.steps` has it, at a place from 0 to 1; `grow` is above 0 for a pulse up."""
+    if law.up_steps is not None and law.down_steps is not None:
+        up, down = _table_code(law.up_steps, place), _table_code(law.down_steps, place)
+        return f"(int({grow} > 0)*{up} + int({grow} <= 0)*{down})"
+    gone = f"(int({grow} > 0)*{place} + int({grow} <= 0)*(1 - {place}))"
+    if law.shape == "linear":
+        return f"clip(1 - nonlinearity*{gone}, 0, {_MOST!r})"
+    if law.shape == "power":
+        return f"clip(1 - {gone}, 0, 1)**nonlinearity"
+    return f"exp_if({grow}, -nonlinearity*{gone})"
+
+
+def first_step(law: PulsedUpdate) -> float:
+    """The shape of a pulse that makes a device grow from 0."""
+    return float(law.steps(0.0, 1))
+
+
+def _table_code(table: tuple[float, ...], place: str) -> str:
+    """Straight lines through numbers at equal distances from 0 to 1, level beyond."""
+    n, rises = len(table) - 1, np.diff(table)
+    terms = [repr(float(table[0]))] + [f"{float(r)!r}*clip({n}*{place} - {k}, 0, 1)" for k, r in enumerate(rises) if r]
+    return f"({' + '.join(terms)})"
 
 
 def span_of(law: Weights) -> float:

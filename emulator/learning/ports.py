@@ -84,9 +84,16 @@ class ParameterPort(ABC):
     #: whether the code writes devices; it then sees `free_up` and `free_down`, 1 where the device that holds a weight
     #: above 0, or below, can be written, and 0 where it is stuck
     devices: bool = False
-    #: whether its devices drift; the code then sees `hold_seconds`, the time of a hold, and `drift_up` and `drift_down`,
-    #: the frozen scores of the drift exponents of the two devices; and it is only right with `age` among its variables
+    #: what of its devices varies from one to the next; the code then sees ``<name>_up`` and ``<name>_down``, the frozen
+    #: standard scores of the device that holds a weight above 0, and of that below; a ``drift`` is 0 for biases
+    scores: tuple[str, ...] = ()
+    #: whether its devices drift; the code then sees `hold_seconds`, the time of a hold, and it is only right with `age`
+    #: among its variables and `drift` among its scores
     drifts: bool = False
+    #: whether it is told by the two lines that cross at a parameter, and not by an effort that could be a sum: the code
+    #: then sees `state` and `costate` as received (the state of a bias is 1), and `row` and `column`, the numbers of
+    #: the drivers of the two lines
+    crossing: bool = False
     #: whether the code draws ``gauss(key, number, counter)`` or ``uniform(...)``; `number` is the parameter's own
     random: bool = False
 

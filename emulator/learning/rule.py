@@ -53,7 +53,7 @@ class Learning:
         port = self.port
         code = [port.gather, port.neuron_update, port.conductance, port.update, self.schedule]
         names = [port.variables, port.neuron_variables, port.sums, sorted(self.constants(1)), port.random]
-        names += [port.devices, port.drifts, port.joint, self.batched]
+        names += [port.devices, port.drifts, port.scores, port.crossing, port.joint, self.batched]
         return repr([*code, *names])
 
     def step(self, hold: int) -> float:

@@ -11,6 +11,7 @@ from emulator.data.batch import Batch
 from emulator.errors import EngineError, ScenarioError, suggest
 from emulator.learning import (
     Adaptive,
+    Coincidence,
     Device,
     GaussNewton,
     Inductive,
@@ -18,6 +19,7 @@ from emulator.learning import (
     ParameterPort,
     RateSchedule,
     Resistive,
+    Written,
     device_weights,
 )
 from emulator.options import Count, TrainingOptions
@@ -45,6 +47,7 @@ PORTS: Registry[type[ParameterPort]] = Registry(
         "gauss-newton": GaussNewton,
         "adaptive": Adaptive,
         "device": Device,
+        "coincidence": Coincidence,
     },
     _checked_port,
 )
@@ -53,7 +56,7 @@ PORTS: Registry[type[ParameterPort]] = Registry(
 class PortConfig(Section):
     """The parameter port by its name in `PORTS`; the other keys are that port's parameters.
 
-    A ``device`` port writes into the devices, or the weight memory, of the scenario's hardware.
+    Ports that write devices, ``device`` and ``coincidence``, write into the devices, or the weight memory, of the scenario's hardware.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -96,11 +99,12 @@ class PortConfig(Section):
         Raises
         ------
         ScenarioError
-            If a parameter is out of range, or the hardware has no devices for a ``device`` port.
+            If a parameter is out of range, or the hardware has no devices for a port that writes them.
         """
         try:
-            held = {"weights": device_weights(hardware)} if self.name == "device" else {}
-            return PORTS[self.name](**held, **self.parameters)
+            port = PORTS[self.name]
+            held = {"weights": device_weights(hardware, self.name)} if issubclass(port, Written) else {}
+            return port(**held, **self.parameters)
         except EngineError as error:
             raise ScenarioError(f"{self.place}: {error}") from error
 

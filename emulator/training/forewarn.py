@@ -6,7 +6,7 @@ import math
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
-from emulator.learning import LARGEST, Device, Learning
+from emulator.learning import LARGEST, Learning, Written
 from emulator.measure.rest import load_conductance
 from emulator.network import Network
 from emulator.training.stability import Outlook, outlook
@@ -37,7 +37,7 @@ def check_devices(network: Network, learning: Learning) -> None:
         raise EngineError("every dense layer of the network is fixed; allowed: at least one with trainable=True")
     port = learning.port
     tied = [name for name, layer in network.dense.items() if layer.tied and layer.trainable]
-    if tied and port.neuron_variables:
+    if tied and (port.neuron_variables or port.crossing):
         raise EngineError(
             f"port {port.name}: layer {tied[0]!r} has tied kernels, and the port answers each place by what its own neuron "
             "collects: a bus sums efforts, not resistances, and places that move by their own would come apart; "
@@ -51,12 +51,29 @@ def check_devices(network: Network, learning: Learning) -> None:
                     f"port {port.name}: layer {name!r} has {size:,} parameters, which would answer together; allowed: up to "
                     f"{LARGEST}, or gauss-newton (an approximation)"
                 )
-    if not isinstance(port, Device):
+    if port.crossing:
+        _check_crossing(network, learning)
+    if not isinstance(port, Written):
         return
     largest = max((float(abs(part).max(initial=0.0)) for p in network.parameters.values() for part in p), default=0.0)
     if largest > port.w_max:
         raise EngineError(
-            f"port device: the network's largest weight or bias is {largest:.4g}; allowed: up to w_max = {port.w_max:g}"
+            f"port {port.name}: the network's largest weight or bias is {largest:.4g}; allowed: up to w_max = {port.w_max:g}"
+        )
+
+
+def _check_crossing(network: Network, learning: Learning) -> None:
+    """Refuse what a device that only sees its two lines cannot be told: sums over samples, and penalties of weights."""
+    name = learning.port.name
+    if learning.batched:
+        raise EngineError(
+            f"port {name}: batch is above 1, and pulses that coincide change a device there and then; allowed: batch = 1"
+        )
+    decaying = [layer for layer, penalty in network.penalties.items() if penalty.weight]
+    if decaying:
+        raise EngineError(
+            f"port {name}: layer {decaying[0]!r} has a penalty of its weights, which neither line of a crossing carries; "
+            "allowed: port device or resistive, or no such penalty"
         )
 
 
@@ -108,7 +125,7 @@ def _device_warnings(graph: ScatteringGraph, learning: Learning, hold: int, samp
     """What the hardware's weights do not do under this port, and how far they drift."""
     hardware, port, found = graph.hardware, learning.port, list[str]()
     law, bits = hardware.weights, hardware.precision.weights.bits
-    if not isinstance(port, Device):
+    if not isinstance(port, Written):
         if bits is not None:
             found.append(
                 f"hardware {hardware.name} has weights of {bits} bits, but port {port.name} moves "
@@ -130,7 +147,7 @@ def _device_warnings(graph: ScatteringGraph, learning: Learning, hold: int, samp
         lasts, first = samples * hold * graph.step, law.drift.first_reading
         if law.fitted_time is not None and lasts > law.fitted_time:
             raise EngineError(
-                f"port device: the training takes {lasts:g} s on the substrate, and the drift of its devices is known "
+                f"port {port.name}: the training takes {lasts:g} s on the substrate, and the drift of its devices is known "
                 f"up to weights.fitted_time = {law.fitted_time:g} s; allowed: fewer samples, shorter holds, or no drift"
             )
         if lasts <= first:

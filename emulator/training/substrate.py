@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from emulator.engine import Layout, runtime
 from emulator.engine.joint import members_of
-from emulator.engine.learning import DRIFT, FREE, POWERS, RATE_COLUMNS, plastic_masks, state_names
-from emulator.engine.programming import drift_scores, top_weight, writable
+from emulator.engine.learning import FREE, POWERS, RATE_COLUMNS, plastic_masks, score_names, state_names
+from emulator.engine.programming import bias_scores, device_scores, top_weight, writable
 from emulator.engine.random import key
 from emulator.engine.simulate import choose_target
 from emulator.engine.standalone import program
@@ -191,16 +191,17 @@ class Substrate:
         return {**values} | {f"port.{name}": value for name, value in constants.items()} | self._devices()
 
     def _devices(self) -> State:
-        """Whether the devices can be written, and how they drift, if the port asks; those of biases can, and do not."""
+        """Whether the devices can be written, and how each differs from the mean, if the port asks; none of a bias is stuck."""
         port, found = self.learning.port, dict[str, Floats]()
         if port.devices:
             free = writable(self.graph, self.layout, top_weight(self.learning))
             found |= {f"weight.{name}": array for name, array in zip(FREE, free, strict=True)}
             found |= {f"bias.{name}": np.ones(self.layout.neurons) for name in FREE}
-        if port.drifts:
-            scores = drift_scores(self.graph, self.layout)
-            found |= {f"weight.{name}": array for name, array in zip(DRIFT, scores, strict=True)}
-            found |= {f"bias.{name}": np.zeros(self.layout.neurons) for name in DRIFT}
+        for score in port.scores:
+            names, weights = score_names(score), device_scores(self.graph, self.layout, score)
+            found |= {f"weight.{name}": array for name, array in zip(names, weights, strict=True)}
+            biases = bias_scores(self.graph, self.layout, score)
+            found |= {f"bias.{name}": array for name, array in zip(names, biases, strict=True)}
         return found
 
     def _idle(self) -> State:
