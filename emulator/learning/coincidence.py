@@ -40,6 +40,10 @@ class Coincidence(Written):
         Weight of a device at `g_max`, above 0.
     slots : int
         Length of the trains, 1 to 31.
+    strides : int
+        Up to so many coincidences of an update are pulses one after another, 1 to `slots`; more are dealt out evenly to as
+        many strides, in which each pulse moves the device as the first one does. With `slots` of them every pulse is on
+        its own, and a program takes minutes to compile.
     state_scale : float
         State at which a row has a pulse in every slot, above 0; larger ones count as this.
 
@@ -53,6 +57,7 @@ class Coincidence(Written):
     weights: Weights | None = None
     w_max: float = 1.0
     slots: int = 31
+    strides: int = 4
     state_scale: float = 1.0
     name: str = "coincidence"
     rule = "devices of the hardware, pulsed where random trains of row and column coincide"
@@ -67,6 +72,12 @@ class Coincidence(Written):
             raise EngineError(
                 f"port coincidence: slots is {self.slots!r}; allowed: whole numbers from 1 to {_MOST_SLOTS}"
             )
+        if isinstance(self.strides, bool) or not isinstance(self.strides, int) or not 1 <= self.strides <= self.slots:
+            if self.strides != type(self).strides:  # the default gives way to shorter trains
+                raise EngineError(
+                    f"port coincidence: strides is {self.strides!r}; allowed: whole numbers from 1 to slots ({self.slots})"
+                )
+            object.__setattr__(self, "strides", self.slots)
         self.settle_devices()
         if self.weights is not None and self.weights.update is None:
             raise EngineError(
@@ -87,9 +98,11 @@ class Coincidence(Written):
     @property
     def update(self) -> str:
         """Draw the trains, and pulse the device as often as they coincide."""
-        held = [self.faded, *(f"held{k}" for k in range(self.slots))]
+        held = [self.faded, *(f"held{k}" for k in range(self.strides))]
         pulses = "".join(
-            f"want = sense*int(struck > {k})\n" + self.pulse(before, after)
+            f"left = clip(endurance - writes, 0, endurance)\n"
+            f"times = clip(floor((struck + {self.strides - 1 - k})/{self.strides}), 0, left)\nwant = sense*int(times > 0)\n"
+            + self.pulse(before, after, many=True)
             for k, (before, after) in enumerate(pairwise(held))
         )
         return (

@@ -109,11 +109,13 @@ class Written(ParameterPort):
             **{f"{name}_spread": value for name, value in law.spreads.items()},
         }
 
-    def pulse(self, before: str, after: str) -> str:
+    def pulse(self, before: str, after: str, many: bool = False) -> str:
         """One pulse in the direction `want` (1, -1, or 0 for none), from the weight `before` to `after`.
 
-        `x` is the conductance from 0 to 1, `grow` the pulse's direction.
+        `x` is the conductance from 0 to 1, `grow` the pulse's direction. `many`: as many pulses as `times` says, each as
+        large as the first is in the mean.
         """
+        repeated, root = ("*times", "/sqrt(times + int(times == 0))") if many else ("", "")
         update = self.law.update or PulsedUpdate(pulses=self.pulses)
         varied = update.spreads
         skew = "asymmetry" + ("" if "asymmetry" not in varied else f" + asymmetry_spread*{self._own('asymmetry')}")
@@ -121,15 +123,16 @@ class Written(ParameterPort):
         code = self._read(before, "want") + f"grow = want{self._side()}\n"
         code += self._ends("bound" in varied)
         place = "((x - bottom)/(top - bottom))" if "bound" in varied else "x"
-        code += f"luck = (1 + write_noise*gauss_if(want, write_key, number, writes)){scale}\n"
+        noise = f"(1 + write_noise*gauss_if(want, write_key, number, writes){root}){repeated}"
+        code += f"luck = {noise}{scale}\n"
         code += f"stride = grow*(1 + grow*({skew}))*{steps_code(update, place, 'grow')}/pulses*luck\n"
         return (
             code
-            + self._move(update)
+            + self._move(update, noise)
             + self._rest()
             + f"can = abs(want)*int(writes < endurance)*{self._free('side')}\n"
             + f"{after} = can*({self._written('y')}) + (1 - can)*{before}\n"
-            + "writes = writes + abs(want)\n"
+            + f"writes = writes + abs(want){repeated}\n"
         )
 
     def fade(self) -> str:
@@ -169,13 +172,13 @@ class Written(ParameterPort):
         bottom = "0*x" if self.law.differential else "clip(bound_spread*bound_down, -0.45, 0.45)"
         return f"top = 1 + clip(bound_spread*{self._own('bound')}, -0.45, 0.45)\nbottom = {bottom}\n"
 
-    def _move(self, update: PulsedUpdate) -> str:
+    def _move(self, update: PulsedUpdate, noise: str) -> str:
         """From `x` to `y`: with sign in a pair, where the other device grows by what this one cannot fall."""
         bottom, top = ("bottom", "top") if update.bound_spread else ("0", "1")
         if not self.law.differential:
             return f"y = clip(x + stride, {bottom}, {top})\n"
         free = "(int(side > 0)*free_down + int(side < 0)*free_up)"
-        skew, luck = "asymmetry", "(1 + write_noise*gauss_if(want, write_key, number, writes))"
+        skew, luck = "asymmetry", noise
         if update.asymmetry_spread:
             skew += f" + asymmetry_spread*{self._other('asymmetry')}"
         if update.step_spread:

@@ -167,25 +167,27 @@ def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincide
                 chance = q[:, None] if side == 0 else q
                 struck = coincidences(stream, rows[side], columns[side], np.float64(n), p, chance, port.slots)
                 seen = writes[name, side]
-                for k in range(port.slots):
-                    want = np.sign(effort[side]) * (struck > k)
+                for k in range(port.strides):
+                    times = (struck + port.strides - 1 - k) // port.strides
+                    want = np.sign(effort[side]) * (times > 0)
                     x_now = (1 + parts[side] / port.w_max) / 2
-                    luck = 1 + law.write_noise * gauss(stream, numbers[side], seen)
+                    luck = times + law.write_noise * np.sqrt(times) * gauss(stream, numbers[side], seen)
                     after = np.clip(x_now + law.mean_step(x_now, want) * luck, 0, 1)
                     parts[side] = np.where(want != 0, port.w_max * (2 * after - 1), parts[side])
-                    seen = seen + np.abs(want)
+                    seen = seen + times
                 writes[name, side] = seen
             first, neuron = first + held[name][0].size, neuron + outputs
             at = neuron - outputs
     return held, writes
 
 
+@pytest.mark.parametrize("strides", [7, 2])
 @pytest.mark.parametrize("target", ["numpy", pytest.param("standalone", marks=pytest.mark.slow)])
-def test_coincident_trains_are_what_a_transcription_says(target):
+def test_coincident_trains_are_what_a_transcription_says(target, strides):
     network, x, y = small()
     law = PulsedUpdate(pulses=80, asymmetry=0.3, nonlinearity=0.8, write_noise=0.2)
     weights = Weights(g_max="20 uS", differential=False, update=law)
-    port = Coincidence(0.1, weights, w_max=2.0, slots=7, state_scale=1.0)
+    port = Coincidence(0.1, weights, w_max=2.0, slots=7, strides=strides)
     found = train(network, x, y, port=port, samples=12, chunk=5, target=target, seed=3)
     order = rng(3, "sample order", "epoch 0").permutation(12)
     held, writes = transcription(network, x[order], y[order], port, law, key(3, "writes"))
@@ -235,6 +237,7 @@ def test_trains_coincide_on_two_way_lines_and_while_waves_fly():
     [
         ({"slots": 0}, "port coincidence: slots is 0; allowed: whole numbers from 1 to 31"),
         ({"slots": 2.0}, "port coincidence: slots is 2.0; allowed: whole numbers from 1 to 31"),
+        ({"strides": 40}, "port coincidence: strides is 40; allowed: whole numbers from 1 to slots (31)"),
         ({"state_scale": 0}, "port coincidence: state_scale is 0; allowed: a finite number and above 0"),
         (
             {"weights": Weights(g_max="20 uS")},
