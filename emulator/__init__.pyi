@@ -16,7 +16,17 @@ from .errors import (
 )
 from .graph import ScatteringGraph
 from .laws import Bilateral, Law, Matched, NodeLaw, ParallelRL, SeriesRC, Upwind, WavePMP, Worldsheet
-from .learning import Adaptive, Coincidence, Device, GaussNewton, Inductive, Newton, ParameterPort, RateSchedule, Resistive
+from .learning import (
+    Adaptive,
+    Coincidence,
+    Device,
+    GaussNewton,
+    Inductive,
+    Newton,
+    ParameterPort,
+    RateSchedule,
+    Resistive,
+)
 from .measure import Reference, SettleResult, reference
 from .network import (
     Activation,
