@@ -47,8 +47,8 @@ def run(
     The folder gets results.json, network.npz and pictures; it appears complete
     or not at all. A warning comes first if the first sample is predicted not to
     settle, with a change that would help. An experiment of many runs
-    (technologies, precision, atlas) keeps its finished points and, interrupted,
-    goes on with --resume. A control problem (lqr, pendulum) is solved and compared
+    (technologies, precision, atlas, questions) keeps its finished points and,
+    interrupted, goes on with --resume. A control problem (lqr, pendulum) is solved and compared
     with its optimum. The exit status is 0 if every sample settled, 1 if not
     (the results are written all the same), 2 for errors.
 
@@ -61,6 +61,7 @@ def run(
       backwave run atlas --set atlas.grid=5
       backwave run claims
       backwave run lqr
+      backwave run open-questions
       backwave run my.toml --target standalone --out results
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, verdict

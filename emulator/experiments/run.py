@@ -17,6 +17,7 @@ from emulator.experiments.control.experiment import control
 from emulator.experiments.depth.experiment import depth
 from emulator.experiments.findings import Findings, Way, command_of
 from emulator.experiments.precision.experiment import precision
+from emulator.experiments.questions.experiment import questions
 from emulator.experiments.technologies.experiment import technologies
 from emulator.report.attempt import attempt
 from emulator.scenario.outdir import FORMAT, RESULTS, resumable, staged, write_tables
@@ -35,6 +36,7 @@ EXPERIMENTS: dict[str, Callable[[Scenario, Way], Findings]] = {
     "claims": claims,
     "depth": depth,
     "control": control,
+    "questions": questions,
     "comparison": comparison,
 }
 

@@ -14,7 +14,14 @@ from emulator.kinds import HARDWARE, mistaken
 from emulator.laws import LAWS, Law
 from emulator.options import Count, RunOptions, Schedule, SubstrateOptions
 from emulator.scenario.datasets import AnyData
-from emulator.scenario.experiments import AtlasConfig, ClaimsConfig, DepthConfig, PrecisionConfig, TechnologiesConfig
+from emulator.scenario.experiments import (
+    AtlasConfig,
+    ClaimsConfig,
+    DepthConfig,
+    PrecisionConfig,
+    QuestionsConfig,
+    TechnologiesConfig,
+)
 from emulator.scenario.files import find_file
 from emulator.scenario.networks import AnyNetwork, ControlNetwork
 from emulator.scenario.section import Section
@@ -202,7 +209,7 @@ class ControlConfig(Section):
     compare: list[ComparedLaw] = Field(default_factory=list)
 
 
-SECTIONS_OF_EXPERIMENTS = ("technologies", "precision", "atlas", "claims", "depth", "control")
+SECTIONS_OF_EXPERIMENTS = ("technologies", "precision", "atlas", "claims", "depth", "control", "questions")
 
 
 class Config(Section):
@@ -223,6 +230,7 @@ class Config(Section):
     claims: ClaimsConfig | None = None
     depth: DepthConfig | None = None
     control: ControlConfig | None = None
+    questions: QuestionsConfig | None = None
 
     @property
     def experiment(self) -> str | None:

@@ -156,3 +156,29 @@ class DepthConfig(Section):
     horizon: Annotated[int, Field(ge=10, le=10**9)] = 2000
     within: Annotated[float, Field(gt=0, lt=1)] = 0.07
     curves: Annotated[list[CurveConfig], Field(min_length=1)]
+
+
+class QuestionsConfig(Section):
+    """The questions that the paper leaves open.
+
+    Parameters
+    ----------
+    ask : list of str
+        Names of `emulator.experiments.questions.experiment.QUESTIONS`; all by default.
+    depths : list of int
+        Layers of the networks on which steps to a gradient are counted.
+    trained_depths : list of int
+        Layers of the networks that are trained, at least 4.
+    samples, tested : int
+        Samples of a training, and held-out ones that it is tested on.
+    """
+
+    ask: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    depths: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=2)] = Field(
+        default_factory=lambda: [4, 8, 16, 32, 64]
+    )
+    trained_depths: Annotated[list[Annotated[int, Field(ge=4, le=1000)]], Field(min_length=2)] = Field(
+        default_factory=lambda: [4, 16, 64]
+    )
+    samples: Annotated[int, Field(ge=10, le=10**9)] = 1000
+    tested: Annotated[int, Field(ge=10, le=360)] = 100

@@ -19,7 +19,7 @@ def test_these_scenarios_are_bundled() -> None:
     assert {"digits", "residual", "unstable"} <= set(bundled())
 
 
-@pytest.mark.parametrize("name", ["digits", "residual", "two-way", "unstable", "wave-pmp", "technologies", "precision", "claims", "cnn", "train-cnn",
+@pytest.mark.parametrize("name", ["digits", "residual", "two-way", "unstable", "wave-pmp", "open-questions", "technologies", "precision", "claims", "cnn", "train-cnn",
                                   "mnist", "train-mnist", "diabetes", "train-diabetes"])  # fmt: skip
 def test_every_line_is_explained(name: str) -> None:
     """A comment stands behind every key, or above it; only tables of their own speak for themselves."""

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from emulator.experiments.claims import Claim
+from emulator.experiments.claims.base import Panel
 from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
 
-_COLOURS = (STATE, COSTATE, "#009E73")
+_COLOURS = (STATE, COSTATE, "#009E73", "#CC79A7", "#E69F00")
 _COLUMNS = 2
 
 
@@ -21,14 +22,16 @@ def claims_figure(claims: Sequence[Claim], title: str) -> Figure:
         figure = new_figure(title, 12.0, 0.6 + 3.7 * rows)
         grid = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
         for axes, claim in zip(grid, claims, strict=False):
-            _panel(axes, claim)
+            draw_panel(axes, claim.panel)
+            axes.set_title(f"{claim.name} ({claim.origin}): {'holds' if claim.holds else 'FAILS'}", loc="left")
         for axes in grid[len(claims) :]:
             axes.set_axis_off()
     return figure
 
 
-def _panel(axes: Axes, claim: Claim) -> None:
-    panel, colours = claim.panel, iter(_COLOURS)
+def draw_panel(axes: Axes, panel: Panel) -> None:
+    """What was measured as points or full lines, what is expected as dashed lines."""
+    colours = iter(_COLOURS)
     for curve in panel.curves:
         if curve.expected:
             axes.plot(curve.x, curve.y, "--", color=MARK, linewidth=0.9, label=curve.label, zorder=3)
@@ -40,7 +43,6 @@ def _panel(axes: Axes, claim: Claim) -> None:
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
     axes.grid(color=QUIET, alpha=0.25)
-    axes.set_title(f"{claim.name} ({claim.origin}): {'holds' if claim.holds else 'FAILS'}", loc="left")
     axes.legend(loc="best")
 
 
