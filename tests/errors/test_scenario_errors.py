@@ -50,7 +50,7 @@ SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_a
             "network.size=3",
             "unknown key 'network.size' (did you mean 'network.sizes'?); allowed: network.penalties, network.source, network.sizes, "
             "network.width, network.depth, "
-            "network.activation, network.loss, network.scale, network.seed",
+            "network.activation, network.loss, network.scale, network.weights, network.seed",
         ),
         ("law.gama=1", "unknown key 'law.gama' (did you mean 'law.gamma'?); allowed: law.gamma, law.beta"),
         ("law.name=matcht", "law.name is 'matcht' (did you mean 'matched'?); allowed: matched, worldsheet"),
