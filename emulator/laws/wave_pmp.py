@@ -111,7 +111,7 @@ class WavePMP(Law):
                 raise CompileError(f"law wave-pmp: {name} is {suggest(getattr(self, name), allowed)}")
         object.__setattr__(self, "metric", _metric(self.metric))
         if not isinstance(self.metric, float):
-            object.__setattr__(self, "tunable", MappingProxyType({"alpha": (0.02, 1.5)}))
+            object.__setattr__(self, "tunable", {"alpha": (0.02, 1.5)})  # a law travels to workers
 
     @property
     def impedance(self) -> float:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from emulator import CompileError, Network, Resistive, WavePMP, compile_network, reference, settle, train
 from emulator.families.wave_pmp import bias_of, carried, energy_balance
+from emulator.families.wave_pmp.metric import metric_of
 from emulator.laws import family_of
 from emulator.measure.forecast import settling_steps
 from emulator.measure.stability import spectral_radius
+from emulator.scenario import load_scenario
 from tests.physics.wave_pmp_reference import Algorithm1, perceptron, settled_at
 from tests.physics.wave_pmp_reference import bias_of as transcribed_bias
 from tests.substrate import delays
@@ -312,3 +316,16 @@ def test_networks_learn_while_samples_stream():
     exact = train(made, x, y, port=Resistive(0.2), epochs=2, target="numpy", seed=1)
     for name, parameters in exact.network.parameters.items():
         np.testing.assert_allclose(result.network.parameters[name].weight, parameters.weight, atol=1e-7)
+
+
+def test_a_scenario_and_a_training_carry_the_metric_at_their_first_samples():
+    keys = ("law.metric=carried", "law.at=batch", "law.form=diagonal", "network.sizes=[64,4,10]", "data.limit=3")
+    graph = load_scenario("wave-pmp", keys).compile()
+    assert (graph.law.metric, graph.law.at, graph.law.at_batch) == ("carried", "batch", False)
+    batch = load_scenario("wave-pmp", keys).config.data.load(graph.network, Path())
+    wanted = carried(compile_network(graph.network), batch.inputs, "diagonal")
+    for row, theta in zip(graph.sites, metric_of(graph, graph.law).theta, strict=True):
+        np.testing.assert_allclose(theta, wanted[row.name])
+    assert pickle.loads(pickle.dumps(graph.law)).metric.entries.keys() == wanted.keys()
+    with pytest.raises(CompileError, match="metric is carried at a batch, and there is none; allowed: at = 'weights'"):
+        settle(compile_network(graph.network, law=WavePMP(metric="carried", at="batch")), batch.inputs)
