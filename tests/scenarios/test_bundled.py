@@ -20,7 +20,7 @@ def test_these_scenarios_are_bundled() -> None:
 
 
 @pytest.mark.parametrize("name", ["digits", "residual", "two-way", "unstable", "wave-pmp", "open-questions", "technologies", "precision", "claims", "cnn", "train-cnn",
-                                  "mnist", "train-mnist", "diabetes", "train-diabetes"])  # fmt: skip
+                                  "mnist", "train-mnist", "diabetes", "train-diabetes", "lqr", "lqr-4", "pendulum", "van-der-pol"])  # fmt: skip
 def test_every_line_is_explained(name: str) -> None:
     """A comment stands behind every key, or above it; only tables of their own speak for themselves."""
     lines = bundled()[name].read_text(encoding="utf-8").splitlines()
