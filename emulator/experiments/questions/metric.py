@@ -110,8 +110,8 @@ def _answer(section: QuestionsConfig, rows: Sequence[Row]) -> Answer:
     return Answer(
         f"Error of the gradient at nu = {_NU:g}. In linear layers without bias and of even gain the carried impedance leaves "
         f"{even[full]:.1g} of {even['Theta = 1']:.2g} with Theta = 1 (a single tuned number: {even['tuned']:.2g}). It is only as good "
-        f"as its condition: through random square matrices it {stiff} within {_HORIZON} steps, where a tuned number gets from "
-        f"{linear['Theta = 1']:.2g} to {linear['tuned']:.2g}. Bent layers keep a bias: 16 wide, 4 layers, {bent['Theta = 1']:.2g} with 1, "
+        f"as its condition: through random square matrices it {stiff} within {_HORIZON} steps, where a tuned number gets to "
+        f"{linear['tuned']:.2g}. Bent layers keep a bias: 16 wide, 4 layers, {bent['Theta = 1']:.2g} with 1, "
         f"{bent['tuned']:.2g} tuned, {_best(bent)} carried; 64-32-10, which narrows, {narrow['Theta = 1']:.2g}, "
         f"{narrow['tuned']:.2g} and {_best(narrow)}. For networks that bend, tune a number.",
         table,
