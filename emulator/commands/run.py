@@ -174,6 +174,8 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     yield "events", f"{result.events.mean():,.0f} per sample, on lines of both directions"
     energy = result.to_dict()["reflected_energy"]
     yield "reflected energy", _reflected(energy)
+    if report.power is not None:
+        yield "balance of power", report.power.text()
     yield "energy", _energy(result.energy)
     if limited(graph.hardware):
         yield "clipped", result.clipping.text()

@@ -23,11 +23,11 @@ from emulator.measure.deviation import Deviation, Fields, deviation
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.noise_floor import Disturbance, noise_of_sums
 from emulator.measure.passage import plain_passage
-from emulator.measure.power import PowerBalance
+from emulator.measure.power import PowerAccount, PowerBalance
 from emulator.measure.reference import Reference
 from emulator.measure.reflections import Reflections
 from emulator.measure.rest import OperatingPoint, exact_point, first_slopes, neuron_values
-from emulator.measure.result import Floats
+from emulator.measure.result import Floats, SettleResult
 
 P = TypeVar("P", bound=Plan)
 
@@ -185,6 +185,10 @@ class Family(ABC, Generic[P]):
     def power_balance(self, graph: ScatteringGraph, waves: WaveTraces) -> PowerBalance:
         """The power of recorded waves at every step; of families that record any."""
         raise EngineError(f"law {graph.law.name}: no balance of power is known; allowed: law bilateral")
+
+    def power_account(self, result: SettleResult) -> PowerAccount | None:
+        """Where the energy of a run with recorded waves came from; None where no balance is known."""
+        return None
 
     def reflections(self, graph: ScatteringGraph, waves: WaveTraces, part: slice) -> Reflections:
         """Reflection coefficients and residual reflections in some steps; of families that record waves."""

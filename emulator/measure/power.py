@@ -25,6 +25,32 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class PowerAccount:
+    """Where the energy of a run came from, for its report.
+
+    Parameters
+    ----------
+    stored : float
+        The largest energy stored at any step, in units of state times costate times step.
+    unexplained : float
+        The largest change of a step that the balance does not explain, over it: round-off.
+    injected : dict of float
+        What added energy over the run, and how much, the largest first.
+    """
+
+    stored: float
+    unexplained: float
+    injected: dict[str, float]
+
+    def text(self) -> str:
+        """One sentence for tables."""
+        most = ", ".join(f"{name} ({energy:.3g})" for name, energy in list(self.injected.items())[:3])
+        return (
+            f"explained to {self.unexplained:.1e} of the {self.stored:.3g} stored at most; added by {most or 'nothing'}"
+        )
+
+
+@dataclass(frozen=True)
 class PowerBalance:
     """Power at every step of a run, in units of state times costate; T steps, P ports, N neurons, K crossbars.
 
@@ -66,6 +92,12 @@ class PowerBalance:
         """Largest imbalance of any step over the largest stored energy."""
         most = float(self.stored.max())
         return float(np.abs(self.imbalance).max()) / most if most > 0 else 0.0
+
+    def account(self) -> PowerAccount:
+        """The whole run in a few numbers."""
+        given = {"sources": self.source.sum(), "biases": self.bias.sum(), "the load": -self.load.sum()}
+        order = sorted(((name, float(value)) for name, value in given.items() if value > 0), key=lambda item: -item[1])
+        return PowerAccount(float(self.stored.max()), self.worst, dict(order))
 
     def violators(self, tolerance: float = 1e-9) -> dict[str, float]:
         """Places whose excess at some step is above `tolerance` times the largest stored energy, largest first.

@@ -12,6 +12,7 @@ from typing import Any
 from emulator.contents import contents_of
 from emulator.measure import Reference, SettleResult
 from emulator.measure.bias import Bias
+from emulator.measure.power import PowerAccount
 from emulator.scenario.build import Prepared
 from emulator.scenario.outdir import FORMAT, write_tables
 from emulator.scenario.scenario import Scenario
@@ -51,6 +52,8 @@ class RunReport:
         What to know about how the samples were read.
     teacher : str or None
         The model outside of this project that the network was converted from.
+    power : PowerAccount or None
+        Where the energy of the samples came from that were recorded for the pictures, of laws with a balance.
     """
 
     scenario: Scenario
@@ -67,6 +70,7 @@ class RunReport:
     troubles: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     teacher: str | None = None
+    power: PowerAccount | None = None
 
     @property
     def settled(self) -> bool:
@@ -112,6 +116,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         "forewarning_contradicted": report.contradiction,
         "errors_against_backpropagation": report.errors,
         "bias_of_the_rest": None if report.bias is None else asdict(report.bias),
+        "power_balance": None if report.power is None else asdict(report.power),
         "predictions": None if report.scores is None else report.scores.to_dict(),
         "fit": None if report.fits is None else {name: asdict(one) for name, one in report.fits.items()},
         "configuration": config.model_dump(mode="json"),

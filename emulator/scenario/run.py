@@ -103,16 +103,17 @@ def run_scenario(
 
 def _illustrated(report: RunReport, ready: Prepared, staging: Path, clock: _Clock) -> RunReport:
     """The report with pictures, as far as they can be had."""
-    traced, troubles = None, list[str]()
+    traced, power, troubles = None, None, list[str]()
     clock.start("recording samples for the pictures")
     try:
         traced = _traced(ready, report.result)
+        power = None if traced is None else family_of(ready.graph.law).power_account(traced)
     except Exception as error:  # whatever it is, the numbers are there already
         troubles.append(f"no sample could be recorded for the pictures: {trouble(error)}")
     clock.start("drawing")
     pictures = draw_pictures(report.result, traced, staging, troubles, ready.scenario.title)
     clock.stop()
-    return replace(report, times=clock.times, files=(*report.files, *pictures), troubles=tuple(troubles))
+    return replace(report, times=clock.times, files=(*report.files, *pictures), troubles=tuple(troubles), power=power)
 
 
 class _Clock:

@@ -60,13 +60,13 @@ def network(small: bool, seed: int) -> Network:
     return Network.mlp(weights, None, ["tanh", "identity"], "softmax_cross_entropy")
 
 
-def learned(small: bool, port: ParameterPort, seed: int, every: int, target: str) -> TrainResult:
-    """One epoch, with a test after every so many samples."""
+def learned(small: bool, port: ParameterPort, seed: int, target: str) -> TrainResult:
+    """One epoch, with a test after every 100 samples."""
     x, y = data(small)
     tested = x[TRAINED:], y[TRAINED:]
     return train(
         network(small, seed), x[:TRAINED], y[:TRAINED], port=port, batch=BATCH, epochs=1, seed=seed, test=tested,
-        evaluate_every=every, chunk=every, rate_schedule=RateSchedule(warm_up=100), target=target,
+        evaluate_every=100, chunk=100, rate_schedule=RateSchedule(warm_up=100), target=target,
     )  # fmt: skip
 
 
@@ -93,14 +93,15 @@ def compared(console: Console, name: str, small: bool) -> None:
         "after", "reflected, at most", "learning s", title=name,
     )  # fmt: skip
     for label, tried in ports(small).items():
-        tuned = {port: learned(small, port, 0, 700, target) for port in tried}
+        tuned = {port: learned(small, port, 0, target) for port in tried}
         best = min(tuned, key=lambda port: tuned[port].test_loss if tuned[port].status == "finished" else np.inf)
-        runs = [learned(small, best, seed, 100, target) for seed in SEEDS]
+        runs = [learned(small, best, seed, target) for seed in SEEDS]
         losses, taken = np.array([run.test_loss for run in runs]), np.array([run.test_accuracy for run in runs])
         until = [reached(run) for run in runs]
         begin = curvatures(small, best, network(small, 1), slice(0, 10 * BATCH))
         after = curvatures(small, best, runs[0].network, slice(0, 10 * BATCH))
         setting = best.damping if isinstance(best, Newton | GaussNewton) else best.rate
+        console.print(f"{label}: {setting:g}", style="dim")
         table.add_row(
             label, f"{setting:g}", f"{losses.mean():.3f} +- {losses.std(ddof=1):.3f}",
             f"{taken.mean():.3f} +- {taken.std(ddof=1):.3f}", f"{np.median(until):g}",

@@ -19,7 +19,7 @@ from emulator.scenario import load_scenario
 from tests.physics.wave_pmp_reference import Algorithm1, perceptron, settled_at
 from tests.physics.wave_pmp_reference import bias_of as transcribed_bias
 from tests.substrate import delays
-from tests.support.wave_pmp import bounded_case, difference
+from tests.support.wave_pmp import bounded_case, difference, random_network
 
 
 def network(seed: int, sizes: list[int], functions: list[str], loss: str = "mse", bias: float = 0.1) -> Network:
@@ -282,6 +282,57 @@ def test_ports_without_data_and_load_add_no_energy_and_waves_die():
     a, c = np.split(result.waves.leaving[second], 2, axis=1)
     np.testing.assert_allclose(np.abs(a[:, :4]), np.abs(c[:, :4]), atol=1e-15)
     np.testing.assert_allclose(a[:, -3:], c[:, -3:], atol=1e-15)
+
+
+def test_both_ends_are_passive_where_the_theorem_says_and_not_elsewhere():
+    """Measured at every step: data at the clamp, and a load that answers late, give energy; nothing else does."""
+    made = network(17, [4, 4, 3], ["tanh", "identity"])
+    rng = np.random.default_rng(17)
+    x, none = rng.normal(size=(1, 4)), np.zeros((1, 3))
+
+    def ends(given, wanted, load, metric=0.5):
+        law = WavePMP(0.2, 0.5, metric=metric, load=load)
+        graph = compile_network(made, law=law)
+        return energy_balance(settle(graph, given, wanted, target="numpy", traces=True, hold=12, diagnose=False))
+
+    for metric in (0.5, 1.0, 2.0):  # the implicit load of a squared error at 0 reflects (1 - Z)/(1 + Z) of what comes
+        assert ends(0 * x, none, "implicit", metric).passive == {"clamp": True, "load": True}
+    assert ends(x, none, "implicit").passive == {"clamp": False, "load": True}
+    assert ends(0 * x, none + 5, "implicit").passive == {"clamp": True, "load": False}
+    assert ends(0 * x, none, "lagged").passive == {"clamp": True, "load": False}  # Z = 4
+    found = ends(x, none, "implicit")
+    account = found.account()
+    assert account.unexplained < 1e-12
+    assert account.stored == found.stored.max()
+    assert list(account.injected) == list(found.injectors())
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("nu", [0.0, 0.05, 0.5, 1.0])
+def test_no_graph_is_ahead_of_its_light_cone(seed, nu):
+    """Whatever the courant number: states and costates answer an input after as many layers, one or two a step."""
+    rng = np.random.default_rng([seed, 18])
+    made = random_network(rng, "mse", deep=True)
+    graph = compile_network(made, law=WavePMP(nu, 0.5, transport="jacobian"))
+    near = [site.role == "source" for site in graph.sites]
+    far = np.where(near, 0, 10**6)
+    place = {site.start: k for k, site in enumerate(graph.sites)}
+    links = [(place[int(link.rows[0])], place[int(link.columns[0])]) for link in graph.couplings]
+    for _ in graph.sites:
+        for one, other in links:
+            far[one], far[other] = min(far[one], far[other] + 1), min(far[other], far[one] + 1)
+    x = rng.normal(size=(1, made.size("x")))
+    found = [
+        settle(graph, given, np.ones((1, 3)), hold=12, target="numpy", traces=True, diagnose=False).waves
+        for given in (x, x + 1)
+    ]
+    moved = np.maximum(*(np.abs(getattr(found[0], name) - getattr(found[1], name)) for name in ("x", "lam"))) > 0
+    reach = 1 if nu == 0 else 2
+    for site, distance in zip(graph.sites, far, strict=True):
+        steps = np.flatnonzero(moved[:, site.start : site.stop].any(axis=1))
+        assert not len(steps) or steps[0] >= np.ceil((distance + 1) / reach) - (site.role == "source")
+    last = graph.sites[int(np.argmax(far))]
+    assert moved[:, last.start : last.stop].any()
 
 
 def test_nothing_is_ahead_of_the_light_cone():

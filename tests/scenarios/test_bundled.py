@@ -105,6 +105,9 @@ def test_wave_pmp_tells_its_own_rest_from_backpropagation(tmp_path: Path) -> Non
     assert report.result.deviation.max() < 1e-9 < 0.01 < report.bias.gradient
     assert report.errors["gradient"] == pytest.approx(report.bias.gradient, rel=1e-6)
     results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert report.power is not None and report.power.unexplained < 1e-12
+    assert results["power_balance"]["injected"] == report.power.injected
+    assert next(iter(report.power.injected)).endswith(("at x0", "at x1", "at x2"))
     assert results["bias_of_the_rest"]["cosine"] == pytest.approx(report.errors["gradient_cosine"], abs=1e-9)
 
 

@@ -18,6 +18,7 @@ from emulator.families.wave_pmp.metric import carried
 from emulator.families.wave_pmp.noise import noise_around
 from emulator.families.wave_pmp.objects import build
 from emulator.families.wave_pmp.plan import WavePMPPlan, plan_of, values_of
+from emulator.families.wave_pmp.power import energy_balance
 from emulator.families.wave_pmp.recording import WavePMPRecording, collect
 from emulator.families.wave_pmp.rest import bias_of, law_of, numbers_sent, rest_near
 from emulator.graph import ScatteringGraph
@@ -27,9 +28,10 @@ from emulator.measure.bias import Bias
 from emulator.measure.deviation import Deviation, Fields
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.noise_floor import Disturbance, noise_of_sums
+from emulator.measure.power import PowerAccount
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, exact_point
-from emulator.measure.result import Floats
+from emulator.measure.result import Floats, SettleResult
 
 
 class WavePMPFamily(Family[WavePMPPlan]):
@@ -118,6 +120,12 @@ class WavePMPFamily(Family[WavePMPPlan]):
     def held_back(self, graph: ScatteringGraph, rest: Fields, q: float, loaded: bool) -> Fields | None:
         """Nothing bounds it: what ports hold back is transported on."""
         return None
+
+    def power_account(self, result: SettleResult) -> PowerAccount | None:
+        """Theorem 2.6 in its discrete form, where lines take one step as in the paper."""
+        if result.waves is None or result.graph.longest_delay > 1:
+            return None
+        return energy_balance(result).account()
 
 
 WAVE_PMP = WavePMPFamily()

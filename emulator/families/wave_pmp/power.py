@@ -26,6 +26,7 @@ from emulator.families.wave_pmp.equations import Equations
 from emulator.families.wave_pmp.links import exact_maps
 from emulator.families.wave_pmp.recording import TracedWaves
 from emulator.families.wave_pmp.rest import law_of
+from emulator.measure.power import PowerAccount
 from emulator.measure.rest import first_slopes
 from emulator.measure.result import Floats, SettleResult
 
@@ -44,6 +45,9 @@ class EnergyBalance:
     imbalance : (T,)
         What the energy changes by and the four do not explain: round-off.
     rows : tuple of (name, first, stop)
+    clamp, load : (T,)
+        What the two ends give at each step beyond what comes to them: ``|a|^2 - |c|^2`` at the input clamps, and
+        ``|c|^2 - |a|^2`` at the effort end.
     """
 
     stored: Floats
@@ -53,6 +57,20 @@ class EnergyBalance:
     lines: Floats
     imbalance: Floats
     rows: tuple[tuple[str, int, int], ...]
+    clamp: Floats
+    load: Floats
+
+    @property
+    def passive(self) -> dict[str, bool]:
+        """Whether each end gave back no more than came to it, at every step: the theorem's two conditions, measured."""
+        rounding = 1e-12 * float(self.stored.max(initial=0.0))
+        return {name: bool((end <= rounding).all()) for name, end in (("clamp", self.clamp), ("load", self.load))}
+
+    def account(self) -> PowerAccount:
+        """The whole run in a few numbers."""
+        most = float(self.stored.max(initial=0.0))
+        off = float(np.abs(self.imbalance).max(initial=0.0))
+        return PowerAccount(most, off / most if most > 0 else 0.0, self.injectors())
 
     def injectors(self) -> dict[str, float]:
         """What added energy over the run, by phase and row, the largest first."""
@@ -118,4 +136,6 @@ def energy_balance(result: SettleResult) -> EnergyBalance:
     change = np.diff(np.concatenate([[0.0], stored]))
     explained = (transport + sources + ports + lines).sum(axis=1)
     rows = tuple((site.name, site.start, site.stop) for site in graph.sites)
-    return EnergyBalance(stored, transport, sources, ports, lines, change - explained, rows)
+    given = energy(left_a) - energy(left_c)
+    clamp, load = (given * links.source).sum(axis=1), -(given * links.output).sum(axis=1)
+    return EnergyBalance(stored, transport, sources, ports, lines, change - explained, rows, clamp, load)
