@@ -93,12 +93,6 @@ class PowerBalance:
         most = float(self.stored.max())
         return float(np.abs(self.imbalance).max()) / most if most > 0 else 0.0
 
-    def account(self) -> PowerAccount:
-        """The whole run in a few numbers."""
-        given = {"sources": self.source.sum(), "biases": self.bias.sum(), "the load": -self.load.sum()}
-        order = sorted(((name, float(value)) for name, value in given.items() if value > 0), key=lambda item: -item[1])
-        return PowerAccount(float(self.stored.max()), self.worst, dict(order))
-
     def violators(self, tolerance: float = 1e-9) -> dict[str, float]:
         """Places whose excess at some step is above `tolerance` times the largest stored energy, largest first.
 

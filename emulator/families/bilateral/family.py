@@ -30,11 +30,11 @@ from emulator.measure.deviation import Deviation, Fields, deviation
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.noise_floor import Disturbance
 from emulator.measure.passage import plain_passage
-from emulator.measure.power import PowerAccount, PowerBalance
+from emulator.measure.power import PowerBalance
 from emulator.measure.reference import Reference
 from emulator.measure.reflections import Reflections
 from emulator.measure.rest import OperatingPoint
-from emulator.measure.result import Floats, SettleResult
+from emulator.measure.result import Floats
 
 #: ports up to which the bound on the bandwidth is computed, and the share of it that is tried
 _MOST_PORTS, _BELOW = 600, 0.9
@@ -145,9 +145,6 @@ class BilateralFamily(Family[BilateralPlan]):
 
     def power_balance(self, graph: ScatteringGraph, waves: WaveTraces) -> PowerBalance:
         return power_balance(graph, waves)
-
-    def power_account(self, result: SettleResult) -> PowerAccount | None:
-        return None if result.waves is None else power_balance(result.graph, result.waves).account()
 
     def reflections(self, graph: ScatteringGraph, waves: WaveTraces, part: slice) -> Reflections:
         return reflections(graph, waves, part)
