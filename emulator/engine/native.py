@@ -5,6 +5,7 @@ For what one element's code cannot say, such as the largest of many numbers, or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,8 +55,8 @@ def native(
     if not isinstance(device, CPPStandaloneDevice):
         made = work({key: variable.get_value() for key, variable in used.items()})
         return NetworkOperation(made, clock=clock, when=when, order=order, name=label)
-    for key, variable in used.items():
-        text = text.replace(f"@{key}", f"brian::{device.get_array_name(variable, access_data=False)}")
+    places = {key: f"brian::{device.get_array_name(variable, access_data=False)}" for key, variable in used.items()}
+    text = re.sub(r"@(\w+)", lambda found: places[found[1]], text)
     function = Function(
         None, arg_units=[1] * arity, return_unit=Unit(1), arg_types=["integer"] * arity, return_type="integer",
         stateless=False,

@@ -20,6 +20,8 @@ from sklearn.datasets import load_digits
 
 from emulator import Bilateral, Network, NetworkBuilder, SeriesRC, Upwind, compile_network, reference, settle
 from emulator.families.bilateral import lay_out
+from emulator.families.bilateral.matrices import scattering
+from emulator.families.bilateral.power import crossbar_ports
 from emulator.families.bilateral.scattering import swap_test
 from emulator.measure.rest import operating_point
 from tests.graphs import random_batch, random_network
@@ -92,13 +94,11 @@ def rest() -> Iterator[Row]:
         )
     case = next(iter(cases("upwind", 1, 1000)))
     yield "fixed point, upwind: largest error", "1e-14", f"{outcomes([case])[0].deviation:.0e}"
-    layout = lay_out(compile_network(digits()[0], law=Bilateral(0.7, 3.0)), Bilateral(0.7, 3.0))
-    first = layout.blocks[0]
-    ports = np.unique(layout.to_state[first.first : layout.blocks[1].first])
+    graph = compile_network(digits()[0], law=Bilateral(0.7, 3.0))
+    layout = lay_out(graph)
+    ports = crossbar_ports(layout)[0]
     size, root = len(ports), np.sqrt(layout.impedance[ports])
-    matrix = np.zeros((layout.ports, layout.ports))
-    matrix[layout.to_state, layout.row] = layout.scattering
-    power = matrix[np.ix_(ports, ports)] / root[:, None] * root
+    power = scattering(graph, layout)[ports][:, ports].toarray() / root[:, None] * root
     yield "crossbar in power waves: S' S - 1", "9e-16", f"{np.abs(power.T @ power - np.eye(size)).max():.0e}"
     yield "crossbar in power waves: S - S'", "2e-16", f"{np.abs(power - power.T).max():.0e}"
 

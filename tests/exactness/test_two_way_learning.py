@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, ParallelRL, SeriesRC, Upwind, Worldsheet, compile_network, settle
-from emulator.engine import Effects
 from emulator.errors import EngineError
-from emulator.families.bilateral import lay_out
-from emulator.families.bilateral.plan import BilateralPlan
-from emulator.families.bilateral.plastic import plastic_crossbars
 from emulator.learning import GaussNewton, Inductive, Learning, RateSchedule, Resistive
 from emulator.runs.train import train
 from emulator.training.substrate import Substrate
@@ -130,14 +126,3 @@ def test_laws_that_do_not_learn_are_refused():
         EngineError,
     )
     assert train(network, inputs, targets, law=Worldsheet(0.8), samples=1, target="numpy").status == "finished"
-
-
-def test_a_layout_for_fixed_crossbars_does_not_learn():
-    network, learning = mlp(np.random.default_rng(3), "mse"), Learning(Resistive(0.1))
-    graph = compile_network(network, law=LAW)
-    plan = BilateralPlan(lay_out(graph), LAW, "mse", 5, 1, effects=Effects(), learning=learning)
-    refuses(
-        "a plan that learns has no crossbars that move; allowed: a layout made with learns=True",
-        lambda: plastic_crossbars(plan, np.ones((1, 3)), *[None] * 5, 0),
-        EngineError,
-    )

@@ -25,13 +25,7 @@ from emulator.families.bilateral.load import answered
 from emulator.families.bilateral.plan import BilateralPlan
 from emulator.families.upwind.stack import Stack, UpwindPlan
 from emulator.measure.result import SettleResult
-
-#: fields of a layout of two-way lines that number neurons, that number ports, and that are one number per thing
-_NEURONS, _PORTS = ("inputs", "outputs", "node"), ("tap_port", "row", "to_state", "mate")
-_PLAIN = (
-    "slope", "tap_delay", "lines_of_port", "longest", "impedance", "pole", "at_neuron", "out", "on_x", "on_mu", "own",
-    "other", "to_in", "to_out", "series", "conductance", "scattering",
-)  # fmt: skip
+from tests.support.joined_lines import joined_lines, parts_of
 
 
 class _Planned(Exception):
@@ -99,7 +93,8 @@ def _run(plans: list[Plan], runs: list[_Planned]) -> Iterator[dict[str, np.ndarr
     places = [_Places(*map(int, start)) for start in zip(starts[0], starts[1], taps, starts[2], strict=True)]
     neurons = int(starts[0][-1])
     two_way = isinstance(plans[0], BilateralPlan)
-    changes: dict[str, Any] = {"layout": (_junctions if two_way else _one_way)(layouts, places, neurons)}
+    joined = joined_lines(layouts) if two_way else _one_way(layouts, places, neurons)
+    changes: dict[str, Any] = {"layout": joined}
     if isinstance(plans[0], UpwindPlan):
         changes["stack"] = _stacks([plan.cells for plan in plans], places)
     plan, feeds = replace(plans[0], **changes), [one.feed for one in runs]
@@ -109,9 +104,11 @@ def _run(plans: list[Plan], runs: list[_Planned]) -> Iterator[dict[str, np.ndarr
     sizes = [len(layout.outputs) for layout in layouts]
     ensure_right("numpy", lambda small, numbers, data: runtime.run(small, numbers, data, "numpy")[0])
     with _loads(sizes):
-        outputs, _ = runtime.run(plan, _values([one.values for one in runs]), feed, "numpy")
-    for layout, place in zip(layouts, places[:-1], strict=True):
-        yield _part(outputs, layout, place, neurons, two_way)
+        values = _values([one.values for one in runs]) | ({"there": plan.there} if two_way else {})
+        outputs, _ = runtime.run(plan, values, feed, "numpy")
+    parts = parts_of(layouts) if two_way else [dict[str, slice]()] * len(layouts)
+    for layout, place, part in zip(layouts, places[:-1], parts, strict=True):
+        yield _part(outputs, layout, place, neurons, part)
 
 
 def _values(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -172,16 +169,6 @@ def _one_way(layouts: Sequence[Layout], places: Sequence[_Places], neurons: int)
     return replace(layouts[0], neurons=neurons, function=function, blocks=tuple(blocks), **changes)
 
 
-def _junctions(layouts: Sequence[Any], places: Sequence[_Places], neurons: int) -> Any:
-    """The same of two-way lines; what only serves to read a result is the first one's."""
-    first, ports = ([getattr(place, name) for place in places[:-1]] for name in ("neuron", "port"))
-    changes: dict[str, Any] = {name: _joined(layouts, name, first) for name in _NEURONS}
-    changes |= {name: _joined(layouts, name, ports) for name in _PORTS}
-    changes |= {name: np.concatenate([getattr(one, name) for one in layouts]) for name in _PLAIN}
-    function = tuple(name for one in layouts for name in one.function)
-    return replace(layouts[0], neurons=neurons, function=function, **changes)
-
-
 def _stacks(stacks: Sequence[Stack], places: Sequence[_Places]) -> Stack:
     """One stack of them all, which have as many levels."""
     first = [place.neuron for place in places[:-1]]
@@ -194,19 +181,21 @@ def _stacks(stacks: Sequence[Stack], places: Sequence[_Places]) -> Stack:
 
 
 def _part(
-    outputs: dict[str, np.ndarray], layout: Layout, place: _Places, neurons: int, two_way: bool
+    outputs: dict[str, np.ndarray], layout: Layout, place: _Places, neurons: int, part: dict[str, slice]
 ) -> dict[str, np.ndarray]:
     """What one graph left behind."""
     own = slice(place.neuron, place.neuron + layout.neurons)
     back = slice(own.start + neurons, own.stop + neurons)
-    ports = np.arange(layout.ports) + place.port if two_way else np.r_[own, back]
+    ports = np.r_[own, back]
     taps = slice(place.tap, place.tap + len(layout.tap_port))
-    of_ports = ("end.sent", "end.v", "end.n_sent", "end.u", *(("end.a",) if two_way else ()))
+    of_ports = ("end.sent", "end.v", "end.n_sent", "end.u")
     inside = (outputs["moved.i"] >= own.start) & (outputs["moved.i"] < own.stop)
     found = {}
     for name, values in outputs.items():
         if name.startswith("moved."):
             found[name] = values[inside] - (own.start if name == "moved.i" else 0)
+        elif name in part:
+            found[name] = values[:, part[name]]
         elif name in of_ports:
             found[name] = values[:, ports]
         elif name == "end.a":

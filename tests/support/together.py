@@ -18,13 +18,8 @@ from emulator.graph import ScatteringGraph
 from emulator.measure.deviation import deviation
 from emulator.measure.passage import plain_passage
 from emulator.measure.settling import RESOLUTION, Verdict, judge
+from tests.support.joined_lines import joined_lines, parts_of
 
-#: fields of a layout that number neurons, that number ports, and that are one number per thing
-_NEURONS, _PORTS = ("inputs", "outputs", "node"), ("tap_port", "row", "to_state", "mate")
-_PLAIN = (
-    "slope", "tap_delay", "lines_of_port", "longest", "impedance", "pole", "at_neuron", "out", "on_x", "on_mu", "own",
-    "other", "to_in", "to_out", "series", "conductance", "scattering",
-)  # fmt: skip
 #: numbers of a run that are the same for all
 _SHARED = ("kappa", "resistance", "resolution", "q", "grain")
 
@@ -44,27 +39,28 @@ class Together:
     def run(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray], hold: int, tolerance: float):
         """Present ``inputs[k]`` (B, n) and ``targets[k]`` (B, m) to graph k, all at once; a recording each."""
         feed = np.hstack([*inputs, *targets])
-        merged = _merged(self.layouts)
+        merged = joined_lines(self.layouts)
         how: dict[str, Any] = {"hold": hold, "samples": len(feed), "effects": IDEAL, "power": False}
         plan = BilateralPlan(merged, self.graphs[0].law, "mse", **how)
-        outputs, times, target = execute(plan, self._values(tolerance), feed, "numpy")
-        found, neuron, port = [], 0, 0
-        for graph, layout in zip(self.graphs, self.layouts, strict=True):
-            own = _part(outputs, slice(neuron, neuron + layout.neurons), slice(port, port + layout.ports))
+        outputs, times, target = execute(plan, self._values(plan, tolerance), feed, "numpy")
+        found, neuron = [], 0
+        for graph, layout, parts in zip(self.graphs, self.layouts, parts_of(self.layouts), strict=True):
+            own = _part(outputs, slice(neuron, neuron + layout.neurons), parts)
             one = replace(plan, layout=layout)
             found.append(collect(one, {"bias": biases(graph), "load": 1.0}, own, times, target))
-            neuron, port = neuron + layout.neurons, port + layout.ports
+            neuron += layout.neurons
         return found
 
-    def _values(self, tolerance: float) -> dict[str, Any]:
+    def _values(self, plan: BilateralPlan, tolerance: float) -> dict[str, Any]:
         parts = [
-            bilateral_values(g, layout, IDEAL, loaded=True, resolution=tolerance * RESOLUTION)
+            bilateral_values(g, replace(plan, layout=layout), IDEAL, loaded=True, resolution=tolerance * RESOLUTION)
             for g, layout in zip(self.graphs, self.layouts, strict=True)
         ]
         same = {name: parts[0][name] for name in _SHARED}
         if any(part[name] != same[name] for part in parts for name in _SHARED):
             raise ValueError(f"graphs side by side share {', '.join(_SHARED)}")
-        return same | {name: np.concatenate([p[name] for p in parts]) for name in parts[0] if name not in _SHARED}
+        found = same | {name: np.concatenate([p[name] for p in parts]) for name in parts[0] if name not in _SHARED}
+        return found | {"there": plan.there}
 
 
 def judged(
@@ -76,29 +72,12 @@ def judged(
     return judge(graph, layout, recording, found, feed, hold=hold, tolerance=tolerance, q=0.0, loaded=True)
 
 
-def _merged(layouts: Sequence[BilateralLayout]) -> BilateralLayout:
-    """One layout of them all; what only serves to read a result is the first one's."""
-    neurons = np.cumsum([0, *(layout.neurons for layout in layouts)])
-    ports = np.cumsum([0, *(layout.ports for layout in layouts)])
-
-    def joined(name: str, start: Sequence[int]) -> np.ndarray:
-        parts = [getattr(layout, name) + np.int32(s) for layout, s in zip(layouts, start, strict=False)]
-        return np.concatenate(parts)
-
-    changes: dict[str, Any] = {name: joined(name, neurons) for name in _NEURONS}
-    changes |= {name: joined(name, ports) for name in _PORTS}
-    changes |= {name: np.concatenate([getattr(layout, name) for layout in layouts]) for name in _PLAIN}
-    changes["neurons"] = int(neurons[-1])
-    changes["function"] = tuple(name for layout in layouts for name in layout.function)
-    return replace(layouts[0], **changes)
-
-
-def _part(outputs: dict[str, np.ndarray], neurons: slice, ports: slice) -> dict[str, np.ndarray]:
+def _part(outputs: dict[str, np.ndarray], neurons: slice, parts: dict[str, slice]) -> dict[str, np.ndarray]:
     """What one graph left behind."""
     own = {}
     for name, values in outputs.items():
         if name.startswith("end."):
-            own[name] = values[:, ports if name in ("end.sent", "end.v", "end.n_sent", "end.a") else neurons]
+            own[name] = values[:, parts.get(name, neurons)]
     inside = (outputs["moved.i"] >= neurons.start) & (outputs["moved.i"] < neurons.stop)
     own |= {name: outputs[name][inside] for name in ("moved.t", "moved.x", "moved.lam")}
     own["moved.i"] = outputs["moved.i"][inside] - neurons.start

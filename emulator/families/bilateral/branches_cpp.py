@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import factorial
+
 from emulator.families.bilateral.branches import (
     APART,
     KINDS,
@@ -27,16 +29,34 @@ def _shapes() -> str:
     return ", ".join(rows)
 
 
+def _series() -> str:
+    """``exp(r) - 1 - r`` over ``r^2``, from its last term but one on."""
+    return "".join(f"    p = p*r + {1 / factorial(k)!r};\n" for k in range(12, 1, -1))
+
+
 #: what follows for one junction; bodies of the functions that brian2 calls are in `emulator.families.bilateral.solver`
 CODE = f"""
 #ifndef BACKWAVE_BRANCHES
 #define BACKWAVE_BRANCHES
 #include <math.h>
+#include <stdint.h>
 struct bw_shape {{ double least, up, down, decay, third, mixed, cross; }};
 static const bw_shape bw_shapes[] = {{{_shapes()}}};
 static inline bool bw_kinked(int kind) {{ return kind == {KINDS["relu"]} || kind == {KINDS["leaky_relu"]}; }}
 static inline bool bw_saturating(int kind) {{ return {" || ".join(f"kind == {KINDS[n]}" for n in SATURATING)}; }}
 struct bw_point {{ double value, slope, bend; }};
+struct bw_decay {{ double e, less; }};
+static inline bw_decay bw_exp(double t)  // exp(t) and exp(t) - 1 to a few units in the last place, t <= 0; it vectorises
+{{
+    const double u = t > -708.0 ? t : -708.0, n = floor(u*1.4426950408889634 + 0.5);
+    const double r = fma(-n, 2.3190468138462996e-17, fma(-n, 0.69314718055994529, u));
+    double p = {1 / factorial(13)!r};
+{_series()}    p = p*(r*r) + r;
+    const int64_t bits = ((int64_t)(int)n + 1023) << 52;
+    double power;
+    __builtin_memcpy(&power, &bits, 8);
+    return {{t < -708.0 ? 0.0 : fma(power, p, power), t < -708.0 ? -1.0 : fma(power, p, power - 1.0)}};
+}}
 static inline bw_point bw_activation(int kind, double low, double s)
 {{
     const double a = fabs(s);
@@ -46,7 +66,8 @@ static inline bw_point bw_activation(int kind, double low, double s)
         return {{s, 1.0, 0.0}};
     case {KINDS["tanh"]}:
     {{
-        const double e = exp(-2.0*a), F = tanh(s), D = 4.0*e/((1.0 + e)*(1.0 + e));
+        const bw_decay d = bw_exp(-2.0*a);
+        const double w = 1.0/(1.0 + d.e), F = copysign(d.less*w, s), D = 4.0*d.e*w*w;
         return {{F, D, -2.0*F*D}};
     }}
     case {KINDS["relu"]}:
@@ -54,7 +75,7 @@ static inline bw_point bw_activation(int kind, double low, double s)
         return s > 0.0 ? bw_point{{s, 1.0, 0.0}} : bw_point{{low*s, low, 0.0}};
     case {KINDS["sigmoid"]}:
     {{
-        const double e = exp(-a), D = e/((1.0 + e)*(1.0 + e)), H = D*(1.0 - e)/(1.0 + e);
+        const double e = bw_exp(-a).e, D = e/((1.0 + e)*(1.0 + e)), H = D*(1.0 - e)/(1.0 + e);
         return {{(s < 0.0 ? e : 1.0)/(1.0 + e), D, s < 0.0 ? H : -H}};
     }}
     case {KINDS["softplus"]}:
@@ -69,7 +90,7 @@ static inline bw_point bw_activation(int kind, double low, double s)
     }}
     case {KINDS["silu"]}:
     {{
-        const double e = exp(-a), d = (1.0 + e)*(1.0 + e), n = (s < 0.0 ? e : 1.0)/(1.0 + e), D = e/d;
+        const double e = bw_exp(-a).e, d = (1.0 + e)*(1.0 + e), n = (s < 0.0 ? e : 1.0)/(1.0 + e), D = e/d;
         const double t = (1.0 - e)/(1.0 + e)*a;
         return {{s*n, n*(1.0 + s*((s < 0.0 ? 1.0 : e)/(1.0 + e))), D*(2.0 - t)}};
     }}

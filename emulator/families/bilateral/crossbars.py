@@ -1,6 +1,8 @@
-"""Crossbars of two-way lines as constant scattering matrices: lossless and reciprocal junctions of many ports."""
+"""Crossbars of two-way lines as flat arrays of rows, columns and weights."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,66 +11,156 @@ from emulator.families.bilateral.ends import Ends
 from emulator.graph import ScatteringGraph
 
 
-def scattering_matrix(weight: Floats, left: Floats, right: Floats) -> tuple[Floats, Floats]:
-    """What the waves at a crossbar's sides make of its states and of the costates of its columns.
+@dataclass(frozen=True)
+class Crossbars:
+    """Rows and columns of all crossbars, and behind them one of each per wire between neurons; P ports, S synapses.
 
     Parameters
     ----------
-    weight : (C, R)
-    left, right : (R,), (C,)
-        Impedances of both sides.
-
-    Returns
-    -------
-    state, costate : (R, R + C), (C, R + C)
-        ``x`` and ``lam_right = (W x - 2 i_right)/Z2`` as linear maps of ``(i_left, i_right)``.
+    row_tap, row_stub : (R,) int32
+        Taps at the far end of a row's line, and of its termination (the line again where there is none).
+    row_share, row_impedance : (R,)
+        Share of the line's own wave, and impedance of line and termination in parallel; 0 for wires.
+    driver, wire : (R,) int32
+        Neuron that drives the row, and whether the row is a wire.
+    column_tap, column_stub : (C,) int32
+        Taps at the source end of a column's line, and of its termination.
+    stubbed, column_impedance : (C,)
+        Whether there is a termination, and impedance of line and termination in series; 0 and 1 for wires.
+    port_row, port_column : (P,) int32
+        Row or column of every port at a crossbar, 0 elsewhere.
+    as_row, as_column, keep : (P,)
+        What a port at a crossbar sends, ``as_row x + as_column lam + keep a``; 0 elsewhere.
+    first : (T, 7) int32
+        Per crossbar: its first weight, first row, rows, first column, columns, first pair of columns, and whether it has
+        a weight for every pair of a row and a column.
+    pairs : int
+        Pairs of columns of one crossbar, of all of them.
+    row, column, source, target : (S,) int32
+        Row and column of every weight and wire, and the neurons that it joins.
+    blocks : tuple of Block
+        Where the weights of each coupling stand among them; `row_taps` and `column_taps` count rows, then columns.
     """
-    rows, columns = len(left), len(right)
-    inner = np.diag(1 / left) + weight.T @ (weight / right[:, None])
-    given = np.hstack([np.diag(1 / left), (weight / right[:, None]).T])
-    state = np.asarray(np.linalg.solve(inner, 2 * given), dtype=np.float64)
-    costate = (weight @ state - 2 * np.hstack([np.zeros((columns, rows)), np.eye(columns)])) / right[:, None]
-    return state, costate
+
+    row_tap: Ints
+    row_stub: Ints
+    row_share: Floats
+    row_impedance: Floats
+    driver: Ints
+    wire: Ints
+    column_tap: Ints
+    column_stub: Ints
+    stubbed: Floats
+    column_impedance: Floats
+    port_row: Ints
+    port_column: Ints
+    as_row: Floats
+    as_column: Floats
+    keep: Floats
+    first: Ints
+    pairs: int
+    row: Ints
+    column: Ints
+    source: Ints
+    target: Ints
+    blocks: tuple[Block, ...]
+
+    @property
+    def structure(self) -> tuple[Ints, ...]:
+        """The arrays that are compiled in."""
+        names = ("row_tap", "row_stub", "driver", "wire", "column_tap", "column_stub", "port_row", "port_column",
+                 "first", "row", "column", "source", "target")  # fmt: skip
+        return tuple(getattr(self, name) for name in names)
+
+    @property
+    def values(self) -> dict[str, Floats]:
+        """The numbers that may change without compiling again."""
+        names = ("row_share", "row_impedance", "stubbed", "column_impedance", "as_row", "as_column")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Which of the synapses (S,) are weights, not wires."""
+        return np.concatenate([np.full(block.size, block.layer is not None) for block in self.blocks])
+
+    @property
+    def sizes(self) -> Ints:
+        """Weights of every crossbar (T,)."""
+        return np.array([block.size for block in self.blocks if block.layer is not None], np.int32)
+
+    @property
+    def offsets(self) -> Ints:
+        """Of every synapse (S,), the number of its column within its crossbar; 0 for wires."""
+        found = np.zeros(len(self.column), np.int32)
+        for (first, _, _, column, *_), size in zip(self.first, self.sizes, strict=True):
+            found[first : first + size] = self.column[first : first + size] - column
+        return found
+
+    def ports_of(self, block: Block) -> Ints:
+        """Ports of one crossbar, in order."""
+        rows = np.isin(self.port_row, block.row_taps) & (self.as_row > 0)
+        columns = np.isin(self.port_column, block.column_taps - len(self.driver)) & (self.as_column > 0)
+        return np.flatnonzero(rows | columns).astype(np.int32)
 
 
-def scattering_matrices(graph: ScatteringGraph, ends: Ends) -> tuple[Ints, Ints, Floats, tuple[Block, ...]]:
-    """Every crossbar's scattering matrix, entry by entry: port, tap, value; and its lines."""
-    lines, share, sign = ends.lines, ends.share, ends.sign
-    ports, taps, values, blocks, first = [], [], [], [], 0
-    number = np.arange(lines.count)
-    for crossbar, coupling in enumerate(c for c in graph.couplings if c.layer is not None):
-        layer = str(coupling.layer)
-        weight = graph.network.parameters[layer].weight
-        rows = number[(lines.crossbar == crossbar) & (lines.head < 0)]
-        columns = number[(lines.crossbar == crossbar) & (lines.tail < 0)]
-        state, costate = scattering_matrix(weight, ends.far[rows], ends.source[columns])
-        left, right, tap = [rows + lines.count], [columns], [np.diag(share[rows])]
-        if len(ends.fars):
-            left.append(ends.fars[rows])
-            tap.append(np.diag(1 - share[rows]))
-        tap_right = [np.eye(len(columns))]
-        if len(ends.sources):
-            right.append(ends.sources[columns])
-            tap_right.append(-np.eye(len(columns)))
-        port = np.concatenate([*left, *right])
-        width = sum(len(part) for part in left)
-        collect = np.zeros((len(rows) + len(columns), len(port)))
-        collect[: len(rows), :width] = np.hstack(tap)
-        collect[len(rows) :, width:] = np.hstack(tap_right)
-        answer = [np.tile(state @ collect, (len(left), 1))]
-        answer += [ends.impedance[side][:, None] * (costate @ collect) for side in right]
-        matrix = np.vstack(answer)
-        matrix[:width] -= np.eye(len(port))[:width]
-        matrix[width:] += np.diag(sign[port])[width:]
-        ports.append(np.tile(port, len(port)))  # tap by tap: sums that follow each other do not wait for each other
-        taps.append(np.repeat(port, len(port)))
-        values.append(matrix.T.ravel())
-        blocks.append(block_of(coupling, first, left[0], columns))
-        first += matrix.size
-    empty = np.zeros(0)
-    return (
-        np.concatenate([empty, *ports]).astype(np.int32),
-        np.concatenate([empty, *taps]).astype(np.int32),
-        np.concatenate([empty, *values]),
-        tuple(blocks),
+def lay_out_crossbars(graph: ScatteringGraph, ends: Ends) -> Crossbars:
+    """Number rows, columns and weights."""
+    lines, impedance, fars, sources = ends.lines, ends.impedance, ends.fars, ends.sources
+    left, right = np.flatnonzero(lines.head < 0), np.flatnonzero(lines.tail < 0)
+    wires = np.flatnonzero(lines.crossbar < 0)
+    none, one = np.zeros(len(wires)), np.ones(len(wires))
+    heads = left + lines.count
+    far, near = (fars[left] if len(fars) else heads), (sources[right] if len(sources) else right)
+    port_row, port_column = np.zeros((2, len(impedance)), np.int32)
+    as_row, as_column, keep = np.zeros((3, len(impedance)))
+    for ports in (heads, far):
+        port_row[ports], as_row[ports], keep[ports] = np.arange(len(left)), 1.0, -1.0
+    for ports, sign in ((near, -1.0), (right, 1.0)):  # without terminations both are the lines
+        port_column[ports], as_column[ports], keep[ports] = np.arange(len(right)), impedance[ports], sign
+    synapses: list[np.ndarray] = []
+    blocks, first, rows = [], [], len(left) + len(wires)
+    at = {"weight": 0, "row": 0, "column": 0, "pair": 0, "wire": 0}
+    for coupling in graph.couplings:
+        r, c = len(coupling.rows), len(coupling.columns)
+        row, column = coupling.pairs()
+        is_wire = coupling.layer is None
+        start = (len(left) + at["wire"], len(right) + at["wire"]) if is_wire else (at["row"], at["column"])
+        where = (row + start[0], column + start[1], coupling.rows[row], coupling.columns[column])
+        synapses.append(np.stack(where).astype(np.int32))
+        blocks.append(block_of(coupling, at["weight"], np.arange(r) + start[0], np.arange(c) + start[1] + rows))
+        at["weight"] += len(row)
+        if is_wire:
+            at["wire"] += r
+            continue
+        full = len(row) == r * c
+        first.append([at["weight"] - len(row), at["row"], r, at["column"], c, at["pair"], full])
+        at["row"], at["column"], at["pair"] = at["row"] + r, at["column"] + c, at["pair"] + c * c
+    numbers = np.concatenate([np.zeros((4, 0), np.int32), *synapses], axis=1)
+    return Crossbars(
+        row_tap=_ints(heads, none),
+        row_stub=_ints(far, none),
+        row_share=np.concatenate([ends.share[left], none]),
+        row_impedance=np.concatenate([ends.far[left], none]),
+        driver=_ints(lines.tail[left], lines.tail[wires]),
+        wire=_ints(np.zeros(len(left)), one),
+        column_tap=_ints(right, none),
+        column_stub=_ints(near, none),
+        stubbed=np.concatenate([np.full(len(right), float(len(sources) > 0)), none]),
+        column_impedance=np.concatenate([ends.source[right], one]),
+        port_row=port_row,
+        port_column=port_column,
+        as_row=as_row,
+        as_column=as_column,
+        keep=keep,
+        first=np.array(first, np.int32).reshape(-1, 7),
+        pairs=at["pair"],
+        row=numbers[0],
+        column=numbers[1],
+        source=numbers[2],
+        target=numbers[3],
+        blocks=tuple(blocks),
     )
+
+
+def _ints(*parts: np.ndarray) -> Ints:
+    return np.concatenate(parts).astype(np.int32)

@@ -9,7 +9,6 @@ import numpy as np
 
 from emulator.engine import Fabric, Layout, Recording, WaveTraces
 from emulator.engine.plan import Values
-from emulator.engine.programming import top_weight
 from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.families.bilateral.answers import foreseen, largest_margin
@@ -60,7 +59,7 @@ class BilateralFamily(Family[BilateralPlan]):
         traces: bool = False,
         learning: Learning | None = None,
     ) -> BilateralPlan:
-        layout, learns = lay_out(graph, learns=learning is not None), learning is not None
+        layout, learns = lay_out(graph), learning is not None
         effects = bilateral_effects(graph, layout, seed, written=learning is not None and learning.port.devices)
         return BilateralPlan(
             layout, law_of(graph), graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces,
@@ -80,10 +79,7 @@ class BilateralFamily(Family[BilateralPlan]):
         weight: Floats | None = None,
     ) -> Values:
         effects = plan.effects if seed == plan.seed else bilateral_effects(graph, plan.layout, seed, plan.written)
-        return bilateral_values(
-            graph, plan.layout, effects, loaded=loaded, threshold=threshold, resolution=resolution,
-            w_max=top_weight(plan.learning),
-        )  # fmt: skip
+        return bilateral_values(graph, plan, effects, loaded=loaded, threshold=threshold, resolution=resolution)
 
     def objects(self, plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabric:
         return build(plan, feed, rates)

@@ -2,23 +2,21 @@
 
 The wave that leaves port `p` arrives at port ``partner[p]``; tap `p` is where port `p` receives. A neuron's ports answer as
 `emulator.families.bilateral.ends` says, and sums over taps make up `A` and `J` of the neuron (see `emulator.laws.bilateral`); a
-crossbar's ports answer ``S a``.
+crossbar's ports answer as `emulator.families.bilateral.answering` says.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from emulator.engine.layout import Floats, Ints, Layout, neurons_of, spread
 from emulator.errors import EngineError
 from emulator.families.bilateral.branches import FOLLOWED
-from emulator.families.bilateral.crossbars import scattering_matrices
+from emulator.families.bilateral.crossbars import Crossbars, lay_out_crossbars
 from emulator.families.bilateral.ends import answers, ends_of
 from emulator.families.bilateral.lines import Lines, law_of, lines_of
-from emulator.families.bilateral.plastic_layout import Crossbars, lay_out_crossbars
 from emulator.graph import ScatteringGraph
 from emulator.graph.penalties import weight_penalties
 
@@ -27,7 +25,8 @@ from emulator.graph.penalties import weight_penalties
 class BilateralLayout(Layout):
     """Flat arrays of one graph of two-way lines; P ports, one tap each.
 
-    `row` and `to_state` are the tap and the port of every entry of the crossbars' scattering matrices.
+    `row` and `column` are the taps at the two ends of every weight; `to_state` and `to_costate`, of wires, too, the
+    neurons: N + that behind the column, and that before the row.
 
     Parameters
     ----------
@@ -47,11 +46,7 @@ class BilateralLayout(Layout):
         What a wave at the tap adds to the sums of its neuron.
     series, conductance : (N,)
         `Zs` and `G` of every neuron.
-    scattering : (S,)
-        Entries of the crossbars' scattering matrices.
-    crossbars : Crossbars or None
-        Crossbars whose weights move. Then `row`, `column`, `to_state`, `to_costate` and `blocks` are those of the
-        weights, and there is no scattering matrix.
+    crossbars : Crossbars
     """
 
     lines: Lines
@@ -69,8 +64,7 @@ class BilateralLayout(Layout):
     to_out: Floats
     series: Floats
     conductance: Floats
-    scattering: Floats
-    crossbars: Crossbars | None = None
+    crossbars: Crossbars
 
     @property
     def ports(self) -> int:
@@ -83,34 +77,27 @@ class BilateralLayout(Layout):
         return self.tap_port
 
 
-def lay_out(graph: ScatteringGraph, learns: bool = False) -> BilateralLayout:
-    """Flatten a graph of two-way lines; if it `learns`, with the weights in the place of the scattering matrices."""
+def lay_out(graph: ScatteringGraph) -> BilateralLayout:
+    """Flatten a graph of two-way lines."""
     law = law_of(graph)
     _check_activations(graph)
     ends = ends_of(lines_of(graph), min(law.bandwidth, graph.hardware.lines.filter_coefficient(graph.step)))
-    lines, port, none = ends.lines, np.arange(ends.count), np.zeros(0, np.int32)
-    if learns:
-        crossbars = lay_out_crossbars(graph, ends)
-        wiring: dict[str, Any] = {
-            "row": crossbars.row, "column": crossbars.column, "to_state": crossbars.target + np.int32(graph.neurons),
-            "to_costate": crossbars.source, "blocks": crossbars.blocks, "scattering": np.zeros(0), "crossbars": crossbars,
-        }  # fmt: skip
-    else:
-        to_port, from_tap, entries, blocks = scattering_matrices(graph, ends)
-        wiring = {
-            "row": from_tap, "column": none, "to_state": to_port, "to_costate": none, "blocks": blocks,
-            "scattering": entries,
-        }  # fmt: skip
+    lines, port, crossbars = ends.lines, np.arange(ends.count), lay_out_crossbars(graph, ends)
+    weights = crossbars.weights
     longest = int(max(lines.forward.max(), lines.backward.max()))
     made = BilateralLayout(
         **neurons_of(graph),
         tile=True,
         tap_port=ends.partner.astype(np.int32),
         tap_delay=ends.delay.astype(np.int32),
-        **wiring,
+        row=crossbars.row_tap[crossbars.row[weights]],
+        column=crossbars.column_tap[crossbars.column[weights]],
+        to_state=crossbars.target + np.int32(graph.neurons),
+        to_costate=crossbars.source,
+        blocks=crossbars.blocks,
         lines_of_port=(port < 2 * lines.count).astype(np.int32),
         longest=np.full(2 * graph.neurons, longest, np.int32),
-        decay=np.zeros(len(wiring["to_state"])),
+        decay=np.zeros(len(crossbars.target)),
         lines=lines,
         impedance=ends.impedance,
         pole=ends.pole,
@@ -118,9 +105,10 @@ def lay_out(graph: ScatteringGraph, learns: bool = False) -> BilateralLayout:
         at_neuron=ends.node >= 0,
         out=np.isin(port, np.concatenate([ends.tails, ends.sources])),
         mate=ends.mate.astype(np.int32),
+        crossbars=crossbars,
         **answers(ends, graph.neurons),
     )
-    return replace(made, decay=spread(made, weight_penalties(graph), 0.0)) if learns else made
+    return replace(made, decay=spread(made, weight_penalties(graph), 0.0))
 
 
 def _check_activations(graph: ScatteringGraph) -> None:

@@ -11,11 +11,10 @@ import numpy as np
 from emulator.engine.effects import Effects
 from emulator.engine.layout import Ints, biases
 from emulator.engine.plan import SMALLEST, Plan
-from emulator.engine.programming import programmed
+from emulator.engine.programming import programmed, top_weight
 from emulator.families.bilateral.branches import COUPLED, KINDS
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.lines import law_of
-from emulator.families.bilateral.solver import junction_code
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
 
@@ -42,10 +41,29 @@ class BilateralPlan(Plan):
         """Whether any tap has a low-pass."""
         return bool((self.layout.pole < 1).any())
 
-    @cached_property
+    @property
     def update(self) -> list[str]:
-        """The neurons' code."""
-        return junction_code(self.loss)
+        """What tells programs of one layout apart."""
+        return [self.loss]
+
+    @property
+    def ring_depth(self) -> int:
+        """Steps for which every wave that left is kept: a power of two, so that chips may share a program."""
+        return 1 << (int(self.layout.tap_delay.max(initial=1)) - 1).bit_length()
+
+    @property
+    def there(self) -> Ints:
+        """Where each tap finds in the ring what arrives at the first step (P,)."""
+        layout = self.layout
+        return np.asarray((1 - layout.tap_delay) % self.ring_depth * layout.ports + layout.partner, dtype=np.int32)
+
+    @property
+    def runs(self) -> tuple[Ints, Ints, Ints]:
+        """Neurons of one activation that follow each other: first and number (R, 2), `kinds` and `alone` of each."""
+        both = np.stack([self.kinds, self.alone])
+        first = np.flatnonzero(np.append(True, (both[:, 1:] != both[:, :-1]).any(axis=0)))
+        size = np.diff(np.append(first, self.layout.neurons))
+        return np.stack([first, size], axis=1).astype(np.int32), self.kinds[first], self.alone[first]
 
     @property
     def kinds(self) -> Ints:
@@ -65,27 +83,23 @@ class BilateralPlan(Plan):
         """A hash of everything that is compiled in."""
         layout = self.layout
         digest = hashlib.sha256(f"{super().key} {self.filtered}".encode())
-        moving = () if layout.crossbars is None else layout.crossbars.structure
-        for array in (layout.node, layout.at_neuron, layout.mate, *moving):
+        for array in (layout.node, layout.at_neuron, layout.mate, *layout.crossbars.structure):
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:32]
 
 
 def bilateral_values(
     graph: ScatteringGraph,
-    layout: BilateralLayout,
+    plan: BilateralPlan,
     effects: Effects,
     *,
     loaded: bool,
     threshold: float = 0.0,
     resolution: float = 0.0,
-    w_max: float | None = None,
 ) -> dict[str, np.ndarray | float]:
-    """Everything but the data; see `emulator.families.base.Family.values`.
-
-    Only crossbars whose weights move are programmed into devices.
-    """
-    law, load = law_of(graph), np.zeros(layout.neurons)
+    """Everything but the data; see `emulator.families.base.Family.values`."""
+    law, layout = law_of(graph), plan.layout
+    load, w_max = np.zeros(layout.neurons), top_weight(plan.learning)
     load[layout.outputs] = loaded
     kinked = np.array([name == "leaky_relu" for name in layout.function])
     return {
@@ -102,15 +116,15 @@ def bilateral_values(
         "q": max(threshold, SMALLEST),
         "grain": threshold,
         "pole": layout.pole,
-        "line_delay": layout.tap_delay - 1.0,
+        "there": plan.there,
         "on_x": layout.on_x,
         "on_mu": layout.on_mu,
-        "own": layout.own,
+        "own": layout.own + layout.crossbars.keep,
         "other": layout.other,
         "power_scale": 1 / (2 * layout.impedance),
-        "w": layout.scattering if layout.crossbars is None else programmed(graph, layout, w_max=w_max).weight,
+        "w": programmed(graph, layout, w_max=w_max).weight,
         "to_in": layout.to_in[layout.at_neuron],
         "to_out": layout.to_out[layout.at_neuron],
-        **({} if layout.crossbars is None else layout.crossbars.values),
+        **layout.crossbars.values,
         **effects.values,
     }

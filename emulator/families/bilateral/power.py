@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,8 +34,8 @@ def power_balance(graph: ScatteringGraph, waves: WaveTraces) -> PowerBalance:
         load=taken.sum(axis=1),
         dissipated=dissipated,
         neurons=into_neurons + given + biased - taken,
-        crossbars=np.stack([into[:, ports].sum(axis=1) for ports in crossbar_ports(layout)], axis=1)
-        if layout.blocks
+        crossbars=np.stack([into[:, ports].sum(axis=1) for ports in crossbars], axis=1)
+        if (crossbars := crossbar_ports(layout))
         else np.zeros((len(into), 0)),
         lines=lost,
         places=_places(graph, layout),
@@ -73,13 +71,12 @@ def _sum(values: Floats, place: NDArray[np.int32], chosen: NDArray[np.bool_], co
 
 def crossbar_ports(layout: BilateralLayout) -> list[NDArray[np.int32]]:
     """Ports of every crossbar."""
-    starts = [block.first for block in layout.blocks] + [len(layout.to_state)]
-    return [np.unique(layout.to_state[a:b]) for a, b in itertools.pairwise(starts)]
+    return [layout.crossbars.ports_of(block) for block in layout.blocks if block.layer is not None]
 
 
 def _places(graph: ScatteringGraph, layout: BilateralLayout) -> dict[str, tuple[str, ...]]:
     neurons = tuple(f"{site.name}[{k}]" for site in graph.sites for k in range(site.size))
-    crossbars = tuple(str(block.layer) for block in layout.blocks)
+    crossbars = tuple(block.layer for block in layout.blocks if block.layer is not None)
     names = np.empty(layout.ports, dtype=object)
     for ports, crossbar in zip(crossbar_ports(layout), crossbars, strict=True):
         for port in ports:

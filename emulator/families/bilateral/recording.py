@@ -89,7 +89,10 @@ def _collected(
     plan: BilateralPlan, bias: Floats, outputs: Mapping[str, np.ndarray], times: dict[str, float], target: str
 ) -> BilateralRecording:
     layout, steps = plan.layout, plan.hold * plan.samples
-    end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in ("sent", "v", "a", "x", "lam", "s", "mu")}
+    end = {
+        name: outputs[f"end.{name}"][1 : plan.samples + 1]
+        for name in ("sent", "u", "a", "x", "lam", "s", "mu", "row", "column")
+    }
     held = {name: outputs[f"held.{name}"][1 : plan.samples + 1] for name in ("worst", "n_several", "n_steps")}
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
     state_residual, costate_residual = _line_residuals(layout, end["sent"], end["a"])
@@ -107,7 +110,7 @@ def _collected(
         state_residual=state_residual,
         costate_residual=costate_residual,
         sent=np.diff(counts, axis=0),
-        tap=_at_crossbars(layout, end["v"], end["a"]),
+        tap=np.hstack([end["row"], end["column"]]),
         products=None,
         moved=moved,
         power=outputs["power"][:steps, 0] if plan.power else None,
@@ -120,14 +123,8 @@ def _collected(
         unsolved=held["worst"].max(axis=1),
         several=np.stack([held["n_steps"][:, 0], held["n_several"].sum(axis=1)], axis=1).astype(np.int64),
         waves=waves,
-        rounded=None if plan.effects.wave == "u" else _leaving(layout, end) - end["sent"],
+        rounded=None if plan.effects.wave == "u" else end["u"] - end["sent"],
     )
-
-
-def _leaving(layout: BilateralLayout, end: dict[str, np.ndarray]) -> Floats:
-    """The waves that the junctions make of what is held at their taps, (B, P)."""
-    driven = layout.on_x * end["x"][:, layout.node] + layout.on_mu * end["mu"][:, layout.node]
-    return np.asarray(end["v"] + driven + layout.own * end["a"] + layout.other * end["a"][:, layout.mate])
 
 
 def _rounding(plan: BilateralPlan, recording: BilateralRecording, sent: Floats) -> Floats:
@@ -173,11 +170,3 @@ def _line_residuals(layout: BilateralLayout, leaving: Floats, arriving: Floats) 
         np.maximum.at(state[sample], layout.node[at], lost[sample, at])
         np.maximum.at(costate[sample], layout.node[at], lost[sample, at] / layout.impedance[at])
     return state, costate
-
-
-def _at_crossbars(layout: BilateralLayout, scattered: Floats, arriving: Floats) -> Floats:
-    """State at the port of every crossbar row, current into the line of every column, by port; (B, P)."""
-    found = scattered + arriving
-    columns = np.arange(layout.lines.count)
-    found[:, columns] = (scattered[:, columns] - arriving[:, columns]) / layout.impedance[columns]
-    return found

@@ -39,7 +39,7 @@ def _junctions(
     junction = layout.node.astype(np.int64)
     for number, ports in enumerate(crossbar_ports(layout)):
         junction[ports] = graph.neurons + number
-    crossbars = [f"crossbar {block.layer}" for block in layout.blocks]
+    crossbars = [f"crossbar {block.layer}" for block in layout.blocks if block.layer is not None]
     names = [f"{site.name}[{k}]" for site in graph.sites for k in range(site.size)]
     rows = [site.name for site in graph.sites for _ in range(site.size)]
     return junction, (*names, *crossbars), (*rows, *crossbars)

@@ -16,6 +16,7 @@ from scipy import linalg, sparse
 from emulator.errors import EngineError
 from emulator.families.bilateral.layout import BilateralLayout, lay_out
 from emulator.families.bilateral.lines import law_of
+from emulator.families.bilateral.matrices import scattering
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
 from emulator.measure.linear_step import LinearStep
@@ -74,8 +75,7 @@ class Junctions:
         scatter = sparse.diags_array(layout.on_x) @ node @ self.state
         scatter = scatter + sparse.diags_array(layout.on_mu) @ node @ current + sparse.diags_array(layout.own)
         scatter = scatter + sparse.csr_array((layout.other, (port, layout.mate)), shape=(ports, ports))
-        crossbars = sparse.csr_array((layout.scattering, (layout.to_state, layout.row)), shape=(ports, ports))
-        self.scatter = sparse.csr_array(scatter + crossbars)
+        self.scatter = sparse.csr_array(scatter + scattering(graph, layout))
 
 
 def _load(graph: ScatteringGraph, layout: BilateralLayout, point: OperatingPoint, law: Bilateral) -> sparse.csr_array:
