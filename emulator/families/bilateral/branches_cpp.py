@@ -45,17 +45,21 @@ static const bw_shape bw_shapes[] = {{{_shapes()}}};
 static inline bool bw_kinked(int kind) {{ return kind == {KINDS["relu"]} || kind == {KINDS["leaky_relu"]}; }}
 static inline bool bw_saturating(int kind) {{ return {" || ".join(f"kind == {KINDS[n]}" for n in SATURATING)}; }}
 struct bw_point {{ double value, slope, bend; }};
+// not known to the compiler, which would make branches of what follows from it, and then no vectors
+static double bw_least __attribute__((used)) = -708.0;
 struct bw_decay {{ double e, less; }};
 static inline bw_decay bw_exp(double t)  // exp(t) and exp(t) - 1 to a few units in the last place, t <= 0; it vectorises
 {{
-    const double u = t > -708.0 ? t : -708.0, n = floor(u*1.4426950408889634 + 0.5);
+    const double u = t > bw_least ? t : bw_least;
+    const int k = (int)(u*1.4426950408889634 - 0.5);
+    const double n = k;
     const double r = fma(-n, 2.3190468138462996e-17, fma(-n, 0.69314718055994529, u));
     double p = {1 / factorial(13)!r};
 {_series()}    p = p*(r*r) + r;
-    const int64_t bits = ((int64_t)(int)n + 1023) << 52;
+    const int64_t bits = ((int64_t)k + 1023) << 52;
     double power;
     __builtin_memcpy(&power, &bits, 8);
-    return {{t < -708.0 ? 0.0 : fma(power, p, power), t < -708.0 ? -1.0 : fma(power, p, power - 1.0)}};
+    return {{fma(power, p, power), fma(power, p, power - 1.0)}};
 }}
 static inline bw_point bw_activation(int kind, double low, double s)
 {{

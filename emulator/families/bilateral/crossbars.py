@@ -75,7 +75,7 @@ class Crossbars:
     @property
     def values(self) -> dict[str, Floats]:
         """The numbers that may change without compiling again."""
-        names = ("row_share", "row_impedance", "stubbed", "column_impedance", "as_row", "as_column")
+        names = ("row_share", "row_impedance", "stubbed", "column_impedance")
         return {name: getattr(self, name) for name in names}
 
     @property

@@ -109,11 +109,10 @@ def _responding(plan: BilateralPlan, held: Arrays) -> Callable[[], None]:
             lam = G * x - out + load
             still = (s == 0) & (name in KINKED)
             size = np.abs(s) + np.abs(A) + Z * np.abs(D) * (np.abs(G * x) + np.abs(out) + terms)
-            miss = np.where(still | ~(Z > 0), 0.0, np.abs(s - A + Z * D * lam) / np.where(size > 0, size, 1.0))
-            worst = held["WORST"][at]
+            left = np.where(still, 0.0, np.abs(s - A + Z * D * lam) / (size + 1e-300))
             held["D"][at], held["X"][at], held["LAM"][at] = D, x, lam
-            held["MU"][at] = np.where(still, (A - s) / np.where(Z > 0, Z, 1.0), D * lam)
-            held["WORST"][at] = np.maximum(worst, np.where(miss < 1e300, miss, 1e300))
+            held["MU"][at] = np.where(still, A / Z, D * lam)
+            held["WORST"][at] = np.maximum(held["WORST"][at], left)
             held["N_SEVERAL"][at] += held["SEVERAL"][at]
         if coupled.any():
             held["CROWD"][0] += held["SEVERAL"][coupled].sum()

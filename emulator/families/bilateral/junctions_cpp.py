@@ -33,7 +33,7 @@ template <int KIND> static int bw_rest(int first, int count)
     {{
         const int n = b + {LANES} < first + count ? {LANES} : first + count - b;
         double A[{LANES}], J[{LANES}], G[{LANES}], Z[{LANES}], y[{LANES}], margin[{LANES}];
-        bool still[{LANES}];
+        double moving[{LANES}];  // as wide as all else, so that the rounds vectorise
         for (int l = 0; l < {LANES}; l++)
         {{
             const bw_junction o = bw_of_neuron(KIND, l < n ? b + l : b);
@@ -46,7 +46,7 @@ template <int KIND> static int bw_rest(int first, int count)
         }}
         for (int k = 0; k < {ROUNDS}; k++)
         {{
-            int moving = 0;
+            double any = 0.0;
             for (int l = 0; l < {LANES}; l++)
             {{
                 const bw_point at = bw_activation(KIND, 0.0, y[l]);
@@ -54,17 +54,19 @@ template <int KIND> static int bw_rest(int first, int count)
                 const double tilt = 1.0 + Z[l]*(at.bend*lam + at.slope*at.slope*G[l]);
                 const double size = fabs(A[l]) + Z[l]*fabs(at.slope)*(fabs(G[l]*at.value) + fabs(J[l]));
                 const double steep = fabs(tilt) > 1.0 ? fabs(tilt) : 1.0;
-                still[l] = !(fabs(f) > {ROUNDING!r}*(size + steep*fabs(y[l])));
-                moving += !still[l];
-                y[l] = still[l] ? y[l] : y[l] - f/tilt;
+                const double next = y[l] - f/tilt, moves = fabs(f) > {ROUNDING!r}*(size + steep*fabs(y[l])) ? 1.0 : 0.0;
+                moving[l] = moves;
+                y[l] = moves > 0.0 ? next : y[l];
             }}
-            if (!moving)
+            for (int l = 0; l < {LANES}; l++)
+                any = moving[l] > any ? moving[l] : any;
+            if (!(any > 0.0))
                 break;
         }}
         for (int l = 0; l < n; l++)
         {{
             const bool one = margin[l] < 1.0;
-            if (!(one && still[l] && isfinite(y[l])))
+            if (!(one && !(moving[l] > 0.0) && isfinite(y[l])))
                 y[l] = bw_solved(bw_of_neuron(KIND, b + l), @S[b + l]);
             @S[b + l] = y[l];
             @SEVERAL[b + l] = one ? 0.0 : bw_several(bw_of_neuron(KIND, b + l), y[l]);
@@ -129,16 +131,15 @@ template <int KIND> static void bw_answers(int first, int count)
     {{
         const double A = bias[i] + sum_in[i], Z = series[i], on = load[i]*squared;
         const bw_point at = bw_activation(KIND, low[i], s[i]);
-        const double value = at.value, costate = G[i]*value - sum_out[i] + ({answer});
+        const double value = at.value + 0.0*s[i], costate = G[i]*value - sum_out[i] + ({answer});
         const bool held = ({_HELD}) && s[i] == 0.0;
         const double size = fabs(s[i]) + fabs(A) + Z*fabs(at.slope)*(fabs(G[i]*value) + fabs(sum_out[i]) + {terms});
-        const double left = fabs(s[i] - A + Z*at.slope*costate)/(size > 0.0 ? size : 1.0);
-        const double miss = held || !(Z > 0.0) ? 0.0 : left < 1e300 ? left : 1e300, most = worst[i];
+        const double left = held ? 0.0 : fabs(s[i] - A + Z*at.slope*costate)/(size + 1e-300), most = worst[i];
         D[i] = at.slope;
         x[i] = value;
         lam[i] = costate;
-        mu[i] = held ? (A - s[i])/(Z > 0.0 ? Z : 1.0) : at.slope*costate;
-        worst[i] = miss > most ? miss : most;
+        mu[i] = held ? A/Z : at.slope*costate;
+        worst[i] = left <= most ? most : left;
         n_several[i] += several[i];
     }}
 }}

@@ -27,7 +27,7 @@ from emulator.engine.events import refer
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.learning import Received, learning_objects
-from emulator.engine.recorders import MOVED, movements_of, power_of, terminals_of
+from emulator.engine.recorders import MOVED, movements_of, terminals_of
 from emulator.engine.wiring import constants
 from emulator.families.bilateral.answering import SLOTS, CrossbarObjects, crossbars_of
 from emulator.families.bilateral.junctions import junction_objects
@@ -48,12 +48,9 @@ def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None
     nodes, node_objects = _nodes(plan, clock, hold)
     beat = clock if plan.moving else hold
     crossbars = crossbars_of(plan, rates if learning is not None else None, ports, nodes, clock, beat, _LAST + 1)
-    for name, group, variable, index in (
-        ("x", nodes, "x", "node"), ("mu", nodes, "mu", "node"),
-        ("x_row", crossbars.rows, "x", "row"), ("lam_column", crossbars.columns, "lam", "column"),
-    ):  # fmt: skip
-        refer(ports, name, group, variable, index=index)
-    leave(plan, ports, clock, _LAST + 1 + SLOTS)
+    answers = {"X": nodes.variables["x"], "MU": nodes.variables["mu"]}
+    answers |= {"ROW": crossbars.rows.variables["x"], "COLUMN": crossbars.columns.variables["lam"]}
+    leaving, power = leave(plan, ports, answers, clock, _LAST + 1 + SLOTS)
     gather = _gather(plan, ports, nodes, clock)
     terminals = terminals_of(plan, nodes, feed, clock, hold)
     inputs = dict(crossbars.inputs)
@@ -61,10 +58,10 @@ def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None
         more, learned, outputs = _learning(plan, learning, rates, ports, nodes, crossbars, clock, hold)
         inputs |= learned
     else:
-        more, outputs = _monitors(plan, ports, nodes, crossbars, clock, hold)
+        more, outputs = _monitors(plan, ports, nodes, crossbars, power, clock, hold)
     counting, counts = _counts(nodes, node_objects, hold)
     network = Network(
-        *carrying, *node_objects, terminals, *crossbars.objects, gather, *more, *counting,
+        *carrying, *node_objects, terminals, *crossbars.objects, *leaving, gather, *more, *counting,
         heartbeat_of(plan.steps * STEP, hold),
     )  # fmt: skip
     network.schedule = SCHEDULE
@@ -151,7 +148,13 @@ def _counts(nodes: NeuronGroup, objects: list[Any], hold: Clock) -> tuple[list[A
 
 
 def _monitors(
-    plan: BilateralPlan, ports: NeuronGroup, nodes: NeuronGroup, crossbars: CrossbarObjects, clock: Clock, hold: Clock
+    plan: BilateralPlan,
+    ports: NeuronGroup,
+    nodes: NeuronGroup,
+    crossbars: CrossbarObjects,
+    power: Variable,
+    clock: Clock,
+    hold: Clock,
 ) -> tuple[list[Any], dict[str, Variable]]:
     """What is recorded: the end of every hold; movements, power and traces on request."""
     outputs: dict[str, Variable] = {}
@@ -171,8 +174,9 @@ def _monitors(
         moved, seen = movements_of(nodes)
         monitors, outputs = monitors + moved, outputs | seen
     if plan.power:
-        meter, power = power_of(ports, clock)
-        monitors, outputs = monitors + meter, outputs | power
+        measured = StateMonitor(power.owner, "P", record=True, clock=clock, when="end", name="power")
+        monitors.append(measured)
+        outputs["power"] = measured.variables["P"]
     if plan.traces:
         at_steps = {"clock": clock, "when": "after_groups", "order": 1}
         watch("trace", ports, {"u": "u", "a": "a"}, **at_steps)

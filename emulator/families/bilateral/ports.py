@@ -12,21 +12,53 @@ carrying what was sent before. A line of d steps is read ``d - 1`` runs behind t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from brian2 import Clock, NeuronGroup
+from brian2.core.variables import Variable
 
 from emulator.engine.events import refer, set_unique
-from emulator.engine.native import elementwise
+from emulator.engine.layout import Ints
+from emulator.engine.native import Arrays, elementwise, native
 from emulator.engine.random import functions
 from emulator.engine.wiring import constants
+from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.plan import BilateralPlan
 
-#: what a port knows of the junction it stands at, and of its line
-_PLACES = ("node", "row", "column", "mate", "partner")
 #: numbers of every port
-NUMBERS = ("on_x", "on_mu", "as_row", "as_column", "own", "other", "power_scale")
+NUMBERS = ("drive", "own", "other", "power_scale")
+#: columns of the table of runs of ports, as the code calls them
+_FIELDS = ("first", "count", "kind", "shift", "mate", "partner")
+_LEAVE = """
+static int waves_leave(int first, int count, int kind, int shift, int mate, int partner)
+{
+    const double *reply = kind == 0 ? @X : kind == 1 ? @MU : kind == 2 ? @ROW : @COLUMN;
+    const double *a = @A + first, *drive = @DRIVE + first, *own = @OWN + first, *other = @OTHER + first;
+    const double *scale = @POWER_SCALE + first;
+    double* __restrict u = @U + first;
+    double power[8] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+    if (shift >= 0)
+        for (int i = 0; i < count; i++)
+            u[i] = drive[i]*reply[shift + i] + own[i]*a[i] + other[i]*a[i + mate];
+    else
+        for (int i = 0; i < count; i++)
+            u[i] = drive[i]*reply[@AT[first + i]] + own[i]*a[i] + other[i]*a[i + mate];
+    int i = 0;
+    for (; METERED && i + 8 <= count; i += 8)
+        for (int l = 0; l < 8; l++)
+        {
+            const double d = u[i + l] - a[i + l + partner];
+            power[l] += scale[i + l]*d*d;
+        }
+    for (; METERED && i < count; i++)
+        power[0] += scale[i]*(u[i] - a[i + partner])*(u[i] - a[i + partner]);
+    for (int l = 0; METERED && l < 8; l++)
+        @POWER[0] += power[l];
+    return 0;
+}
+"""
 
 
 def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
@@ -34,8 +66,8 @@ def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]
     layout, effects, filtered = plan.layout, plan.effects, plan.filtered
     numbers = (*NUMBERS, *effects.port_variables, *effects.line_variables, *(("pole",) if filtered else ()))
     shared = ("q", *effects.port_keys, *effects.line_keys, *(("grain",) if filtered else ()))
-    equations = "u : 1\nP : 1\nsent : 1\na : 1\nmoves : integer\nn_sent : integer\n" + constants(numbers, shared)
-    equations += "".join(f"{name} : integer (constant)\n" for name in _PLACES)
+    equations = "u : 1\nsent : 1\na : 1\nmoves : integer\nn_sent : integer\n" + constants(numbers, shared)
+    equations += "partner : integer (constant)\nat : integer (constant)\n"
     equations += "y : 1\n" * filtered + "unrounded : 1\n" * effects.dithered
     equations += "inbox : 1\nn_got : integer\n" * effects.counts
     equations += "cell : integer\nthere : integer\n"
@@ -46,26 +78,91 @@ def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]
     )  # fmt: skip
     if plan.traces:
         ports.set_event_schedule("emit", when="thresholds")
-    ports.node, ports.mate, ports.partner = layout.node, layout.mate, layout.partner
-    ports.row, ports.column = layout.crossbars.port_row, layout.crossbars.port_column
-    refer(ports, "a_mate", ports, "a", index="mate")
-    refer(ports, "a_there", ports, "a", index="partner")
+    ports.partner, ports.at = layout.partner, _answered_by(layout)[1]
     _arrive(plan, ports, clock)
     return ports, [ports, *_ring(plan, ports, clock)]
 
 
-def leave(plan: BilateralPlan, ports: NeuronGroup, clock: Clock, order: int) -> None:
-    """Let waves leave, once junctions have answered: in two slots of `start` from `order` on."""
-    effects = plan.effects
-    code = "u = as_row*x_row + as_column*lam_column + on_x*x + on_mu*mu + own*a + other*a_mate\n"
-    code += "P = power_scale*(u - a_there)*(u - a_there)\n" * plan.power
+def leave(
+    plan: BilateralPlan, ports: NeuronGroup, answers: Mapping[str, Variable], clock: Clock, order: int
+) -> tuple[list[Any], Variable]:
+    """Let waves leave, once junctions have answered: in three slots of `start` from `order` on.
+
+    Parameters
+    ----------
+    plan : BilateralPlan
+    ports : NeuronGroup
+    answers : mapping of Variable
+        Of neurons ``X`` and ``MU``, of the crossbars' rows ``ROW`` and columns ``COLUMN``.
+    clock : Clock
+    order : int
+
+    Returns
+    -------
+    objects, power
+        `power` is that of all ports in this step.
+    """
+    effects, table = plan.effects, _runs(plan.layout)
+    meter = NeuronGroup(1, "P : 1", clock=clock, name="meter")
+    sides = NeuronGroup(
+        len(table), "done : integer\n" + "".join(f"{name} : integer (constant)\n" for name in _FIELDS),
+        clock=clock, name="sides",
+    )  # fmt: skip
+    for name, column in zip(_FIELDS, table.T, strict=True):
+        setattr(sides, name, column)
+    used = {name.upper(): ports.variables[name] for name in ("u", "a", "at", *NUMBERS)}
+    used |= {**answers, "POWER": meter.variables["P"]}
+    meter.run_regularly("P = 0", clock=clock, when="start", order=order, name="unmeasured")
+    left = native(
+        sides, f"done = waves_leave({', '.join(_FIELDS)})", "waves_leave", _LEAVE.replace("METERED", str(int(plan.power))),
+        len(_FIELDS), used, lambda arrays: _leaving(plan.layout, arrays), clock=clock, when="start", order=order + 1,
+    )  # fmt: skip
     # a rounding that is drawn anew for every event is not compared: it would never rest
     moves = "abs(u - unrounded) >= q" if effects.dithered else "abs(wave - sent) >= q"
-    send = f"wave = {effects.wave}\nmoves = int({moves})\nsent = chosen(moves, wave, sent)\nn_sent = n_sent + moves\n"
-    send += "unrounded = chosen(moves, u, unrounded)\n" * effects.dithered
-    send += "leaving = sent\n" * (plan.ring_depth > 1)
-    send += "counting = n_sent\n" * (effects.counts and plan.ring_depth > 1)
-    ports.run_regularly(code + send, clock=clock, when="start", order=order, name="leave")
+    code = f"wave = {effects.wave}\nmoves = int({moves})\nsent = chosen(moves, wave, sent)\nn_sent = n_sent + moves\n"
+    code += "unrounded = chosen(moves, u, unrounded)\n" * effects.dithered
+    code += "leaving = sent\n" * (plan.ring_depth > 1)
+    code += "counting = n_sent\n" * (effects.counts and plan.ring_depth > 1)
+    ports.run_regularly(code, clock=clock, when="start", order=order + 2, name="leave")
+    return [meter, sides, *([] if left is None else [left])], meter.variables["P"]
+
+
+def _answered_by(layout: BilateralLayout) -> tuple[Ints, Ints]:
+    """Which answer each port sends on (P,): state or costate of a neuron, of a row or a column; and its number (P,)."""
+    crossbars = layout.crossbars
+    kind = np.where(layout.at_neuron, np.where(layout.out, 0, 1), np.where(crossbars.as_row > 0, 2, 3))
+    number = np.choose(kind, [layout.node, layout.node, crossbars.port_row, crossbars.port_column])
+    return kind.astype(np.int32), number.astype(np.int32)
+
+
+def _runs(layout: BilateralLayout) -> Ints:
+    """Ports that follow each other and differ in nothing but their number, as rows of `_FIELDS`.
+
+    `shift` is the number of the first one's answer where the answers follow each other, too, else -1.
+    """
+    port = np.arange(layout.ports)
+    kind, number = _answered_by(layout)
+    alike = np.stack([kind, layout.mate - port, layout.partner - port])
+    first = np.flatnonzero(np.append(True, (alike[:, 1:] != alike[:, :-1]).any(axis=0)))
+    count = np.diff(np.append(first, layout.ports))
+    straight = [bool((np.diff(number[a : a + n]) == 1).all()) for a, n in zip(first, count, strict=True)]
+    shift = np.where(straight, number[first], -1)
+    return np.stack([first, count, kind[first], shift, *alike[1:, first]], axis=1).astype(np.int32)
+
+
+def _leaving(layout: BilateralLayout, arrays: Arrays) -> Callable[[], None]:
+    """What the compiled program does."""
+    kind, number = _answered_by(layout)
+    names = ("X", "MU", "ROW", "COLUMN")
+    starts = np.cumsum([0, *(len(arrays[name]) for name in names)])[:-1]
+    source, u, a = starts[kind] + number, arrays["U"], arrays["A"]
+
+    def leave() -> None:
+        answers = np.concatenate([arrays[name] for name in names])
+        u[:] = arrays["DRIVE"] * answers[source] + arrays["OWN"] * a + arrays["OTHER"] * a[layout.mate]
+        arrays["POWER"][0] = arrays["POWER_SCALE"] @ np.square(u - a[layout.partner])
+
+    return leave
 
 
 def _chosen(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
