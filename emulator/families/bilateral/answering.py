@@ -273,13 +273,15 @@ def _tiles(plan: BilateralPlan, rates: np.ndarray | None, clock: Clock) -> Neuro
 def _matrices(crossbars: Crossbars, w: Floats) -> list[Any]:
     """Each crossbar's weights (rows, columns), of numbers that stand where they stood."""
     made: list[Any] = []
-    for (w0, _, height, c0, width, _, full), size in zip(crossbars.first.tolist(), crossbars.sizes, strict=True):
+    for (w0, r0, height, c0, width, _, full), size in zip(crossbars.first.tolist(), crossbars.sizes, strict=True):
         own = w[w0 : w0 + size]
         if full:
             made.append(own.reshape(height, width))
             continue
-        rows = np.searchsorted(crossbars.row[w0 : w0 + size], np.arange(height + 1) + crossbars.row[w0])
-        made.append(sparse.csr_array((own, crossbars.column[w0 : w0 + size] - c0, rows), (height, width), copy=False))
+        rows = np.searchsorted(crossbars.row[w0 : w0 + size], np.arange(height + 1) + r0)
+        held = sparse.csr_array((own, crossbars.column[w0 : w0 + size] - c0, rows), (height, width))
+        held.data = own  # SciPy copies short parts of long arrays
+        made.append(held)
     return made
 
 
