@@ -31,28 +31,21 @@ def unclaimed(graph: ScatteringGraph, by: Sequence[str]) -> Iterator[tuple[str, 
             yield path, entry.value
 
 
-def check_claims(graph: ScatteringGraph, allowed: str, *more: str, never: tuple[str, ...] = ()) -> None:
-    """Refuse a hardware field that is set and that neither the law nor the other parts in use implement.
+def check_claims(graph: ScatteringGraph, allowed: str) -> None:
+    """Refuse a hardware field that is set and that the law does not implement.
 
     Parameters
     ----------
     graph : ScatteringGraph
     allowed : str
         What the message says of the fields that are implemented.
-    *more : str
-        Beginnings of fields that other parts in use implement.
-    never : tuple of str
-        Of these, what they do not.
 
     Raises
     ------
     EngineError
         Naming the field, its value, and the laws that would honour it.
     """
-    by = (*claims(graph.law), *more)
-    for path, value in unclaimed(graph, ()):
-        if claimed(path, by) and not claimed(path, never):
-            continue
+    for path, value in unclaimed(graph, claims(graph.law)):
         honouring = [name for name, law in LAWS.present.items() if claimed(path, claims(law))]
         told = f"; law {' or '.join(honouring)} has it" if honouring else ""
         raise EngineError(

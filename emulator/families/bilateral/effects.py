@@ -15,19 +15,17 @@ from emulator.families.bilateral.layout import BilateralLayout
 from emulator.graph import ScatteringGraph
 
 
-def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, seed: int, written: bool = False) -> Effects:
+def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, seed: int) -> Effects:
     """The effects of a graph's hardware model on two-way lines, for a run with this seed.
-
-    Where the weights are written into devices as the substrate learns (`written`), they may be all that a device is but
-    read with noise.
 
     Raises
     ------
     EngineError
         If the hardware model has an effect on waves or weights that two-way lines do not know.
     """
-    implemented = "; delay, bandwidth and impedance of lines, receiver noise, and precision of waves"
-    check_claims(graph, implemented, *(("weights.",) if written else ()), never=("weights.read_noise",))
+    check_claims(
+        graph, "; delay, bandwidth and impedance of lines, receiver noise, precision, and devices read without noise"
+    )
     wave, ports, dithered, values = _sending(graph, layout, seed)
     sigma, received, lines = graph.hardware.noise.receiver, "arriving", tuple[str, ...]()
     if sigma:

@@ -13,6 +13,7 @@ from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.families.bilateral.answers import foreseen, largest_margin
 from emulator.families.bilateral.effects import bilateral_effects
+from emulator.families.bilateral.held import as_held
 from emulator.families.bilateral.layout import lay_out
 from emulator.families.bilateral.lines import law_of
 from emulator.families.bilateral.noise import wave_noise
@@ -43,8 +44,9 @@ class BilateralFamily(Family[BilateralPlan]):
     """Two-way lines between junctions: what reaches a port is answered by what leaves it."""
 
     claims = (
-        "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "noise.receiver", "precision.forward.",
-        "precision.backward.",
+        "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "noise.receiver", "precision.",
+        "weights.g_", "weights.levels", "weights.differential", "weights.programming", "weights.drift", "weights.stuck_",
+        "weights.update", "weights.fitted_",
     )  # fmt: skip
     patience = 60
     circuits = ("bilateral",)
@@ -60,7 +62,7 @@ class BilateralFamily(Family[BilateralPlan]):
         learning: Learning | None = None,
     ) -> BilateralPlan:
         layout, learns = lay_out(graph), learning is not None
-        effects = bilateral_effects(graph, layout, seed, written=learning is not None and learning.port.devices)
+        effects = bilateral_effects(graph, layout, seed)
         return BilateralPlan(
             layout, law_of(graph), graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces,
             effects=effects, learning=learning, seed=seed,
@@ -78,8 +80,10 @@ class BilateralFamily(Family[BilateralPlan]):
         age: float | None = None,
         weight: Floats | None = None,
     ) -> Values:
-        effects = plan.effects if seed == plan.seed else bilateral_effects(graph, plan.layout, seed, plan.written)
-        return bilateral_values(graph, plan, effects, loaded=loaded, threshold=threshold, resolution=resolution)
+        effects = plan.effects if seed == plan.seed else bilateral_effects(graph, plan.layout, seed)
+        return bilateral_values(
+            graph, plan, effects, loaded=loaded, threshold=threshold, resolution=resolution, age=age
+        )
 
     def objects(self, plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabric:
         return build(plan, feed, rates)
@@ -95,7 +99,7 @@ class BilateralFamily(Family[BilateralPlan]):
         return collect(plan, values, outputs, times, target)
 
     def linearised(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> LinearStep:
-        return BilateralStep(graph, point)
+        return BilateralStep(as_held(graph), point)
 
     def deviation(
         self,
@@ -107,13 +111,15 @@ class BilateralFamily(Family[BilateralPlan]):
         loaded: bool,
     ) -> tuple[Deviation, ...]:
         rounded = recording.rounded if isinstance(recording, BilateralRecording) else None
-        allowed = None if rounded is None else line_rounding(graph, plan.layout, rounded)
-        return deviation(graph, plan.layout, recording, plain_passage(graph), feed, loaded, allowed)
+        held = as_held(graph, np.asarray(values["w"]))
+        allowed = None if rounded is None else line_rounding(held, plan.layout, rounded)
+        return deviation(held, plan.layout, recording, plain_passage(held), feed, loaded, allowed)
 
     def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance, feed: Floats) -> Fields:
         """Those of pre-activations and their costates are as large as those at the lines' other ends allow."""
         values = zip(held.x, held.s, held.lam, strict=True)
-        found = [wave_noise(graph, OperatingPoint(*point), (by.forward, by.backward)) for point in values]
+        chip, variances = as_held(graph), (by.forward, by.backward)
+        found = [wave_noise(chip, OperatingPoint(*point), variances) for point in values]
         state, costate = (np.array([one[k] for one in found]) for k in (0, 1))
         unknown = np.full(held.x.shape, np.inf)
         return Fields(unknown, state, costate, unknown)
@@ -132,7 +138,7 @@ class BilateralFamily(Family[BilateralPlan]):
         changes = super().changes(graph, point)
         if 4 * graph.neurons <= _MOST_PORTS:
             try:
-                bound = float(f"{_BELOW * swap_test(graph, point).bound:.3g}")
+                bound = float(f"{_BELOW * swap_test(as_held(graph), point).bound:.3g}")
             except EngineError:
                 return changes
             if 0 < bound < law_of(graph).bandwidth:

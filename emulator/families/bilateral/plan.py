@@ -27,11 +27,6 @@ class BilateralPlan(Plan):
     law: Bilateral
 
     @property
-    def written(self) -> bool:
-        """Whether its weights are written into devices as it learns."""
-        return self.learning is not None and self.learning.port.devices
-
-    @property
     def direct(self) -> bool:
         """Never: what arrives is held at the tap, which its junction reads."""
         return False
@@ -96,6 +91,7 @@ def bilateral_values(
     loaded: bool,
     threshold: float = 0.0,
     resolution: float = 0.0,
+    age: float | None = None,
 ) -> dict[str, np.ndarray | float]:
     """Everything but the data; see `emulator.families.base.Family.values`."""
     law, layout = law_of(graph), plan.layout
@@ -121,7 +117,7 @@ def bilateral_values(
         "own": layout.own + layout.crossbars.keep,
         "other": layout.other,
         "power_scale": 1 / (2 * layout.impedance),
-        "w": programmed(graph, layout, w_max=w_max).weight,
+        "w": programmed(graph, layout, age, w_max).weight,
         "to_in": layout.to_in[layout.at_neuron],
         "to_out": layout.to_out[layout.at_neuron],
         **layout.crossbars.values,
