@@ -97,5 +97,5 @@ def test_upwind(words: str, settings: dict[str, Any]) -> None:
 def test_a_field_that_is_refused_names_the_laws_that_have_it() -> None:
     graph = compile_network(NET, law=Bilateral(1.0), hardware=load("ideal").replace({"lines.jitter": 1e-10}))
     words = "hardware.lines.jitter is 1e-10; allowed with law bilateral: the ideal value; delay, bandwidth and impedance of "
-    words += "lines, receiver noise, precision, and devices read without noise; law matched or worldsheet has it"
+    words += "lines, receiver noise, precision, and devices read without noise; law matched or worldsheet "
     refuses(words, lambda: settle(graph, np.ones((1, 3)), np.ones((1, 2)), target="numpy"), EngineError)
