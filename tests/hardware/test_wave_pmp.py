@@ -183,7 +183,7 @@ def test_what_is_cut_off_is_told_of_waves_too_and_calibrated_full_scales_hold_th
     assert settle(graph, x, y, hold=60, target="numpy", diagnose=False).clipping.backward > 0.1
     exact = reference(graph.network, x, y)
     assert clipped_network(graph, exact).backward > 0.1
-    needed = carried_by(graph, exact, ranges(graph.network, exact))
+    needed = carried_by(graph_of({}, **law)[0], exact, ranges(graph.network, exact))
     wide, *_ = graph_of({"precision__backward": {"bits": 12, "full_scale": needed.backward}}, **law)
     assert not settle(wide, x, y, hold=60, target="numpy", diagnose=False).clipping.any
 
