@@ -389,7 +389,7 @@ def _weight_code(learning: Learning, received: Received, decaying: bool, joined:
     begin = _weight_effort(received, decaying) + _on_bus("is_weight", joined) + _summed(learning)
     if learning.port.joint:
         begin = "is_weight = int(plastic)\neffort = 1*asked\n"
-    begin += "row = 1*to_costate\ncolumn = 1*neuron\n" * learning.port.crossing
+    begin += "row = 1.0*to_costate\ncolumn = 1.0*neuron\n" * learning.port.crossing
     ported = _port_code(learning, "is_weight")
     return _SCALARS + begin + ported + "w = w + dw\n" + _power_code(learning, "_column += ", "", joined)
 
@@ -400,7 +400,7 @@ def _bias_code(learning: Learning, joined: bool) -> str:
     if learning.port.joint:
         begin = "is_bias = int(is_dense)\neffort = 1*asked\n"
     begin = "w = offset\nis_weight = 0\n" + begin
-    begin += "state = 1*is_bias\nrow = -1 - number\ncolumn = 1*i\n" * learning.port.crossing
+    begin += "state = 1.0*is_bias\nrow = -1.0 - number\ncolumn = 1.0*i\n" * learning.port.crossing
     ported = _port_code(learning, "is_bias")
     return _SCALARS + begin + ported + "offset = w + dw\n" + _power_code(learning, " = ", "{name} + ", joined)
 

@@ -182,7 +182,9 @@ def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincide
 
 
 @pytest.mark.parametrize("strides", [7, 2])
-@pytest.mark.parametrize("target", ["numpy", pytest.param("standalone", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "target", ["numpy", *(pytest.param(t, marks=pytest.mark.slow) for t in ("standalone", "cython"))]
+)
 def test_coincident_trains_are_what_a_transcription_says(target, strides):
     network, x, y = small()
     law = PulsedUpdate(pulses=80, asymmetry=0.3, nonlinearity=0.8, write_noise=0.2)
