@@ -1,6 +1,6 @@
 """Terminations of the parameters, side by side: the plain ones, and those that follow the curvature or the effort.
 
-    python -m tests.benchmarks.terminations            both networks (some ten minutes)
+    python -m tests.benchmarks.terminations            both networks (some twenty minutes, compiling included)
     python -m tests.benchmarks.terminations small      digits on 4 x 4 pixels, 16-8-10, with Newton
     python -m tests.benchmarks.terminations digits     digits, 64-32-10, whose layers are too large for Newton
 
@@ -32,11 +32,13 @@ BATCH, TRAINED, SEEDS, BOUND = 20, 1400, (1, 2, 3), 0.6
 def ports(small: bool) -> dict[str, list[ParameterPort]]:
     """The settings that are tried, by port."""
     found: dict[str, list[ParameterPort]] = {
-        "resistive": [Resistive(rate) for rate in (0.1, 0.2, 0.4, 0.8, 1.6)],
-        "inductive, momentum 0.9": [Inductive(rate, 10 / rate) for rate in (0.1, 0.2, 0.4, 0.8, 1.6)],
-        "adaptive (RMSprop)": [Adaptive(rate, memory=100.0) for rate in (0.003, 0.006, 0.012, 0.025, 0.05)],
-        "adaptive (Adam)": [Adaptive(rate, 100.0, 10.0) for rate in (0.003, 0.006, 0.012, 0.025, 0.05)],
-        "gauss-newton, approximate": [GaussNewton(damping, 2.0, 20.0) for damping in (0.02, 0.05, 0.1, 0.2, 0.5)],
+        "resistive": [Resistive(rate) for rate in (0.2, 0.4, 0.8, 1.6, 3.2)],
+        "inductive, momentum 0.9": [Inductive(rate, 10 / rate) for rate in (0.4, 0.8, 1.6, 3.2, 6.4, 12.8)],
+        "adaptive (RMSprop)": [Adaptive(rate, memory=100.0) for rate in (0.012, 0.025, 0.05, 0.1, 0.2)],
+        "adaptive (Adam)": [Adaptive(rate, 100.0, 10.0) for rate in (0.012, 0.025, 0.05, 0.1, 0.2)],
+        "gauss-newton, approximate": [
+            GaussNewton(damping, 2.0, 20.0) for damping in (0.0025, 0.005, 0.01, 0.02, 0.05, 0.1)
+        ],
     }
     if small:
         found["newton, full Hessian"] = [Newton(damping, 4.0, 400.0) for damping in (0.002, 0.005, 0.01, 0.03, 0.1)]
