@@ -326,9 +326,10 @@ class _Work:
         self.state = {name: self.state[name] if name in ("w", "bias") else idle[name] for name in idle}
 
     def _held(self, state: State) -> Floats:
-        weight = self.substrate.network(state).parameters["u"].weight if np.isfinite(state["w"]).all() else None
         shape = self.problem.initial.shape
-        return np.full(shape, np.nan) if weight is None else np.array(weight).reshape(shape)
+        if not (np.isfinite(state["w"]).all() and np.isfinite(state["bias"]).all()):
+            return np.full(shape, np.nan)
+        return np.array(self.substrate.network(state).parameters["u"].weight).reshape(shape)
 
     def _cost(self, controls: Floats) -> float:
         if not np.isfinite(controls).all():

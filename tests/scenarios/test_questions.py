@@ -11,7 +11,7 @@ import pytest
 from emulator import Matched, ScenarioError, WavePMP, Worldsheet, compile_network, reference, settle
 from emulator.experiments import run_experiment
 from emulator.experiments.findings import Row
-from emulator.experiments.questions import base, depth, metric, stability
+from emulator.experiments.questions import base, control, depth, metric, stability
 from emulator.experiments.questions.experiment import QUESTIONS
 from emulator.measure.stability import spectral_radius
 from emulator.scenario import load_scenario
@@ -94,11 +94,19 @@ def accuracy_rows(unlocked: float, locked: float = 500.0) -> list[Row]:
         (500.0, "Unlocked is ahead at every depth tried, 4 to 16 layers"),
         (700.0, "There is no crossover: locked is ahead at every depth tried"),
         (NAN, "at 4 layers no unlocked training gets there"),
+        (NAN, "There is no crossover: locked is ahead at every depth tried"),
     ],
 )
 def test_the_crossover_is_told_as_measured(unlocked, words):
     section = QuestionsConfig(trained_depths=[4, 16])
     assert words in depth._accuracy_answer(section, accuracy_rows(unlocked)).sentence
+
+
+def test_where_no_training_gets_there_nobody_is_ahead():
+    section = QuestionsConfig(trained_depths=[4, 16])
+    said = depth._accuracy_answer(section, accuracy_rows(NAN, NAN)).sentence
+    assert "at 4 layers no training gets there" in said and "locked is ahead" not in said
+    assert "Unlocked is ahead nowhere, and locked does not get there everywhere" in said
 
 
 def test_the_page_has_every_answer_with_its_table(tmp_path):
@@ -137,3 +145,21 @@ def test_unknown_questions_and_missing_sections_are_refused(tmp_path):
             ScenarioError)  # fmt: skip
     refuses("scenario 'digits': questions needs its section; allowed: a scenario with one",
             lambda: run_experiment(load_scenario("digits"), tmp_path / "out", kind="questions"), ScenarioError)  # fmt: skip
+
+
+def test_controls_are_told_by_law_and_transport():
+    found = {"matched": 1e-12, "0": 2e-12, "0.001": 0.01, "0.003": 0.03, "0.01": 0.1}
+    rows = [
+        row({"control": off * n / 20, "excess": off**2, "steps": 100.0 * n}, way=way, steps=n)
+        for n in (10, 20)
+        for way, off in found.items()
+    ]
+    answer = control._answer(QuestionsConfig(), rows)
+    assert "find them within 2e-12" in answer.sentence
+    assert "1.0% at nu = 0.001, 3.0% at nu = 0.003, 10.0% at nu = 0.01 (the cost there 0.01 above" in answer.sentence
+    assert answer.table[-1] == ("wave-pmp, nu = 0.01", "20", "0.1", "0.01", "2000")
+
+
+def test_the_control_question_is_answered_against_riccati():
+    found = control._measured(None, None, type("Task", (), {"name": "control/5/matched"}))
+    assert found["control"] < 1e-8 and abs(found["excess"]) < 1e-12 and found["steps"] % 14 == 0

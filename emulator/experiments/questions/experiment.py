@@ -7,6 +7,7 @@ from functools import partial
 from emulator.errors import ScenarioError, suggest
 from emulator.experiments.findings import Findings, Table, Way, command_of
 from emulator.experiments.questions.base import Question
+from emulator.experiments.questions.control import CONTROL
 from emulator.experiments.questions.depth import ACCURACY, GRADIENT
 from emulator.experiments.questions.learning import CURVATURE, TRAINING
 from emulator.experiments.questions.metric import METRIC
@@ -22,6 +23,7 @@ QUESTIONS: dict[str, Question] = {
     "widths": WIDTHS,
     "metric": METRIC,
     "training": TRAINING,
+    "control": CONTROL,
     "gradient": GRADIENT,
     "accuracy": ACCURACY,
     "terminations": CURVATURE,

@@ -64,13 +64,13 @@ def learning(section: QuestionsConfig, law: Any, schedule: str, hold: float, por
     }
 
 
-def learned(work: Work, scenario: Scenario, task: Task) -> dict[str, float | None]:
+def learned(work: Work, scenario: Scenario, task: Task, goal: float = _GOAL) -> dict[str, float | None]:
     """Test accuracy and loss at the end of a training, and the samples until the accuracy stays at the goal."""
     result = scenario.train()
     columns = result.history.columns()
     known = ~np.isnan(columns["test_accuracy"])
     accuracy, at = columns["test_accuracy"][known], columns["samples"][known]
-    below = np.flatnonzero(~(accuracy >= _GOAL))
+    below = np.flatnonzero(~(accuracy >= goal))
     first = 0 if not len(below) else int(below[-1]) + 1
     complete = result.status != "diverged"
     return {
