@@ -71,6 +71,7 @@ def test_a_pendulum_costs_what_it_costs_scipy() -> None:
     np.testing.assert_allclose(found.controls, best.controls, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_wave_pmp_is_exact_without_transport_and_biased_with() -> None:
     one = double_integrator(steps=3)
     best, errors = riccati(one), {}

@@ -52,6 +52,7 @@ def small():
 LAW = Bilateral(0.6, taper=3.0, bandwidth=0.9, far_end=SeriesRC())
 
 
+@pytest.mark.slow
 def test_samples_follow_each_other_and_runs_repeat_to_the_last_bit(small):
     network, inputs, targets = small
     graph = compile_network(network, law=LAW, hardware=delays(1, 5), seed=2)

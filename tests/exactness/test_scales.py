@@ -129,7 +129,7 @@ def _mixed() -> Network:
     ("target", "law"),
     [
         pytest.param("cython", LAWS[1], marks=pytest.mark.slow, id="cython"),
-        pytest.param("standalone", LAWS[0], id="standalone"),
+        pytest.param("standalone", LAWS[0], marks=pytest.mark.slow, id="standalone"),
     ],
 )
 def test_compiled_targets_at_any_scale(target, law) -> None:

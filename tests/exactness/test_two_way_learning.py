@@ -108,6 +108,7 @@ def test_the_compiled_program_learns_what_the_interpreter_learns():
         np.testing.assert_allclose(runs[1].history.columns()[name], column, atol=1e-10, rtol=1e-9, err_msg=name)
 
 
+@pytest.mark.slow
 def test_weights_beyond_all_numbers_are_a_divergence_not_an_error():
     network = mlp(np.random.default_rng(3), "mse")
     inputs, targets = data(np.random.default_rng(8), network)

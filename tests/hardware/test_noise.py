@@ -96,6 +96,7 @@ def flicker(rms: float = RMS) -> HardwareModel:
     return hardware(noise__flicker={"rms": rms, "f_low": LOW, "f_high": HIGH})
 
 
+@pytest.mark.slow
 def test_flicker_noise_has_a_spectrum_that_falls_as_1_over_f():
     def check(model: HardwareModel) -> None:
         noise = own_noise(model, 1024, 100)

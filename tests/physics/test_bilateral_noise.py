@@ -95,6 +95,7 @@ def test_the_power_monitor_names_the_lines_that_break_the_balance(changes):
     assert any("crossbar" in name for name in named) and any("x1[" in name for name in named)
 
 
+@pytest.mark.slow
 def test_magnitude_truncation_leaves_no_limit_cycle_where_rounding_to_nearest_does():
     """From data to zero data: a linear network, its transients damped slowly by a low-pass per line."""
     law = Bilateral(0.6, 2.0, bandwidth=0.97)

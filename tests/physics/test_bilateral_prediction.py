@@ -115,6 +115,7 @@ def test_negative_curvature_cannot_be_settled_and_less_impedance_helps():
     assert swap_test(compile_network(network, law=Bilateral(0.3)), exact).most < 1
 
 
+@pytest.mark.slow
 def test_the_predicted_radius_is_the_decay_that_is_measured():
     graph, batch, exact = case(7, Bilateral(0.2, bandwidth=0.6), activations=["tanh"], losses=["mse"])
     prediction = predict(graph, exact)

@@ -84,6 +84,7 @@ def test_available_power_falls_to_nothing_with_the_gradient():
     assert max(np.abs(part).max() for part in gradient) < 1e-5
 
 
+@pytest.mark.slow
 def test_learning_does_not_disturb_the_waves():
     """After a stretch of learning, states and costates are those of the weights that the substrate then holds."""
     rng = np.random.default_rng(3)

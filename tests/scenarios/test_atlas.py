@@ -213,6 +213,7 @@ set = { law = { name = "wave-pmp", transport = "jacobian" } }
 """
 
 
+@pytest.mark.slow
 def test_the_bias_of_a_rest_stands_beside_what_is_measured(tmp_path):
     """Wave-PMP rests away from backpropagation: the error of its gradient is measured, and computed from its own rest."""
     (tmp_path / "transported.toml").write_text(TRANSPORTED)

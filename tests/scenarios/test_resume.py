@@ -74,6 +74,7 @@ def test_a_killed_comparison_goes_on_to_the_same_results(compared, tmp_path, mon
     assert whole[2]["reasons"]  # what diverged is a result like any other
 
 
+@pytest.mark.slow
 def test_a_killed_experiment_goes_on_to_the_same_results(tmp_path, monkeypatch):
     few = ["data.limit=4", "network.iterations=20", "precision.bits=[8,11]", "precision.noise=[1e-4,1e-3]"]
     for name, planned, more in (

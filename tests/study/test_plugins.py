@@ -188,6 +188,7 @@ class Halfway(NodeLaw):
     costate_update = "lam = 0.5*(lam + B)"
 
 
+@pytest.mark.slow
 def test_what_a_script_registers_reaches_workers(tmp_path, monkeypatch):
     monkeypatch.setitem(LAWS, "halfway", Halfway)
     monkeypatch.setitem(

@@ -99,7 +99,7 @@ def test_yields_count_chips_and_tolerances_are_searched(whole: Path) -> None:
 
 def test_a_point_is_the_same_alone(whole: Path) -> None:
     study = load_study(whole.parent / "study.toml")
-    work = Work(study.scenario, Material.of(study.scenario), tuple(study.config.metrics), measured, True)
+    work = Work(study.scenario, Material.of(study.scenario), tuple(study.config.metrics), measured, "network")
     with Store(whole) as store:
         record, metrics = list(store.records())[5], store.metrics()
     changes = {
@@ -112,6 +112,7 @@ def test_a_point_is_the_same_alone(whole: Path) -> None:
     assert alone.metrics == {k: None if np.isnan(v[5]) else v[5] for k, v in metrics.items()}
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_in_other_processes_it_is_the_same(whole: Path, tmp_path: Path) -> None:
     study, store = load_study(write(tmp_path, STUDY + SEARCH)), tmp_path / "s.sqlite"
     told: list[float | None] = []
@@ -236,7 +237,7 @@ def test_every_bundled_study_is_sound() -> None:
     assert {"robustness", "feasibility", "asymmetry"} <= set(bundled_studies())
     for name in bundled_studies():
         study = load_study(name)
-        assert study.places and study.targets and (study.knobs or name == "pair")  # of two technologies, no search
+        assert study.places and study.targets and (study.knobs or name in ("pair", "streaming"))  # no search
 
 
 def test_other_networks_and_trained_ones_are_measured(tmp_path: Path) -> None:

@@ -79,7 +79,9 @@ def test_a_network_keeps_them_in_its_file(tmp_path) -> None:
 
 
 def test_two_way_lines_know_built_in_ones_only() -> None:
-    with pytest.raises(EngineError, match=r"activation 'sin\(s\)' of dense1 is not built in"):
+    with pytest.raises(
+        EngineError, match=r"the answers of activation 'sin\(s\)' of dense1 cannot be followed; allowed: identity, tanh"
+    ):
         settle(compile_network(network(np.random.default_rng(1)), law=Bilateral(impedance=1.0)), np.ones((1, 3)))
 
 

@@ -44,7 +44,10 @@ def test_the_scenarios_that_train_are_there():
     assert deep.blocks >= 12
 
 
-@pytest.mark.parametrize("name", TRAINED)
+_LONG = {"streaming", "train-technologies", "unlocked-bilateral"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in _LONG)) for n in TRAINED])
 def test_every_variant_of_a_bundled_scenario_can_be_trained(name):
     """A sample or two of everything: settings, hardware and ports fit together."""
     if "mnist" in name:
@@ -137,7 +140,7 @@ def test_ports_say_what_they_are(small, tmp_path, port, words):
 def test_what_cannot_be_trained_is_one_line(small, tmp_path):
     run = CliRunner()
     for arguments, words in (
-        (["digits"], "scenario 'digits' has no section training; allowed: train-"),
+        (["digits"], "scenario 'digits' has no section training; allowed: streaming, train-"),
         (
             [small, "--set", "training.port.name=resitive"],
             "training.port.name is 'resitive' (did you mean 'resistive'?)",

@@ -13,6 +13,7 @@ from emulator.control.exact import Optimum
 from emulator.control.problem import ControlProblem
 from emulator.control.solve import Solution
 from emulator.laws import Law
+from emulator.report.samples import traces_of
 from emulator.report.style import HEAT, MARK, QUIET, legend_below, letters, name_substrate, new_figure, time_unit
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -63,9 +64,7 @@ def control_figure(problem: ControlProblem, solved: Solved, best: Optimum | None
 def filling_figure(solution: Solution, title: str) -> Figure:
     """How the waves fill the substrate: time of the controlled system against time of the solver, from blank."""
     result, problem = solution.settled(traces=True, target=solution.target), solution.problem
-    traces, graph = result.traces, solution.graph
-    if traces is None:
-        raise ValueError("the run has no traces")
+    traces, graph = traces_of(result), solution.graph
     unit = time_unit(result.hold * graph.step)
     with letters():
         figure = name_substrate(new_figure(f"{title}: the worldsheet filling in", 11.0, 5.5), graph)
