@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from emulator.engine import Layout, runtime
 from emulator.engine.joint import members_of
-from emulator.engine.learning import FREE, POWERS, RATE_COLUMNS, plastic_masks, score_names, state_names
+from emulator.engine.learning import POWERS, RATE_COLUMNS, plastic_masks
+from emulator.engine.port_code import FREE, score_names, state_names
 from emulator.engine.programming import bias_scores, device_scores, top_weight, writable
 from emulator.engine.random import key
 from emulator.engine.simulate import choose_target

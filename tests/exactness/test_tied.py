@@ -20,8 +20,8 @@ from emulator import (
     compile_network,
     train,
 )
+from emulator.engine.buses import shared_ports
 from emulator.engine.layout import flatten
-from emulator.engine.learning import shared_ports
 from emulator.errors import EngineError, NetworkError
 from emulator.learning import Device, RateSchedule
 from emulator.training.baselines import baseline

@@ -25,7 +25,8 @@ from brian2.core.variables import Variable
 from emulator.engine.clocks import STEP, clocks_of
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
-from emulator.engine.learning import Received, learning_objects
+from emulator.engine.learning import learning_objects
+from emulator.engine.port_code import Received
 from emulator.engine.recorders import MOVED, movements_of, terminals_of
 from emulator.engine.wiring import constants
 from emulator.families.bilateral.answering import SLOTS, CrossbarObjects, crossbars_of

@@ -26,8 +26,9 @@ from brian2 import Network
 from emulator.engine.clocks import STEP, clocks_of
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
-from emulator.engine.learning import Received, deaf_taps, learning_objects
+from emulator.engine.learning import deaf_taps, learning_objects
 from emulator.engine.plan import Plan
+from emulator.engine.port_code import Received
 from emulator.engine.recorders import terminals_of
 from emulator.engine.sums import adders_of, directions, sums_of
 from emulator.engine.wiring import crossbars_of, lines_of, ports_of, taps_of

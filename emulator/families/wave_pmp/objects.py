@@ -28,7 +28,8 @@ from emulator.engine.clocks import STEP, clocks_of
 from emulator.engine.fabric import Fabric
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.layout import Layout
-from emulator.engine.learning import Received, learning_objects
+from emulator.engine.learning import learning_objects
+from emulator.engine.port_code import Received
 from emulator.engine.recorders import terminals_of
 from emulator.engine.sums import adders_of, directions, sums_of
 from emulator.engine.wiring import crossbars_of
