@@ -19,7 +19,8 @@ from emulator.graph import ScatteringGraph
 from emulator.learning import Learning
 from emulator.measure.bias import Bias
 from emulator.measure.bounds import held_back
-from emulator.measure.deviation import Deviation, Fields, deviation
+from emulator.measure.deviation import Deviation, deviation
+from emulator.measure.fields import Fields
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.noise_floor import Disturbance, noise_of_sums
 from emulator.measure.passage import plain_passage

@@ -17,41 +17,26 @@ come back when they are assumed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
 
 from emulator.engine import Layout, Recording, biases
 from emulator.engine.recording import portions
 from emulator.graph import ScatteringGraph
+from emulator.measure.fields import Fields
 from emulator.measure.fixed_point import fixed_point
+from emulator.measure.maps import Maps, times
 from emulator.measure.passage import Passage
-from emulator.measure.rest import load_conductance, slopes
+from emulator.measure.rest import load_conductance
+from emulator.measure.roundoff import EPSILON, answer_terms, rounding_of
 from emulator.measure.synapses import Floats
-from emulator.network import softmax
 from emulator.network.activations import activation_function
 from emulator.network.losses import loss_function
 
-#: round-off of a sum or a product, of what its terms add up to
-EPSILON = 16 * np.finfo(np.float64).eps
-#: of squares, which have twice the range of the numbers that they are of
-_WIDE = np.longdouble
-#: magnitudes whose squares, and those of what they are multiplied by, plain numbers hold
-_SMALL, _LARGE = 1e-100, 1e100
 #: share of a distance from rest to which it is worked out where sources have a resistance
 _CLOSED = 1e-3
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Pre-activation, state, costate, and costate of the pre-activation of every neuron, (B, N) each."""
-
-    s: Floats
-    x: Floats
-    lam: Floats
-    mu: Floats
 
 
 @dataclass(frozen=True)
@@ -105,7 +90,7 @@ def deviation(
     allowed : (B, N), (B, N), optional
         Residuals of pre-activations and of costates that belong to the rest, such as those of rounded waves.
     """
-    maps = _Maps.of(graph, passage)
+    maps = Maps.of(graph, passage)
     wrong_s, wrong_lam = allowed or (None, None)
     behind = loaded and graph.law.source_resistance > 0
     return tuple(
@@ -117,49 +102,11 @@ def deviation(
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Maps:
-    """A passage as it is used: cut into rows of neurons, in order, forward and backward, as it is and in squares.
-
-    Parameters
-    ----------
-    passage : Passage
-    forward, backward : tuple of sparse (n, N)
-        Of every row of neurons.
-    forward_size, backward_size : sparse (N, N)
-        Magnitudes.
-    """
-
-    passage: Passage
-    forward: tuple[sparse.csr_array, ...]
-    backward: tuple[sparse.csr_array, ...]
-    forward_size: sparse.csr_array
-    backward_size: sparse.csr_array
-    squares: dict[type, tuple[tuple[sparse.csr_array, ...], tuple[sparse.csr_array, ...]]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, graph: ScatteringGraph, passage: Passage) -> _Maps:
-        forward, backward = passage.forward, passage.backward
-        return cls(passage, _rows(graph, forward), _rows(graph, backward), abs(forward), abs(backward))
-
-    def squared(self, graph: ScatteringGraph, kind: type) -> tuple[tuple[sparse.csr_array, ...], ...]:
-        """Squares of both, row by row, in numbers of this kind."""
-        if kind not in self.squares:
-            wide = (one.astype(kind).power(2) for one in (self.forward_size, self.backward_size))
-            there, back = (_rows(graph, one) for one in wide)
-            self.squares[kind] = there, back
-        return self.squares[kind]
-
-
-def _rows(graph: ScatteringGraph, matrix: sparse.csr_array) -> tuple[sparse.csr_array, ...]:
-    return tuple(matrix[site.start : site.stop] for site in graph.sites)
-
-
 def _of_part(
     graph: ScatteringGraph,
     layout: Layout,
     recording: Recording,
-    maps: _Maps,
+    maps: Maps,
     feed: Floats,
     loaded: bool,
     wrong: tuple[Floats | float, Floats | float],
@@ -179,8 +126,8 @@ def _of_part(
 
         resistance = graph.law.source_resistance
         off = _behind(resistance, away, data, held, layout) if loaded and resistance else away(data)
-        terms = _answer_terms(graph, held.x[:, layout.outputs], wanted) if loaded else none
-        rounding = _rounding(graph, layout, maps, held, wanted if loaded else None)
+        terms = answer_terms(graph, held.x[:, layout.outputs], wanted) if loaded else none
+        rounding = rounding_of(graph, layout, maps, held, wanted if loaded else None)
         return Deviation(held, off, rounding, terms.max(axis=1))
 
 
@@ -212,7 +159,7 @@ def _forward(
     graph: ScatteringGraph,
     layout: Layout,
     recording: Recording,
-    maps: _Maps,
+    maps: Maps,
     held: Fields,
     data: Floats,
     wrong: Floats | float,
@@ -222,14 +169,14 @@ def _forward(
     sent, moved = passage.sent(held.x, False), np.zeros_like(held.x)
     off_s, off_x = np.zeros_like(held.x), np.zeros_like(held.x)
     if passage.certain:
-        off_s = recording.v[:, count:] - passage.forward_offset - _times(passage.forward, sent) - wrong
+        off_s = recording.v[:, count:] - passage.forward_offset - times(passage.forward, sent) - wrong
     off_x[:, layout.inputs] = held.x[:, layout.inputs] - data
     for site, forward in zip(graph.sites, maps.forward, strict=True):
         part = slice(site.start, site.stop)
         if site.role == "source":
             off_s[:, part] = 0.0
         else:
-            off_s[:, part] += _times(forward, moved)
+            off_s[:, part] += times(forward, moved)
             phi = activation_function(site.function, site.slope).phi
             off_x[:, part] = held.x[:, part] - phi(held.s[:, part] - off_s[:, part])
         rest = held.x[:, part] - off_x[:, part]
@@ -241,7 +188,7 @@ def _backward(
     graph: ScatteringGraph,
     layout: Layout,
     recording: Recording,
-    maps: _Maps,
+    maps: Maps,
     held: Fields,
     off: tuple[Floats, Floats],
     load: Callable[[Floats], Floats],
@@ -252,13 +199,13 @@ def _backward(
     sent, moved = passage.sent(held.mu, True), np.zeros_like(held.mu)
     returned = recording.v[:, : layout.neurons]
     if passage.certain:
-        returned = passage.backward_offset + _times(passage.backward, sent) + wrong
+        returned = passage.backward_offset + times(passage.backward, sent) + wrong
     off_lam, off_mu = held.lam - returned, np.zeros_like(held.mu)
     off_lam[:, layout.outputs] -= load(held.x[:, layout.outputs] - off_x[:, layout.outputs])
     off_lam -= layout.shunt * (held.x - off_x)
     for site, backward in zip(reversed(graph.sites), reversed(maps.backward), strict=True):
         part = slice(site.start, site.stop)
-        off_lam[:, part] += _times(backward, moved)
+        off_lam[:, part] += times(backward, moved)
         if site.role != "source":
             slope = activation_function(site.function, site.slope).dphi(held.s[:, part] - off_s[:, part])
             off_mu[:, part] = held.mu[:, part] - slope * (held.lam[:, part] - off_lam[:, part])
@@ -272,81 +219,3 @@ def _load(graph: ScatteringGraph, layout: Layout, wanted: Floats) -> Callable[[F
     conductance = load_conductance(graph)
     gradient = loss_function(graph.loss).gradient
     return lambda x: conductance * gradient(x, wanted)
-
-
-def _rounding(graph: ScatteringGraph, layout: Layout, maps: _Maps, held: Fields, wanted: Floats | None) -> Fields:
-    """What round-off may come to: that of each sum, of what its terms add up to, carried on as independent errors."""
-    if _moderate(held):
-        found = _independent(graph, layout, maps, held, wanted, np.float64)
-        if all(np.isfinite(part).all() for part in (found.s, found.x, found.lam, found.mu)):
-            return found
-    return _independent(graph, layout, maps, held, wanted, _WIDE)
-
-
-def _moderate(held: Fields) -> bool:
-    """Whether squares of all that is held, and of its round-off, are far from the ends of the range of numbers."""
-    for part in (held.s, held.x, held.lam, held.mu):
-        size = np.abs(part)
-        if not size.max(initial=0.0) < _LARGE or size.min(where=size > 0, initial=1.0) < _SMALL:
-            return False
-    return True
-
-
-def _independent(
-    graph: ScatteringGraph, layout: Layout, maps: _Maps, held: Fields, wanted: Floats | None, kind: type
-) -> Fields:
-    """The standard deviations of all errors, whose variances are numbers of this kind."""
-    first, second = slopes(graph, held.s, exact=False)
-    slope: Floats
-    bend: Floats
-    slope, bend = np.asarray(first.astype(kind) ** 2), np.asarray(second.astype(kind) ** 2)
-    forward, backward = maps.squared(graph, kind)
-    s = _own(_times(maps.forward_size, np.abs(held.x)) + np.abs(biases(graph)), kind)
-    x, none = _own(held.x, kind), np.zeros_like(s)
-    for site, square in zip(graph.sites, forward, strict=True):
-        part = slice(site.start, site.stop)
-        s[:, part] += _times(square, x)
-        x[:, part] += slope[:, part] * s[:, part]
-    if wanted is None:
-        return _deviations(s, x, none, none)
-    lam, mu, out = _own(_times(maps.backward_size, np.abs(held.mu)), kind), _own(held.mu, kind), layout.outputs
-    lam[:, out] += _own(_answer_terms(graph, held.x[:, out], wanted), kind)
-    if graph.loss == "mse":
-        lam[:, out] += load_conductance(graph) ** 2 * x[:, out]
-    else:
-        lam[:, out] += _shaken(softmax(held.x[:, out]), x[:, out])
-    lam += layout.shunt**2 * x + _own(layout.shunt * np.abs(held.x), kind)
-    bend = bend * held.lam.astype(kind) ** 2
-    for site, square in zip(reversed(graph.sites), reversed(backward), strict=True):
-        part = slice(site.start, site.stop)
-        lam[:, part] += _times(square, mu)
-        mu[:, part] += slope[:, part] * lam[:, part] + bend[:, part] * s[:, part]
-    return _deviations(s, x, lam, mu)
-
-
-def _answer_terms(graph: ScatteringGraph, x: Floats, wanted: Floats) -> Floats:
-    """What the answer of the load is a difference of, added up."""
-    if graph.loss == "mse":
-        return np.asarray(load_conductance(graph) * (np.abs(x) + np.abs(wanted)))
-    return softmax(x) + np.abs(wanted)
-
-
-def _shaken(share: Floats, variance: Floats) -> Floats:
-    """Variance of probabilities whose logits have these, by ``dp = p ((1 - p) dx - sum over the others of p dx)``."""
-    others = 1.0 - np.eye(share.shape[1])
-    shaken = (share @ others) ** 2 * variance + (share**2 * variance) @ others.astype(variance.dtype)
-    return np.asarray(np.minimum(share**2 * shaken, 1.0))
-
-
-def _own(terms: Floats, kind: type) -> Floats:
-    """Variance of the round-off of a sum of terms."""
-    return np.asarray((EPSILON * terms.astype(kind)) ** 2)
-
-
-def _deviations(*variances: Floats) -> Fields:
-    return Fields(*(np.sqrt(part).astype(np.float64) for part in variances))
-
-
-def _times(matrix: sparse.csr_array, values: Floats) -> Floats:
-    """A map of neurons, applied to each row of values (B, N)."""
-    return np.asarray((matrix @ values.T).T)

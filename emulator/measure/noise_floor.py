@@ -15,7 +15,7 @@ from emulator.engine import Layout, weights
 from emulator.engine.layout import Block
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
-from emulator.measure.deviation import Fields
+from emulator.measure.fields import Fields
 from emulator.measure.rest import slopes
 from emulator.measure.result import Floats
 from emulator.network import softmax

@@ -31,8 +31,9 @@ from emulator.engine import Layout, Recording
 from emulator.engine.effects import JITTER_CUT
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
-from emulator.measure.deviation import Deviation, Fields
+from emulator.measure.deviation import Deviation
 from emulator.measure.entry import last_entry
+from emulator.measure.fields import Fields
 from emulator.measure.noise_floor import SIGMAS, noise_floor, noisy
 from emulator.measure.readout import by_layer
 from emulator.measure.result import Floats

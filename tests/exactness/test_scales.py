@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emulator import Matched, Network, NetworkBuilder, Worldsheet, compile_network, reference, settle
-from emulator.measure.deviation import EPSILON
 from emulator.measure.diagnose import forewarning
+from emulator.measure.roundoff import EPSILON
 from emulator.measure.settling import ZERO_ROW
 from emulator.network import ACTIVATIONS
 from tests.support.laws import Resonator

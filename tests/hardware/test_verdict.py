@@ -10,7 +10,7 @@ import pytest
 from emulator import Matched, Network, Worldsheet, compile_network, settle
 from emulator.engine import effects_of, simulate
 from emulator.families.node import NodePlan, lay_out, values_of
-from emulator.measure.deviation import Fields
+from emulator.measure.fields import Fields
 from emulator.measure.noise_floor import noise_floor
 from tests.substrate import delays
 

@@ -11,7 +11,7 @@ from emulator import EngineError, Matched, Network, NetworkBuilder, WavePMP, com
 from emulator.families.wave_pmp import bias_of, energy_balance
 from emulator.laws import family_of
 from emulator.measure.clipping import clipped_network
-from emulator.measure.deviation import Fields
+from emulator.measure.fields import Fields
 from emulator.measure.forecast import settling_steps
 from emulator.measure.noise_floor import noise_floor
 from emulator.measure.ranges import carried_by, ranges

@@ -15,8 +15,10 @@ from emulator.engine import recording
 from emulator.engine.kept import Kept
 from emulator.engine.random import exp_if, gauss, gauss_if, uniform, uniform_if
 from emulator.engine.results import write_only
-from emulator.measure import deviation, reference
+from emulator.measure import reference, roundoff
 from emulator.measure.entry import last_entry
+from emulator.measure.fields import Fields
+from emulator.measure.maps import Maps
 from emulator.measure.rest import neuron_values
 from hwmodels import load
 
@@ -62,17 +64,17 @@ def test_round_off_in_plain_numbers_is_that_in_wide_ones():
     rng = np.random.default_rng(6)
     x, y = rng.uniform(size=(4, 5)), rng.normal(size=(4, 3))
     states, s, lam = neuron_values(graph, reference(graph.network, x, y))
-    held = deviation.Fields(s, states, lam, lam)
+    held = Fields(s, states, lam, lam)
     from emulator.families.node import lay_out
     from emulator.measure.passage import plain_passage
 
-    layout, maps = lay_out(graph), deviation._Maps.of(graph, plain_passage(graph))
-    plain, wide = (deviation._independent(graph, layout, maps, held, y, kind) for kind in (np.float64, np.longdouble))
+    layout, maps = lay_out(graph), Maps.of(graph, plain_passage(graph))
+    plain, wide = (roundoff._independent(graph, layout, maps, held, y, kind) for kind in (np.float64, np.longdouble))
     for one in fields(plain):
         np.testing.assert_allclose(getattr(plain, one.name), getattr(wide, one.name), rtol=1e-12)
-    assert deviation._moderate(held)
+    assert roundoff._moderate(held)
     for large in (1e200, 1e-200):
-        assert not deviation._moderate(replace(held, x=large * held.x))
+        assert not roundoff._moderate(replace(held, x=large * held.x))
 
 
 def test_only_what_is_asked_for_is_written(tmp_path: Path):

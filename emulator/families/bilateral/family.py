@@ -26,7 +26,8 @@ from emulator.families.bilateral.rounding import line_rounding
 from emulator.families.bilateral.scattering import BilateralStep, swap_test
 from emulator.graph import ScatteringGraph
 from emulator.learning import Learning
-from emulator.measure.deviation import Deviation, Fields, deviation
+from emulator.measure.deviation import Deviation, deviation
+from emulator.measure.fields import Fields
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.noise_floor import Disturbance
 from emulator.measure.passage import plain_passage

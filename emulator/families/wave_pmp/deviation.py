@@ -19,8 +19,10 @@ from emulator.families.wave_pmp.recording import WavePMPRecording
 from emulator.families.wave_pmp.rest import law_of
 from emulator.families.wave_pmp.sending import NUMBERS
 from emulator.graph import ScatteringGraph
-from emulator.measure.deviation import EPSILON, Deviation, Fields
+from emulator.measure.deviation import Deviation
+from emulator.measure.fields import Fields
 from emulator.measure.result import Floats
+from emulator.measure.roundoff import EPSILON
 
 #: round-offs of the terms of a step that a rest may be off by
 _ROUNDINGS = 64

@@ -25,7 +25,8 @@ from emulator.graph import ScatteringGraph
 from emulator.laws.wave_pmp import Calibrated
 from emulator.learning import Learning
 from emulator.measure.bias import Bias
-from emulator.measure.deviation import Deviation, Fields
+from emulator.measure.deviation import Deviation
+from emulator.measure.fields import Fields
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.noise_floor import Disturbance, noise_of_sums
 from emulator.measure.power import PowerAccount

@@ -16,7 +16,7 @@ from emulator.families.wave_pmp.linear_step import WavePMPStep
 from emulator.families.wave_pmp.rest import OwnRest, law_of
 from emulator.families.wave_pmp.sending import NUMBERS
 from emulator.graph import ScatteringGraph
-from emulator.measure.deviation import Fields
+from emulator.measure.fields import Fields
 from emulator.measure.noise_floor import Disturbance
 from emulator.measure.result import Floats
 from hwmodels import rng
