@@ -61,7 +61,7 @@ def draw_pictures(
     wanted = [(name, partial(_named, picture, result, scenario)) for name, picture in OVERVIEWS.items()]
     if traced is not None:
         recorded = RECORDINGS | TWO_WAY if traced.graph.law.two_way else RECORDINGS
-        if traced.traces is not None and len(traced.traces.port) == 0:  # waves that are no events
+        if traced.traces is not None and len(traced.traces.port) == 0:  # of laws that do not record them one by one
             recorded = {name: picture for name, picture in recorded.items() if picture is not event_raster}
         wanted += [(name, partial(_named, picture, traced, scenario)) for name, picture in recorded.items()]
     return tuple(name for name, draw in wanted if attempt(folder / name, draw, told))
