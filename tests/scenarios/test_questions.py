@@ -10,10 +10,13 @@ import pytest
 
 from emulator import Matched, ScenarioError, WavePMP, Worldsheet, compile_network, reference, settle
 from emulator.experiments import run_experiment
+from emulator.experiments.claims.base import Curve, Panel
+from emulator.experiments.claims.figure import draw_panel
 from emulator.experiments.findings import Row
 from emulator.experiments.questions import base, control, depth, metric, stability
 from emulator.experiments.questions.experiment import QUESTIONS
 from emulator.measure.stability import spectral_radius
+from emulator.report.style import new_figure
 from emulator.scenario import load_scenario
 from emulator.scenario.experiments import QuestionsConfig
 from tests.refusals import refuses
@@ -107,6 +110,22 @@ def test_where_no_training_gets_there_nobody_is_ahead():
     said = depth._accuracy_answer(section, accuracy_rows(NAN, NAN)).sentence
     assert "at 4 layers no training gets there" in said and "no crossover" not in said
     assert "Unlocked is ahead nowhere, and locked does not get there everywhere" in said
+
+
+def test_what_is_ahead_in_steps_may_end_lower():
+    found = accuracy_rows(400.0)
+    for one in found:
+        if one.axes["way"] != "locked":
+            one.metrics["accuracy"] = 0.5 if one.axes["depth"] == 4 else NAN
+    said = depth._accuracy_answer(QuestionsConfig(trained_depths=[4, 16]), found).sentence
+    assert "locked and the best unlocked are at 90% and 50%, 90% and diverged" in said
+
+
+def test_categories_are_named_on_their_axis():
+    panel = Panel("port", "loss", (Curve([0.0, 1.0], [1.0, 2.0], "best"),), points=True, categories=("plain", "mass"))
+    axes = new_figure("t").subplots()
+    draw_panel(axes, panel)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["plain", "mass"]
 
 
 def test_the_page_has_every_answer_with_its_table(tmp_path):

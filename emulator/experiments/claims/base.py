@@ -57,6 +57,8 @@ class Panel:
         Whether the vertical axis is logarithmic.
     points : bool
         Whether what was measured is shown as points rather than as lines.
+    categories : tuple of str
+        Names of the positions 0, 1, ... on the horizontal axis, if it has no numbers.
     """
 
     x_label: str
@@ -64,6 +66,7 @@ class Panel:
     curves: tuple[Curve, ...]
     log: bool = False
     points: bool = False
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from emulator.experiments.claims.base import Panel
 from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
 
 _COLOURS = (STATE, COSTATE, "#009E73", "#CC79A7", "#E69F00")
+_MARKERS = ("o", "s", "^", "D", "v")
 _COLUMNS = 2
 
 
@@ -31,15 +32,19 @@ def claims_figure(claims: Sequence[Claim], title: str) -> Figure:
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
     """What was measured as points or full lines, what is expected as dashed lines."""
-    colours = iter(_COLOURS)
+    kinds = zip(_COLOURS, _MARKERS, strict=True)
     for curve in panel.curves:
         if curve.expected:
             axes.plot(curve.x, curve.y, "--", color=MARK, linewidth=0.9, label=curve.label, zorder=3)
         else:
-            axes.plot(curve.x, curve.y, "o" if panel.points else "-", color=next(colours), markersize=4, linewidth=1.4,
+            colour, marker = next(kinds)
+            axes.plot(curve.x, curve.y, marker if panel.points else "-", color=colour, markersize=4, linewidth=1.4,
                       label=curve.label)  # fmt: skip
     if panel.log:
         axes.set_yscale("log")
+    if panel.categories:
+        axes.set_xticks(range(len(panel.categories)), panel.categories, rotation=20, ha="right", fontsize=8)
+        axes.set_xlim(-0.5, len(panel.categories) - 0.5)
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
     axes.grid(color=QUIET, alpha=0.25)

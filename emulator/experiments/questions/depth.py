@@ -191,10 +191,17 @@ def _accuracy_answer(section: QuestionsConfig, rows: Sequence[Row]) -> Answer:
         Curve([float(d) for d, v in found.items() if v > 0], [v for v in found.values() if v > 0], way)
         for way, found in steps.items()
     )
+    ends = [{str(row.axes["way"]): row.metrics["accuracy"] for row in rows if int(row.axes["depth"]) == depth}
+            for depth in section.trained_depths]  # fmt: skip
+    unlocked = [
+        max((value for way, value in end.items() if way != "locked" and value == value), default=np.nan) for end in ends
+    ]
+    pairs = zip((end["locked"] for end in ends), unlocked, strict=True)
+    accuracies = ", ".join(" and ".join("diverged" if v != v else f"{v:.0%}" for v in pair) for pair in pairs)
     return Answer(
         f"Steps to {_REACHED:.0%} on the digits, a locked sample costing a round trip: {'; '.join(told_of)}. {crossover}; it saves at "
         "most the share by which its hold is shorter than the round trip, since in shorter ones the state of one sample meets "
-        "the costate of another.",
+        f"the costate of another. After {section.samples} samples locked and the best unlocked are at {accuracies}.",
         table,
         Panel("depth (layers)", f"steps to {_REACHED:.0%} test accuracy", curves, log=True, points=True),
     )

@@ -95,7 +95,7 @@ def _stream_answer(section: QuestionsConfig, rows: Sequence[Row]) -> Answer:
         + (f"Diverged: {', '.join(lost)}." if lost else "None diverged."),
         table,
         Panel(
-            "training: " + ", ".join(f"{k} {name}" for k, name in enumerate(STREAMED)),
+            "training",
             "test accuracy",
             (
                 Curve(
@@ -105,6 +105,7 @@ def _stream_answer(section: QuestionsConfig, rows: Sequence[Row]) -> Answer:
                 ),
             ),
             points=True,
+            categories=tuple(STREAMED),
         ),
     )
 
@@ -138,10 +139,11 @@ def _port_answer(section: QuestionsConfig, rows: Sequence[Row]) -> Answer:
         + f" (test loss, settled learning). Least: {first}; against the plain resistance {losses[first] / plain:.2f} of the loss.",
         table,
         Panel(
-            "port: " + ", ".join(f"{k} {name}" for k, name in enumerate(losses)),
+            "port",
             f"test loss after {section.samples} samples",
             (Curve([float(k) for k in range(len(losses))], list(losses.values()), "best setting"),),
             points=True,
+            categories=tuple(losses),
         ),
     )
 

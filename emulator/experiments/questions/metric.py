@@ -116,7 +116,7 @@ def _answer(section: QuestionsConfig, rows: Sequence[Row]) -> Answer:
         f"{narrow['tuned']:.2g} and {_best(narrow)}. For networks that bend, tune a number.",
         table,
         Panel(
-            "metric: " + ", ".join(f"{k} {metric}" for k, metric in enumerate(METRICS)),
+            "metric",
             "error of the gradient (settled)",
             tuple(
                 Curve(
@@ -128,6 +128,7 @@ def _answer(section: QuestionsConfig, rows: Sequence[Row]) -> Answer:
             ),
             log=True,
             points=True,
+            categories=METRICS,
         ),
     )
 

@@ -24,7 +24,6 @@ def questions_figure(answered: Answered, title: str) -> Figure:
         for axes, (question, panel) in zip(grid, shown, strict=False):
             draw_panel(axes, panel)
             axes.set_title(question.title, loc="left")
-            axes.xaxis.label.set_size(8 if len(panel.x_label) > 60 else 10)
         for axes in grid[len(shown) :]:
             axes.set_axis_off()
     return figure
