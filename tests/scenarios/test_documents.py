@@ -1,0 +1,114 @@
+"""Every command and every piece of code in the documents works, in the order in which a reader meets them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from emulator.laws import LAWS, Worldsheet
+from tests.support.documents import DOCUMENTS, ROOT, blocks, commands, links
+
+README = DOCUMENTS["README.md"]
+HARDWARE = DOCUMENTS["hwmodels/GUIDE.md"]
+#: exit status of the commands that show a failure
+FAILS = {"backwave run digits --set run.hold=3 --out short": 1}
+#: pages whose code is a sketch of a part, not a program
+SKETCHES = {"emulator/laws/ADDING.md"}
+#: pages whose code runs within a second
+QUICK = {"hwmodels/GUIDE.md"}
+
+
+def shell() -> list[object]:
+    return [
+        pytest.param(block, id=f"{page}-{k}")
+        for page, text in DOCUMENTS.items()
+        for k, block in enumerate(blocks("sh", text))
+        if commands(block)
+    ]
+
+
+def code() -> list[object]:
+    return [
+        pytest.param(page, marks=[] if page in QUICK else pytest.mark.slow)
+        for page, text in DOCUMENTS.items()
+        if page not in SKETCHES and blocks("python", text)
+    ]
+
+
+def test_the_readme_is_short_and_has_code_and_commands():
+    assert len(README.splitlines()) <= 150
+    assert sum(len(commands(block)) for block in blocks("sh", README)) >= 5
+    assert len(shell()) >= 5
+    assert len(code()) >= 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", shell())
+def test_the_commands_of_a_block_work_in_their_order(block, tmp_path):
+    for command in commands(block):
+        done = subprocess.run(
+            [sys.executable, "-m", "emulator", *shlex.split(command)[1:]],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == FAILS.get(command, 0), (command, done.stderr[-2000:])
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("page", code())
+def test_code(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(LAWS, "resonator", Worldsheet)  # a page adds it; it goes again afterwards
+    scope: dict[str, object] = {}
+    for block in blocks("python", DOCUMENTS[page]):
+        exec(compile(block, page, "exec"), scope)
+
+
+@pytest.mark.slow
+def test_the_law_of_the_guide_settles(monkeypatch):
+    from emulator import compile_network, settle
+
+    monkeypatch.setitem(LAWS, "resonator", Worldsheet)
+    scope: dict[str, object] = {}
+    for page in ("emulator/laws/GUIDE.md", "hwmodels/GUIDE.md"):
+        exec(compile(blocks("python", DOCUMENTS[page])[0], page, "exec"), scope)
+    result = settle(compile_network(scope["network"], law=scope["Resonator"]()), scope["images"], scope["labels"])
+    assert result.status == "settled"
+
+
+def test_the_hardware_guide_knows_every_field_and_preset():
+    from hwmodels import HardwareModel, presets
+
+    for section in ("lines", "precision", "noise", "weights", "faults", "energy"):
+        for name in HardwareModel.model_fields[section].annotation.model_fields:
+            assert re.sub("_?(forward|backward)$", "", name) in HARDWARE, f"{section}.{name}"
+    for name in presets():
+        assert f"`{name}`" in HARDWARE
+
+
+def test_the_links_lead_somewhere():
+    found = [(page, target) for page, text in DOCUMENTS.items() for target in links(text)]
+    assert len(found) > 30
+    assert [(page, target) for page, target in found if not (ROOT / page).parent.joinpath(target).exists()] == []
+
+
+def test_every_guide_is_one_link_from_the_readme():
+    assert {page for page in DOCUMENTS if page.endswith("GUIDE.md")} <= set(links(README))
+
+
+def test_ci_installs_and_tests_as_the_readme_says():
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    (line,) = (line for line in README.splitlines() if "python -m pytest" in line and "venv" in line)
+    command = line.split(" && ")[-1]
+    assert command in script and f"{command} -m slow" in script
+    assert 'pip install ".[test]"' in line and 'pip install --quiet ".[test]"' in script
+    assert any("backwave run digits" in line for line in script)
+    assert "pip install . && backwave run digits" in README
