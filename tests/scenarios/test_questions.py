@@ -154,13 +154,13 @@ def test_every_question_of_the_scenario_has_points():
 @pytest.mark.slow
 def test_questions_that_train_are_answered(tmp_path):
     few = [
-        "questions.ask=['stability', 'training', 'accuracy', 'terminations']",
+        "questions.ask=['training', 'accuracy', 'terminations']",
         "questions.trained_depths=[4, 6]",
         "questions.samples=200",
         "questions.tested=40",
     ]
     report = run_experiment(load_scenario("open-questions", few), tmp_path / "out")
-    assert len(report.findings.data["questions"]) == 4 and not report.troubles
+    assert len(report.findings.data["questions"]) == 3 and not report.troubles
 
 
 def test_unknown_questions_and_missing_sections_are_refused(tmp_path):
