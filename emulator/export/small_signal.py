@@ -128,7 +128,8 @@ class _System:
         lines, size = self.lines, self.size
         z, count = lines.impedance, lines.count
         filtered = self.pole / (1 - (1 - self.pole) * q)
-        ahead, back = filtered * q**lines.forward, filtered * q**lines.backward
+        ahead = filtered * lines.passes.gain_forward * q**lines.forward
+        back = filtered * lines.passes.gain_backward * q**lines.backward
         series, shunt = self._terminations(q)
         # far: v2 + z (i2 + shunt v2) = ahead (v1 + (z - series) i1);   near: v1 - (series + z) i1 = back (v2 - z (...))
         row = np.arange(count)

@@ -1,7 +1,8 @@
-"""What a hardware model does to the waves on two-way lines: rounding where they are sent, noise where they arrive.
+"""What a hardware model does to the waves on two-way lines: rounding where they are sent, loss and noise where they arrive.
 
-A wave is rounded as it leaves its junction, by the quantiser of its direction, and gets its noise as it arrives at the
-other end, once for every event. Terminations are part of the junction they stand at: their waves stay as they are.
+A wave is rounded as it leaves its junction, by the quantiser of its direction. As it arrives at the other end it is
+attenuated, it gets the gain and the offset of that line and direction, and noise, once for every event. Terminations are
+part of the junction they stand at: their waves stay as they are.
 """
 
 from __future__ import annotations
@@ -11,8 +12,15 @@ import numpy as np
 from emulator.engine.claims import check_claims
 from emulator.engine.effects import Effects, Value, lsb, rounded
 from emulator.engine.random import key
+from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.graph import ScatteringGraph
+
+#: what a refusal says of the fields that are implemented
+ALLOWED = (
+    "; delay, loss, bandwidth and impedance of lines, mismatch of gains and offsets, receiver noise, precision, and devices "
+    "read without noise"
+)
 
 
 def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, seed: int) -> Effects:
@@ -23,20 +31,26 @@ def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, seed: int
     EngineError
         If the hardware model has an effect on waves or weights that two-way lines do not know.
     """
-    check_claims(
-        graph, "; delay, bandwidth and impedance of lines, receiver noise, precision, and devices read without noise"
-    )
+    check_claims(graph, ALLOWED)
     wave, ports, dithered, values = _sending(graph, layout, seed)
-    sigma, received, lines = graph.hardware.noise.receiver, "arriving", tuple[str, ...]()
+    carriage = carriage_of(layout)
+    sigma, received, lines = graph.hardware.noise.receiver, "arriving", list[str]()
+    if (carriage.gain != 1).any():
+        received, values["gain"] = "gain*arriving", carriage.gain
+        lines.append("gain")
+    if carriage.offset.any():
+        received, values["offset"] = f"{received} + offset", carriage.offset
+        lines.append("offset")
     if sigma:
-        received, lines = "arriving + sigma*gauss(noise_key, {tap}, n_got)", ("sigma",)
+        received += " + sigma*gauss(noise_key, {tap}, n_got)"
+        lines.append("sigma")
         values["sigma"] = np.where(layout.lines_of_port > 0, sigma, 0.0)
         values["noise_key"] = key(seed, "receiver noise")
     return Effects(
         wave=wave,
         received=received,
         port_variables=ports,
-        line_variables=lines,
+        line_variables=tuple(lines),
         dithered=dithered,
         counts=bool(sigma),
         values=values,

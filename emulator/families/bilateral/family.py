@@ -12,6 +12,8 @@ from emulator.engine.plan import Values
 from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.families.bilateral.answers import foreseen, largest_margin
+from emulator.families.bilateral.bias import bias_of, own_deviation, own_rest
+from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.effects import bilateral_effects
 from emulator.families.bilateral.held import as_held
 from emulator.families.bilateral.layout import lay_out
@@ -26,6 +28,7 @@ from emulator.families.bilateral.rounding import line_rounding
 from emulator.families.bilateral.scattering import BilateralStep, swap_test
 from emulator.graph import ScatteringGraph
 from emulator.learning import Learning
+from emulator.measure.bias import Bias
 from emulator.measure.deviation import Deviation, deviation
 from emulator.measure.fields import Fields
 from emulator.measure.linear_step import LinearStep
@@ -45,7 +48,8 @@ class BilateralFamily(Family[BilateralPlan]):
     """Two-way lines between junctions: what reaches a port is answered by what leaves it."""
 
     claims = (
-        "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "noise.receiver", "precision.",
+        "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "lines.attenuation_", "lines.loss_per_length",
+        "noise.receiver", "noise.gain_", "noise.offset_", "precision.",
         "weights.g_", "weights.levels", "weights.differential", "weights.programming", "weights.drift", "weights.stuck_",
         "weights.update", "weights.fitted_",
     )  # fmt: skip
@@ -102,6 +106,14 @@ class BilateralFamily(Family[BilateralPlan]):
     def linearised(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> LinearStep:
         return BilateralStep(as_held(graph), point)
 
+    def rest(self, graph: ScatteringGraph, reference: Reference, sample: int = 0) -> OperatingPoint:
+        """Its own rest where lines change what they carry; backpropagation where none is found near."""
+        return own_rest(as_held(graph), reference, sample)
+
+    def bias(self, graph: ScatteringGraph, reference: Reference) -> Bias | None:
+        """That of its own rest, where lines change what they carry."""
+        return bias_of(as_held(graph), reference)
+
     def deviation(
         self,
         graph: ScatteringGraph,
@@ -111,8 +123,12 @@ class BilateralFamily(Family[BilateralPlan]):
         feed: Floats,
         loaded: bool,
     ) -> tuple[Deviation, ...]:
-        rounded = recording.rounded if isinstance(recording, BilateralRecording) else None
-        held = as_held(graph, np.asarray(values["w"]))
+        assert isinstance(recording, BilateralRecording)
+        rounded, held = recording.rounded, as_held(graph, np.asarray(values["w"]))
+        carriage = carriage_of(plan.layout)
+        if not carriage.ideal:
+            more = None if rounded is None else -(carriage.through @ rounded.T).T
+            return (own_deviation(held, plan.layout, recording, feed, loaded, more),)
         allowed = None if rounded is None else line_rounding(held, plan.layout, rounded)
         return deviation(held, plan.layout, recording, plain_passage(held), feed, loaded, allowed)
 

@@ -20,6 +20,32 @@ from emulator.errors import EngineError
 from emulator.graph import Bundle, ScatteringGraph
 from emulator.graph.elements import Steps
 from emulator.laws import Bilateral
+from hwmodels import rng
+from hwmodels.lines import LineSample
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What a wave gets on its way: ``gain`` times it plus ``offset``; L lines.
+
+    A lossy line is a line without loss and an attenuator matched to it, so that nothing is reflected within. Drivers and
+    receivers that are not alike have gains and offsets of their own, each direction of each line.
+
+    Parameters
+    ----------
+    gain_forward, gain_backward, offset_forward, offset_backward : (L,)
+    """
+
+    gain_forward: Floats
+    gain_backward: Floats
+    offset_forward: Floats
+    offset_backward: Floats
+
+    @property
+    def ideal(self) -> bool:
+        """Whether every wave arrives as it was sent."""
+        gains, offsets = (self.gain_forward, self.gain_backward), (self.offset_forward, self.offset_backward)
+        return all((gain == 1).all() for gain in gains) and not any(offset.any() for offset in offsets)
 
 
 @dataclass(frozen=True)
@@ -39,6 +65,8 @@ class Lines:
         Impedance and coefficient of the termination at each far end.
     source_impedance, source_pole : (L,) or None
         The same at each source end.
+    passes : Passes
+        What lines make of the waves that they carry.
     """
 
     tail: Ints
@@ -51,6 +79,7 @@ class Lines:
     far_pole: Floats | None
     source_impedance: Floats | None
     source_pole: Floats | None
+    passes: Passes
 
     @property
     def count(self) -> int:
@@ -79,6 +108,7 @@ def lines_of(graph: ScatteringGraph) -> Lines:
     impedance: list[Floats] = []
     forward: list[Steps] = []
     backward: list[Steps] = []
+    passes: list[tuple[Floats, ...]] = []
     crossbars = 0
 
     def add(bundles: tuple[Bundle, ...], tails: Steps, heads: Steps, at: int) -> None:
@@ -92,6 +122,7 @@ def lines_of(graph: ScatteringGraph) -> Lines:
             impedance.append(bundle.impedance * sample.impedance_ratio)
             forward.append(_known(bundle.delay_forward))
             backward.append(_known(bundle.delay_backward))
+            passes.append(_passes(graph, bundle, sample))
             start += bundle.count
 
     for coupling in graph.couplings:
@@ -116,7 +147,23 @@ def lines_of(graph: ScatteringGraph) -> Lines:
         far_pole=far_pole,
         source_impedance=source_z,
         source_pole=source_pole,
+        passes=Passes(*(np.concatenate(part) for part in zip(*passes, strict=True))),
     )
+
+
+def _passes(graph: ScatteringGraph, bundle: Bundle, sample: LineSample) -> tuple[Floats, ...]:
+    """Gains forward and backward of the lines of a bundle, and offsets; drawn under the names that all laws use."""
+    noise, gains, offsets = graph.hardware.noise, list[Floats](), list[Floats]()
+    for way, gain in (("forward", sample.gain_forward), ("backward", sample.gain_backward)):
+        for what, found, nominal, scale in (("gain", gains, gain, gain), ("offset", offsets, 0.0 * gain, 1.0)):
+            sigma = getattr(noise, f"{what}_mismatch_{way}")
+            drawn = (
+                rng(graph.seed, f"{what} mismatch {way}", bundle.name, way).standard_normal(bundle.count)
+                if sigma
+                else 0.0
+            )
+            found.append(nominal + scale * sigma * drawn)
+    return (*gains, *offsets)
 
 
 def _known(delay: Steps | None) -> Steps:

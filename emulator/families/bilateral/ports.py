@@ -12,6 +12,7 @@ carrying what was sent before. A line of d steps is read ``d - 1`` runs behind t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from emulator.engine.layout import Ints
 from emulator.engine.native import Arrays, elementwise, native
 from emulator.engine.random import functions
 from emulator.engine.wiring import constants
+from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.plan import BilateralPlan
 
@@ -49,11 +51,14 @@ static int waves_leave(int first, int count, int kind, int shift, int mate, int 
     for (; METERED && i + 8 <= count; i += 8)
         for (int l = 0; l < 8; l++)
         {
-            const double d = u[i + l] - a[i + l + partner];
+            const double d = COMING(i + l) - a[i + l + partner];
             power[l] += scale[i + l]*d*d;
         }
     for (; METERED && i < count; i++)
-        power[0] += scale[i]*(u[i] - a[i + partner])*(u[i] - a[i + partner]);
+    {
+        const double d = COMING(i) - a[i + partner];
+        power[0] += scale[i]*d*d;
+    }
     for (int l = 0; METERED && l < 8; l++)
         @POWER[0] += power[l];
     return 0;
@@ -112,10 +117,11 @@ def leave(
         setattr(sides, name, column)
     used = {name.upper(): ports.variables[name] for name in ("u", "a", "at", *NUMBERS)}
     used |= {**answers, "POWER": meter.variables["P"]}
+    used |= {name.upper(): ports.variables[name] for name in ("gain", "offset") if name in effects.line_variables}
     meter.run_regularly("P = 0", clock=clock, when="start", order=order, name="unmeasured")
     left = native(
-        sides, f"done = waves_leave({', '.join(_FIELDS)})", "waves_leave", _LEAVE.replace("METERED", str(int(plan.power))),
-        len(_FIELDS), used, lambda arrays: _leaving(plan.layout, arrays), clock=clock, when="start", order=order + 1,
+        sides, f"done = waves_leave({', '.join(_FIELDS)})", "waves_leave", _leave_code(plan),
+        len(_FIELDS), used, lambda arrays: _leaving(plan, arrays), clock=clock, when="start", order=order + 1,
     )  # fmt: skip
     # a rounding that is drawn anew for every event is not compared: it would never rest
     moves = "abs(u - unrounded) >= q" if effects.dithered else "abs(wave - sent) >= q"
@@ -150,8 +156,18 @@ def _runs(layout: BilateralLayout) -> Ints:
     return np.stack([first, count, kind[first], shift, *alike[1:, first]], axis=1).astype(np.int32)
 
 
-def _leaving(layout: BilateralLayout, arrays: Arrays) -> Callable[[], None]:
+def _leave_code(plan: BilateralPlan) -> str:
+    """What lets waves leave, and measures how far they are from what was there: that is the power still under way."""
+    coming, lines = "u[{0}]", plan.effects.line_variables
+    coming = "@GAIN[first + {0} + partner]*" * ("gain" in lines) + coming
+    coming += " + @OFFSET[first + {0} + partner]" * ("offset" in lines)
+    code = re.sub(r"COMING\((.*?)\)", lambda found: f"({coming.format(found[1])})", _LEAVE)
+    return code.replace("METERED", str(int(plan.power)))
+
+
+def _leaving(plan: BilateralPlan, arrays: Arrays) -> Callable[[], None]:
     """What the compiled program does."""
+    layout, carriage = plan.layout, carriage_of(plan.layout)
     kind, number = _answered_by(layout)
     names = ("X", "MU", "ROW", "COLUMN")
     starts = np.cumsum([0, *(len(arrays[name]) for name in names)])[:-1]
@@ -160,7 +176,7 @@ def _leaving(layout: BilateralLayout, arrays: Arrays) -> Callable[[], None]:
     def leave() -> None:
         answers = np.concatenate([arrays[name] for name in names])
         u[:] = arrays["DRIVE"] * answers[source] + arrays["OWN"] * a + arrays["OTHER"] * a[layout.mate]
-        arrays["POWER"][0] = arrays["POWER_SCALE"] @ np.square(u - a[layout.partner])
+        arrays["POWER"][0] = arrays["POWER_SCALE"] @ np.square(carriage.coming(u) - a[layout.partner])
 
     return leave
 

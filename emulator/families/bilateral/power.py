@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine import WaveTraces, biases
+from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.layout import BilateralLayout, lay_out
 from emulator.graph import ScatteringGraph
 from emulator.measure.power import PowerBalance
@@ -43,8 +44,12 @@ def power_balance(graph: ScatteringGraph, waves: WaveTraces) -> PowerBalance:
 
 
 def _lines(layout: BilateralLayout, leaving: Floats, arriving: Floats) -> tuple[Floats, Floats, Floats]:
-    """Energy on all line directions (T,), what they dissipate in the step after (T,), and their excess (T, P)."""
+    """Energy on all line directions (T,), what they dissipate in the step after (T,), and their excess (T, P).
+
+    What attenuators take, and amplifiers and offsets give, is dissipated where a wave arrives.
+    """
     steps, ports = leaving.shape
+    carriage = carriage_of(layout)
     stored, dissipated = np.zeros(steps), np.zeros(steps)
     excess = np.zeros((steps, ports))
     for tap in range(ports):
@@ -56,7 +61,8 @@ def _lines(layout: BilateralLayout, leaving: Floats, arriving: Floats) -> tuple[
         stored += (total[step] - total[np.maximum(step - delay + 1, 0)] + (1 + keep) * held**2) / z
         came = np.concatenate([np.zeros(delay), sent])[:steps]
         before = np.concatenate([[0.0], held[:-1]])
-        burnt = (1 - pole) * (came - before) ** 2 / z
+        taken = carriage.gain[tap] * came + carriage.offset[tap]
+        burnt = (1 - pole) * (taken - before) ** 2 / z + (came**2 - taken**2) / z
         excess[:, tap] = (came**2 - held**2 - keep * (held**2 - before**2)) / z - burnt
         dissipated[:-1] += burnt[1:]
     return stored, dissipated, excess

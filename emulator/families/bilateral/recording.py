@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emulator.engine.plan import SMALLEST, Values
 from emulator.engine.recording import Recording, WaveTraces, until
+from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.plan import BilateralPlan
 
@@ -95,7 +96,7 @@ def _collected(
     }
     held = {name: outputs[f"held.{name}"][1 : plan.samples + 1] for name in ("worst", "n_several", "n_steps")}
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
-    state_residual, costate_residual = _line_residuals(layout, end["sent"], end["a"])
+    state_residual, costate_residual = _line_residuals(layout, carriage_of(layout).arriving(end["sent"]), end["a"])
     moved = emitted = waves = None
     if plan.probe:
         columns = {name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}
@@ -160,13 +161,16 @@ def _sent_by_neurons(layout: BilateralLayout, outputs: Mapping[str, np.ndarray])
     }
 
 
-def _line_residuals(layout: BilateralLayout, leaving: Floats, arriving: Floats) -> tuple[Floats, Floats]:
-    """By how much state and costate differ between the two ends of a neuron's lines, the largest of each; (B, N)."""
-    lost = np.abs(leaving - arriving[:, layout.partner])
+def _line_residuals(layout: BilateralLayout, coming: Floats, held: Floats) -> tuple[Floats, Floats]:
+    """By how much state and costate differ from what the two ends of a neuron's lines ask for, the largest; (B, N).
+
+    `coming` is what will have arrived of the waves that were sent last, `held` what has.
+    """
+    lost = np.abs(coming - held)
     lost = lost + lost[:, layout.partner]
-    state, costate = np.zeros((2, len(leaving), layout.neurons))
+    state, costate = np.zeros((2, len(lost), layout.neurons))
     at = np.flatnonzero(layout.at_neuron & (layout.lines_of_port > 0))
-    for sample in range(len(leaving)):
+    for sample in range(len(lost)):
         np.maximum.at(state[sample], layout.node[at], lost[sample, at])
         np.maximum.at(costate[sample], layout.node[at], lost[sample, at] / layout.impedance[at])
     return state, costate

@@ -14,9 +14,11 @@ import numpy as np
 from scipy import linalg, sparse
 
 from emulator.errors import EngineError
+from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.layout import BilateralLayout, lay_out
 from emulator.families.bilateral.lines import law_of
 from emulator.families.bilateral.matrices import scattering
+from emulator.families.bilateral.rest import OwnRest
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
 from emulator.measure.linear_step import LinearStep
@@ -119,6 +121,9 @@ class BilateralStep(LinearStep):
         point = checked_point(graph, point)
         self.junctions = Junctions(graph, point)
         layout = self.junctions.layout
+        self._sent = sparse.csr_array(self.junctions.scatter[layout.partner])
+        carriage = carriage_of(layout)
+        self._mix = None if carriage.ideal else carriage.mix
         ports, waiting = layout.ports, layout.tap_delay.astype(np.int64) - 1
         size = ports + int(waiting.sum())
         super().__init__(dtype=np.dtype(float), shape=(size, size))
@@ -142,9 +147,10 @@ class BilateralStep(LinearStep):
         """The vectors, the columns of (M, ...), after a step."""
         layout = self.junctions.layout
         held = vectors[: layout.ports]
-        sent = (self.junctions.scatter @ held)[layout.partner]
+        sent = self._sent @ held
         came = sent.copy()
         came[self._waits] = vectors[self._last]
+        came = came if self._mix is None else self._mix @ came
         after = np.empty_like(vectors)
         after[self._older] = vectors[self._older - 1]
         after[self._first[self._waits]] = sent[self._waits]
@@ -156,7 +162,9 @@ class BilateralStep(LinearStep):
 
 
 def rest_waves(graph: ScatteringGraph, layout: BilateralLayout, point: OperatingPoint) -> tuple[Floats, Floats]:
-    """Waves that leave and arrive at every port at rest, (P,) each."""
+    """Waves that leave and arrive at every port at rest, (P,) each; of a point without waves, those of lossless lines."""
+    if isinstance(point, OwnRest) and point.leaving is not None and point.arriving is not None:
+        return point.leaving, point.arriving
     lines, z = layout.lines, layout.lines.impedance
     x, lam = np.zeros(lines.count), np.zeros(lines.count)
     first = first_slopes(graph, point.s)
@@ -226,4 +234,4 @@ def swap_test(graph: ScatteringGraph, point: Reference | OperatingPoint) -> Swap
         )
     if layout.ports > _MOST_PORTS:
         raise EngineError(f"swap test: {layout.ports} ports; allowed: at most {_MOST_PORTS}")
-    return SwapTest(linalg.eigvals(junctions.scatter.toarray()[layout.partner]))
+    return SwapTest(linalg.eigvals((carriage_of(layout).through @ junctions.scatter).toarray()))
