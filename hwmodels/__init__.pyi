@@ -4,7 +4,7 @@ from .distributions import Constant, Distribution, LogNormal, Normal, PerLength,
 from .energy import Energy, EnergyEstimate
 from .errors import HardwareError
 from .faults import Fault, Faults, StuckPort
-from .library import load, presets
+from .library import device_presets, load, presets
 from .lines import Lines, LineSample
 from .model import REQUIRED, SECTIONS, Entry, HardwareModel
 from .noise import BandNoise, FlickerNoise, Noise
@@ -59,6 +59,7 @@ __all__ = [
     "StuckPort",
     "Uniform",
     "Weights",
+    "device_presets",
     "load",
     "presets",
     "program",

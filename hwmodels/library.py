@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
+from hwmodels import bundled
 from hwmodels.errors import HardwareError
 from hwmodels.model import HardwareModel
 from hwmodels.registry import Registry
 
-_PRESETS = "presets"
 Preset = HardwareModel | str | Path | Callable[[], HardwareModel | str | Path]
-
-
-@cache
-def _own() -> tuple[str, ...]:
-    folder = resources.files("hwmodels") / _PRESETS
-    return tuple(sorted(Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".toml")))
 
 
 def _checked(name: str, preset: Preset) -> Preset:
@@ -35,8 +28,13 @@ PRESETS: Registry[Preset] = Registry("preset", "backwave.presets", {}, _checked)
 
 
 def presets() -> tuple[str, ...]:
-    """Names of all presets, in alphabetical order."""
-    return tuple(sorted({*_own(), *PRESETS}))
+    """Names of all technologies, in alphabetical order."""
+    return tuple(sorted({*bundled.names(), *PRESETS}))
+
+
+def device_presets() -> tuple[str, ...]:
+    """Names of the devices that come with the package: how they are written, on ideal lines."""
+    return bundled.names(bundled.DEVICES)
 
 
 def load(name_or_path: str | Path) -> HardwareModel:
@@ -55,9 +53,10 @@ def load(name_or_path: str | Path) -> HardwareModel:
     name = str(name_or_path)
     if name.endswith(".toml"):
         return HardwareModel.from_toml(name_or_path)
-    if name not in presets():
-        raise HardwareError(name, "is neither a preset nor a file ending in .toml", presets())
-    return _preset(name) if name in _own() else _added(name)
+    if name not in presets() and name not in device_presets():
+        raise HardwareError(name, "is neither a preset nor a file ending in .toml", (*presets(), *device_presets()))
+    added = name in presets() and name not in bundled.names()
+    return _added(name) if added else _preset(name)
 
 
 def _added(name: str) -> HardwareModel:
@@ -76,5 +75,5 @@ def _added(name: str) -> HardwareModel:
 @cache
 def _preset(name: str) -> HardwareModel:
     """A preset, read once."""
-    with resources.as_file(resources.files("hwmodels") / _PRESETS / f"{name}.toml") as path:
+    with bundled.opened(name) as path:
         return HardwareModel.from_toml(path)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
-from hwmodels import storage
+from hwmodels import bundled, storage
 from hwmodels.clock import Clock
 from hwmodels.distributions import In
 from hwmodels.energy import Energy
@@ -90,12 +90,15 @@ class HardwareModel(Section):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> HardwareModel:
-        """Model from nested plain tables, as in a TOML file."""
+        """Model from nested plain tables, as in a TOML file, but for `base`, which only files have."""
         return cls(**storage.with_gaps(data, REQUIRED))
 
     @classmethod
     def from_toml(cls, path: str | Path) -> HardwareModel:
         """Model from a TOML file; without a `name` it is called after the file.
+
+        A file with ``base = "..."`` at its top, the name of a preset or the path of a file beside it, changes that one: what
+        it does not say is as there, with its source. Of further bases, ``base = ["sfq", "ecram"]``, only the weights count.
 
         Raises
         ------
@@ -104,6 +107,7 @@ class HardwareModel(Section):
         """
         data = storage.read(path)
         try:
+            data = storage.on_base(data, Path(path), _based)
             return cls.from_dict({"name": Path(path).stem, **data})
         except HardwareError as error:
             raise HardwareError(f"{Path(path).name}: {error.path}", error.problem) from None
@@ -152,7 +156,8 @@ class HardwareModel(Section):
         """
         absent = self.missing()
         if absent:
-            problem = f"not known and must be supplied: {', '.join(absent)}"
+            supplied = " ".join(f"--set hardware.{path}=..." for path in absent)
+            problem = f"not known and must be supplied: {', '.join(absent)} (in one go: {supplied}, with units)"
             raise HardwareError(f"hardware model {self.name!r}", problem)
 
     def value(self, path: str) -> Any:
@@ -214,6 +219,18 @@ class HardwareModel(Section):
 
 SECTIONS = tuple(name for name in HardwareModel.model_fields if name not in _TEXTS)
 """The tables of a hardware model that hold numbers."""
+
+
+def _based(name: str, beside: Path) -> dict[str, Any]:
+    """The tables of a preset of this package, or of a file beside `beside`."""
+    if name.endswith(".toml"):
+        return storage.table(HardwareModel.from_toml(beside.parent / name))
+    known = (*bundled.names(), *bundled.names(bundled.DEVICES))
+    if name not in known:
+        allowed = ", ".join(known)
+        raise HardwareError("base", f"{name!r} is neither a file ending in .toml nor a preset; allowed: {allowed}")
+    with bundled.opened(name) as path:
+        return storage.table(HardwareModel.from_toml(path))
 
 
 def _ideal(path: str) -> Any:

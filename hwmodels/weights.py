@@ -165,6 +165,8 @@ class Weights(Section):
                 if getattr(self, name):
                     raise HardwareError(name, "needs a conductance range, allowed: only with g_max given")
             return self
+        if self.update is not None and self.update.one_sided and not self.differential:
+            raise HardwareError("update.one_sided", "is true of single devices, which could only grow, allowed: pairs")
         if self.g_min >= self.g_max:
             raise HardwareError("g_min", f"{self.g_min:g} S is not below g_max = {self.g_max:g} S")
         if self.stuck_low + self.stuck_high > 1:

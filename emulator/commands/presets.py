@@ -25,7 +25,7 @@ def presets(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from emulator.commands.console import console, table
-    from hwmodels import load
+    from hwmodels import device_presets, load
     from hwmodels import presets as names
 
     rows = []
@@ -33,6 +33,9 @@ def presets(context: typer.Context) -> None:
         model = load(name)
         rows.append((name, model.description, ", ".join(model.missing()) or "nothing"))
     console().print(table(("name", "what it models", "you must supply"), rows, fixed=(0,)))
+    console().print()
+    devices = [(name, load(name).description) for name in device_presets()]
+    console().print(table(("devices", "what is written, on ideal lines"), devices, fixed=(0,)))
 
 
 @app.command("show")

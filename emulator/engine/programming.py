@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine.layout import Floats, Layout, spread
+from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.learning import Learning, Written
 from hwmodels import program, rng
@@ -91,11 +92,8 @@ def device_scores(graph: ScatteringGraph, layout: Layout, name: str) -> tuple[Fl
     """
     up: dict[str, np.ndarray] = {}
     down: dict[str, np.ndarray] = {}
-    pair = graph.hardware.weights.differential or name != "drift"
     for layer, parameters in graph.network.parameters.items():
-        shape = (2 if pair else 1, *parameters.weight.shape)
-        scores = rng(graph.seed, _stream(layer), name).standard_normal(shape)
-        up[layer], down[layer] = scores[0], scores[-1]
+        up[layer], down[layer] = _layer_scores(graph, layer, parameters.weight.shape, name)
     return spread(layout, up, 0.0), spread(layout, down, 0.0)
 
 
@@ -104,6 +102,33 @@ def bias_scores(graph: ScatteringGraph, layout: Layout, name: str) -> NDArray[np
     if name == "drift":
         return np.zeros((2, layout.neurons))
     return rng(graph.seed, "devices of biases", name).standard_normal((2, layout.neurons))
+
+
+def zeros(graph: ScatteringGraph, layout: Layout, port: Written) -> tuple[Floats, Floats]:
+    """Relative conductances of the references of weights (S,) and of biases (N,): each device's symmetry point, and an error.
+
+    Whose devices: those that the port's `zero_of` names, by the beginning of their scores' names.
+    """
+    law, at = port.law.update, port.zero_error
+    if law is None:
+        raise EngineError(f"port {port.name}: nothing says what a pulse does; allowed: devices with weights.update")
+    varied, prefix = list(law.spreads), port.zero_of
+    found: dict[str, np.ndarray] = {}
+    for layer, parameters in graph.network.parameters.items():
+        shape = parameters.weight.shape
+        scores = {name: _layer_scores(graph, layer, shape, f"{prefix}{name}") for name in varied}
+        error = _layer_scores(graph, layer, shape, f"{prefix}zero")[0]
+        found[layer] = law.symmetry_points(scores) + at * error
+    own = {name: tuple(bias_scores(graph, layout, f"{prefix}{name}")) for name in varied}
+    biases = law.symmetry_points(own) + at * bias_scores(graph, layout, f"{prefix}zero")[0]
+    return spread(layout, found, 0.5), np.broadcast_to(biases, (layout.neurons,)).copy()
+
+
+def _layer_scores(graph: ScatteringGraph, layer: str, shape: tuple[int, ...], name: str) -> tuple[Floats, Floats]:
+    """Scores of one layer's devices of weights above and below 0."""
+    pair = graph.hardware.weights.differential or name != "drift"
+    scores = rng(graph.seed, _stream(layer), name).standard_normal((2 if pair else 1, *shape))
+    return scores[0], scores[-1]
 
 
 def _stream(layer: str) -> str:

@@ -9,6 +9,7 @@ from emulator.learning.ports import Curvatures, Inductive, ParameterPort, Resist
 from emulator.learning.rates import RateSchedule
 from emulator.learning.record import PortRecord
 from emulator.learning.rule import SCHEDULES, Learning
+from emulator.learning.symmetric import SymmetricPair
 from emulator.learning.written import Written
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "PortRecord",
     "RateSchedule",
     "Resistive",
+    "SymmetricPair",
     "Written",
     "agree",
     "device_weights",

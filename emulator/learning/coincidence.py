@@ -107,7 +107,9 @@ class Coincidence(Written):
         )
         return (
             f"{self.fade()}{self.trains}{pulses}beats = beats + 1\n"
-            f"dw = {held[-1]} - w\n{self.rejuvenate('int(struck > 0)')}"
+            + self.refreshed(held[-1])
+            + self.shown(self.kept(held[-1]), "int(struck > 0)")
+            + self.rejuvenate("int(struck > 0)")
         )
 
     @property

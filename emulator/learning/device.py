@@ -127,7 +127,7 @@ class Device(Written):
         return "rate"
 
     @property
-    def pulses(self) -> int:
+    def pulses(self) -> float:
         """Writes from one end of a device to the other: pulses, or else levels, or else programmings told apart."""
         law = self.law
         if law.update is not None:
@@ -149,7 +149,8 @@ class Device(Written):
             return code + self._program(self.faded) + self.rejuvenate("want")
         held = [self.faded, *(f"held{k}" for k in range(self.burst))]  # a name of its own after every pulse
         pay = "".join(self._pay(before, after) for before, after in pairwise(held))
-        return f"{code}{pay}dw = {held[-1]} - w\n" + self.rejuvenate(f"int({held[-1]} != {self.faded})")
+        moved = f"int({held[-1]} != {self.faded})"
+        return code + pay + self.refreshed(held[-1]) + self.shown(self.kept(held[-1]), moved) + self.rejuvenate(moved)
 
     def warning(self, curvature: float, h: float) -> str | None:
         """What is asked for overshoots as with a resistive port."""

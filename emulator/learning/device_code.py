@@ -56,17 +56,45 @@ def exponent_code(law: LogLaw, relative: str) -> str:
     return f"clip({law.slope!r}*log(clip({relative}, {_FLAT!r}, {_MOST!r})) + {law.intercept!r}, {law.floor!r}, {law.ceiling!r})"
 
 
-def steps_code(law: PulsedUpdate, place: str, grow: str) -> str:
-    """The shape of a pulse, as `PulsedUpdate.steps` has it, at a place from 0 to 1; `grow` is above 0 for a pulse up."""
+def steps_code(law: PulsedUpdate, place: str, grow: str, scores: tuple[str, str] = ("0", "0"), anchor: str = "") -> str:
+    """The shape of a pulse, as `PulsedUpdate.steps` has it, at a place from 0 to 1; `grow` is above 0 for a pulse up.
+
+    `scores`: of the device's nonlinearity, up and down; `anchor`: the place at which the step is a mean step, where it
+    differs from the law's.
+    """
+    plain = _plain_steps(law, place, grow, scores)
+    if law.anchor is None:
+        return plain
+    return f"({plain}/{_plain_steps(law, anchor or repr(law.anchor), grow, scores)})"
+
+
+def _plain_steps(law: PulsedUpdate, place: str, grow: str, scores: tuple[str, str]) -> str:
+    """The shape without an anchor."""
     if law.up_steps is not None and law.down_steps is not None:
         up, down = _table_code(law.up_steps, place), _table_code(law.down_steps, place)
         return f"(int({grow} > 0)*{up} + int({grow} <= 0)*{down})"
     gone = f"(int({grow} > 0)*{place} + int({grow} <= 0)*(1 - {place}))"
+    bend = _bend_code(law, grow, scores)
     if law.shape == "linear":
-        return f"clip(1 - nonlinearity*{gone}, 0, {_MOST!r})"
+        return f"clip(1 - {bend}*{gone}, 0, {_MOST!r})"
     if law.shape == "power":
-        return f"clip(1 - {gone}, 0, 1)**nonlinearity"
-    return f"exp_if({grow}, -nonlinearity*{gone})"
+        return f"clip(1 - {gone}, 0, 1)**{bend}"
+    code, (rise, fall) = f"exp_if({grow}, -{bend}*{gone})", law.plateaus
+    if rise == fall == 0:
+        return code
+    left = repr(rise) if rise == fall else f"(int({grow} > 0)*{rise!r} + int({grow} <= 0)*{fall!r})"
+    return f"({left} + (1 - {left})*{code})"
+
+
+def _bend_code(law: PulsedUpdate, grow: str, scores: tuple[str, str]) -> str:
+    """The k of the shape, of the device at hand."""
+    up, down = "nonlinearity", "nonlinearity" if law.nonlinearity_down is None else "bend_down"
+    if law.nonlinearity_spread:
+        most = 1.0 if law.shape == "linear" else _MOST
+        up, down = (
+            f"clip({k} + nonlinearity_spread*{score}, 0, {most!r})" for k, score in zip((up, down), scores, strict=True)
+        )
+    return up if up == down else f"(int({grow} > 0)*{up} + int({grow} <= 0)*{down})"
 
 
 def first_step(law: PulsedUpdate) -> float:

@@ -8,9 +8,9 @@ Devices differ from one to the next by frozen scores of the chip, in the size of
 ends of their range. A pulse is what moves a device, a level is where it can rest: pulsed devices with `levels` come to
 rest on a level, the nearer the likelier, such that the mean over devices moves by just what the pulse does without levels.
 
-Drift goes on while the substrate learns: a device that was last written a time t ago, at least the first reading t_0 of
-the law, has faded by ``(t/t_0)^-nu``, with its own frozen score of the exponent at the conductance it now has; the two
-devices of a pair fade alike. What the hardware reads (its read noise) is the weight as it then is.
+Devices of a *one-sided* pair can only grow: a weight falls by growth of the other device, and where one of them nears its end
+both are reset and their difference is written again (G. W. Burr et al., IEEE Trans. Electron Devices 62, 3498, 2015). What
+devices do of themselves, drift, leak and diffuse, is that of `emulator.learning.aging`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from collections.abc import Mapping
 from typing import Self
 
 from emulator.errors import EngineError
-from emulator.learning.device_code import conductance_code, exponent_code, first_step, span_of, steps_code
+from emulator.learning.aging import fade_code, faded_name, leaks
+from emulator.learning.device_code import first_step, steps_code
 from emulator.learning.ports import ParameterPort
 from hwmodels import PulsedUpdate, Weights
-from hwmodels.devices import g_max
+from hwmodels.pulses import BEND
 
-#: pulses that no device will see, times (s), and ends of a range
-_ENDLESS, _LONG, _FAR = 1e18, 1e300, 1e300
+#: pulses that no device will see, and ends of a range
+_ENDLESS, _FAR = 1e18, 1e300
 
 
 class Written(ParameterPort):
@@ -44,6 +45,12 @@ class Written(ParameterPort):
     w_max: float
     random = True
     devices = True
+    #: whether weight 0 is the symmetry point of each device, held by a reference beside it
+    zeroed = False
+    #: error of that reference, as a share of the range
+    zero_error = 0.0
+    #: beginning of the names of the scores of the devices whose zero it is
+    zero_of = ""
 
     def settle_devices(self) -> None:
         """Check the devices, and ask for what their law needs; called when they are known.
@@ -59,12 +66,27 @@ class Written(ParameterPort):
             raise EngineError(
                 f"port {self.name}: the hardware's weights are exact numbers; allowed: hwmodels.Weights with a g_max"
             )
-        drifts = self.weights.drift is not None
-        scores = [] if self.weights.update is None else list(self.weights.update.spreads)
-        object.__setattr__(self, "scores", (*scores, *["drift"] * drifts))
-        if drifts:
-            object.__setattr__(self, "drifts", True)
-            object.__setattr__(self, "variables", (*self.variables, "age"))
+        update, drifts = self.weights.update, self.weights.drift is not None
+        scores = [] if update is None else list(update.spreads)
+        own = [] if update is None else _states(update)
+        object.__setattr__(self, "scores", (*scores, *["zero"] * self.zeroed, *["drift"] * drifts))
+        object.__setattr__(self, "drifts", drifts or leaks(update))
+        object.__setattr__(self, "variables", (*type(self).variables, *own, *["age"] * drifts))
+        if self.zeroed:
+            self._check_zero()
+
+    def _check_zero(self) -> None:
+        """Refuse devices that have no zero to be shifted to."""
+        if self.law.differential:
+            raise EngineError(
+                f"port {self.name}: a symmetry point is that of one device beside a reference, and weights.differential is "
+                "true; allowed: differential = false"
+            )
+        if self.law.update is not None and self.law.update.asymmetry and self.law.update.symmetry_point is None:
+            raise EngineError(
+                f"port {self.name}: pulses up and down of these devices (weights.update) undo each other nowhere, so that "
+                "there is no symmetry point; allowed: steps that shrink along the range, or no asymmetry"
+            )
 
     def holding(self, weights: Weights) -> Self:
         """The same port with these devices."""
@@ -80,7 +102,7 @@ class Written(ParameterPort):
         return self.weights
 
     @property
-    def pulses(self) -> int:
+    def pulses(self) -> float:
         """Pulses from one end of a mean device to the other."""
         update = self.law.update
         if update is None:
@@ -88,6 +110,11 @@ class Written(ParameterPort):
                 f"port {self.name}: nothing says what a pulse does to the devices; allowed: weights with an update"
             )
         return update.pulses
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether its pairs are written by growth alone."""
+        return self.law.update is not None and self.law.update.one_sided
 
     @property
     def quantum(self) -> float:
@@ -106,7 +133,10 @@ class Written(ParameterPort):
             "nonlinearity": law.nonlinearity,
             "write_noise": law.write_noise,
             "endurance": _ENDLESS if law.endurance is None else law.endurance,
+            **({"bend_down": law.nonlinearity_down} if law.nonlinearity_down is not None else {}),
+            **({"constant_noise": law.constant_noise} if law.constant_noise or law.one_sided else {}),
             **{f"{name}_spread": value for name, value in law.spreads.items()},
+            **({"bound_spread": law.bound_spread, "low_spread": law.low_spread} if "bound" in law.spreads else {}),
         }
 
     def pulse(self, before: str, after: str, many: bool = False) -> str:
@@ -119,70 +149,98 @@ class Written(ParameterPort):
         update = self.law.update or PulsedUpdate(pulses=self.pulses)
         varied = update.spreads
         skew = "asymmetry" + ("" if "asymmetry" not in varied else f" + asymmetry_spread*{self._own('asymmetry')}")
-        scale = "" if "step" not in varied else f"*clip(1 + step_spread*{self._own('step')}, 0, {_FAR!r})"
-        code = self._read(before, "want") + f"grow = want{self._side()}\n"
-        code += self._ends("bound" in varied)
-        place = "((x - bottom)/(top - bottom))" if "bound" in varied else "x"
+        scale = "" if "step" not in varied else _scale(update, self._own("step"))
+        code = self._read(before, "want") + (
+            "grow = abs(want)\n" if update.one_sided else f"grow = want{self._side()}\n"
+        )
+        code += self._ends(update)
+        inside = "(({} - bottom)/(top - bottom))" if "bound" in varied and update.shape_follows else "{}"
+        anchor = "" if update.anchor is None else inside.format(repr(update.anchor))
+        steps = steps_code(update, inside.format("x"), "grow", self._bends(), anchor)
         noise = f"(1 + write_noise*gauss_if(want, write_key, number, writes){root}){repeated}"
-        code += f"luck = {noise}{scale}\n"
-        code += f"stride = grow*(1 + grow*({skew}))*{steps_code(update, place, 'grow')}/pulses*luck\n"
+        code += f"luck = {noise}{scale}\nway = grow*(1 + grow*({skew}))/pulses\n"
+        code += f"stride = way*{steps}*luck\n"
+        if update.constant_noise:
+            grown = f"sqrt(1{repeated})"
+            code += (
+                f"stride = stride + way{scale}*constant_noise*{grown}*gauss_if(want, write_key + 1, number, writes)\n"
+            )
+        can = f"can = abs(want)*int(writes < endurance)*{self._free('side')}\n"
+        if update.one_sided:
+            can += "common = can*clip(other - clip(other - y, 0, 1), 0, 1) + (1 - can)*common\n"
+            written = "side*(y - other)*w_max"
+        else:
+            written = self._written("y")
         return (
             code
             + self._move(update, noise)
             + self._rest()
-            + f"can = abs(want)*int(writes < endurance)*{self._free('side')}\n"
-            + f"{after} = can*({self._written('y')}) + (1 - can)*{before}\n"
+            + can
+            + f"{after} = can*({written}) + (1 - can)*{before}\n"
             + f"writes = writes + abs(want){repeated}\n"
         )
 
     def fade(self) -> str:
-        """Drift since the last update, by the law of the time since the last write; biases do not drift."""
-        law, drift = self.law, self.law.drift
-        if drift is None:
-            return ""
-        relative = f"({conductance_code(law, 'w', 'w_max')})/{g_max(law)!r}"
-        exponent = (
-            f"{exponent_code(drift.exponent_mean, relative)} + ({exponent_code(drift.exponent_std, relative)})*score"
-        )
-        score, back = "drift_up", f"(({law.g_min!r} + {span_of(law)!r}*(1 + w/w_max)/2)*fade - {law.g_min!r})"
-        if law.differential:
-            score = "(int(w >= 0)*drift_up + int(w < 0)*drift_down)"
-        first = f"{drift.first_reading!r}, {_LONG!r}"
-        return (
-            f"score = 1*{score}\nyoung = clip(age, {first})\n"
-            "age = age + h/(share + int(share == 0))*hold_seconds\n"
-            f"fade = exp(-is_weight*{self._free('w')}*abs({exponent})*log(clip(age, {first})/young))\n"
-            + ("faded = w*fade\n" if law.differential else f"faded = w_max*(2*{back}/{span_of(law)!r} - 1)\n")
-            + ("" if law.differential else "faded = is_weight*faded + (1 - is_weight)*w\n")
-        )
+        """What devices do of themselves since the last update, from `w` to what `faded` names."""
+        return fade_code(self.law, self._free("w"))
 
     @property
     def faded(self) -> str:
-        """What `fade` calls the weight as it now is."""
-        return "w" if self.law.drift is None else "faded"
+        """What `fade` calls the weight as it now is, what it only shows taken off."""
+        return faded_name(self.law)
 
     def rejuvenate(self, written: str) -> str:
         """A device that has just been written begins to drift anew."""
         return "" if self.law.drift is None else f"age = age*(1 - {written})\n"
 
-    def _ends(self, varied: bool) -> str:
-        """Ends of the range of the device that is written, where devices differ in them."""
-        if not varied:
+    def kept(self, held: str) -> str:
+        """What `refreshed` calls a weight `held`."""
+        return "kept" if self.one_sided else held
+
+    def shown(self, held: str, written: str) -> str:
+        """Code that assigns `dw`: to what a device shows whose state is now `held`, anew where it was `written`."""
+        scatter = 0.0 if self.law.update is None else self.law.update.scatter
+        if not scatter:
+            return f"dw = {held} - w\n"
+        return (
+            f"fresh = {written}\nveil = (1 - fresh)*veil + {scatter!r}*quantum*gauss_if(fresh, write_key + 2, number, writes)\n"
+            f"dw = {held} + veil - w\n"
+        )
+
+    def refreshed(self, held: str) -> str:
+        """Reset one-sided pairs that have a device near its end, and write their difference again; assigns `kept`."""
+        update = self.law.update
+        if update is None or not update.one_sided:
             return ""
-        bottom = "0*x" if self.law.differential else "clip(bound_spread*bound_down, -0.45, 0.45)"
-        return f"top = 1 + clip(bound_spread*{self._own('bound')}, -0.45, 0.45)\nbottom = {bottom}\n"
+        return (
+            f"full = int(common + abs({held})/w_max >= {update.refresh_at!r})*int(common*pulses >= 1)"
+            f"*{self._free(held)}*int(writes < endurance)\n"
+            f"again = full*floor(abs({held})/quantum + 0.5)\n"
+            "error = sqrt(write_noise**2 + constant_noise**2)*gauss_if(full, write_key + 1, number, writes)\n"
+            f"kept = clip({held} + full*int(again > 0)*error*quantum, -w_max, w_max)\nwrites = writes + full + again\n"
+            "common = (1 - full)*common\n"
+        )
+
+    def _ends(self, update: PulsedUpdate) -> str:
+        """Ends of the range of the device that is written, where devices differ in them."""
+        if "bound" not in update.spreads:
+            return ""
+        bottom = "0*x" if self.law.differential else f"clip(low_spread*bound_down, {-BEND}, {BEND})"
+        return f"top = 1 + clip(bound_spread*{self._own('bound')}, {-BEND}, {BEND})\nbottom = {bottom}\n"
 
     def _move(self, update: PulsedUpdate, noise: str) -> str:
         """From `x` to `y`: with sign in a pair, where the other device grows by what this one cannot fall."""
-        bottom, top = ("bottom", "top") if update.bound_spread else ("0", "1")
+        bottom, top = ("bottom", "top") if "bound" in update.spreads else ("0", "1")
         if not self.law.differential:
             return f"y = clip(x + stride, {bottom}, {top})\n"
+        if update.one_sided:
+            return f"y = clip(x + clip(stride, 0, 1), 0, {top})\n"
         free = "(int(side > 0)*free_down + int(side < 0)*free_up)"
         skew, luck = "asymmetry", noise
         if update.asymmetry_spread:
             skew += f" + asymmetry_spread*{self._other('asymmetry')}"
         if update.step_spread:
-            luck += f"*clip(1 + step_spread*{self._other('step')}, 0, {_FAR!r})"
+            luck += _scale(update, self._other("step"))
         return (
             "undone = int(grow < 0)*clip(-x - stride, 0, 1)/(abs(stride) + int(stride == 0))\n"
             f"more = undone*(1 + {skew})*{first_step(update)!r}*{luck}/pulses\n"
@@ -200,8 +258,15 @@ class Written(ParameterPort):
 
     def _read(self, weight: str, wanted: str) -> str:
         """From a weight to the conductance of the device that holds it, or would hold it if pushed the `wanted` way."""
+        if self.one_sided:  # the device that grows, and the other one
+            return (
+                f"side = {wanted}\nheld = side*{weight}/w_max\n"
+                "x = common + clip(held, 0, 1)\nother = common + clip(-held, 0, 1)\n"
+            )
         if self.law.differential:
             return f"side = sign({weight}) + int({weight} == 0)*{wanted}\nx = abs({weight})/w_max\n"
+        if self.zeroed:
+            return f"x = zero_up + {weight}/w_max/2\n"
         return f"x = (1 + {weight}/w_max)/2\n"
 
     def _own(self, score: str) -> str:
@@ -226,4 +291,25 @@ class Written(ParameterPort):
 
     def _written(self, y: str) -> str:
         """From the conductance, in a pair with the sign of its device, to the weight."""
+        if self.zeroed:
+            return f"2*w_max*({y} - zero_up)"
         return f"w_max*{y}" if self.law.differential else f"w_max*(2*{y} - 1)"
+
+    def _bends(self) -> tuple[str, str]:
+        """Scores of the nonlinearity of the device that is written, for pulses up and down."""
+        if self.law.differential:
+            return (self._own("nonlinearity"),) * 2
+        return "nonlinearity_up", "nonlinearity_down"
+
+
+def _states(update: PulsedUpdate) -> list[str]:
+    """What a device remembers besides its weight and its writes."""
+    kept = {"veil": update.scatter > 0, "common": update.one_sided, "strolls": update.diffusion > 0}
+    return [name for name, there in kept.items() if there]
+
+
+def _scale(update: PulsedUpdate, score: str) -> str:
+    """Factor of a device on its mean step."""
+    if update.step_law == "lognormal":
+        return f"*exp(step_spread*{score})"
+    return f"*clip(1 + step_spread*{score}, 0, {_FAR!r})"

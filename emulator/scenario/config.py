@@ -112,7 +112,10 @@ class HardwareConfig(_Changes):  # type: ignore[misc, valid-type]
         model = self.read(folder)
         if model.missing():
             lacking = ", ".join(f"hardware.{path}" for path in model.missing())
-            raise ScenarioError(f"hardware.model {self.model!r} lacks what must be supplied: {lacking}")
+            supplied = " ".join(f"--set hardware.{path}=..." for path in model.missing())
+            raise ScenarioError(
+                f"hardware.model {self.model!r} lacks what must be supplied: {lacking} (in one go: {supplied}, with units)"
+            )
         return model
 
     def read(self, folder: Path) -> HardwareModel:

@@ -13,14 +13,14 @@ from emulator.engine import Layout, runtime
 from emulator.engine.joint import members_of
 from emulator.engine.learning import POWERS, RATE_COLUMNS, plastic_masks
 from emulator.engine.port_code import FREE, score_names, state_names
-from emulator.engine.programming import bias_scores, device_scores, top_weight, writable
+from emulator.engine.programming import bias_scores, device_scores, top_weight, writable, zeros
 from emulator.engine.random import key
 from emulator.engine.simulate import choose_target
 from emulator.engine.standalone import program
 from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
-from emulator.learning import Learning
+from emulator.learning import Learning, Written
 from emulator.network import Network
 
 Floats = NDArray[np.float64]
@@ -199,6 +199,11 @@ class Substrate:
             found |= {f"weight.{name}": array for name, array in zip(FREE, free, strict=True)}
             found |= {f"bias.{name}": np.ones(self.layout.neurons) for name in FREE}
         for score in port.scores:
+            if isinstance(port, Written) and score == f"{port.zero_of}zero":
+                both = zeros(self.graph, self.layout, port)
+                for name in score_names(score):
+                    found |= {f"weight.{name}": both[0], f"bias.{name}": both[1]}
+                continue
             names, weights = score_names(score), device_scores(self.graph, self.layout, score)
             found |= {f"weight.{name}": array for name, array in zip(names, weights, strict=True)}
             biases = bias_scores(self.graph, self.layout, score)

@@ -70,11 +70,11 @@ def test_unknown_hardware(hardware: Any) -> None:
 
 def test_incomplete_preset() -> None:
     words = (
-        r"^hardware model 'rram-crossbar': not known and must be supplied: "
-        r"clock.node_update_interval, lines.delay_forward$"
+        r"^hardware model 'sonos-crossbar': not known and must be supplied: "
+        r"clock.node_update_interval, lines.delay_forward \(in one go: --set "
     )
     with pytest.raises(HardwareError, match=words):
-        compile_network(NET, hardware="rram-crossbar")
+        compile_network(NET, hardware="sonos-crossbar")
 
 
 def test_delay_finer_than_the_clock() -> None:

@@ -153,21 +153,21 @@ def test_unnamed_file_is_called_after_itself(tmp_path):
 
 
 def test_missing_values_survive_the_file_and_are_named(tmp_path):
-    model = load("rram-crossbar")
+    model = load("sonos-crossbar")
     model.to_toml(tmp_path / "m.toml")
     again = load(tmp_path / "m.toml")
     assert again == model
     assert again.lines.delay_forward is None
     assert again.missing() == ("clock.node_update_interval", "lines.delay_forward")
     assert "energy.per_event" in again.missing(optional=True)
-    words = "'rram-crossbar': not known and must be supplied: clock.node_update_interval, lines.delay_forward"
+    words = "'sonos-crossbar': not known and must be supplied: clock.node_update_interval, lines.delay_forward"
     with pytest.raises(HardwareError, match=words):
         again.require_complete()
 
 
 def test_supplying_what_is_missing_completes_the_model():
     changes = {"clock.node_update_interval": "1 us", "lines.delay_forward.kind": "constant"}
-    model = load("rram-crossbar").replace({**changes, "lines.delay_forward.value": "2 us"})
+    model = load("sonos-crossbar").replace({**changes, "lines.delay_forward.value": "2 us"})
     model.require_complete()
     assert model.missing() == ()
     assert model.lines.delay_forward.mean == 2e-6

@@ -307,7 +307,7 @@ def test_two_technologies_are_run_once_and_compared_chip_by_chip(tmp_path, monke
         ("idael", "sfq", "unknown technology 'idael' (did you mean 'ideal'?)"),
         ("sfq", "sfq", "compare was given 'sfq' twice"),
         ("{quiet}", "nothing.db", "'nothing.db': No such file"),
-        ("sfq", "rram-crossbar", "hardware model 'rram-crossbar': not known and must be supplied: "),
+        ("sfq", "sonos-crossbar", "hardware model 'sonos-crossbar': not known and must be supplied: "),
     ],
 )
 def test_what_cannot_be_compared_is_refused(first, second, words, quiet):

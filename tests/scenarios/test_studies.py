@@ -39,10 +39,10 @@ def test_every_preset_is_measured_or_listed_with_what_it_lacks(technologies):
     assert set(rows) == set(presets())
     assert {name for name, row in rows.items() if not row["lacks"]} == COMPLETE
     assert {row[0] for row in technologies.findings.table[1:]} == COMPLETE
-    assert rows["rram-crossbar"]["lacks"] == ["clock.node_update_interval", "lines.delay_forward"]
-    assert rows["rram-crossbar"]["accuracy"] is None
+    assert rows["sonos-crossbar"]["lacks"] == ["clock.node_update_interval", "lines.delay_forward"]
+    assert rows["sonos-crossbar"]["accuracy"] is None
     assert (
-        "rram-crossbar",
+        "sonos-crossbar",
         "not emulated, must be supplied: hardware.clock.node_update_interval, hardware.lines.delay_forward",
     ) in (technologies.findings.notes)
 
@@ -93,14 +93,14 @@ def test_missing_energy_is_never_zero(technologies):
 
 def test_what_a_preset_lacks_can_be_supplied(tmp_path: Path):
     text = bundled()["technologies"].read_text(encoding="utf-8")
-    for line in ('[technologies.set.rram-crossbar]', 'hardware.clock.node_update_interval = "100 ns"',
+    for line in ('[technologies.set.sonos-crossbar]', 'hardware.clock.node_update_interval = "100 ns"',
                  'hardware.lines.delay_forward = "100 ns"'):  # fmt: skip
         text = text.replace(f"# {line}", line)
     path = tmp_path / "mine.toml"
-    path.write_text(text.replace("models = []", 'models = ["rram-crossbar"]'))
+    path.write_text(text.replace("models = []", 'models = ["sonos-crossbar"]'))
     report = run_experiment(load_scenario(path, SMALL), tmp_path / "out", workers=1)
-    assert [row[0] for row in report.findings.table[1:]] == ["rram-crossbar"]
-    assert 0.001 < table_of(report)["rram-crossbar"]["gradient_error"] < 1.5
+    assert [row[0] for row in report.findings.table[1:]] == ["sonos-crossbar"]
+    assert 0.001 < table_of(report)["sonos-crossbar"]["gradient_error"] < 1.5
 
 
 def test_the_picture_shows_the_figures(technologies):
