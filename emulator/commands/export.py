@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +44,9 @@ def export(
     mismatch: Annotated[bool, typer.Option("--mismatch", help="spice: weights with the hardware's spread.")] = False,
     seed: Annotated[int, typer.Option(help="spice: seed of the spread.")] = 1,
     dialect: Annotated[str, typer.Option(help="spice: ngspice, or ltspice or xyce (untested).")] = "ngspice",
+    prefix: Annotated[
+        str, typer.Option(help="spice: start of the names of cells, subcircuits and parameters.")
+    ] = "bw_",
     layer: Annotated[str | None, typer.Option(help="touchstone and picture: the dense layer.")] = None,
     picture: Annotated[
         Path | None, typer.Option(help="spice: draw the circuit around one crossbar to this file.")
@@ -71,12 +76,12 @@ def export(
         if kind == "spice":
             options = Options(
                 circuit, synapse, volts, ohms, mismatch, seed, termination,  # type: ignore[arg-type]
-                Buildable.of(buildable or []), dialect,  # type: ignore[arg-type]
+                Buildable.of(buildable or []), dialect, prefix,  # type: ignore[arg-type]
             )  # fmt: skip
             batch = ready.batch
             written = spice(
                 ready.graph, out, batch.inputs, batch.targets, options=options, sample=sample,
-                full_scale=full_scale, hold=hold, force=force,
+                full_scale=full_scale, hold=hold, force=force, command=shlex.join(["backwave", *sys.argv[1:]]),
             )  # fmt: skip
             files, warnings = written.files, written.warnings
             if picture is not None:

@@ -26,7 +26,7 @@ LIBRARY, NETLIST, OP, TRAN, EXPECTED, NETWORK = (
 )  # fmt: skip
 CIRCUIT_FILES = (LIBRARY, NETLIST, OP, TRAN)
 FILES = (*CIRCUIT_FILES, MAP, EXPECTED, NETWORK)
-EXPECTED_FORMAT, VERSION = "backwave-expected", 2
+EXPECTED_FORMAT, VERSION = "backwave-expected", 3
 
 
 def write_bundle(folder: Path, bench: Bench, warnings: Sequence[str]) -> None:
@@ -134,6 +134,7 @@ def _map(bench: Bench, warnings: Sequence[str]) -> dict[str, Any]:
         "volts_per_state": options.volts,
         "ohms_per_unit": options.ohms,
         "volts_per_costate": options.volts,
+        "prefix": options.prefix,
         "seed": options.seed if options.mismatch else None,
         "warnings": list(warnings),
         "probed": list(bench.rows),

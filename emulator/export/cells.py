@@ -1,52 +1,106 @@
-"""The library of cells: everything in an exported circuit that depends on the simulator, written for ngspice.
+"""The library of cells: everything in a circuit that depends on the simulator, as cards of SPICE and as Verilog-A.
 
-All cells work in volts. ``V`` below is volts per unit of state, ``R`` ohms per unit of state over costate. A state `x`
-is the voltage ``V x``; in the directional circuit a costate `lam` is the voltage ``V lam`` as well, in the bilateral
-circuit it is the current ``V lam / R`` out of the neuron, and the probe nodes of costates repeat it as ``V lam`` volts.
+All cells work in volts. ``vfs`` below are volts per unit of state, ``rref`` ohms per unit of state over costate. A state
+`x` is the voltage ``vfs x``; in the directional circuit a costate `lam` is the voltage ``vfs lam`` as well, in the bilateral
+circuit it is the current ``vfs lam / rref`` out of the neuron, and the probe nodes of costates repeat it as ``vfs lam``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from emulator.export.design import SUPPLY
 from emulator.export.options import Options
 from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph, Site
 from emulator.network import ACTIVATIONS, activation_function
 from emulator.network.functions import KINK
 
-#: volts by which the pre-activation rises in the gap at a kink
-_FLAT = 1e-9
+#: volts by which the pre-activation rises in the gap at a kink, and of the gap in a transient and before
+_FLAT, _GAP, _NONE = 1e-9, 1000.0, 1e-30
+_SCALES = (("vfs", 1.0), ("rref", 50.0))
 
 
-def library(graph: ScatteringGraph, options: Options) -> Iterator[str]:
-    """Lines of the library: the cells that this graph needs, each as one subcircuit."""
-    if options.bilateral and bent(graph):
-        yield ".global gap"
-        yield ""
-    for name, function, slope in activations(graph):
-        yield from _activation(name, function, slope, options)
-    yield from _synapse(graph, options)
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Parameters
+    ----------
+    name : str
+        Without prefix.
+    pins : tuple of str
+    parameters : tuple of (name, default)
+    spice : tuple of str
+        Its cards for ngspice; parameters stand in braces.
+    verilog : tuple of str
+        The body of its module of Verilog-A.
+    inner : tuple of str
+        Nodes within that module.
+    cells : tuple of str
+        Other cells that its cards have instances of.
+    """
+
+    name: str
+    pins: tuple[str, ...]
+    parameters: tuple[tuple[str, float], ...]
+    spice: tuple[str, ...]
+    verilog: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
+
+
+def library(graph: ScatteringGraph, options: Options) -> list[Cell]:
+    """The cells that this graph needs."""
+    found = [_activation(*known, options) for known in activations(graph)]
+    found += _synapses(graph, options)
+    in_row = options.in_series or options.bilateral
     if options.bilateral:
-        yield from _two_way(TwoWayLines(graph, options), graph.loss, options)
-        return
-    yield from _line(options)
-    if not options.in_series:
-        yield from _cell("sum node", f"R node 0 {options.ohms!r}")
-    yield from _load(graph.loss, options)
+        lines = TwoWayLines(graph, options)
+        found += [Cell(*parts) for parts in lines.cells()]
+        if not options.in_series:
+            found.append(_GYRATOR)
+        found.append(_SOURCE)
+        found += _load(graph.loss, options, lines.law.kappa)
+    else:
+        found.append(_LINE)
+        found += _load(graph.loss, options)
+    if not in_row:
+        found.append(Cell("sum", ("node",), _SCALES[1:], ("R1 node 0 {rref}",), ("I(node) <+ V(node)/rref;",)))
+    if options.in_series:
+        found.append(Cell("join", ("a", "b"), (), ("V1 a b 0",), ("V(a,b) <+ 0;",)))
+    found.append(_BIAS_IN_SERIES if in_row else _BIAS)
+    return found
 
 
-def _two_way(lines: TwoWayLines, loss: str, options: Options) -> Iterator[str]:
-    """Lines, what joins them to crossbars, sources and load of the bilateral circuit."""
-    for head, cards in lines.cells():
-        yield from _cell(head, *cards)
-    if not options.in_series:
-        yield from _cell("gyrator a b", f"Ga a 0 b 0 {1 / options.ohms!r}", f"Gb 0 b a 0 {1 / options.ohms!r}")
-    yield from _cell("source pad x lam", "Vl pad x 0", f"Hl lam 0 Vl {options.ohms!r}")
-    yield from _load(loss, options, lines.law.kappa)
+_BIAS = Cell(
+    "bias", ("s",), (("bias", 0.0), *_SCALES), ("I1 0 s {bias*vfs/rref}", "R1 s 0 {rref}"),
+    ("I(s) <+ (V(s)-bias*vfs)/rref;",),
+)  # fmt: skip
+_BIAS_IN_SERIES = Cell(
+    "bias", ("s", "low"), (("bias", 0.0), *_SCALES), ("V1 s low {bias*vfs}",), ("V(s,low) <+ bias*vfs;",)
+)
+_GYRATOR = Cell(
+    "gyrator", ("a", "b", *SUPPLY), _SCALES[1:], ("G1 a 0 b 0 {1/rref}", "G2 0 b a 0 {1/rref}"),
+    ("I(a) <+ V(b)/rref;", "I(b) <+ -V(a)/rref;"),
+)  # fmt: skip
+_SOURCE = Cell(
+    "source", ("pad", "x", "lam"), _SCALES[1:], ("V1 pad x 0", "H1 lam 0 V1 {rref}"),
+    ("V(pad,x) <+ 0;", "V(lam) <+ rref*I(pad,x);"),
+)  # fmt: skip
+#: matched; ``rel=10`` keeps ngspice from adding a breakpoint for every bend of a waveform
+_LINE = Cell(
+    "line", ("near", "far"), (("td", 1.0), ("z0", 50.0), ("rt", 50.0)),
+    ("T1 near 0 far 0 Z0={z0} TD={td} rel=10", "R1 far 0 {rt}"),
+    (
+        "branch (near) b1;", "branch (far) b2;", "analog begin",
+        "V(b1) <+ z0*I(b1)+absdelay(V(b2)+z0*I(b2), td);", "V(b2) <+ z0*I(b2)+absdelay(V(b1)+z0*I(b1), td);",
+        "I(far) <+ V(far)/rt;", "end",
+    ),
+)  # fmt: skip
 
 
 def activations(graph: ScatteringGraph) -> list[tuple[str, str, float]]:
@@ -65,9 +119,9 @@ def activation_key(site: Site) -> tuple[str, float]:
     return site.function, 0.0 if ACTIVATIONS[site.function].of_slope is None else site.slope
 
 
-def bent(graph: ScatteringGraph) -> bool:
-    """Whether a function of the graph has a kink, which the bilateral circuit keeps a gap for."""
-    return any(ACTIVATIONS[site.function].hinge for site in graph.sites if site.role != "source")
+def bent_cells(graph: ScatteringGraph) -> frozenset[str]:
+    """Cells of the activations that have a kink, for which the bilateral circuit keeps a gap."""
+    return frozenset(name for name, function, _ in activations(graph) if ACTIVATIONS[function].hinge)
 
 
 def expression(text: str, argument: str, slope: float) -> str:
@@ -76,33 +130,33 @@ def expression(text: str, argument: str, slope: float) -> str:
     return re.sub(r"\b[ua]\b", lambda found: words[found.group()], text)
 
 
-def _cell(ports: str, *cards: str) -> Iterator[str]:
-    yield f".subckt {ports}"
-    yield from cards
-    yield ".ends"
-    yield ""
-
-
-def _activation(name: str, function: str, slope: float, options: Options) -> Iterator[str]:
+def _activation(name: str, function: str, slope: float, options: Options) -> Cell:
     """``x = phi(s)`` and ``mu = phi'(s) lam``; in the bilateral circuit `mu` is the current into ``s``."""
-    volts, ohms = options.volts, options.ohms
-    argument = "V(s)" if volts == 1.0 else f"(V(s)/{volts!r})"
-    value, derivative = (expression(text, argument, slope) for text in ACTIVATIONS[function].circuit())
-    state = f"V={value}" if volts == 1.0 else f"V={volts!r}*{value}"
-    costate = f"Bm mu 0 V={derivative}*V(lam)"
+    pins = ("s", "x", "lam", "mu", *SUPPLY)
+    value, derivative = (expression(text, "(V(s)/{vfs})", slope) for text in ACTIVATIONS[function].circuit())
+    state = f"V={{vfs}}*({value})"
+    costate = f"B2 mu 0 V=({derivative})*V(lam)"
+    phi, slopes = (expression(text, "u", slope) for text in ACTIVATIONS[function].circuit("verilog_a"))
     if not options.bilateral:
-        yield from _cell(f"{name} s x lam mu", f"Bx x 0 {state}", costate)
-        return
-    ahead = f"Bx drive 0 {state}", "Vl drive x 0", f"Hl lam 0 Vl {ohms!r}"
+        body: tuple[str, ...] = ("real u;", "analog begin", "u = V(s)/vfs;", f"V(x) <+ vfs*({phi});", f"V(mu) <+ ({slopes})*V(lam);",
+                "end")  # fmt: skip
+        return Cell(name, pins, _SCALES, (f"B1 x 0 {state}", costate), body)
+    ahead = (f"B1 drive 0 {state}", "V1 drive x 0", "H1 lam 0 V1 {rref}")
     known = activation_function(function, slope)
+    begin = ("V(drive) <+ vfs*({});", "V(drive,x) <+ 0;", "V(lam) <+ rref*I(drive,x);")
     if known.hinge:
         low = 0.0 - float(known.phi(np.array([-1.0]))[0])
-        yield from _cell(f"{name} s x lam mu", *ahead, *_bend(low, options))
-    else:
-        yield from _cell(f"{name} s x lam mu", *ahead, costate, f"Gm s 0 mu 0 {1 / ohms!r}")
+        kink = _bend_verilog(low)
+        body = ("branch (s) bs;", "real u, gap, share, rest;", "analog begin", "u = V(s)/vfs;", begin[0].format(phi), *begin[1:], *kink,
+                "end")  # fmt: skip
+        parameters = (*_SCALES, ("tgap", 0.0))
+        return Cell(name, pins, parameters, (*ahead, *_bend(low)), body, ("drive", "v"))
+    body = ("real u;", "analog begin", "u = V(s)/vfs;", begin[0].format(phi), *begin[1:],
+            f"V(mu) <+ ({slopes})*V(lam);", "I(s) <+ V(mu)/rref;", "end")  # fmt: skip
+    return Cell(name, pins, _SCALES, (*ahead, costate, "G1 s 0 mu 0 {1/rref}"), body, ("drive",))
 
 
-def _bend(low: float, options: Options) -> Iterator[str]:
+def _bend(low: float) -> Iterator[str]:
     """``mu`` of a function with a kink; ``u`` is its pre-activation, with a gap of ``V(gap)`` at the kink.
 
     With a costate above 0 a neuron may have no answer but at the kink, where it passes on whatever share of the costate
@@ -110,7 +164,6 @@ def _bend(low: float, options: Options) -> Iterator[str]:
     it snaps from one side to the other: an iterate in the gap goes on to the side that it was about to reach. At rest no
     neuron needs the gap, and a simulator finds the operating point better without one: it opens when a transient begins.
     """
-    volts, ohms = options.volts, options.ohms
 
     def sides(below: str, rising: str, to_below: str, to_above: str, above: str) -> str:
         gap = f"(V(lam)>0 ? {rising} : (V(u)>0.5*V(gap) ? {to_below} : {to_above}))"
@@ -118,56 +171,88 @@ def _bend(low: float, options: Options) -> Iterator[str]:
 
     share = sides(repr(low), f"{low!r}+{1 - low!r}*V(u)/V(gap)", repr(low), "1", "1")
     rest = sides("V(u)", f"{_FLAT!r}*V(u)/V(gap)", "V(u)", "V(u)-V(gap)", f"V(u)-V(gap)+{_FLAT!r}")
-    yield f"Bm mu 0 V=V(lam)*{share}"
-    yield f"Bs s sm V={float(KINK) * volts!r}+{rest}"
-    yield "Vm sm 0 0"
-    yield f"Bu 0 u I=V(mu)/{ohms!r}-I(Vm)"
+    yield f"B2 gap 0 V=(time>{{tgap}} ? {_GAP!r} : {_NONE!r})"
+    yield f"B3 mu 0 V=V(lam)*{share}"
+    yield f"B4 s sm V={float(KINK)!r}*{{vfs}}+{rest}"
+    yield "V2 sm 0 0"
+    yield "B5 0 u I=V(mu)/{rref}-I(V2)"
 
 
-def _synapse(graph: ScatteringGraph, options: Options) -> Iterator[str]:
+def _bend_verilog(low: float) -> Iterator[str]:
+    """The same as Verilog-A; its inner node ``v`` is the pre-activation with the gap."""
+    yield f"gap = ($abstime > tgap) ? {_GAP!r} : {_NONE!r};"
+    yield f"if (V(v) <= 0) begin share = {low!r}; rest = V(v); end"
+    yield f"else if (V(v) > gap) begin share = 1; rest = V(v)-gap+{_FLAT!r}; end"
+    yield f"else if (V(lam) > 0) begin share = {low!r}+{1 - low!r}*V(v)/gap; rest = {_FLAT!r}*V(v)/gap; end"
+    yield f"else if (V(v) > 0.5*gap) begin share = {low!r}; rest = V(v); end"
+    yield "else begin share = 1; rest = V(v)-gap; end"
+    yield "V(mu) <+ V(lam)*share;"
+    yield f"V(bs) <+ {float(KINK)!r}*vfs+rest;"
+    yield "I(v) <+ I(bs)-V(mu)/rref;"
+
+
+def _synapses(graph: ScatteringGraph, options: Options) -> Iterator[Cell]:
     """One weight, both ways; in synapse wiring together with its two lines."""
-    per_ohm = f"{{w/{options.ohms!r}}}"
+    parameters = (("w", 1.0), *_SCALES)
+    pins: tuple[str, ...]
+    cards: tuple[str, ...]
+    ahead, back = "I(s) <+ -w/rref*V(x);", "I(lam) <+ -w/rref*V(mu);"
     match options.circuit, options.synapse:
         case "directional", "gyrator":
-            yield from _cell("synapse x s mu lam w=1", f"Gf 0 s x 0 {per_ohm}", f"Gb 0 lam mu 0 {per_ohm}")
-            if graph.wiring == "synapse":
-                yield from _lined("synapse_line x s mu lam w=1 tdf=1 tdb=1", "s", "lam", options)
+            pins, cards = ("x", "s", "mu", "lam"), ("G1 0 s x 0 {w/rref}", "G2 0 lam mu 0 {w/rref}")
+            body: tuple[str, ...] = (ahead, back)
         case "directional", _:
-            yield from _cell("synapse x s0 s mu lam0 lam w=1", "Ef s s0 x 0 {w}", "Eb lam lam0 mu 0 {w}")
-            if graph.wiring == "synapse":
-                yield from _lined("synapse_line x s0 s mu lam0 lam w=1 tdf=1 tdb=1", "s0 s", "lam0 lam", options)
+            pins, cards = ("x", "s0", "s", "mu", "lam0", "lam"), ("E1 s s0 x 0 {w}", "E2 lam lam0 mu 0 {w}")
+            body = ("V(s,s0) <+ w*V(x);", "V(lam,lam0) <+ w*V(mu);")
         case _, "gyrator":
-            yield from _cell("synapse x column w=1", f"Gf 0 column x 0 {per_ohm}", f"Gb x 0 column 0 {per_ohm}")
+            pins, cards = ("x", "column"), ("G1 0 column x 0 {w/rref}", "G2 x 0 column 0 {w/rref}")
+            body = ("I(column) <+ -w/rref*V(x);", "I(x) <+ w/rref*V(column);")
         case _:
-            yield from _cell("synapse x s0 s w=1", "Vm s0 m 0", "Ef s m x 0 {w}", "Fb x 0 Vm {w}")
+            pins, cards = ("x", "s0", "s"), ("V1 s0 m 0", "E1 s m x 0 {w}", "F1 x 0 V1 {w}")
+            body = ("V(s,s0) <+ w*V(x);", "I(x) <+ -w*I(s,s0);")
+    yield Cell("synapse", (*pins, *SUPPLY), parameters, cards, body)
+    if graph.wiring == "synapse":
+        there, returning = f"absdelay({_wave('x')}, tdf)", f"absdelay({_wave('mu')}, tdb)"
+        delayed = tuple(part.replace("V(x)", there).replace("V(mu)", returning) for part in body)
+        inner = " ".join({"x": "xf", "mu": "muf"}.get(pin, pin) for pin in pins)
+        cards = (
+            "Xf x xf line td={tdf} z0={rref} rt={rref}", "Xb mu muf line td={tdb} z0={rref} rt={rref}",
+            f"Xw {inner} vdd vss synapse w={{w}} vfs={{vfs}} rref={{rref}}",
+        )  # fmt: skip
+        times = (("tdf", 1.0), ("tdb", 1.0))
+        yield Cell("synapse_line", (*pins, *SUPPLY), (*parameters, *times), cards, delayed)
 
 
-def _lined(ports: str, forward: str, backward: str, options: Options) -> Iterator[str]:
-    lines = "Xf x xf line td={tdf}", "Xb mu muf line td={tdb}"
-    yield from _cell(ports, *lines, f"Xw xf {forward} muf {backward} synapse w={{w}}")
+def _wave(node: str) -> str:
+    return f"V({node})"
 
 
-def _line(options: Options) -> Iterator[str]:
-    """A matched line; ``rel=10`` keeps ngspice from adding a breakpoint for every bend of a waveform."""
-    ohms = options.ohms
-    yield from _cell("line near far td=1", f"T near 0 far 0 Z0={ohms!r} TD={{td}} rel=10", f"R far 0 {ohms!r}")
-
-
-def _load(loss: str, options: Options, kappa: float = 1.0) -> Iterator[str]:
+def _load(loss: str, options: Options, kappa: float = 1.0) -> Iterator[Cell]:
     """``dLoss/dx`` into the costate of the output (or, as a current, out of it); `kappa` multiplies a squared loss."""
-    volts, ohms = options.volts, options.ohms
     series = options.in_series and not options.bilateral
-    ports = "x y" if options.bilateral else "x y lam0 lam" if series else "x y lam"
-    ends = "x 0" if options.bilateral else "lam lam0" if series else "0 lam"
+    pins = ("x",) if options.bilateral else ("x", "lam0", "lam") if series else ("x", "lam")
+    ends, branch = (
+        ("x 0", "I(x)") if options.bilateral else ("lam lam0", "V(lam,lam0)") if series else ("0 lam", "I(lam)")
+    )
+    sign = "" if options.bilateral or series else "-"
     if loss == "mse":
-        yield from _cell(f"load {ports}", f"El {ends} x y 1" if series else f"Gl {ends} x y {kappa / ohms!r}")
+        card = f"E1 {ends} x y 1" if series else f"G1 {ends} x y {{{kappa!r}/rref}}"
+        body = f"{branch} <+ V(x,y);" if series else f"{branch} <+ {sign}{kappa!r}/rref*V(x,y);"
+        yield Cell("load", ("x", "y", *pins[1:], *SUPPLY), _SCALES, (card,), (body,))
         return
     # no exponent is above 0 at the solution; a simulator's first guesses would overflow
-    scaled = "" if volts == 1.0 else f"/{volts!r}"
-    share = f"{volts!r}*exp(min(V(x)-V(lse),0){scaled})-V(y)"
-    driven = f"V={share}" if series else f"I=({share})/{ohms!r}"
-    yield from _cell("larger a b c", "Bm c 0 V=(V(a)>V(b) ? V(a) : V(b))")
-    yield from _cell("exponential x top total", f"Be 0 total I=exp(min(V(x)-V(top),0){scaled})")
-    cards = "Rz total 0 1", f"Bl lse 0 V=V(top)+{volts!r}*ln(V(total)>0.5 ? V(total) : 0.5)"
-    yield from _cell("logsum total top lse", *cards)
-    yield from _cell(f"load x lse {ports[2:]}", f"Bl {ends} {driven}")
+    share = "{vfs}*exp(min(V(x)-V(lse),0)/{vfs})-V(y)"
+    driven = f"V={share}" if series else f"I=({share})/{{rref}}"
+    plain = "(vfs*exp(min(V(x)-V(lse),0)/vfs)-V(y))"
+    body = f"{branch} <+ {plain};" if series else f"{branch} <+ {sign}{plain}/rref;"
+    volts = _SCALES[:1]
+    yield Cell("larger", ("a", "b", "c", *SUPPLY), (), ("B1 c 0 V=(V(a)>V(b) ? V(a) : V(b))",),
+               ("V(c) <+ (V(a) > V(b)) ? V(a) : V(b);",))  # fmt: skip
+    yield Cell("exponential", ("x", "top", "total", *SUPPLY), volts,
+               ("B1 0 total I=exp(min(V(x)-V(top),0)/{vfs})",), ("I(total) <+ -exp(min(V(x)-V(top),0)/vfs);",))  # fmt: skip
+    yield Cell(
+        "logsum", ("total", "top", "lse", *SUPPLY), volts,
+        ("R1 total 0 1", "B1 lse 0 V=V(top)+{vfs}*ln(V(total)>0.5 ? V(total) : 0.5)"),
+        ("I(total) <+ V(total);", "V(lse) <+ V(top)+vfs*ln((V(total) > 0.5) ? V(total) : 0.5);"),
+    )  # fmt: skip
+    yield Cell("load", ("x", "lse", "y", *pins[1:], *SUPPLY), _SCALES, (f"B1 {ends} {driven}",), (body,))

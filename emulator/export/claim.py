@@ -29,9 +29,12 @@ from emulator.export.bundle import (
     wave_digest,
 )
 from emulator.export.circuit import inside
+from emulator.export.design import MOST_PINS, SUPPLY, TOP
 from emulator.export.document import Document, read_document, shown
 from emulator.export.expected import SIGNALS
 from emulator.export.folder import FORMAT, MAP
+from emulator.export.netlist import interface
+from emulator.export.options import Options
 from emulator.export.rounding import ROUNDING, terms
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import reference
@@ -70,6 +73,8 @@ class Claim:
         Of the netlists as the export wrote them.
     warnings : tuple of str
         What was said against the circuit then.
+    pins : frozenset of str, or None
+        Of the network; None where it stands in the testbench itself.
     """
 
     network: str
@@ -84,6 +89,11 @@ class Claim:
     stop: float
     digests: dict[str, str]
     warnings: tuple[str, ...]
+    pins: frozenset[str] | None
+
+    def node(self, name: str) -> str:
+        """What a testbench calls a node of the network."""
+        return name if self.pins is None or name in self.pins else f"{TOP}.{name}"
 
     @property
     def settled(self) -> dict[str, Floats]:
@@ -119,8 +129,14 @@ def read_claim(folder: Path) -> Claim:
     digests = _digests(folder, described)
     return Claim(
         graph.network.digest, described.text("circuit"), len(graph.sites), len(rows), rest, magnitudes, waves,
-        start, step, stop, digests, _warnings(described),
+        start, step, stop, digests, _warnings(described), _pins(graph, described.text("circuit")),
     )  # fmt: skip
+
+
+def _pins(graph: ScatteringGraph, circuit: str) -> frozenset[str] | None:
+    inputs, targets, outputs = interface(graph, Options("bilateral" if circuit == "bilateral" else "directional"))
+    found = frozenset([*inputs, *targets, *outputs, *SUPPLY])
+    return found if len(found) <= MOST_PINS else None
 
 
 def _warnings(described: Document) -> tuple[str, ...]:

@@ -10,12 +10,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from emulator.export.design import TOP
+
 Dialect = Literal["ngspice", "ltspice", "xyce"]
 #: solver options of each dialect; Xyce's come in packages
 _OPTIONS = {
     "ltspice": ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 gmin=1e-20",
     "xyce": ".options nonlin maxstep=500\n.options timeint reltol=1e-6 abstol=1e-12\n.options device gmin=1e-20",
 }
+#: what names a node within the network: they save every node, and measure at pins only
+_WITHIN = re.compile(rf"\b{TOP}\.|\bdev_lam")
 _PARAMETER = re.compile(r"\s\w+=")
 
 
@@ -30,10 +34,19 @@ def translate(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
         yield from lines
         return
     printed = source = ""
+    saving = False
     for line in lines:
         kind = line[:1].upper()
-        if line.startswith("+"):
+        saving = line.startswith(".save") or (saving and line.startswith("+"))
+        if saving:
+            if dialect == "xyce" and not line.startswith("+"):
+                yield f".print {printed} format=raw v(*)"
+        elif kind in "B." and _WITHIN.search(line):
+            continue
+        elif line.startswith("+"):
             yield line
+        elif line.startswith(".options temp"):
+            yield line if dialect == "ltspice" else line.replace(".options", ".options device")
         elif line.startswith(".options"):
             yield _OPTIONS[dialect]
         elif kind == "T":
@@ -42,8 +55,6 @@ def translate(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
             head, expression = re.split(r"(?<= [VI])=", line, maxsplit=1)
             text = conditionals(expression)
             yield f"{head}={{{re.sub('[{}]', '', text)}}}" if dialect == "xyce" else f"{head}={text}"
-        elif dialect == "xyce" and line.startswith(".save"):
-            yield f".print {printed} format=raw{line.removeprefix('.save')}"
         elif dialect == "xyce" and line == ".op":
             printed = "dc"
             yield f".dc {source} 1"
@@ -52,9 +63,9 @@ def translate(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
         else:
             if line.startswith(".tran"):
                 printed = "tran"
-            elif " DC " in line:
-                name, value = line.split(" ")[0], line.split(" ")[-1]
-                source = f"{name} {value} {value}"
+            elif line.startswith(".param") and "vdd=" in line:
+                value = line.split("=")[1]
+                source = f"Vvdd {value} {value}"
             yield line
 
 

@@ -31,10 +31,10 @@ class Spread:
     def formula(self, weight: float, column: int, row: int) -> str:
         """A parameter expression: the weight itself, or its devices drawn anew where the parameter ``mm`` is 1."""
         drawn = "".join(
-            f"{sign}max(agauss({float(self.target[k, column, row])!r},{float(self.sigma[k, column, row])!r},1),0)"
+            f"{sign}max(agauss({float(self.target[k, column, row])!r},{float(self.sigma[k, column, row])!r}*sigma,1),0)"
             for k, sign in zip(range(len(self.target)), ("", "-"), strict=False)
         )
-        return f"{{{weight!r}+mm*({drawn}+({self.offset - weight!r}))}}"
+        return f"{weight!r}+mm*({drawn}+({self.offset - weight!r}))"
 
 
 def weight_spread(graph: ScatteringGraph) -> dict[str, Spread]:

@@ -1,22 +1,26 @@
-"""The network as tiles, lines and neurons: pure netlist text, free of analyses and of dialect."""
+"""The network as a hierarchy: crossbar tiles, bundles of lines, rows of neurons, and the whole with its pins."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from emulator.export.bundles import Bundles
 from emulator.export.cells import activation_key, activations
+from emulator.export.design import MOST_PINS, SUPPLY, Design, Parameter, Subcircuit, chunks, numbered
 from emulator.export.mismatch import Spread
 from emulator.export.options import Options
-from emulator.export.tiles import blocks, card, synapses_in, tile
+from emulator.export.tiles import blocks, synapses_in, tile
 from emulator.export.two_way import TwoWayLines
-from emulator.graph import ScatteringGraph
+from emulator.graph import ScatteringGraph, Site
 from emulator.graph.coupling import Coupling
 from emulator.graph.names import shorten
 from emulator.measure.synapses import crossbar
 
 _LABEL = 60
+#: parameters that most subcircuits pass on
+SCALES = (("vfs", "vfs"), ("rref", "rref"))
 
 
 class Nodes:
@@ -50,8 +54,8 @@ class Series:
         return f"{node}_{count}" if count else "0"
 
 
-def network(graph: ScatteringGraph, options: Options, spread: dict[str, Spread]) -> Iterator[str]:
-    """Lines of the netlist: tiles, then lines and neurons.
+def network(graph: ScatteringGraph, options: Options, spread: dict[str, Spread]) -> Design:
+    """The circuit of a graph.
 
     Parameters
     ----------
@@ -60,83 +64,107 @@ def network(graph: ScatteringGraph, options: Options, spread: dict[str, Spread])
     spread : dict of Spread
         The devices of each dense layer; empty without mismatch.
     """
-    text = _Text(graph, options)
-    for number, coupling in enumerate(graph.couplings):
-        weight, label = crossbar(graph, coupling), safe_label(coupling.layer or coupling.name)
-        rows, columns = text.wire_up(number, coupling, label)
-        if weight is None:
-            text.wires(number, coupling, rows, columns)
-            continue
-        for k, part in enumerate(part for part in blocks(*weight.T.shape) if len(synapses_in(coupling, part))):
-            name = f"tile{number}_{k}"
-            at_rows, at_columns = part
-            yield f"* {name}: rows {at_rows.start} to {at_rows.stop - 1}, columns {at_columns.start} to "
-            yield f"*   {at_columns.stop - 1} of the crossbar {label}"
-            yield from tile(name, options, coupling, graph.step, weight, spread.get(coupling.layer or ""), part)
-            text.instances += card(f"X{name}", text.ports(coupling, rows, columns, *part), name)
-        text.to_neurons(number, coupling, columns)
-    text.load()
-    text.neurons()
-    yield from text.instances
+    return _Network(graph, options, spread).design()
 
 
-class _Text:
-    """The instances of a network."""
+def interface(graph: ScatteringGraph, options: Options) -> tuple[list[str], list[str], list[str]]:
+    """Pins of inputs, of targets, and of outputs."""
+    node, signal = Nodes(graph), "in" if options.bilateral else "x"
+    neurons = np.concatenate([graph.layer_neurons(name) for name in graph.network.inputs])
+    outputs = graph.layer_neurons(graph.network.output)
+    return [node(signal, n) for n in neurons], numbered("y", len(outputs)), [node("x", n) for n in outputs]
 
-    def __init__(self, graph: ScatteringGraph, options: Options) -> None:
-        self.graph, self.options, self.node = graph, options, Nodes(graph)
+
+def scales(options: Options) -> list[Parameter]:
+    """Parameters of every circuit."""
+    found = [
+        Parameter("vfs", options.volts, "V", "of a state of 1"),
+        Parameter("rref", options.ohms, "ohm", "state over costate of 1"),
+    ]
+    if options.mismatch:
+        found.append(Parameter("mm", 0.0, "", "1 draws every weight with its spread, 0 does not"))
+        found.append(Parameter("sigma", 1.0, "", "times the spread of the weights that the hardware states"))
+    return found
+
+
+class _Network:
+    """The parts of a network and how they are joined."""
+
+    def __init__(self, graph: ScatteringGraph, options: Options, spread: dict[str, Spread]) -> None:
+        self.graph, self.options, self.spread, self.node = graph, options, spread, Nodes(graph)
         self.states, self.costates = Series(), Series()
         self.two_way = TwoWayLines(graph, options) if options.bilateral else None
-        self.instances: list[str] = []
+        self.lines = Bundles(graph, options, self.two_way)
+        self.top = Subcircuit("net", [], remark="the network")
+        self.tiles: list[Subcircuit] = []
+        self.rows: list[Subcircuit] = []
 
-    def wire_up(self, number: int, coupling: Coupling, label: str) -> tuple[list[str], list[str]]:
+    def design(self) -> Design:
+        """Everything."""
+        for number, coupling in enumerate(self.graph.couplings):
+            self._coupling(number, coupling)
+        self._load()
+        self._neurons()
+        parameters = [*scales(self.options), *self.lines.parameters]
+        inputs, targets, outputs = interface(self.graph, self.options)
+        self.top.pins = list(dict.fromkeys([*inputs, *targets, *outputs, *SUPPLY]))
+        parts = [*self.tiles, *self.lines.parts, *self.rows]
+        return Design(self.options.prefix, parameters, parts, self.top, len(self.top.pins) > MOST_PINS)
+
+    def _coupling(self, number: int, coupling: Coupling) -> None:
+        weight = crossbar(self.graph, coupling)
+        rows, columns = self._wire_up(number, coupling)
+        if weight is None:
+            if self.two_way is None:
+                for k in range(len(rows)):
+                    ports = self._ports(coupling, rows, columns, [k], [k])
+                    self.top.add(f"w{number}_{k}", [*ports, *SUPPLY], "synapse", w="1.0", **dict(SCALES))
+            return
+        label, spread = safe_label(coupling.layer or coupling.name), self.spread.get(coupling.layer or "")
+        for k, part in enumerate(part for part in blocks(*weight.T.shape) if len(synapses_in(coupling, part))):
+            found = tile(f"tile{number}_{k}", self.options, coupling, self.graph.step, weight, spread, part)
+            found.remark = f"rows {_span(part[0])}, columns {_span(part[1])} of crossbar {label}"
+            self.tiles.append(found)
+            nodes = [*self._ports(coupling, rows, columns, *part), *SUPPLY]
+            self.top.add(found.name, nodes, found.name, **{name: name for name, _ in found.parameters})
+        if self.two_way is not None:
+            self._to_neurons(number, coupling, columns)
+
+    def _wire_up(self, number: int, coupling: Coupling) -> tuple[list[str], list[str]]:
         """Lay the lines of a coupling; the nodes at which its rows and its columns then are."""
-        self.instances += ["", f"* {'wires' if coupling.layer is None else 'crossbar'} {number}: {label}"]
         rows = [self.node("x", n) for n in coupling.rows]
         columns = [self.node("mu", n) for n in coupling.columns]
         if coupling.per_synapse:
             return rows, columns
         far = [f"f{number}_{k}" for k in range(len(rows))]
         if self.two_way is None:
-            self._lines(rows, far, coupling.delay_forward)
             back = [f"b{number}_{k}" for k in range(len(columns))]
-            self._lines(columns, back, coupling.delay_backward)
+            self.lines.lay(self.top, f"f{number}", number, rows, far)
+            self.lines.lay(self.top, f"b{number}", number, columns, back)
             return far, back
-        ends = [("0", node) for node in far] if coupling.layer is not None else self._inputs(coupling)
-        self.instances += self.two_way.to_rows(number, far, rows, ends)
+        wires = coupling.layer is None
+        high, low = self._inputs(coupling) if wires else (far, None)
+        self.lines.lay(self.top, f"f{number}", number, rows, high, low)
         return far, [f"{'p' if self.options.in_series else 'c'}{number}_{k}" for k in range(len(columns))]
 
-    def _lines(self, near: list[str], far: list[str], delays: np.ndarray) -> None:
-        for start, end, steps in zip(near, far, delays, strict=True):
-            self.instances.append(f"X{end} {start} {end} line td={int(steps) * self.graph.step!r}")
+    def _inputs(self, coupling: Coupling) -> tuple[list[str], list[str]]:
+        """High and low ends of two-way lines at neurons, whose inputs are in series."""
+        ends = [self.states.link(self.node("s", n)) for n in coupling.columns]
+        return [high for _, high in ends], [low for low, _ in ends]
 
-    def _inputs(self, coupling: Coupling) -> list[tuple[str, str]]:
-        """Where two-way lines end at neurons: the inputs of a neuron are in series."""
-        return [self.states.link(self.node("s", n)) for n in coupling.columns]
-
-    def to_neurons(self, number: int, coupling: Coupling, columns: list[str]) -> None:
+    def _to_neurons(self, number: int, coupling: Coupling, columns: list[str]) -> None:
         """Two-way lines from the columns of a crossbar to its neurons; gyrators give states as voltages again."""
-        if self.two_way is None:
-            return
         near = [self.states.top(node) for node in columns]
         if not self.options.in_series:
             near = [f"p{number}_{k}" for k in range(len(columns))]
-            self.instances += [f"Xg{a} {a} {b} gyrator" for a, b in zip(columns, near, strict=True)]
-        names = [f"b{number}_{k}" for k in range(len(columns))]
-        self.instances += self.two_way.from_columns(number, names, near, self._inputs(coupling))
+            for a, b in zip(columns, near, strict=True):
+                self.top.add(f"g{a}", [a, b, *SUPPLY], "gyrator", rref="rref")
+        self.lines.lay(self.top, f"b{number}", number, near, *self._inputs(coupling))
 
-    def wires(self, number: int, coupling: Coupling, rows: list[str], columns: list[str]) -> None:
-        """Join rows to columns one to one, with synapses of weight 1; two-way lines end at the neurons themselves."""
-        if self.two_way is not None:
-            return
-        for k in range(len(rows)):
-            ports = " ".join(self.ports(coupling, rows, columns, [k], [k]))
-            self.instances.append(f"Xw{number}_{k} {ports} synapse w=1.0")
-
-    def ports(
+    def _ports(
         self, coupling: Coupling, rows: list[str], columns: list[str], at_rows: Sequence[int], at_columns: Sequence[int]
     ) -> list[str]:
-        """What a tile is joined to, in the order of its ports; for one synapse that of the cell's, too."""
+        """What a tile is joined to, in the order of its pins; for one synapse that of the cell's, too."""
         found = [rows[i] for i in at_rows]
         sums = [columns[j] if self.options.bilateral else self.node("s", coupling.columns[j]) for j in at_columns]
         found += _both_ends(self.states, sums) if self.options.in_series else sums
@@ -146,61 +174,89 @@ class _Text:
         found += [columns[j] for j in at_columns]
         return found + (_both_ends(self.costates, back) if self.options.in_series else back)
 
-    def load(self) -> None:
+    def _load(self) -> None:
         """The loss at the output; for cross-entropy with a log-sum-exp about the largest output."""
         outputs = self.graph.layer_neurons(self.graph.network.output)
         states = [self.node("x", n) for n in outputs]
-        self.instances += ["", f"* load: {self.graph.loss}"]
-        softmax = self.graph.loss == "softmax_cross_entropy"
+        softmax, scaled = self.graph.loss == "softmax_cross_entropy", {"vfs": "vfs"}
         if softmax:
             top = states[0]
             for k, x in enumerate(states[1:], 1):
-                self.instances.append(f"Xtop{k} {top} {x} top{k} larger")
+                self.top.add(f"top{k}", [top, x, f"top{k}", *SUPPLY], "larger")
                 top = f"top{k}"
-            self.instances += [f"Xexp{k} {x} {top} total exponential" for k, x in enumerate(states)]
-            self.instances.append(f"Xlse total {top} lse logsum")
+            for k, x in enumerate(states):
+                self.top.add(f"exp{k}", [x, top, "total", *SUPPLY], "exponential", **scaled)
+            self.top.add("lse", ["total", top, "lse", *SUPPLY], "logsum", **scaled)
         for k, (x, neuron) in enumerate(zip(states, outputs, strict=True)):
             ports = [x, "lse", f"y{k}"] if softmax else [x, f"y{k}"]
             lam = [self.node("lam", neuron)]
             if not self.options.bilateral:
                 ports += _both_ends(self.costates, lam) if self.options.in_series else lam
-            self.instances.append(f"Xload{k} {' '.join(ports)} load")
+            self.top.add(f"load{k}", [*ports, *SUPPLY], "load", **dict(SCALES))
 
-    def neurons(self) -> None:
-        """Sources and neurons, with the sums that feed them."""
-        options = self.options
+    def _neurons(self) -> None:
+        """Rows of neurons, with the sums that feed them."""
         cells = {(function, slope): name for name, function, slope in activations(self.graph)}
         bias = np.zeros(self.graph.neurons)
         for layer, parameters in self.graph.network.parameters.items():
             bias[self.graph.layer_neurons(layer)] = parameters.bias
         for row, site in enumerate(self.graph.sites):
-            self.instances += ["", f"* row {row}: {safe_label(site.name)} ({site.role}, {site.function})"]
-            cell = "" if site.role == "source" else cells[activation_key(site)]
-            for k in range(site.size):
-                self._costate_sum(f"lam{row}_{k}")
-                if site.role != "source":
-                    self._neuron(f"{row}_{k}", float(bias[site.start + k]) * options.volts, cell)
-                elif options.bilateral:
-                    self.instances.append(f"Xin{row}_{k} in{row}_{k} x{row}_{k} lam{row}_{k} source")
+            cell = "source" if site.role == "source" else cells[activation_key(site)]
+            label = f"{safe_label(site.name)} ({site.role}, {site.function})"
+            for part in chunks(site.size):
+                self._row(row, part, site, cell, bias[site.start : site.stop], label)
 
-    def _costate_sum(self, lam: str) -> None:
-        if self.options.in_series and not self.options.bilateral:
-            self.instances.append(f"V{lam} {lam} {self.costates.top(lam)} 0")
-        elif not self.options.bilateral:
-            self.instances.append(f"X{lam} {lam} sum")
+    def _row(self, row: int, part: range, site: Site, cell: str, bias: np.ndarray, label: str) -> None:
+        options, source = self.options, site.role == "source"
+        suffix = f"_{part.start}" if site.size > len(part) else ""
+        name = f"row{row}{suffix}"
+        found = Subcircuit(name, [], (*SCALES,), remark=f"neurons {_span(part)} of row {row}: {label}")
+        outer: list[str] = []
+        for j, k in enumerate(part):
+            at = f"{row}_{k}"
+            pins = [f"lam{j}"]
+            nodes = [f"lam{at}"]
+            if not options.bilateral:
+                if options.in_series:
+                    pins.append(f"top{j}")
+                    nodes.append(self.costates.top(f"lam{at}"))
+                    found.add(f"lam{j}", [f"lam{j}", f"top{j}"], "join")
+                else:
+                    found.add(f"lam{j}", [f"lam{j}"], "sum", rref="rref")
+            if source and options.bilateral:
+                pins += [f"in{j}", f"x{j}"]
+                nodes += [f"in{at}", f"x{at}"]
+                found.add(f"in{j}", [f"in{j}", f"x{j}", f"lam{j}"], "source", rref="rref")
+            elif not source:
+                pins += [f"s{j}", f"x{j}", f"mu{j}"]
+                nodes += [f"s{at}", f"x{at}", f"mu{at}"]
+                ends = [f"s{j}"]
+                if options.in_series or options.bilateral:
+                    pins.append(f"low{j}")
+                    nodes.append(self.states.top(f"s{at}"))
+                    ends.append(f"low{j}")
+                found.add(f"s{j}", ends, "bias", bias=repr(float(bias[k])), **dict(SCALES))
+                ports = [f"s{j}", f"x{j}", f"lam{j}", f"mu{j}", *SUPPLY]
+                found.add(f"x{j}", ports, cell, **dict(SCALES), **self._bent(cell))
+            found.pins += pins
+            outer += nodes
+        found.pins += SUPPLY
+        if self._bent(cell):
+            found.parameters = (*SCALES, *self._bent(cell).items())
+        self.rows.append(found)
+        self.top.add(name, [*outer, *SUPPLY], name, **dict(found.parameters))
 
-    def _neuron(self, at: str, bias: float, cell: str) -> None:
-        options = self.options
-        if options.in_series or options.bilateral:
-            self.instances.append(f"Vs{at} s{at} {self.states.top(f's{at}')} {bias!r}")
-        else:
-            self.instances += [f"Xs{at} s{at} sum", f"Is{at} 0 s{at} {bias / options.ohms!r}"]
-        self.instances.append(f"Xx{at} s{at} x{at} lam{at} mu{at} {cell}")
+    def _bent(self, cell: str) -> dict[str, str]:
+        return {"tgap": "tgap"} if cell in self.lines.bent else {}
 
 
 def safe_label(name: str) -> str:
     """A layer's name for a comment: one short line of ASCII, whatever the name."""
     return shorten(name.encode("ascii", "backslashreplace").decode("ascii"), _LABEL).replace("…", "...")
+
+
+def _span(part: range) -> str:
+    return f"{part.start} to {part.stop - 1}" if len(part) > 1 else str(part.start)
 
 
 def _both_ends(series: Series, nodes: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from emulator.errors import ExportError, suggest
+from emulator.export.design import check_prefix
 from emulator.export.dialect import Dialect
 from hwmodels.errors import HardwareError
 from hwmodels.units import parse
@@ -114,6 +115,8 @@ class Options:
         Limits to warn about.
     dialect : {"ngspice", "ltspice", "xyce"}
         Whose text to write; only ngspice runs in `verify`, and only its export can have a mismatch.
+    prefix : str
+        Of the names of all cells, subcircuits and parameters, so that several exports stand side by side.
 
     Raises
     ------
@@ -130,8 +133,10 @@ class Options:
     termination: Termination = "stub"
     buildable: Buildable = field(default_factory=Buildable)
     dialect: Dialect = "ngspice"
+    prefix: str = "bw_"
 
     def __post_init__(self) -> None:
+        check_prefix(self.prefix)
         choice("dialect", self.dialect, get_args(Dialect))
         if self.mismatch and self.dialect != "ngspice":
             raise ExportError(f"mismatch in dialect {self.dialect!r}; allowed: ngspice, whose random numbers it draws")

@@ -14,13 +14,15 @@ from numpy.typing import ArrayLike
 from emulator.errors import ExportError, suggest
 from emulator.export.bundle import EXPECTED, FILES, LIBRARY, NETLIST, OP, TRAN, write_bundle
 from emulator.export.cells import library
+from emulator.export.design import SUPPLY, Design
 from emulator.export.dialect import remark, translate
 from emulator.export.expected import expect
 from emulator.export.folder import MAP, staged
 from emulator.export.mismatch import weight_spread
-from emulator.export.netlist import network, safe_label
+from emulator.export.netlist import interface, network, safe_label
 from emulator.export.options import Options, positive
 from emulator.export.penalties import refuse_penalties
+from emulator.export.spice_text import design_text, library_text
 from emulator.export.testbench import Bench
 from emulator.export.two_way import with_two_way_lines
 from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
@@ -64,6 +66,7 @@ def spice(
     probes: Sequence[str] | None = None,
     hold: float | None = None,
     force: bool = False,
+    command: str = "",
 ) -> SpiceExport:
     """Write library, netlist, testbenches, a map of nodes, and expected values.
 
@@ -92,6 +95,8 @@ def spice(
         `emulator.export.expected.expect`). The directional one runs until its last wave has landed.
     force : bool
         Replace an earlier export.
+    command : str
+        What was typed to write it, for the head of its files.
 
     Returns
     -------
@@ -122,14 +127,15 @@ def spice(
             options = replace(options, volts=positive("full_scale", full_scale) / largest)
         spread = weight_spread(graph) if options.mismatch else {}
         found = warnings(graph, options, expected)
-        bench = Bench(graph, options, expected, _probed(graph, probes))
+        design = network(graph, options, spread)
+        bench = Bench(design, graph, options, expected, _probed(graph, probes))
         texts = (
-            (LIBRARY, "library of cells", library(graph, options)),
-            (NETLIST, "network", network(graph, options, spread)),
+            (LIBRARY, "library of cells", library_text(library(graph, options), options.prefix)),
+            (NETLIST, "network", design_text(design)),
             (OP, "testbench: operating point, which is forward pass and backpropagation", bench.operating_point()),
             (TRAN, "testbench: transient", bench.transient()),
         )
-        heading = list(_heading(graph, options, found))
+        heading = list(_heading(graph, design, options, found, command))
         for name, title, lines in texts:
             _write(folder / name, title, heading, translate(lines, options.dialect))
         write_bundle(folder, bench, found)
@@ -158,13 +164,19 @@ def _probed(graph: ScatteringGraph, probes: Sequence[str] | None) -> tuple[int, 
     return tuple(row for row, site in enumerate(graph.sites) if site.name in names)
 
 
-def _heading(graph: ScatteringGraph, options: Options, found: tuple[str, ...]) -> Iterator[str]:
+def _heading(
+    graph: ScatteringGraph, design: Design, options: Options, found: tuple[str, ...], command: str
+) -> Iterator[str]:
     volts, ohms = options.volts, options.ohms
     yield f"written by backwave {metadata.version('backwave')}; node names and expected values are in {MAP}, {EXPECTED}"
+    yield f"command: {command or 'emulator.export.spice, in Python'}"
     yield f"dialect {remark(options.dialect)}"
     yield f"network {graph.network.digest}"
     yield f"circuit {options.circuit}, synapses {options.synapse}, wiring {graph.wiring}, loss {graph.loss}"
     yield f"hardware {safe_label(graph.hardware.name)}, seed {graph.seed}, step {si(graph.step, 's')}"
+    inputs, targets, outputs = interface(graph, options)
+    spans = (f"{what} {_bus(pins)}" for what, pins in (("inputs", inputs), ("targets", targets), ("outputs", outputs)))
+    yield f"pins of {options.prefix}net, in order: {', '.join(spans)}, supply {' '.join(SUPPLY)}"
     yield f"state: 1 is {volts!r} V; costate: 1 is {volts!r} V at its node"
     if options.bilateral:
         yield f"costate as the current of a line: 1 is {volts / ohms!r} A; {ohms!r} ohm is state over costate of 1"
@@ -172,9 +184,15 @@ def _heading(graph: ScatteringGraph, options: Options, found: tuple[str, ...]) -
     else:
         yield f"weights: 1 is a transconductance of {1 / ohms!r} S into {ohms!r} ohm"
     if options.mismatch:
-        yield f"mismatch: switched by the parameter mm, seed {options.seed}"
+        yield f"mismatch: switched by the parameter {options.prefix}mm, seed {options.seed}"
+    if design.flat:
+        yield f"warning: {len(design.top.pins)} pins are more than a subcircuit can have; the network stands once, without one"
     for text in found:
         yield f"warning: {text}"
+
+
+def _bus(pins: Sequence[str]) -> str:
+    return pins[0] if len(pins) == 1 else f"{pins[0]} to {pins[-1]}"
 
 
 def _settings(graph: ScatteringGraph) -> str:

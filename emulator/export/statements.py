@@ -17,7 +17,7 @@ _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?[a-z]*"
 _VALUE = rf"(?:{_NUMBER}|\{{\}})"
 _SETTINGS = rf"(?: \w+={_VALUE})*"
 _VALUES = rf"\( ?{_VALUE}(?:[ ,] ?{_VALUE})* ?\)"
-_PROBES = r"(?: (?:all|[vi] ?\( ?\w+(?: ?, ?\w+)? ?\)))+"
+_PROBES = r"(?: (?:all|[vi] ?\( ?[\w.]+(?: ?, ?[\w.]+)? ?\)))+"
 
 #: functions that expressions may call
 _FUNCTIONS = frozenset(
@@ -66,7 +66,7 @@ _COMMANDS: dict[str, str] = {
     ".ic": rf"(?: v ?\( ?\w+ ?\)={_VALUE})+",
     ".nodeset": rf"(?: v ?\( ?\w+ ?\)={_VALUE})+",
     ".temp": rf" {_NUMBER}",
-    ".options": rf"(?: (?:(?:{_OPTIONS})={_NUMBER}|method=(?:gear|trap|trapezoidal)))+",
+    ".options": rf"(?: (?:(?:{_OPTIONS})={_VALUE}|method=(?:gear|trap|trapezoidal)))+",
     ".op": "",
     ".tran": rf" {_VALUE} {_VALUE}(?: {_VALUE}){{0,2}}(?: uic)?",
     ".save": _PROBES,

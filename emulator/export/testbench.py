@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emulator.export.cells import bent
+from emulator.export.design import Design
 from emulator.export.expected import SIGNALS, Expected
-from emulator.export.netlist import Nodes
+from emulator.export.netlist import interface
 from emulator.export.options import Options
-from emulator.export.tiles import card
+from emulator.export.spice_text import card, top_instance
 from emulator.graph import ScatteringGraph, Site
 
 #: rise time, print step and largest step of the simulator, in steps of the graph
@@ -27,15 +27,15 @@ _TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 pivrel=0.1 gmin
 _PIVOTS = ("pivrel=0.1", "pivrel=0.5")
 #: where capacitors set the time step, tight tolerances would make it needlessly small
 _FAST = ".options reltol=1e-5 abstol=1e-12 vntol=1e-9 itl1=500 pivrel=0.1 gminsteps=0 trtol=100"
-
-#: volts of the gap at kinks (see `emulator.export.cells`) in a transient, and as good as none
-_GAP, _NONE = 1000.0, 1e-30
+#: volts of the supplies, which the cells of the library leave unused
+SUPPLIES = {"vdd": 1.8, "vss": -1.8}
 
 
 @dataclass(frozen=True)
 class Bench:
     """What both testbenches are made from; `rows` are the numbers of the rows that are probed."""
 
+    design: Design
     graph: ScatteringGraph
     options: Options
     expected: Expected
@@ -62,13 +62,12 @@ class Bench:
             site = self.graph.sites[row]
             for signal in signals or SIGNALS:
                 if site.role != "source" or signal in ("x", "lam"):
-                    yield signal, row, site, [f"{signal}{row}_{k}" for k in range(site.size)]
+                    yield signal, row, site, [self.design.node(f"{signal}{row}_{k}") for k in range(site.size)]
 
     def operating_point(self) -> Iterator[str]:
         """The testbench of ``.op``."""
         yield from self._frame(_TIGHT)
-        yield from self._gap(repr(_NONE))
-        yield from self._sources(lambda _, after: f"DC {after!r}")
+        yield from self._sources(lambda _, after: f"DC {after}")
         yield ".op"
         yield from card(".save", [f"v({node})" for *_, nodes in self.probes() for node in nodes])
         yield ".end"
@@ -77,8 +76,7 @@ class Bench:
         """The testbench of ``.tran``: the sample takes the place of an empty one after one step of rest."""
         start, rise = self.start, self.start + FINE * self.graph.step
         yield from self._frame(_FAST if self.options.bilateral and self.options.termination == "lumped" else _TIGHT)
-        yield from self._gap(f"(time>{start / 2!r} ? {_GAP!r} : {_NONE!r})")
-        yield from self._sources(lambda before, after: f"PWL(0 {before!r} {start!r} {before!r} {rise!r} {after!r})")
+        yield from self._sources(lambda before, after: f"PWL(0 {before} {start!r} {before} {rise!r} {after})")
         fine = FINE * self.graph.step
         deviations = list(self._deviations())
         yield from (line for _, cards, _ in deviations for line in cards)
@@ -91,33 +89,33 @@ class Bench:
         last, first = self.rows[-1], self.rows[0]
         for signal, row in (("x", last), ("lam", first)):
             for k in range(min(self.graph.sites[row].size, _MOST)):
-                yield f".measure tran {signal}{row}_{k}_final find v({signal}{row}_{k}) at={self.last!r}"
+                node = self.design.node(f"{signal}{row}_{k}")
+                yield f".measure tran {signal}{row}_{k}_final find v({node}) at={self.last!r}"
         yield ".end"
 
     def _frame(self, accuracy: str) -> Iterator[str]:
+        prefix = self.options.prefix
         yield ".include lib.inc"
         yield ".include net.cir"
         yield accuracy.replace(*_PIVOTS) if self.options.bilateral else accuracy
+        yield "* temperature (degC), supplies (V): the cells of the library depend on neither"
+        yield f".param {prefix}temp=27"
+        yield f".options temp={{{prefix}temp}}"
+        for name, volts in SUPPLIES.items():
+            yield f".param {prefix}{name}={volts!r}"
+            yield f"V{name} {name} 0 DC {{{prefix}{name}}}"
         if self.options.mismatch:
-            yield "* 1 draws every weight with its spread, 0 does not"
-            yield ".param mm=0"
-            yield f".option seed={self.options.seed}"
+            yield f".options seed={self.options.seed}"
+        yield from top_instance(self.design)
 
-    def _gap(self, volts: str) -> Iterator[str]:
-        """The gap of two-way neurons with a kink."""
-        if self.options.bilateral and bent(self.graph):
-            yield f"Bgap gap 0 V={volts}"
-
-    def _sources(self, drive: Callable[[float, float], str]) -> Iterator[str]:
+    def _sources(self, drive: Callable[[str, str], str]) -> Iterator[str]:
         """Voltage sources of inputs and targets; `drive` turns values before and after into a source."""
-        node, volts = Nodes(self.graph), self.options.volts
-        signal = "in" if self.options.bilateral else "x"
-        neurons = np.concatenate([self.graph.layer_neurons(name) for name in self.graph.network.inputs])
+        inputs, targets, _ = interface(self.graph, self.options)
         before, after = self.expected.before, self.expected.sample
-        names = [node(signal, n) for n in neurons] + [f"y{k}" for k in range(len(after.targets))]
-        values = np.stack([np.concatenate([sample.inputs, sample.targets]) for sample in (before, after)]) * volts
-        for name, old, new in zip(names, *values.tolist(), strict=True):
-            yield f"V{name} {name} 0 {drive(old, new)}"
+        values = np.stack([np.concatenate([sample.inputs, sample.targets]) for sample in (before, after)])
+        scale = f"{self.options.prefix}vfs"
+        for name, old, new in zip([*inputs, *targets], *values.tolist(), strict=True):
+            yield f"V{name} {name} 0 {drive(*(f'{{{value!r}*{scale}}}' for value in (old, new)))}"
 
     def _deviations(self) -> Iterator[tuple[str, list[str], float]]:
         """Nodes with the largest deviation of the last row's states and the first row's costates from rest."""
@@ -125,7 +123,10 @@ class Bench:
             site = self.graph.sites[row]
             values = self.expected.rest[signal][site.start : site.stop] * self.options.volts
             name, cards = f"dev_{signal}{row}", []
-            terms = [f"abs(V({signal}{row}_{k})-({value!r}))" for k, value in enumerate(values.tolist()[:_MOST])]
+            terms = [
+                f"abs(V({self.design.node(f'{signal}{row}_{k}')})-({value!r}))"
+                for k, value in enumerate(values.tolist()[:_MOST])
+            ]
             largest = "0"
             for k, term in enumerate(terms):
                 node = name if k + 1 == len(terms) else f"{name}_{k}"

@@ -1,4 +1,4 @@
-"""Crossbar tiles: blocks of synapses with the ports that join them to lines and neurons."""
+"""Crossbar tiles: blocks of synapses with the pins that join them to lines and neurons."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from emulator.export.design import SUPPLY, Subcircuit
 from emulator.export.mismatch import Spread
 from emulator.export.options import Options
 from emulator.graph.coupling import Coupling
@@ -15,18 +16,6 @@ from emulator.measure.synapses import Floats
 
 #: rows and columns of the largest tile: ngspice allows a subcircuit about a thousand ports
 TILE = 128
-_WIDTH = 110
-
-
-def card(words: str, ports: list[str], cell: str = "") -> Iterator[str]:
-    """An instance, or the head of a subcircuit, on as many lines as it needs."""
-    line = words
-    for word in [*ports, *cell.split()]:
-        if len(line) + len(word) >= _WIDTH:
-            yield line
-            line = "+"
-        line += f" {word}"
-    yield line
 
 
 def blocks(rows: int, columns: int) -> Iterator[tuple[range, range]]:
@@ -67,7 +56,7 @@ def tile(
     weight: Floats,
     spread: Spread | None,
     part: tuple[range, range],
-) -> Iterator[str]:
+) -> Subcircuit:
     """One tile as a subcircuit.
 
     Parameters
@@ -86,26 +75,27 @@ def tile(
         Which rows and columns the tile has.
     """
     at_rows, at_columns = part
-    yield from card(f".subckt {name}", tile_ports(options, len(at_rows), len(at_columns)))
+    names = ["vfs", "rref"] + (["mm", "sigma"] if spread is not None else []) + (["td"] if coupling.per_synapse else [])
+    passed = tuple((key, key) for key in names)
+    found = Subcircuit(name, [*tile_ports(options, len(at_rows), len(at_columns)), *SUPPLY], passed)
     row, column = coupling.pairs()
     chains = _Chains(len(at_rows), len(at_columns))
     synapses = []
     for k in synapses_in(coupling, part).tolist():
         r, c = int(row[k]), int(column[k])
         nominal = float(weight[c, r])
-        value = repr(nominal) if spread is None else spread.formula(nominal, c, r)
-        cell = f"synapse w={value}"
+        settings = {"w": repr(nominal) if spread is None else spread.formula(nominal, c, r)}
+        cell = "synapse"
         if coupling.per_synapse:
-            there, back = int(coupling.delay_forward[k]) * step, int(coupling.delay_backward[k]) * step
-            cell = f"synapse_line w={value} tdf={there!r} tdb={back!r}"
+            cell, there, back = "synapse_line", int(coupling.delay_forward[k]) * step, int(coupling.delay_backward[k])
+            settings |= {"tdf": f"{there!r}*td", "tdb": f"{back * step!r}*td"}
         i, j = r - at_rows.start, c - at_columns.start
-        synapses.append((i, j, cell))
+        synapses.append((i, j, cell, settings))
         chains.add(i, j)
-    for i, j, cell in synapses:
-        yield f"Xw{i}_{j} {_ends(options, chains, i, j)} {cell}"
-    yield from chains.gaps(options)
-    yield ".ends"
-    yield ""
+    for i, j, cell, settings in synapses:
+        found.add(f"w{i}_{j}", [*_ends(options, chains, i, j), *SUPPLY], cell, **settings, vfs="vfs", rref="rref")
+    chains.gaps(options, found)
+    return found
 
 
 class _Chains:
@@ -130,25 +120,27 @@ class _Chains:
         down, on = bisect_right(column, i), bisect_right(row, j)
         return column[down] if down < len(column) else None, row[on] if on < len(row) else None
 
-    def gaps(self, options: Options) -> Iterator[str]:
+    def gaps(self, options: Options, found: Subcircuit) -> None:
         """Sums in series pass a tile where it adds nothing to them."""
         if options.in_series:
-            yield from (f"Vs{j} s{j} s0_{j} 0" for j, found in enumerate(self.in_column) if not found)
+            for j in (j for j, rows in enumerate(self.in_column) if not rows):
+                found.add(f"s{j}", [f"s{j}", f"s0_{j}"], "join")
         if options.in_series and not options.bilateral:
-            yield from (f"Vlam{i} lam{i} lam0_{i} 0" for i, found in enumerate(self.in_row) if not found)
+            for i in (i for i, columns in enumerate(self.in_row) if not columns):
+                found.add(f"lam{i}", [f"lam{i}", f"lam0_{i}"], "join")
 
 
-def _ends(options: Options, chains: _Chains, i: int, j: int) -> str:
+def _ends(options: Options, chains: _Chains, i: int, j: int) -> list[str]:
     """Where synapse (i, j) of a tile is joined."""
     if options.bilateral and not options.in_series:
-        return f"x{i} c{j}"
+        return [f"x{i}", f"c{j}"]
     if not options.in_series:
-        return f"x{i} s{j} mu{j} lam{i}"
+        return [f"x{i}", f"s{j}", f"mu{j}", f"lam{i}"]
     (above, left), (below, right) = chains.before(i, j), chains.after(i, j)
     low = f"h{i}_{j}" if above else f"s0_{j}"
     high = f"s{j}" if below is None else f"h{below}_{j}"
     if options.bilateral:
-        return f"x{i} {low} {high}"
+        return [f"x{i}", low, high]
     before = f"g{i}_{j}" if left else f"lam0_{i}"
     after = f"lam{i}" if right is None else f"g{i}_{right}"
-    return f"x{i} {low} {high} mu{j} {before} {after}"
+    return [f"x{i}", low, high, f"mu{j}", before, after]

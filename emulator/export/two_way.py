@@ -16,6 +16,7 @@ import numpy as np
 
 from emulator.compile import compile_network
 from emulator.errors import ExportError
+from emulator.export.line_verilog import two_way_verilog
 from emulator.export.options import Options
 from emulator.families.bilateral.lines import law_of, lines_of
 from emulator.graph import ScatteringGraph
@@ -23,6 +24,8 @@ from emulator.laws import Bilateral, SeriesRC, family_of
 from emulator.measure.synapses import Floats
 from emulator.units import si
 
+#: name, pins, parameters, cards, Verilog-A and inner nodes of a cell
+Parts = tuple[str, tuple[str, ...], tuple[tuple[str, float], ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 #: what settled fastest of a hand grid: series RC at the far ends, impedances that rise four-fold towards the output
 RECOMMENDED = Bilateral(impedance=1.0, taper=4.0, far_end=SeriesRC(resistance=2.0, capacitance=3.0))
 
@@ -110,6 +113,11 @@ class TwoWayLines:
         return np.asarray(end.capacitance * self._graph.transit_seconds / ohms, dtype=np.float64)
 
     @property
+    def ended(self) -> bool:
+        """Whether lines have terminations."""
+        return self.law.far_end is not None or self.law.source_end is not None
+
+    @property
     def kinds(self) -> set[str]:
         """Cells that the lines are made of."""
         return {self._cell(k) for k in range(self._lines.count)}
@@ -131,68 +139,69 @@ class TwoWayLines:
             found.append(f"{delay}, {si(float(self._lines.impedance[k]) * self._options.ohms, 'ohm')}")
         return found[: rows.stop - rows.start], found[rows.stop - rows.start :]
 
-    def to_rows(self, number: int, names: list[str], near: list[str], far: list[tuple[str, str]]) -> Iterator[str]:
-        """Cards of the lines to the rows of coupling `number`; each far end is (low, high)."""
-        yield from self._cards(self._rows(number), names, near, far)
-
-    def from_columns(self, number: int, names: list[str], near: list[str], far: list[tuple[str, str]]) -> Iterator[str]:
-        """Cards of the lines from the columns of crossbar `number`."""
+    def values(self, number: int, *, forward: bool) -> tuple[list[str], dict[str, Floats]]:
+        """Cells, and physical values by name, of the lines to the rows of coupling `number`, or from its columns."""
         rows = self._rows(number)
-        yield from self._cards(slice(rows.stop, int(self._first[number + 1])), names, near, far)
+        part = rows if forward else slice(rows.stop, int(self._first[number + 1]))
+        cells = [self._cell(k) for k in range(part.start, part.stop)]
+        step = self._graph.step
+        ahead, back = (
+            np.asarray(d[part] * step, dtype=np.float64) for d in (self._lines.forward, self._lines.backward)
+        )
+        impedance: Floats = np.asarray(self._lines.impedance[part] * self._options.ohms, dtype=np.float64)
+        found: dict[str, Floats] = {}
+        if "line" in cells:
+            found["td"] = ahead
+        if "line_two_delays" in cells:
+            found |= {"tdf": ahead, "tdb": back}
+        found["z0"] = impedance
+        law, transit = self.law, self._graph.transit_seconds
+        if law.far_end is not None:
+            found |= {"rt": law.far_end.resistance * impedance, "ct": law.far_end.capacitance * transit / impedance}
+        if law.source_end is not None:
+            found |= {
+                "rs": law.source_end.resistance * impedance,
+                "ls": law.source_end.inductance * transit * impedance,
+            }
+        return cells, found
 
     def _rows(self, number: int) -> slice:
         start = int(self._first[number])
         return slice(start, start + len(self._graph.couplings[number].rows))
 
-    def _cards(self, part: slice, names: list[str], near: list[str], far: list[tuple[str, str]]) -> Iterator[str]:
-        step = self._graph.step
-        for k, name, start, (low, high) in zip(range(part.start, part.stop), names, near, far, strict=True):
-            ahead, back = int(self._lines.forward[k]) * step, int(self._lines.backward[k]) * step
-            cell, z0 = self._cell(k), float(self._lines.impedance[k]) * self._options.ohms
-            times = f"td={ahead!r}" if cell == "line" else f"tdf={ahead!r} tdb={back!r}"
-            yield " ".join([f"X{name} {start} {high} {low} {cell} {times} z0={z0!r}", *self._terminations(z0)])
-
     def _cell(self, k: int) -> str:
         same = self._lines.forward[k] == self._lines.backward[k]
         return "line" if same and self.pole == 1.0 else "line_two_delays"
 
-    def _terminations(self, z0: float) -> Iterator[str]:
-        """Parameters of what ends a line: a reactance as the impedance of a stub, or in farads and henries."""
-        law, transit, stub = self.law, self._graph.transit, self._options.termination == "stub"
-        if law.far_end is not None:
-            yield f"rt={law.far_end.resistance * z0!r}"
-            multiple = law.far_end.capacitance * transit
-            yield f"zt={z0 / (2 * multiple)!r}" if stub else f"ct={multiple * self._graph.step / z0!r}"
-        if law.source_end is not None:
-            yield f"rs={law.source_end.resistance * z0!r}"
-            multiple = law.source_end.inductance * transit
-            yield f"zs={z0 * 2 * multiple!r}" if stub else f"ls={multiple * self._graph.step * z0!r}"
-
-    def cells(self) -> Iterator[tuple[str, list[str]]]:
-        """Head and cards of every cell that the lines need."""
-        given = {"rt": "far", "zt": "far", "rs": "source", "zs": "source", "ct": "far", "ls": "source"}
-        ends = {"far": self.law.far_end is not None, "source": self.law.source_end is not None}
+    def cells(self) -> Iterator[Parts]:
+        """Name, pins, parameters, cards, Verilog-A and its inner nodes of every cell that the lines need."""
+        far, source = self.law.far_end is not None, self.law.source_end is not None
         stub = self._options.termination == "stub"
-        names = [n for n in ("rt", "zt" if stub else "ct", "rs", "zs" if stub else "ls") if ends[given[n]]]
-        parameters = " ".join(["z0=1", *(f"{name}=1" for name in names)])
-        start, source = ("end", self._source_end()) if ends["source"] else ("near", [])
-        far = self._far_end() if ends["far"] else []
+        names = [
+            *(["rt", "ct"] if far else []),
+            *(["rs", "ls"] if source else []),
+            *(["tstub"] if stub and self.ended else []),
+        ]
+        start = "end" if source else "near"
+        before, after = self._source_end(stub) if source else [], self._far_end(stub) if far else []
         for kind in sorted(self.kinds):
             if kind == "line":
-                body = [f"T {start} 0 far low Z0={{z0}} TD={{td}} rel=10"]
-                yield f"line near far low td=1 {parameters}", [*source, *body, *far]
+                body, times = [f"T1 {start} 0 far low Z0={{z0}} TD={{td}} rel=10"], ["td"]
             else:
-                yield f"line_two_delays near far low tdf=1 tdb=1 {parameters}", [*source, *self._branin(start), *far]
+                body, times = self._branin(start), ["tdf", "tdb"]
+            parameters = tuple((name, 1.0) for name in [*times, "z0", *names])
+            verilog, inner = two_way_verilog(kind, far, source, stub, self.pole, self._graph.step)
+            yield kind, ("near", "far", "low"), parameters, (*before, *body, *after), verilog, inner
 
-    def _far_end(self) -> list[str]:
-        if self._options.termination == "lumped":
-            return ["Rt far t {rt}", "Ct t low {ct}"]
-        return ["Rt far t {rt}", f"Tt t low open low Z0={{zt}} TD={self._graph.step / 2!r} rel=10"]
+    def _far_end(self, stub: bool) -> list[str]:
+        if not stub:
+            return ["R1 far t {rt}", "C1 t low {ct}"]
+        return ["R1 far t {rt}", "T2 t low open low Z0={tstub/ct} TD={tstub} rel=10"]
 
-    def _source_end(self) -> list[str]:
-        if self._options.termination == "lumped":
-            return ["Rs near end {rs}", "Ls near end {ls}"]
-        return ["Rs near end {rs}", f"Ts near end short 0 Z0={{zs}} TD={self._graph.step / 2!r} rel=10", "Vs short 0 0"]
+    def _source_end(self, stub: bool) -> list[str]:
+        if not stub:
+            return ["R2 near end {rs}", "L2 near end {ls}"]
+        return ["R2 near end {rs}", "T3 near end short 0 Z0={ls/tstub} TD={tstub} rel=10", "V3 short 0 0"]
 
     def _branin(self, start: str) -> list[str]:
         """Each end is the impedance in series with twice the wave that arrives there; what leaves is the rest."""

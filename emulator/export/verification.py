@@ -163,7 +163,7 @@ def _compare(
     """Compare the last values of nodes or, with `time`, their values at several moments: (n,) or (moments, n)."""
     checks = []
     for bundle, values in expected.items():
-        columns = [_column(saved, f"v({bundle}_{k})") for k in range(values.shape[-1])]
+        columns = [_column(saved, f"v({claim.node(f'{bundle}_{k}')})") for k in range(values.shape[-1])]
         if time is None or at is None:
             found = np.array([column[-1] for column in columns])
         else:

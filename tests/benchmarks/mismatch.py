@@ -49,7 +49,7 @@ def of_ngspice(runs: int) -> Floats:
     with tempfile.TemporaryDirectory() as room:
         spice(graph, Path(room) / "out", *sample(graph), options=Options(mismatch=True))
         bench = Path(room) / "out" / "tb_op.cir"
-        text = bench.read_text().replace("mm=0", "mm=1")
+        text = bench.read_text().replace(".op\n", ".param bw_mm=1\n.op\n")
         for seed in range(1, runs + 1):
             bench.write_text(text.replace("seed=1", f"seed={seed}"))
             saved = run_ngspice(bench, 60)

@@ -13,7 +13,7 @@ from emulator.export import Options, spice, verify
 from emulator.export.ngspice import run_ngspice
 from emulator.export.warnings import MOST_SYNAPSES
 from tests.refusals import refuses
-from tests.support.circuits import chain, ngspice, sample
+from tests.support.circuits import chain, ngspice, node, sample
 
 __all__ = ["ngspice"]
 
@@ -42,7 +42,7 @@ def test_the_dialect_of_ltspice_means_the_same_to_ngspice(ngspice, tmp_path, cir
     (out / "lib.inc").write_text(re.sub(r"\bif\(", "ternary_fcn(", text))  # its name in ngspice
     found, rest = run_ngspice(out / "tb_op.cir", 60), json.loads((out / "expected.json").read_text())["rest"]
     for bundle, values in rest.items():
-        ours = [found[f"v({bundle}_{k})"][0] for k in range(len(values))]
+        ours = [node(found, f"{bundle}_{k}")[0] for k in range(len(values))]
         np.testing.assert_allclose(ours, values, atol=1e-8 * max(np.abs(values).max(), 1e-3))
 
 
@@ -59,5 +59,5 @@ def test_the_dialect_of_xyce_has_its_own_parameters_options_and_prints(tmp_path)
         if line.startswith("X") and "=" in line:
             assert re.search(r" PARAMS: \w+=", line)
     assert "ln(if(V(total)>0.5,V(total),0.5))" in texts["lib.inc"]
-    assert re.search(r"^\.dc V\w+ (\S+) \1 1\n\.print dc format=raw v\(x0_0\)", texts["tb_op.cir"], flags=re.M)
-    assert ".print tran format=raw v(x0_0)" in texts["tb_tran.cir"] and ".save" not in texts["tb_tran.cir"]
+    assert re.search(r"^\.dc V\w+ (\S+) \1 1\n\.print dc format=raw v\(\*\)", texts["tb_op.cir"], flags=re.M)
+    assert ".print tran format=raw v(*)" in texts["tb_tran.cir"] and ".save" not in texts["tb_tran.cir"]

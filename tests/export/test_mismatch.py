@@ -26,10 +26,10 @@ def test_mismatch_is_off_until_the_testbench_switches_it_on(ngspice, tmp_path):
     spice(graph, tmp_path / "out", *sample(graph), options=Options(mismatch=True))
     assert verify(tmp_path / "out").agrees
     bench = tmp_path / "out" / "tb_op.cir"
-    text = bench.read_text()
+    text = bench.read_text().replace(".op\n", ".param bw_mm=1\n.op\n")
     outputs = []
     for seed in (1, 2, 1):
-        bench.write_text(text.replace("mm=0", "mm=1").replace("seed=1", f"seed={seed}"))
+        bench.write_text(text.replace("seed=1", f"seed={seed}"))
         found = run_ngspice(bench, 60)
         outputs.append([found["v(x2_0)"][0], found["v(x2_1)"][0]])
     assert outputs[0] == outputs[2] != outputs[1]
@@ -54,12 +54,12 @@ def test_a_drawn_weight_is_made_of_the_devices_the_emulator_programs(differentia
     held = program(law, weight, 1, "devices of h0_s").weights()
     spread = weight_spread(graph)["h0_s"]
     for (column, row), nominal in np.ndenumerate(weight):
-        text = spread.formula(float(nominal), column, row)[1:-1]
+        text = spread.formula(float(nominal), column, row)
         draws = iter(scores[:, column, row])
         names = {"max": max, "agauss": lambda mean, sigma, _: mean + sigma * next(draws)}  # noqa: B023
-        assert evaluate(text, {**names, "mm": 1}) == pytest.approx(held[column, row], abs=1e-12)
+        assert evaluate(text, {**names, "mm": 1, "sigma": 1}) == pytest.approx(held[column, row], abs=1e-12)
         draws = iter(scores[:, column, row])
-        assert evaluate(text, {**names, "mm": 0}) == nominal
+        assert evaluate(text, {**names, "mm": 0, "sigma": 1}) == nominal
 
 
 def evaluate(text: str, names: dict[str, object]) -> float:

@@ -28,7 +28,7 @@ def test_the_operating_point_is_the_reference(ngspice, tmp_path, monkeypatch, ci
 def test_a_netlist_has_the_devices_that_exist(tmp_path, wiring):
     network = sparse()
     spice(compile_network(network, wiring=wiring), tmp_path, *batch(network, 1))
-    tiles = re.findall(r"^\.subckt tile.*?^\.ends", (tmp_path / "net.cir").read_text(), re.DOTALL | re.MULTILINE)
+    tiles = re.findall(r"^\.subckt bw_tile.*?^\.ends", (tmp_path / "net.cir").read_text(), re.DOTALL | re.MULTILINE)
     assert len(tiles) == len(network.dense)
     assert [tile.count("\nXw") for tile in tiles] == [layer.count for layer in network.dense.values()]
 

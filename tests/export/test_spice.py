@@ -120,9 +120,9 @@ def test_probes_limit_what_is_saved(ngspice, tmp_path):
     graph = chain()
     spice(graph, tmp_path / "out", *sample(graph), probes=["h1"])
     saved = re.findall(
-        r"v\((\w+)\)", (tmp_path / "out" / "tb_tran.cir").read_text().split(".save")[1].split(".measure")[0]
+        r"v\(([\w.]+)\)", (tmp_path / "out" / "tb_tran.cir").read_text().split(".save")[1].split(".measure")[0]
     )
-    assert {name for name in saved if not name.startswith("dev")} == {"x2_0", "x2_1", "lam2_0", "lam2_1"}
+    assert {name for name in saved if not name.startswith("dev")} == {"x2_0", "x2_1", "xnet.lam2_0", "xnet.lam2_1"}
     assert verify(tmp_path / "out").agrees
 
 

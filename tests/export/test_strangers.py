@@ -150,7 +150,7 @@ def test_files_that_are_none_or_lie_elsewhere_are_refused(exported, tmp_path, mo
     net.unlink()
     (exported / "kept.cir").write_bytes(kept)
     net.symlink_to("kept.cir")
-    assert "Xf0_0" in read_circuit(exported / "tb_op.cir").text
+    assert "Xw0_0 x0" in read_circuit(exported / "tb_op.cir").text
     monkeypatch.setattr(circuit, "MOST", 1000)
     refuses(
         f"file '{exported / 'tb_op.cir'}' has more than 1,000 bytes; allowed: at most that",

@@ -22,7 +22,7 @@ from emulator.export import Buildable, Options, spice, verify
 from emulator.export.ngspice import read_raw, run_ngspice
 from emulator.export.two_way import with_two_way_lines
 from tests.refusals import refuses
-from tests.support.circuits import chain, ngspice, random_case, sample
+from tests.support.circuits import chain, ngspice, node, random_case, sample
 
 __all__ = ["ngspice"]
 
@@ -62,7 +62,7 @@ def test_waves_arrive_after_the_sum_of_the_line_delays(ngspice, tmp_path):
     ):
         for row, site in enumerate(graph.sites):
             for k in range(site.size):
-                wave = saved[f"v({signal}{row}_{k})"]
+                wave = node(saved, f"{signal}{row}_{k}")
                 size, neuron = np.abs(wave).max(), site.start + k
                 began = time[np.flatnonzero(np.abs(wave - wave[0]) > 1e-6 * size)[0]] - start
                 ended = time[np.flatnonzero(np.abs(wave - wave[-1]) > 1e-6 * size)[-1]] - start
@@ -140,7 +140,7 @@ def test_a_changed_weight_is_found_and_its_worst_node_named(ngspice, exported):
 
 
 def test_a_changed_delay_leaves_the_rest_and_changes_the_waves(ngspice, exported):
-    edit(exported / "net.cir", r"^(Xf0_0 .* td=)\S+", r"\g<1>9e-9")
+    edit(exported / "net.cir", r"^(Xl0 .* td=)\S+", r"\g<1>9e-9")
     rest, waves, _ = verify(exported).checks
     assert rest.agrees and not waves.agrees and waves.seconds is not None
 
@@ -151,7 +151,7 @@ def test_ngspice_that_is_missing_slow_or_failing_is_told(ngspice, exported, monk
         lambda: verify(exported, limit=1e-4),
         ExportError,
     )
-    edit(exported / "lib.inc", r"^Bx x 0 V=.*", "Bx x 0 V=V(nowhere)*nothing")
+    edit(exported / "lib.inc", r"^B1 x 0 V=.*", "B1 x 0 V=V(nowhere)*nothing")
     refuses(f"ngspice on '{exported / 'tb_op.cir'}' failed with status", lambda: verify(exported), ExportError)
     monkeypatch.setenv("PATH", str(tmp_path))
     words = "ngspice is not installed or not on the PATH; install it with the system's package manager"
@@ -159,8 +159,8 @@ def test_ngspice_that_is_missing_slow_or_failing_is_told(ngspice, exported, monk
 
 
 def test_a_probe_that_is_not_saved_is_told(ngspice, exported):
-    edit(exported / "tb_op.cir", r"v\(x1_0\)", "v(x1_1)")
-    refuses("ngspice saved no v(x1_0)", lambda: verify(exported), ExportError)
+    edit(exported / "tb_op.cir", r"v\(xnet.x1_0\)", "v(xnet.x1_1)")
+    refuses("ngspice saved no v(xnet.x1_0)", lambda: verify(exported), ExportError)
 
 
 def test_a_simulator_that_prints_nonsense_is_told(exported, monkeypatch, tmp_path):
@@ -198,7 +198,7 @@ def test_folders_that_are_no_export_are_refused(exported, tmp_path):
     refuses("limit is -1", lambda: verify(exported, limit=-1), ExportError)
     for name, content, words in (
         ("map.json", "{", f"file '{exported / 'map.json'}' is not JSON"),
-        ("map.json", "{}", f"file '{exported / 'map.json'}' is not of format 'backwave-export' and version 2"),
+        ("map.json", "{}", f"file '{exported / 'map.json'}' is not of format 'backwave-export' and version 3"),
         (
             "map.json",
             json.dumps({"format": "backwave-export", "version": 1, "kind": "sax"}),

@@ -16,6 +16,7 @@ from emulator.export.cells import library
 from emulator.export.expected import expect
 from emulator.export.netlist import network
 from emulator.export.ngspice import run_ngspice
+from emulator.export.spice_text import design_text, library_text
 from emulator.export.testbench import Bench
 from emulator.export.two_way import with_two_way_lines
 from emulator.laws import Law
@@ -37,6 +38,11 @@ def ngspice() -> None:
         if os.environ.get("BACKWAVE_REQUIRE_SPICE") == "1":
             pytest.fail(words)
         pytest.skip(words)
+
+
+def node(saved: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """What ngspice saved of a node, at a pin or within the network."""
+    return saved.get(f"v({name})", saved.get(f"v(xnet.{name})"))  # type: ignore[return-value]
 
 
 def random_case(seed: int, wiring: str = "tile", low: int = 1, high: int = 5):
@@ -85,10 +91,11 @@ def operating_point(graph, inputs, targets, options: Options, folder: Path) -> f
     if options.bilateral:
         graph = with_two_way_lines(graph)
     expected = expect(graph, inputs, targets, 0, waves=False)
-    bench = Bench(graph, options, expected, tuple(range(len(graph.sites))))
+    design = network(graph, options, {})
+    bench = Bench(design, graph, options, expected, tuple(range(len(graph.sites))))
     for name, lines in (
-        ("lib.inc", library(graph, options)),
-        ("net.cir", network(graph, options, {})),
+        ("lib.inc", library_text(library(graph, options), options.prefix)),
+        ("net.cir", design_text(design)),
         ("tb.cir", bench.operating_point()),
     ):
         (folder / name).write_text("\n".join(["* test", *lines, ""]))
@@ -96,6 +103,6 @@ def operating_point(graph, inputs, targets, options: Options, folder: Path) -> f
     worst = 0.0
     for signal, _, site, nodes in bench.probes():
         exact = expected.rest[signal][site.start : site.stop] * options.volts
-        ours = np.array([found[f"v({node})"][0] for node in nodes])
+        ours = np.array([found[f"v({name})"][0] for name in nodes])
         worst = max(worst, float(np.abs(ours - exact).max() / (np.abs(exact).max() or 1.0)))
     return worst
