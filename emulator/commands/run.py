@@ -35,7 +35,13 @@ def run(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", "-w", help="Processes of an experiment.", show_default="one per processor"),
+        typer.Option(
+            "--workers", "-w", help="Processes.", show_default="of experiments one per processor, else an undivided run"
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers do it instead (tcp://host:port)."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the finished points of an experiment that was interrupted.")
@@ -46,7 +52,8 @@ def run(
 
     The folder gets results.json, network.npz and pictures; it appears complete
     or not at all. A warning comes first if the first sample is predicted not to
-    settle, with a change that would help. An experiment of many runs
+    settle, with a change that would help. A batch is divided among --workers, with results that do
+    not depend on how many. An experiment of many runs
     (technologies, precision, atlas, questions) keeps its finished points and,
     interrupted, goes on with --resume. A control problem (lqr, pendulum) is solved and compared
     with its optimum. The exit status is 0 if every sample settled, 1 if not
@@ -76,15 +83,16 @@ def run(
     loaded = load_scenario(scenario, changes)
     folder = out or Path("runs") / loaded.name
     if loaded.config.experiment is not None:
-        experiment(loaded, folder, workers=workers, resume=resume, force=force)
+        experiment(loaded, folder, workers=workers, scheduler=scheduler, resume=resume, force=force)
         return
-    for option, given in (("--resume", resume), ("--workers", workers is not None)):
-        if given:
-            raise ScenarioError(
-                f"scenario '{loaded.name}' is no experiment; allowed: {option} for experiments, studies and trainings"
-            )
+    if resume:
+        raise ScenarioError(
+            f"scenario '{loaded.name}' is no experiment; allowed: --resume for experiments, studies and trainings"
+        )
     with progress() as tell:
-        report = run_scenario(loaded, folder, force=force, progress=tell, warn=_warn)
+        report = run_scenario(
+            loaded, folder, force=force, progress=tell, warn=_warn, workers=workers, scheduler=scheduler
+        )
     screen = console()
     screen.print(verdict(report.settled, _verdict(report)))
     screen.print(figures(_rows(report)))
@@ -100,14 +108,23 @@ def _warn(text: str) -> None:
 
 
 def experiment(
-    scenario: Scenario, out: Path, kind: str | None = None, *, workers: int | None, resume: bool, force: bool
+    scenario: Scenario,
+    out: Path,
+    kind: str | None = None,
+    *,
+    workers: int | None,
+    scheduler: str | None,
+    resume: bool,
+    force: bool,
 ) -> None:
     """Make an experiment, and print its table."""
     from emulator.commands.console import console, figures, progress, table, verdict
     from emulator.experiments import run_experiment
 
     with progress() as tell:
-        report = run_experiment(scenario, out, kind=kind, workers=workers, resume=resume, force=force, progress=tell)
+        report = run_experiment(
+            scenario, out, kind=kind, workers=workers, scheduler=scheduler, resume=resume, force=force, progress=tell
+        )
     screen, found = console(), report.findings
     screen.print(verdict(found.good, found.verdict))
     if found.table:

@@ -34,6 +34,12 @@ def train(
         int | None,
         typer.Option("--workers", "-w", help="Processes of a comparison.", show_default="one per processor"),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Dask scheduler whose workers make a comparison instead (tcp://host:port)."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write also into a folder with other files.")] = False,
 ) -> None:
     """Train a scenario's network on the substrate and write a report.
@@ -63,10 +69,11 @@ def train(
     loaded = load_scenario(scenario, list(overrides or ()))
     folder = out or Path("runs") / loaded.name
     if training_of(loaded).compare is not None:
-        experiment(loaded, folder, "comparison", workers=workers, resume=resume, force=force)
+        experiment(loaded, folder, "comparison", workers=workers, scheduler=scheduler, resume=resume, force=force)
         return
-    if workers is not None:
-        raise ScenarioError(f"scenario '{loaded.name}' is one training; allowed: --workers for comparisons")
+    for option, given in (("--workers", workers), ("--scheduler", scheduler)):
+        if given is not None:
+            raise ScenarioError(f"scenario '{loaded.name}' is one training; allowed: {option} for comparisons")
     with progress() as tell:
         report = train_scenario(
             loaded, folder, force=force, resume=resume, checkpoint=checkpoint, progress=tell, warn=_warn

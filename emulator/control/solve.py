@@ -20,7 +20,8 @@ from emulator.learning import Inductive, Learning, ParameterPort
 from emulator.measure.reference import Reference, reference
 from emulator.measure.result import SettleResult
 from emulator.options import HoldOptions, SubstrateOptions
-from emulator.runs.settle import settle, steps_of_hold
+from emulator.runs.holds import steps_of_hold
+from emulator.runs.settle import settle
 from emulator.training.substrate import State, Substrate
 from hwmodels import HardwareModel
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -96,6 +96,21 @@ class Recording:
             self.u[samples], self.v[samples], self.lam[samples], self.state_residual[samples],
             self.costate_residual[samples], self.sent[samples], tap=None, products=None, moved=moved, power=None,
             trace_u=None, trace_lam=None, emitted=None, target=self.target,
+        )  # fmt: skip
+
+    #: fields with a row for every sample
+    by_sample: ClassVar[tuple[str, ...]] = (
+        "u", "v", "lam", "state_residual", "costate_residual", "sent", "tap", "rails",
+    )  # fmt: skip
+
+    def only(self, samples: slice, hold: int) -> Self:
+        """What there is to read of some samples that have been judged; without products, and what traces hold."""
+        rows = {name: value[samples] for name in self.by_sample if (value := getattr(self, name)) is not None}
+        begin, end, _ = samples.indices(len(self.lam))
+        return replace(
+            self, **rows, moved=None,
+            power=None if self.power is None else self.power[begin * hold : end * hold],
+            offered=None if self.offered is None else (self.offered[0][samples], self.offered[1][samples]),
         )  # fmt: skip
 
     @property

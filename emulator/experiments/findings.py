@@ -76,6 +76,8 @@ class Way:
     workers : int, optional
     resume : bool
     tell : callable
+    scheduler : str, optional
+        Of Dask, in place of processes on this machine.
     """
 
     kind: str
@@ -83,6 +85,7 @@ class Way:
     workers: int | None
     resume: bool
     tell: Progress
+    scheduler: str | None = None
 
     def rows(
         self,
@@ -142,7 +145,10 @@ class Way:
             metrics={name: {"unit": "", "better": ""} for name in metrics},
             numbered=True,
         )
-        run_points(plan, self.store, finish=_complete, workers=self.workers, resume=self.resume, progress=self.tell)
+        run_points(
+            plan, self.store, finish=_complete, workers=self.workers, scheduler=self.scheduler, resume=self.resume,
+            progress=self.tell,
+        )  # fmt: skip
         with Store(self.store) as reader:
             return _rows(reader)
 

@@ -63,6 +63,7 @@ def run_experiment(
     *,
     kind: str | None = None,
     workers: int | None = None,
+    scheduler: str | None = None,
     resume: bool = False,
     force: bool = False,
     progress: Progress | None = None,
@@ -78,6 +79,8 @@ def run_experiment(
         Name in `EXPERIMENTS`; by default that of the section that the scenario has.
     workers : int, optional
         Processes on this machine, by default one per processor.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers run the points instead.
     resume : bool
         Go on from the finished points of a run that was interrupted, which are kept beside `out`.
     force : bool
@@ -102,7 +105,7 @@ def run_experiment(
         tell("preparing the network", None)
         try:
             with scenario.named():
-                findings = EXPERIMENTS[kind](scenario, Way(kind, store, workers, resume, tell))
+                findings = EXPERIMENTS[kind](scenario, Way(kind, store, workers, resume, tell, scheduler))
         except BackwaveError:
             _forget_empty(store)
             raise

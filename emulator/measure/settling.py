@@ -89,6 +89,10 @@ class Verdict:
     state_steps: np.ndarray
     costate_steps: np.ndarray
 
+    def only(self, samples: slice) -> Verdict:
+        """The verdict on some samples."""
+        return Verdict(**{part.name: getattr(self, part.name)[samples] for part in fields(self)})
+
 
 def stillness(graph: ScatteringGraph, hold: int, loaded: bool = True) -> int:
     """Steps at the end of a hold for which a substrate must have been at rest.

@@ -18,7 +18,7 @@ from emulator.measure.ranges import CALIBRATION
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.options import HoldOptions, TrainingOptions, TrainOptions
-from emulator.runs.settle import steps_of_hold
+from emulator.runs.holds import steps_of_hold
 from emulator.training.forewarn import check_devices
 from emulator.training.streams import ArrayStream, Stream, feed_rows, open_stream, read_samples
 from emulator.training.substrate import Substrate, default_chunk

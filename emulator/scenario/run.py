@@ -13,7 +13,7 @@ from emulator.measure import SettleResult, reference
 from emulator.measure.diagnose import forewarning
 from emulator.report import draw_pictures
 from emulator.report.attempt import trouble
-from emulator.runs.settle import steps_of_hold
+from emulator.runs.holds import steps_of_hold
 from emulator.scenario.build import Prepared, prepare
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.predictions import PREDICTIONS, predictions
@@ -36,6 +36,8 @@ def run_scenario(
     force: bool = False,
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> RunReport:
     """Build, compile, settle, compare and draw; write ``results.json``, ``predictions.csv``, pictures and ``network.npz`` to `out`.
 
@@ -51,6 +53,8 @@ def run_scenario(
         Called with what is being done, and the fraction done where it is known.
     warn : callable, optional
         Called before the run if the first sample is predicted not to settle, with the reason and what would help.
+    workers, scheduler : optional
+        Among whom the batch is divided, as for `emulator.settle`.
 
     Raises
     ------
@@ -70,7 +74,9 @@ def run_scenario(
         if foreseen is not None and warn is not None:
             warn(foreseen)
         clock.start("settling")
-        result = scenario.settle(ready.graph, ready.batch, progress=partial(tell, "settling"))
+        result = scenario.settle(
+            ready.graph, ready.batch, workers=workers, scheduler=scheduler, progress=partial(tell, "settling")
+        )
         clock.start("comparing with exact backpropagation")
         exact = reference(ready.graph.whole, ready.batch.inputs, ready.batch.targets)
         errors = result.errors(exact)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from emulator.engine.cost import expected_cost, suitable_target
-from emulator.runs.settle import steps_of_hold
+from emulator.runs.holds import steps_of_hold
 from emulator.study.load import StudyFile
 from emulator.study.work import Material, hold_for
 

@@ -7,7 +7,6 @@ import os
 import platform
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import metadata
@@ -16,9 +15,9 @@ from typing import Any
 
 from emulator.contents import contents_of
 from emulator.errors import StudyError
+from emulator.processes import Pool, equip, pool_of, shared_out
 from emulator.scenario.outdir import plain
 from emulator.scenario.scenario import Scenario
-from emulator.study.execute import Pool, cluster, equip, local, shared_out
 from emulator.study.opening import network_filesystem
 from emulator.study.work import Outcome, Task, Work, now, run_tasks, seeds_of
 from emulator.study.writer import Finished, Writer, canonical
@@ -171,7 +170,7 @@ def run_points(
     Parameters are those of `emulator.study.run_study`.
     """
     tell: Progress = progress or (lambda stage, fraction: None)
-    with _pool(workers, scheduler) as pool:
+    with pool_of(workers, scheduler) as pool:
         runner = Runner(plan, pool, tell)
         with Writer(store, plan.meta(), resume) as writer:
             runner.points(writer, limit)
@@ -277,11 +276,3 @@ def finished(task: Task, outcome: Outcome) -> Finished:
         metrics=outcome.metrics,
         notes=outcome.notes,
     )
-
-
-def _pool(workers: int | None, scheduler: str | None) -> AbstractContextManager[Pool]:
-    if scheduler is None:
-        return local(workers)
-    if workers is not None:
-        raise StudyError(f"workers is {workers} beside scheduler {scheduler!r}; allowed: one of them")
-    return cluster(scheduler)

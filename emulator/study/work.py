@@ -29,7 +29,7 @@ from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.ranges import CALIBRATION, Ranges, needed
 from emulator.network import Network, check_batch
 from emulator.plugins import Parts
-from emulator.runs.settle import steps_of_hold
+from emulator.runs.holds import steps_of_hold
 from emulator.scenario.config import HardwareConfig, validate
 from emulator.scenario.load import changed
 from emulator.scenario.outdir import plain

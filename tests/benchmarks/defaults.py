@@ -19,7 +19,7 @@ from emulator import Bilateral, compile_network, reference, settle
 from emulator.compile import with_law
 from emulator.graph import ScatteringGraph
 from emulator.measure.forecast import settling_steps
-from emulator.runs.settle import hold_steps
+from emulator.runs.holds import hold_steps
 from tests.support.stranger_networks import Brought, brought
 
 TRIED = (1.0, 0.1, 0.03, 0.01, 0.003)

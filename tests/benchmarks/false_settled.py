@@ -44,7 +44,7 @@ from emulator.measure.result import SettleResult
 from emulator.measure.settling import hold_for
 from emulator.network import LOSSES as KNOWN_LOSSES
 from emulator.network import NetworkBuilder
-from emulator.runs.settle import hold_steps
+from emulator.runs.holds import hold_steps
 from hwmodels import HardwareModel
 from tests.graphs import random_network
 from tests.substrate import STEP, delays

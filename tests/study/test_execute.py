@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emulator import StudyError, files
-from emulator.study.execute import InProcess, _Batches, cluster, local, shared_out
+from emulator.processes import InProcess, _Batches, cluster, local, shared_out
 from tests.refusals import refuses
 from tests.study.chores import raising, square
 

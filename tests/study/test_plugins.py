@@ -20,7 +20,7 @@ from emulator.laws import LAWS, NodeLaw
 from emulator.measure.forecast import settling_steps
 from emulator.network import ACTIVATIONS, ActivationFunction
 from emulator.plugins import REGISTRIES, Parts, missing, registry_of
-from emulator.study.execute import InProcess, equip
+from emulator.processes import InProcess, equip
 from emulator.study.load import load_study
 from emulator.study.metrics import METRICS, Metric
 from emulator.study.run import run_study
@@ -223,7 +223,7 @@ def test_a_study_whose_parts_a_worker_lacks_is_refused(plugged, monkeypatch):
     assert missing(b"", parts.loaded) == []
     strange = [*parts.loaded, ("backwave.laws", "nowhere", "a:b"), ("backwave.laws", "lagging", "other:Lagging")]
     assert len(missing(b"", tuple(strange))) == 2
-    monkeypatch.setattr("emulator.study.execute.InProcess", type("Other", (), {}))
+    monkeypatch.setattr("emulator.processes.InProcess", type("Other", (), {}))
     with pytest.raises(BackwaveError, match=r"worker w1 lacks law 'lagging' .*; allowed: workers in which every part"):
         equip(Elsewhere(), {"law": {"name": "lagging"}})
 

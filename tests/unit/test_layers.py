@@ -18,7 +18,7 @@ ORDER = """
 hwmodels
 errors text versions interrupts units
 archives contents locks options plugins streams
-files kinds
+files kinds processes
 laws learning
 network
 data graph

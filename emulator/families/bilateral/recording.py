@@ -46,6 +46,8 @@ class BilateralRecording(Recording):
     waves: WaveTraces | None = None
     rounded: Floats | None = None
 
+    by_sample = (*Recording.by_sample, "unsolved", "several", "rounding", "rounded")
+
     @property
     def extras(self) -> dict[str, Any]:
         """What a result keeps of it."""

@@ -12,7 +12,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, Protocol, TypeVar
@@ -188,6 +188,23 @@ def cluster(address: str) -> Iterator[Pool]:
         yield Cluster(client, cores, (KilledWorker,))
     finally:
         client.close()
+
+
+def pool_of(workers: int | None, scheduler: str | None) -> AbstractContextManager[Pool]:
+    """Processes on this machine, or the workers of a scheduler.
+
+    Raises
+    ------
+    StudyError
+        If both are given, there is less than one worker, or the scheduler cannot be used.
+    """
+    if workers is not None and workers < 1:
+        raise StudyError(f"workers is {workers}; allowed: at least 1")
+    if scheduler is None:
+        return local(workers)
+    if workers is not None:
+        raise StudyError(f"workers is {workers} beside scheduler {scheduler!r}; allowed: one of them")
+    return cluster(scheduler)
 
 
 def _check_workers(client: Any) -> None:
