@@ -1,0 +1,1 @@
+"""What is started: settling, training, tuning, and the search for terminations."""
