@@ -14,7 +14,7 @@ from scipy.special import erf, expit, logsumexp
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
 from emulator.families.bilateral.answers import foreseen, largest_margin, margins
-from emulator.families.bilateral.branches import KINDS, SHAPES, Junctions, several, solved
+from emulator.families.bilateral.branches import BROKEN, KINDS, SHAPES, Junctions, several, solved
 from emulator.families.bilateral.branches_cpp import CODE
 from emulator.families.bilateral.load import answered
 from emulator.families.bilateral.recording import BilateralRecording
@@ -50,6 +50,11 @@ FORMULAS = {
         expit(s) * (1 + s * expit(-s)),
         expit(s) * expit(-s) * (2 + s * (expit(-s) - expit(s))),
     ),
+    "elu": lambda s, low: (
+        np.where(s > 0, s, np.expm1(np.minimum(s, 0))),
+        np.exp(np.minimum(s, 0)),
+        np.where(s > 0, 0, np.exp(np.minimum(s, 0))),
+    ),
 }  # fmt: skip
 
 
@@ -78,6 +83,8 @@ def test_the_bounds_on_an_activation_hold(name):
     shape, s = SHAPES[name], np.linspace(-20, 20, 400_001)
     value, slope, bend = FORMULAS[name](s, 0.0)
     third = np.gradient(bend, s)
+    if name in BROKEN:
+        third[np.abs(s) < 2e-4] = 0.0  # across the jump there is none
     tail = np.exp(-shape.decay * np.maximum(np.abs(s) - 1, 0)) * (1 + 1e-6) + 1e-12
     assert (slope**2 + bend * value >= -shape.least).all()
     assert (bend <= shape.up).all() and (bend >= -shape.down).all()
@@ -116,6 +123,23 @@ def test_roots_are_counted_and_the_middle_one_is_never_returned(name):
     assert (many[one.margin < 1] == 0).all() and many.sum() >= 1
     h = 1e-5 * (1 + np.abs(s))
     assert (miss(one, s + h) > miss(one, s - h)).all()
+
+
+def test_a_branch_that_ends_at_a_jump_of_curvature_goes_on_behind_it():
+    """From below 0, where the way up has no root, to the root above; from above, to 0 and then down the branch below."""
+    rng = np.random.default_rng(3)
+    one = drawn("elu", rng, 4000, 5.0)
+    start = np.where(rng.random(4000) < 0.2, 0.0, 3 * rng.normal(size=4000))
+    s, many, up = solved(one, start), several(one, start), (one.A + one.Z * one.J) / (1 + one.Z * one.G)
+    crossing = (start <= 0) & (s > 0)
+    assert crossing.sum() > 100 and ((start > 0) & (s < 0)).sum() > 100 and (many[crossing] > 0).sum() >= 10
+    np.testing.assert_array_equal(s[s > 0], up[s > 0])
+    f = miss(one, start)
+    assert ((s <= start) | (f <= 0)).all() and ((s >= start) | (f >= 0)).all()
+    ways = np.linspace(0, 1, 1001)[1:-1, None]
+    path = (np.minimum(s, start) + ways * np.abs(s - start)) * 1.0
+    turned = np.array([np.sign(miss(one, at)) * np.sign(f) < 0 for at in path])
+    assert not turned[:, np.abs(s - start) > 1e-6].any()  # no root is stepped over
 
 
 @pytest.mark.parametrize("low", [0.0, 0.2, -0.5, 1.5])

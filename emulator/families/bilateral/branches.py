@@ -13,7 +13,9 @@ bracket holds since ``phi' phi`` is at least 0 above ``s = 0`` and at most `MOST
 `STEEPEST`, for every activation.
 
 Piecewise linear activations are solved on either side of their kink. Where neither side has a root the neuron rests at
-the kink, ``s = 0``, and passes on whatever costate balances it.
+the kink, ``s = 0``, and passes on whatever costate balances it. Where only the slope of ``phi'`` jumps (`BROKEN`), `f` is
+straight above 0 and bends below: above there is at most one root, which is solved for; a branch below is followed up to
+0 and no further, and goes on above.
 
 An output with a cross-entropy load has the term ``p = 1/(1 + exp(rest - phi(s)))`` more in its costate, with `rest` the
 log-sum-exp of the other outputs; see `emulator.families.bilateral.load`.
@@ -32,10 +34,12 @@ from emulator.network.activations import ActivationFunction, activation_function
 Floats = NDArray[np.float64]
 
 #: activations whose branches are followed: what their second derivatives do is known (`SHAPES`), or there are none
-FOLLOWED = ("identity", "tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu")
+FOLLOWED = ("identity", "tanh", "relu", "leaky_relu", "sigmoid", "softplus", "gelu", "silu", "elu")
 #: position of every activation, the same in every plan
 KINDS = {name: k for k, name in enumerate(("source", *FOLLOWED))}
 KINKED = ("relu", "leaky_relu")
+#: of those that bend, the ones that are straight above 0, with a slope of 1, and bend up to 0
+BROKEN = ("elu",)
 #: of those that bend, the ones whose slope falls to 0 on both sides
 SATURATING = ("tanh", "sigmoid")
 #: a neuron of this kind is not solved for by itself
@@ -52,7 +56,7 @@ APART = 1e-6
 
 @dataclass(frozen=True)
 class Shape:
-    """Bounds on a smooth activation; all hold for every s (`tests/physics/test_bilateral_branches.py`).
+    """Bounds on a smooth activation; all hold for every s (`tests/physics/test_bilateral_branches.py`), but where ``phi''`` jumps.
 
     Parameters
     ----------
@@ -82,6 +86,7 @@ SHAPES = {
     "softplus": Shape(0.0, 0.2501, 0.0, 0.8, 0.29, 1.8, 0.72),
     "gelu": Shape(0.0845, 0.798, 0.108, 2.0, 3.9, 9.3, 5.2),
     "silu": Shape(0.0766, 0.5001, 0.037, 0.8, 0.453, 3.25, 1.67),
+    "elu": Shape(0.1251, 1.0, 0.0, 1.0, 1.0, 3.0, 3.0),
 }
 #: largest second derivative of ``1/(1 + exp(-x))``
 P2 = 0.0963
@@ -188,6 +193,13 @@ def solved(junctions: Junctions, s: Floats) -> Floats:
         return (junctions.A + junctions.Z * junctions.J) / (1 + junctions.Z * junctions.G)
     low, high = junctions.bracket()
     start = np.minimum(np.maximum(np.where(np.isfinite(s), s, 0.0), low), high)
+    if junctions.name in BROKEN:
+        return _broken(junctions, start, low, high)
+    return _bent(junctions, start, low, high)
+
+
+def _bent(junctions: Junctions, start: Floats, low: Floats, high: Floats) -> Floats:
+    """Where junctions that bend rest, from a start between the ends of their bracket; at `high` at most where they break."""
     plain = junctions.margin < 1
     if plain.all():
         return _newton(junctions, start, low, high)
@@ -207,7 +219,8 @@ def several(junctions: Junctions, s: Floats) -> Floats:
         some = junctions[np.tile(np.flatnonzero(doubtful), 2)]
         low, high = some.bracket()
         half = len(low) // 2
-        ends = _followed(some, np.concatenate([low[:half], high[half:]]))
+        start = np.concatenate([low[:half], high[half:]])
+        ends = _broken(some, start, low, high) if some.name in BROKEN else _followed(some, start)
         lowest, highest = ends[:half], ends[half:]
         apart = APART * (1 + np.maximum(np.abs(lowest), np.abs(highest)))
         found[doubtful] = highest - lowest > apart
@@ -239,7 +252,7 @@ def _followed(junctions: Junctions, s: Floats) -> Floats:
     down = junctions.at(s)[0] > 0
     width, flat = np.ones_like(s), junctions.flat
     alone = np.isinf(junctions.rest) | (junctions.name in SATURATING)
-    left = np.ones(len(s), bool)
+    left, most = np.ones(len(s), bool), 0.0 if junctions.name in BROKEN else np.inf
     for _ in range(MOST_STEPS):
         some, here, sink, wide = junctions[left], s[left], down[left], width[left]
         f, tilt, size = some.at(here)
@@ -253,7 +266,7 @@ def _followed(junctions: Junctions, s: Floats) -> Floats:
         step = 2 * np.abs(f) / (tilt + np.hypot(tilt, np.sqrt(2 * bend) * np.sqrt(np.abs(f))))
         full = ~(step < wide)
         moved = here + np.where(sink, -1.0, 1.0) * np.where(full, wide, step)
-        moved = np.where(straight, leap, moved)
+        moved = np.minimum(np.where(straight, leap, moved), most)
         there |= moved == here
         s[left] = np.where(there, here, moved)
         width[left] = np.where(full, 2 * wide, np.maximum(np.minimum(wide, 8 * step), wide / 8))
@@ -262,18 +275,37 @@ def _followed(junctions: Junctions, s: Floats) -> Floats:
         if not left.any():
             break
     f, tilt, _ = junctions.at(s)  # a long way leaves rounding of its own
-    better = s - f / np.where(tilt > 0, tilt, np.inf)
+    better = np.minimum(s - f / np.where(tilt > 0, tilt, np.inf), most)
     return np.where(np.abs(junctions.at(better)[0]) < np.abs(f), better, s)
+
+
+def _broken(junctions: Junctions, s: Floats, low: Floats, high: Floats) -> Floats:
+    """Where junctions rest that bend below 0 only: up there where the straight side has its root, if they come so far."""
+    up, rest = _above(junctions, s), np.empty_like(s)
+    above = (up > 0) & ((s > 0) | (junctions.margin < 1))
+    rest[above] = up[above]
+    if not above.all():
+        below = ~above
+        found = _bent(junctions[below], np.minimum(s, 0.0)[below], low[below], np.minimum(high, 0.0)[below])
+        rest[below] = np.where((found >= 0) & (up[below] > 0), up[below], found)
+    return rest
+
+
+def _above(junctions: Junctions, s: Floats) -> Floats:
+    """Root of the straight side above 0, continued below it."""
+    if np.isinf(junctions.rest).all():
+        return (junctions.A + junctions.Z * junctions.J) / (1 + junctions.Z * junctions.G)
+    return _side(junctions, 1.0 + 0 * s, s)
 
 
 def _kinked(junctions: Junctions, s: Floats) -> tuple[Floats, Floats]:
     """Where piecewise linear junctions rest, and whether both sides have a root."""
+    up = _above(junctions, s)
     if np.isinf(junctions.rest).all():
-        up = (junctions.A + junctions.Z * junctions.J) / (1 + junctions.Z * junctions.G)
         drive = junctions.A + junctions.Z * junctions.low * junctions.J
         down = drive / (1 + junctions.Z * junctions.low**2 * junctions.G)
     else:
-        up, down = _side(junctions, 1.0 + 0 * s, s), _side(junctions, junctions.low, s)
+        down = _side(junctions, junctions.low, s)
     go_up = (up > 0) & ((s > 0) | (down > 0))
     go_down = ~go_up & (down <= 0)
     rest = np.where(go_up, up, np.where(go_down, down, 0.0))

@@ -6,6 +6,7 @@ from math import factorial
 
 from emulator.families.bilateral.branches import (
     APART,
+    BROKEN,
     KINDS,
     MOST_BELOW,
     MOST_STEPS,
@@ -43,6 +44,7 @@ CODE = f"""
 struct bw_shape {{ double least, up, down, decay, third, mixed, cross; }};
 static const bw_shape bw_shapes[] = {{{_shapes()}}};
 static inline bool bw_kinked(int kind) {{ return kind == {KINDS["relu"]} || kind == {KINDS["leaky_relu"]}; }}
+static inline bool bw_broken(int kind) {{ return {" || ".join(f"kind == {KINDS[n]}" for n in BROKEN)}; }}
 static inline bool bw_saturating(int kind) {{ return {" || ".join(f"kind == {KINDS[n]}" for n in SATURATING)}; }}
 struct bw_point {{ double value, slope, bend; }};
 // not known to the compiler, which would make branches of what follows from it, and then no vectors
@@ -97,6 +99,11 @@ static inline bw_point bw_activation(int kind, double low, double s)
         const double e = bw_exp(-a).e, d = (1.0 + e)*(1.0 + e), n = (s < 0.0 ? e : 1.0)/(1.0 + e), D = e/d;
         const double t = (1.0 - e)/(1.0 + e)*a;
         return {{s*n, n*(1.0 + s*((s < 0.0 ? 1.0 : e)/(1.0 + e))), D*(2.0 - t)}};
+    }}
+    case {KINDS["elu"]}:
+    {{
+        const bw_decay d = bw_exp(-a);
+        return {{s > 0.0 ? s : d.less, s > 0.0 ? 1.0 : d.e, s > 0.0 ? 0.0 : d.e}};
     }}
     }}
     return {{0.0, 0.0, 0.0}};
@@ -175,6 +182,7 @@ static double bw_followed(const bw_junction& o, double s)
     bw_miss at = bw_at(o, s);
     const bool sink = at.f > 0.0, alone = !o.coupled || bw_saturating(o.kind);
     const double flat = bw_flat(o);
+    const double most = bw_broken(o.kind) ? 0.0 : HUGE_VAL;
     double width = 1.0;
     for (int k = 0; k < {MOST_STEPS}; k++)
     {{
@@ -191,9 +199,9 @@ static double bw_followed(const bw_junction& o, double s)
         {{
             const bool open = outward && alone;
             const double bend = bw_curvature(o, s, outward ? 0.0 : width, alone ? 0.0 : width);
-            const double root = sqrt(2.0*bend)*sqrt(fabs(at.f)), most = fabs(at.tilt) > root ? fabs(at.tilt) : root;
+            const double root = sqrt(2.0*bend)*sqrt(fabs(at.f)), larger = fabs(at.tilt) > root ? fabs(at.tilt) : root;
             const double least = fabs(at.tilt) > root ? root : fabs(at.tilt);
-            const double hypotenuse = most > 0.0 ? most*sqrt(1.0 + least/most*(least/most)) : 0.0;
+            const double hypotenuse = larger > 0.0 ? larger*sqrt(1.0 + least/larger*(least/larger)) : 0.0;
             double step = 2.0*fabs(at.f)/(at.tilt + hypotenuse);
             const bool full = !open && !(step < width);
             if (full)
@@ -202,6 +210,7 @@ static double bw_followed(const bw_junction& o, double s)
             const double narrow = 8.0*step < width ? 8.0*step : width;
             width = open ? 1.0 : full ? 2.0*width : narrow > 0.125*width ? narrow : 0.125*width;
         }}
+        moved = moved < most ? moved : most;
         if (moved == s)
             break;
         s = moved;
@@ -209,7 +218,7 @@ static double bw_followed(const bw_junction& o, double s)
     }}
     if (at.tilt > 0.0)
     {{
-        const double better = s - at.f/at.tilt;
+        const double full = s - at.f/at.tilt, better = full < most ? full : most;
         if (fabs(bw_at(o, better).f) < fabs(at.f))
             s = better;
     }}
@@ -242,6 +251,19 @@ static inline void bw_sides(const bw_junction& o, double s, double& up, double& 
     up = bw_side(o, 1.0, s);
     down = bw_side(o, o.low, s);
 }}
+static double bw_way(const bw_junction& o, double s, double low, double high)  // from s, between the ends of the bracket
+{{
+    const bool one = bw_margin(o) < 1.0;
+    if (!bw_broken(o.kind))
+        return one ? bw_newton(o, s, low, high) : bw_followed(o, s);
+    const double up = bw_side(o, 1.0, s);
+    if (up > 0.0 && (s > 0.0 || one))
+        return up;
+    s = s > 0.0 ? 0.0 : s;
+    high = high > 0.0 ? 0.0 : high;
+    const double found = one ? bw_newton(o, s, low, high) : bw_followed(o, s);
+    return found >= 0.0 && up > 0.0 ? up : found;
+}}
 static double bw_solved(const bw_junction& o, double s)
 {{
     double low, high;
@@ -257,7 +279,7 @@ static double bw_solved(const bw_junction& o, double s)
     bw_bracket(o, low, high);
     s = !isfinite(s) ? 0.0 : s;
     s = s < low ? low : s > high ? high : s;
-    return bw_margin(o) < 1.0 ? bw_newton(o, s, low, high) : bw_followed(o, s);
+    return bw_way(o, s, low, high);
 }}
 static double bw_several(const bw_junction& o, double s)
 {{
@@ -270,8 +292,9 @@ static double bw_several(const bw_junction& o, double s)
     if (!(bw_margin(o) >= 1.0))
         return 0.0;
     bw_bracket(o, low, high);
-    low = bw_followed(o, low);
-    high = bw_followed(o, high);
+    const double from = low, to = high;
+    low = bw_way(o, from, from, to);
+    high = bw_way(o, to, from, to);
     const double larger = fabs(low) > fabs(high) ? fabs(low) : fabs(high);
     return high - low > {APART!r}*(1.0 + larger) ? 1.0 : 0.0;
 }}
