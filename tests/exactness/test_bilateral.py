@@ -33,6 +33,18 @@ def test_a_cross_entropy_load_rests_at_backpropagation_too():
     assert outcome.good and outcome.case.graph.loss == "softmax_cross_entropy"
 
 
+#: draws of which many neurons are exponential units, the last with a cross-entropy load
+EXPONENTIAL = [(8, 11), (17, 31), (4, 17)]
+
+
+def test_exponential_units_rest_at_backpropagation_within_twice_the_predicted_time():
+    drawn = [draw("bilateral", *at, 500, ("elu", "elu", "elu", "tanh")) for at in EXPONENTIAL]
+    assert all("elu" in {site.function for site in case.graph.sites} for case in drawn)
+    found = [*outcomes(drawn[:2]), *outcomes(drawn[2:])]
+    assert all(outcome.good and outcome.settled for outcome in found)
+    assert found[2].case.graph.loss == "softmax_cross_entropy"
+
+
 def test_graphs_side_by_side_do_what_they_do_alone():
     """Far from rest each deviates from it by the same."""
     drawn = picked(slice(3), steps=20)

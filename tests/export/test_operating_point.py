@@ -38,11 +38,13 @@ def test_the_seeds_cover_every_activation_loss_and_kind_of_layer():
     assert {net.loss for net in networks} == set(LOSSES)
 
 
-def test_exponential_units_rest_where_backpropagation_does(ngspice, tmp_path):
+@pytest.mark.parametrize("circuit", ["directional", "bilateral"])
+def test_exponential_units_rest_where_backpropagation_does(ngspice, tmp_path, circuit):
     rng = np.random.default_rng(5)
     net = Network.mlp([rng.normal(size=(4, 3)), rng.normal(size=(2, 4))], None, "elu")
     graph = compile_network(net, hardware=delays(1, 3))
-    assert operating_point(graph, rng.normal(size=(1, 3)), rng.normal(size=(1, 2)), Options(), tmp_path) < 1e-8
+    options = Options(circuit=circuit)
+    assert operating_point(graph, rng.normal(size=(1, 3)), rng.normal(size=(1, 2)), options, tmp_path) < 1e-8
 
 
 def test_a_wrong_sign_is_seen(ngspice, tmp_path, monkeypatch):

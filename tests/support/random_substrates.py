@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from emulator.graph import ScatteringGraph
 from emulator.measure.forecast import follow
 from emulator.measure.readout import gradients, layer_values
 from emulator.measure.stability import linearised, radius_of
-from tests.graphs import random_batch, random_network
+from tests.graphs import DRAWN, random_batch, random_network
 from tests.substrate import delays
 from tests.support.together import Together, judged
 
@@ -95,7 +95,7 @@ def random_stack(rng: np.random.Generator) -> Network:
     return build.build(output=x)
 
 
-def draw(kind: str, seed: int, attempt: int, longest: int) -> Case | None:
+def draw(kind: str, seed: int, attempt: int, longest: int, activations: Sequence[str] = DRAWN) -> Case | None:
     """A substrate under the bilateral or the upwind law; None if it is not predicted to settle in `longest` steps."""
     rng = np.random.default_rng([seed, attempt, kind == "upwind"])
     if kind == "upwind":
@@ -104,7 +104,7 @@ def draw(kind: str, seed: int, attempt: int, longest: int) -> Case | None:
         graph = compile_network(network, law=law)
     else:
         losses = ["softmax_cross_entropy" if seed % 5 == 4 else "mse"]
-        network = random_network(rng, max_depth=5, max_width=5, max_layers=4, losses=losses)
+        network = random_network(rng, max_depth=5, max_width=5, max_layers=4, activations=activations, losses=losses)
         model = delays(1, int(rng.integers(1, 6))).replace({"lines.impedance_tolerance": 0.2})
         graph = compile_network(network, law=random_law(rng), hardware=model, seed=seed)
     inputs, targets = random_batch(rng, network, 1)
@@ -121,12 +121,12 @@ def draw(kind: str, seed: int, attempt: int, longest: int) -> Case | None:
     )
 
 
-def cases(kind: str, count: int, longest: int) -> Iterator[Case]:
+def cases(kind: str, count: int, longest: int, activations: Sequence[str] = DRAWN) -> Iterator[Case]:
     """Draws, until so many have a predicted radius below 1 and a predicted settling time of at most `longest` steps."""
     found = seed = 0
     while found < count:
         for attempt in range(60):
-            case = draw(kind, seed, attempt, longest)
+            case = draw(kind, seed, attempt, longest, activations)
             if case is not None:
                 found += 1
                 yield case
