@@ -17,6 +17,7 @@ import numpy as np
 from emulator.export.expected import SIGNALS
 from emulator.export.folder import FORMAT, MAP
 from emulator.export.testbench import Bench
+from emulator.families.bilateral.lines import lines_of
 from emulator.graph import ScatteringGraph
 from emulator.graph.names import printable
 from emulator.measure.synapses import Floats
@@ -140,6 +141,20 @@ def _map(bench: Bench, warnings: Sequence[str]) -> dict[str, Any]:
         "probed": list(bench.rows),
         "bundles": bundles(graph),
         "crossbars": crossbars(graph),
+        "lines": _lines(bench),
+    }
+
+
+def _lines(bench: Bench) -> dict[str, Any] | None:
+    """What moves the rest: two-way lines that do not carry on all that they are given, one by one."""
+    if not bench.options.bilateral:
+        return None
+    lines = lines_of(bench.graph)
+    if lines.passes.ideal:
+        return None
+    return {
+        "impedance": lines.impedance.tolist(),
+        **{name: values.tolist() for name, values in vars(lines.passes).items()},
     }
 
 

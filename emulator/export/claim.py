@@ -7,7 +7,7 @@ seal is another export, and is taken for one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +36,22 @@ from emulator.export.folder import FORMAT, MAP
 from emulator.export.netlist import interface
 from emulator.export.options import Options
 from emulator.export.rounding import ROUNDING, terms
+from emulator.families.bilateral.lines import Passes, lines_of
+from emulator.families.bilateral.rest import rests_of
 from emulator.graph import ScatteringGraph
+from emulator.laws import Bilateral
 from emulator.measure.reference import reference
 from emulator.measure.rest import first_slopes, neuron_values
 from emulator.measure.synapses import Floats
 from emulator.network import Network
+from hwmodels import load
 
 #: bytes of a map, of expected values, and of a network
 _MOST_MAP, _MOST_EXPECTED, _MOST_NETWORK = 64 << 20, 128 << 20, 1 << 30
 #: warnings of an export that are repeated, and characters of each
 _MOST_WARNINGS, _LONGEST = 10, 500
+#: of the terms of a rest that is solved for, what may be off
+_SOLVED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -196,7 +202,12 @@ def _rest(
     except NetworkError as error:
         raise FileFormatError(f"{expected.at('sample')}: {error}") from error
     x, s, lam = (values[0] for values in neuron_values(graph, exact))
-    found = {"x": x, "s": s, "lam": kappa * lam, "mu": first_slopes(graph, s) * kappa * lam}
+    lam, exactly = kappa * lam, ROUNDING
+    if described.content.get("lines") is not None:
+        exactly = _SOLVED
+        data = np.concatenate([inputs[name] for name in network.inputs])
+        s, lam, x = _own_rest(described, graph, kappa, (s, lam), data, targets)
+    found = {"x": x, "s": s, "lam": lam, "mu": first_slopes(graph, s) * lam}
     magnitudes = terms(graph, exact, targets, kappa)
     named = probed_bundles(graph, rows, SIGNALS)
     section = expected.section("rest", set(named))
@@ -205,7 +216,7 @@ def _rest(
         signal = name.rstrip("0123456789")
         rest[name], behind[name] = found[signal][neurons] * volts, magnitudes[signal][neurons] * volts
         stated = section.array(name, rest[name].shape)
-        wrong = np.flatnonzero(~(np.abs(stated - rest[name]) <= ROUNDING * behind[name]))
+        wrong = np.flatnonzero(~(np.abs(stated - rest[name]) <= exactly * behind[name]))
         if wrong.size:
             k = int(wrong[0])
             raise FileFormatError(
@@ -213,6 +224,36 @@ def _rest(
                 f"{float(rest[name][k])!r}; allowed: what the export wrote"
             )
     return rest, behind
+
+
+def _own_rest(
+    described: Document,
+    graph: ScatteringGraph,
+    kappa: float,
+    near: tuple[Floats, Floats],
+    data: Floats,
+    targets: Floats,
+) -> tuple[Floats, Floats, Floats]:
+    """Pre-activations, costates and states at rest between the lines that the map tells of."""
+    try:
+        law = Bilateral(1.0, kappa=kappa)
+        two_way = compile_network(graph.network, law=law, hardware=load("ideal"), rounding="nearest")
+    except CompileError as error:
+        raise FileFormatError(f"{described.at('lines')}: {error}; allowed: what the export wrote") from error
+    lines = lines_of(two_way)
+    names = [field.name for field in fields(Passes)]
+    section = described.section("lines", {"impedance", *names})
+    values = {name: section.array(name, (lines.count,)) for name in ("impedance", *names)}
+    for name in ("impedance", "gain_forward", "gain_backward"):
+        if not (values[name] > 0).all():
+            raise FileFormatError(f"{section.at(name)} has {float(values[name].min())!r}; allowed: numbers above 0")
+    lines = replace(lines, impedance=values["impedance"], passes=Passes(*(values[name] for name in names)))
+    with np.errstate(all="ignore"):
+        s, lam, given, wanted = (one[np.newaxis] for one in (*near, data, targets))
+        found = rests_of(two_way, s, lam, given, wanted, True, lines)
+    if not found.found[0]:
+        raise FileFormatError(f"{described.at('lines')} have no rest that is found; allowed: what the export wrote")
+    return found.s[0], found.lam[0], found.x[0]
 
 
 def _transient(expected: Document) -> tuple[float, float, int, float]:

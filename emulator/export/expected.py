@@ -50,7 +50,8 @@ class Expected:
     exact : Reference
         Of `sample`.
     rest : dict of signal to (N,)
-        By the exact reference; the pre-activation and its costate are 0 at sources.
+        By the exact reference, or by the static equations of two-way lines that attenuate; the pre-activation and its
+        costate are 0 at sources.
     hold : int
         Steps for which the sample is presented.
     waves : dict of signal to (hold, N), or None
@@ -121,7 +122,8 @@ def expect(
     pair, wanted = {name: np.stack([nothing[name], one[name]]) for name in one}, np.stack([undecided, desired])
     prediction = moving = None
     if two_way:
-        lam = operating_point(graph, exact).lam
+        point = operating_point(graph, exact)
+        x, s, lam = point.x, point.s, point.lam
         prediction = predict(graph, exact, _DEPTH) if predicted else None
         hold = _patience(graph, prediction) if hold is None else hold
         moving = two_way_waves(graph, pair, wanted, hold) if waves else None

@@ -11,7 +11,7 @@ def two_way_verilog(
     Parameters
     ----------
     kind : str
-        ``line`` or ``line_two_delays``.
+        ``line``, ``line_two_delays``, or ``line_lossy``, whose waves arrive with a gain and an offset.
     far, source, stub : bool
         Terminations at the far and at the source end, and whether they are stubs.
     pole : float
@@ -43,20 +43,25 @@ def two_way_verilog(
             body += _line("b5", "b6", "(tstub/ct)", "tstub", "tstub")
         else:
             body.append("I(t,low) <+ ct*ddt(V(t,low));")
+    carried = ("kf*", "kb*", "+2*vf", "+2*vb") if kind == "line_lossy" else ("", "", "", "")
     if pole < 1:
         inner += ["fy", "by"]
-        for y, branch, delay in (("fy", "b1", ahead), ("by", "b2", back)):
-            body.append(
-                f"V({y}) <+ {pole!r}*absdelay(V({branch})+z0*I({branch}), {delay})+{1 - pole!r}*absdelay(V({y}), {step!r});"
-            )
+        ways = (("fy", "b1", ahead, *carried[::2]), ("by", "b2", back, *carried[1::2]))
+        for y, branch, delay, gain, offset in ways:
+            came = f"({gain}absdelay(V({branch})+z0*I({branch}), {delay}){offset})"
+            body.append(f"V({y}) <+ {pole!r}*{came}+{1 - pole!r}*absdelay(V({y}), {step!r});")
         body += ["V(b1) <+ z0*I(b1)+V(by);", "V(b2) <+ z0*I(b2)+V(fy);"]
     else:
-        body += _line("b1", "b2", "z0", ahead, back)
+        body += _line("b1", "b2", "z0", ahead, back, carried)
     return (*branches, "analog begin", *body, "end"), tuple(name for name in inner if name != "flux")
 
 
-def _line(one: str, other: str, z: str, ahead: str, back: str) -> list[str]:
+def _line(
+    one: str, other: str, z: str, ahead: str, back: str, carried: tuple[str, str, str, str] = ("", "", "", "")
+) -> list[str]:
+    """Both ends of a line; `carried` are gains forward and backward and offsets likewise, of its waves."""
+    gain_ahead, gain_back, more_ahead, more_back = carried
     return [
-        f"V({one}) <+ {z}*I({one})+absdelay(V({other})+{z}*I({other}), {back});",
-        f"V({other}) <+ {z}*I({other})+absdelay(V({one})+{z}*I({one}), {ahead});",
+        f"V({one}) <+ {z}*I({one})+{gain_back}absdelay(V({other})+{z}*I({other}), {back}){more_back};",
+        f"V({other}) <+ {z}*I({other})+{gain_ahead}absdelay(V({one})+{z}*I({one}), {ahead}){more_ahead};",
     ]

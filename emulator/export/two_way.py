@@ -4,7 +4,7 @@ A wave digital filter is a circuit of lines already. Its capacitor is an open st
 step each way: with them the circuit's waves are brian2's, step by step. Capacitors and inductors in their place have the
 same rest and a transient a little apart. A line whose directions have delays of their own, or a low-pass, is a pair of
 matched lines behind the impedance (F. H. Branin, "Transient analysis of lossless transmission lines", Proc. IEEE 55,
-1967).
+1967). So is a line that attenuates, or whose drivers and receivers differ: with a gain and an offset at the end of each.
 """
 
 from __future__ import annotations
@@ -152,8 +152,10 @@ class TwoWayLines:
         found: dict[str, Floats] = {}
         if "line" in cells:
             found["td"] = ahead
-        if "line_two_delays" in cells:
+        if {"line_two_delays", "line_lossy"} & set(cells):
             found |= {"tdf": ahead, "tdb": back}
+        if "line_lossy" in cells:
+            found |= self._passes(part)
         found["z0"] = impedance
         law, transit = self.law, self._graph.transit_seconds
         if law.far_end is not None:
@@ -170,8 +172,20 @@ class TwoWayLines:
         return slice(start, start + len(self._graph.couplings[number].rows))
 
     def _cell(self, k: int) -> str:
+        if not self._lines.passes.ideal:
+            return "line_lossy"
         same = self._lines.forward[k] == self._lines.backward[k]
         return "line" if same and self.pole == 1.0 else "line_two_delays"
+
+    def _passes(self, part: slice) -> dict[str, Floats]:
+        """What lines make of the waves that they carry, as factors and volts."""
+        passes, volts = self._lines.passes, self._options.volts
+        return {
+            "kf": passes.gain_forward[part],
+            "kb": passes.gain_backward[part],
+            "vf": passes.offset_forward[part] * volts,
+            "vb": passes.offset_backward[part] * volts,
+        }
 
     def cells(self) -> Iterator[Parts]:
         """Name, pins, parameters, cards, Verilog-A and its inner nodes of every cell that the lines need."""
@@ -188,8 +202,9 @@ class TwoWayLines:
             if kind == "line":
                 body, times = [f"T1 {start} 0 far low Z0={{z0}} TD={{td}} rel=10"], ["td"]
             else:
-                body, times = self._branin(start), ["tdf", "tdb"]
-            parameters = tuple((name, 1.0) for name in [*times, "z0", *names])
+                lossy = kind == "line_lossy"
+                body, times = self._branin(start, lossy), ["tdf", "tdb", *(["kf", "kb", "vf", "vb"] if lossy else [])]
+            parameters = tuple((name, 0.0 if name in ("vf", "vb") else 1.0) for name in [*times, "z0", *names])
             verilog, inner = two_way_verilog(kind, far, source, stub, self.pole, self._graph.step)
             yield kind, ("near", "far", "low"), parameters, (*before, *body, *after), verilog, inner
 
@@ -203,11 +218,12 @@ class TwoWayLines:
             return ["R2 near end {rs}", "L2 near end {ls}"]
         return ["R2 near end {rs}", "T3 near end short 0 Z0={ls/tstub} TD={tstub} rel=10", "V3 short 0 0"]
 
-    def _branin(self, start: str) -> list[str]:
+    def _branin(self, start: str, lossy: bool) -> list[str]:
         """Each end is the impedance in series with twice the wave that arrives there; what leaves is the rest."""
+        end = "g" if lossy else "1"
         found = []
         for leaving, arriving, port, ground, delay in (("f", "b", start, "0", "tdf"), ("b", "f", "far", "low", "tdb")):
-            came = f"{arriving}y" if self.pole < 1 else f"{arriving}1"
+            came = f"{arriving}y" if self.pole < 1 else f"{arriving}{end}"
             found += [
                 f"R{leaving} {port} {leaving}i {{z0}}",
                 f"E{leaving}i {leaving}i {ground} {came} 0 2",
@@ -216,9 +232,14 @@ class TwoWayLines:
                 f"T{leaving} {leaving}0 0 {leaving}1 0 Z0=50 TD={{{delay}}} rel=10",
                 f"R{leaving}1 {leaving}1 0 50",
             ]
+            if lossy:  # an attenuator or an amplifier, matched, at the end of the line
+                found += [
+                    f"E{leaving}g {leaving}g {leaving}o {leaving}1 0 {{k{leaving}}}",
+                    f"V{leaving}o {leaving}o 0 {{v{leaving}}}",
+                ]
             if self.pole < 1:
                 found += [
-                    f"E{leaving}v {leaving}v 0 {leaving}1 0 {self.pole!r}",
+                    f"E{leaving}v {leaving}v 0 {leaving}{end} 0 {self.pole!r}",
                     f"E{leaving}y {leaving}y {leaving}v {leaving}z 0 {1 - self.pole!r}",
                     f"T{leaving}z {leaving}y 0 {leaving}z 0 Z0=50 TD={self._graph.step!r} rel=10",
                     f"R{leaving}z {leaving}z 0 50",

@@ -21,6 +21,9 @@ MOST_SYNAPSES = {"directional": 200_000, "bilateral": 20_000}
 #: parts of a hardware model that are in the circuit, or have no place in it
 _SHOWN = ("clock.", "lines.delay", "energy.", "weights.", "tiles.", "lines.impedance", "name", "differs", "sources")
 
+#: those that two-way lines have besides
+_TWO_WAY = ("lines.attenuation_", "lines.loss_per_length", "noise.gain_mismatch_", "noise.offset_mismatch_")
+
 
 def warnings(graph: ScatteringGraph, options: Options, expected: Expected) -> tuple[str, ...]:
     """Sentences about a circuit; none of them keeps it from being exported."""
@@ -42,7 +45,9 @@ def _left_out(graph: ScatteringGraph, options: Options) -> Iterator[str]:
     differing = [
         path
         for path, entry in graph.hardware.flat().items()
-        if not path.startswith(_SHOWN) and path in ideal and entry.value != ideal[path].value
+        if not path.startswith((*_SHOWN, *(_TWO_WAY if options.bilateral else ())))
+        and path in ideal
+        and entry.value != ideal[path].value
     ]
     if differing:
         yield f"of the hardware, these are not in the circuit: {', '.join(differing)}"
@@ -61,6 +66,11 @@ def _vanishing(graph: ScatteringGraph, expected: Expected) -> Iterator[str]:
 
 def _settling(graph: ScatteringGraph, options: Options, expected: Expected) -> Iterator[str]:
     lines = TwoWayLines(graph, options)
+    if "line_lossy" in lines.kinds:
+        yield (
+            "lines: some attenuate, or have gains and offsets of their own; they are pairs of matched lines with amplifiers, and "
+            "the circuit rests beside backpropagation, where its static equations say"
+        )
     if "line_two_delays" in lines.kinds:
         yield (
             "lines: some have a low-pass or a delay of its own in each direction, as no single passive line has; they "

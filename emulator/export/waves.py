@@ -11,7 +11,7 @@ from emulator.errors import ExportError
 from emulator.graph import ScatteringGraph
 from emulator.laws import Matched
 from emulator.measure.reference import reference
-from emulator.measure.rest import neuron_values
+from emulator.measure.rest import operating_point
 from emulator.measure.result import Traces
 from emulator.measure.synapses import Floats
 from emulator.runs.settle import settle
@@ -42,11 +42,11 @@ def matched_waves(graph: ScatteringGraph, inputs: Pair, targets: Floats) -> dict
 
 def two_way_waves(graph: ScatteringGraph, inputs: Pair, targets: Floats, hold: int) -> dict[str, Floats] | None:
     """The same on the two-way lines of a graph, for `hold` steps; None if it never comes to rest before."""
-    lines = graph.hardware.lines
-    shape = {"lines.bandwidth": lines.bandwidth, "lines.impedance_tolerance": lines.impedance_tolerance}
-    plain = replace(graph, hardware=load("ideal").replace(shape))
+    noise, lines = graph.hardware.noise, graph.hardware.lines.model_copy(update={"crosstalk": 0.0, "jitter": 0.0})
+    mismatch = {f"noise.{name}": getattr(noise, name) for name in type(noise).model_fields if "mismatch" in name}
+    plain = replace(graph, hardware=load("ideal").replace({"lines": lines, **mismatch}))
     exact = reference(graph.network, {name: values[:1] for name, values in inputs.items()}, targets[:1])
-    rest = neuron_values(graph, exact)[0][0]
+    rest = operating_point(plain, exact).x
     first = least = math.ceil(_REST * graph.longest_round_trip / hold)
     while least <= _LONGER * first:
         order = [0] * least + [1]

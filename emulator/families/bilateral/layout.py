@@ -77,12 +77,13 @@ class BilateralLayout(Layout):
         return self.tap_port
 
 
-def lay_out(graph: ScatteringGraph) -> BilateralLayout:
-    """Flatten a graph of two-way lines."""
+def lay_out(graph: ScatteringGraph, lines: Lines | None = None) -> BilateralLayout:
+    """Flatten a graph of two-way lines; with `lines` in the place of its own."""
     law = law_of(graph)
     _check_activations(graph)
-    ends = ends_of(lines_of(graph), min(law.bandwidth, graph.hardware.lines.filter_coefficient(graph.step)))
-    lines, port, crossbars = ends.lines, np.arange(ends.count), lay_out_crossbars(graph, ends)
+    lines = lines_of(graph) if lines is None else lines
+    ends = ends_of(lines, min(law.bandwidth, graph.hardware.lines.filter_coefficient(graph.step)))
+    port, crossbars = np.arange(ends.count), lay_out_crossbars(graph, ends)
     weights = crossbars.weights
     longest = int(max(lines.forward.max(), lines.backward.max()))
     made = BilateralLayout(

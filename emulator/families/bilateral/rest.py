@@ -22,7 +22,7 @@ from emulator.engine.layout import Floats, biases
 from emulator.families.bilateral.branches import KINKED
 from emulator.families.bilateral.carriage import Carriage, carriage_of
 from emulator.families.bilateral.layout import lay_out
-from emulator.families.bilateral.lines import law_of
+from emulator.families.bilateral.lines import Lines, law_of
 from emulator.families.bilateral.matrices import scattering
 from emulator.graph import ScatteringGraph
 from emulator.measure.rest import OperatingPoint, first_slopes, slopes
@@ -82,10 +82,14 @@ class Statics:
     loaded : bool
     carriage : Carriage, optional
         By default that of the graph's lines.
+    lines : Lines, optional
+        In the place of the graph's.
     """
 
-    def __init__(self, graph: ScatteringGraph, loaded: bool, carriage: Carriage | None = None) -> None:
-        self.graph, self.loaded, self.layout = graph, loaded, lay_out(graph)
+    def __init__(
+        self, graph: ScatteringGraph, loaded: bool, carriage: Carriage | None = None, lines: Lines | None = None
+    ) -> None:
+        self.graph, self.loaded, self.layout = graph, loaded, lay_out(graph, lines)
         layout, law = self.layout, law_of(graph)
         self.carriage = carriage_of(layout) if carriage is None else carriage
         source = np.array([name == "source" for name in layout.function])
@@ -165,11 +169,10 @@ class Statics:
         offset = self._offset(more, len(s))
         sums = np.hstack([(m @ offset.T).T[:, self.inner] for m in (self.to_A, self.to_J)])
         fixed = sums + data @ self.from_data.T
-        v, w, found = self._newton(s, lam, wanted, fixed)
-        point = _Point(self, v, w, wanted, v)
+        point, found = self._newton(s, lam, wanted, fixed)
         arriving = np.hstack([point.more, data]) @ self.waves.T + offset
         full = [np.zeros((len(s), self.graph.neurons)) for _ in range(4)]
-        for whole, part in zip(full, (point.x, point.s, w, point.mu), strict=True):
+        for whole, part in zip(full, (point.x, point.s, point.w, point.mu), strict=True):
             whole[:, self.inner] = part
         resistance = law_of(self.graph).source_resistance
         J = (self.to_J @ arriving.T).T[:, self.sources]
@@ -178,8 +181,8 @@ class Statics:
         made = (self.of_x @ full[0].T + self.of_mu @ full[3].T + self.reflected @ arriving.T).T
         return Rests(full[0], full[1], full[2], full[3], np.asarray(made), arriving, found)
 
-    def _newton(self, s: Floats, lam: Floats, wanted: Floats, fixed: Floats) -> tuple[Floats, Floats, np.ndarray]:
-        """Unknowns (B, n) each, and where the equations hold."""
+    def _newton(self, s: Floats, lam: Floats, wanted: Floats, fixed: Floats) -> tuple[_Point, np.ndarray]:
+        """Where it ends, and for which samples the equations hold."""
         Z = self.Z[self.inner]
         first = first_slopes(self.graph, s)[:, self.inner]
         v, w = s[:, self.inner].copy(), lam[:, self.inner].copy()
@@ -206,7 +209,7 @@ class Statics:
             if not (share > 0).any():
                 break
             v, w, point, left, size = there.v, there.w, there, after, measure
-        return v, w, np.asarray(left <= 1e3 * _NEAR * size)
+        return point, np.asarray(left <= 1e3 * _NEAR * size)
 
 
 class _Point:
@@ -296,17 +299,28 @@ def _solved(jacobian: Floats, left: Floats) -> Floats:
         return np.full_like(left, np.nan)
 
 
-def rests_of(graph: ScatteringGraph, s: Floats, lam: Floats, data: Floats, wanted: Floats, loaded: bool) -> Rests:
-    """The rests of a batch from exact values (B, N), by way of weaker effects where they are not found at once."""
-    carriage = carriage_of(lay_out(graph))
-    found = Statics(graph, loaded, carriage).rests(s, lam, data, wanted)
+def rests_of(
+    graph: ScatteringGraph,
+    s: Floats,
+    lam: Floats,
+    data: Floats,
+    wanted: Floats,
+    loaded: bool,
+    lines: Lines | None = None,
+) -> Rests:
+    """The rests of a batch from exact values (B, N), by way of weaker effects where they are not found at once.
+
+    With `lines` in the place of those of the graph.
+    """
+    carriage = carriage_of(lay_out(graph, lines))
+    found = Statics(graph, loaded, carriage, lines).rests(s, lam, data, wanted)
     lost = np.flatnonzero(~found.found)
     if not len(lost):
         return found
     near = s[lost], lam[lost]
     for share in _SHARES:
         weaker = replace(carriage, gain=1 + share * (carriage.gain - 1), offset=share * carriage.offset)
-        last = Statics(graph, loaded, weaker).rests(*near, data[lost], wanted[lost])
+        last = Statics(graph, loaded, weaker, lines).rests(*near, data[lost], wanted[lost])
         near = last.s, last.lam
     for name in Rests.__dataclass_fields__:
         getattr(found, name)[lost] = getattr(last, name)
