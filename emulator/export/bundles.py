@@ -15,7 +15,8 @@ _MEANING = {
     "td": ("s", "delay of a line"), "tdf": ("s", "delay of a line forward"), "tdb": ("s", "delay of a line back"),
     "z0": ("ohm", "impedance of a line"), "rt": ("ohm", "resistance that ends a line"),
     "ct": ("F", "capacitance that ends a line"), "rs": ("ohm", "resistance before a line"),
-    "ls": ("H", "inductance before a line"),
+    "ls": ("H", "inductance before a line"), "kf": ("", "gain of a line forward"), "kb": ("", "gain of a line back"),
+    "vf": ("V", "offset of a line forward"), "vb": ("V", "offset of a line back"),
 }  # fmt: skip
 
 
@@ -85,7 +86,7 @@ class Bundles:
                 nodes = [f"n{j}", f"f{j}"]
                 if with_low:
                     nodes.append(f"low{j}" if low else "0")
-                own = {"line": ("tdf", "tdb"), "line_two_delays": ("td",)}[cells[k]]
+                own = {"line": ("tdf", "tdb")}.get(cells[k], ("td",))
                 settings = {
                     key: key if not texts[key][k] else f"{texts[key][k]}*{key}" for key in values if key not in own
                 }
