@@ -11,6 +11,10 @@ import typer
 
 if TYPE_CHECKING:
     from emulator.export import Check
+    from emulator.export.task import Task
+
+#: cells that are named of a wrong circuit
+_SUSPECTS = 10
 
 
 def export(
@@ -101,6 +105,10 @@ def verify(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that 'backwave export' wrote.")],
     limit: Annotated[float, typer.Option(help="Most seconds that each run of ngspice may take.")] = 300.0,
     memory: Annotated[float, typer.Option(help="Most gigabytes that each run of ngspice may use.")] = 4.0,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Largest relative deviation that agrees.", show_default="1e-8 at rest")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Samples of the batch by which to judge the task, at most 20.")] = 0,
 ) -> None:
     """Run an exported circuit in ngspice and compare it with what it must show.
 
@@ -121,15 +129,41 @@ def verify(
     refuse_other(directory, CIRCUIT)
     with progress() as tell:
         tell("running ngspice", None)
-        outcome = check_export(directory, limit=limit, memory=memory)
+        outcome = check_export(directory, limit=limit, memory=memory, tolerance=tolerance, samples=samples)
     screen = console()
     heads = ("comparison", "values", "worst node", "at", "ngspice", "expected", "deviation", "allowed", "")
     screen.print(table(heads, [_row(check) for check in outcome.checks]))
+    if outcome.suspects:
+        rows = [
+            (one.node, one.cell, f"{one.found:.6g}", f"{one.expected:.6g}", f"{one.deviation:.2g}")
+            for one in outcome.suspects[:_SUSPECTS]
+        ]
+        more = len(outcome.suspects) - len(rows)
+        screen.print(f"cells whose own equations do not hold{f', and {more} more' if more > 0 else ''}:")
+        screen.print(table(("node", "cell", "is", "its pins make", "times what is allowed"), rows))
+    if outcome.task is not None:
+        screen.print(table(("the task", "circuit"), _task_rows(outcome.task)))
     for note in (f"network {outcome.network}", *outcome.notes):
         screen.print(note, soft_wrap=True)
     screen.print(line(outcome.agrees, "the circuit agrees" if outcome.agrees else "the circuit does not agree"))
     if not outcome.agrees:
         raise typer.Exit(1)
+
+
+def _task_rows(task: Task) -> list[tuple[str, str]]:
+    from emulator.units import si
+
+    def told(value: float | None, unit: str = "") -> str:
+        return "unknown" if value is None else si(value, unit) if unit else f"{value:.6g}"
+
+    return [
+        ("samples", str(task.samples)),
+        ("largest output error, of full scale", told(task.output_error)),
+        ("same predictions", told(task.agreement)),
+        ("least cosine of a gradient", told(task.gradient_cosine)),
+        ("settling of the states, in the circuit", told(task.settling, "s")),
+        ("settling of the states, predicted", told(task.predicted, "s")),
+    ]
 
 
 def _row(check: Check) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from emulator.export.expected import SIGNALS
+from emulator.export.expected import SIGNALS, Sample
 from emulator.export.folder import FORMAT, MAP
 from emulator.export.testbench import Bench
 from emulator.families.bilateral.lines import lines_of
@@ -30,7 +30,7 @@ FILES = (*CIRCUIT_FILES, MAP, EXPECTED, NETWORK)
 EXPECTED_FORMAT, VERSION = "backwave-expected", 3
 
 
-def write_bundle(folder: Path, bench: Bench, warnings: Sequence[str]) -> None:
+def write_bundle(folder: Path, bench: Bench, warnings: Sequence[str], task: Sequence[Sample] = ()) -> None:
     """Write expected values, network and map beside the netlists that are there already.
 
     Raises
@@ -40,6 +40,7 @@ def write_bundle(folder: Path, bench: Bench, warnings: Sequence[str]) -> None:
     """
     bench.graph.network.save(folder / NETWORK)
     values = expected_values(bench)
+    values["task"] = [[one.inputs.tolist(), one.targets.tolist()] for one in task]
     (folder / EXPECTED).write_text(json.dumps(values, allow_nan=False) + "\n", encoding="ascii")
     described = _map(bench, warnings)
     described["waves"] = {name: wave_digest(np.array(wave)) for name, wave in (values["waves"] or {}).items()}

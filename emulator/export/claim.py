@@ -31,7 +31,7 @@ from emulator.export.bundle import (
 from emulator.export.circuit import inside
 from emulator.export.design import MOST_PINS, SUPPLY, TOP
 from emulator.export.document import Document, read_document, shown
-from emulator.export.expected import SIGNALS
+from emulator.export.expected import SIGNALS, Sample
 from emulator.export.folder import FORMAT, MAP
 from emulator.export.netlist import interface
 from emulator.export.options import Options
@@ -81,6 +81,12 @@ class Claim:
         What was said against the circuit then.
     pins : frozenset of str, or None
         Of the network; None where it stands in the testbench itself.
+    graph : ScatteringGraph
+        Of the network, for its topology.
+    sample, task : Sample, tuple of Sample
+        The sample that the testbenches present, and others of its batch.
+    kappa, volts, prefix : float, float, str
+        What multiplies a squared loss's gradient, volts of a state of 1, and the prefix of names.
     """
 
     network: str
@@ -96,6 +102,12 @@ class Claim:
     digests: dict[str, str]
     warnings: tuple[str, ...]
     pins: frozenset[str] | None
+    graph: ScatteringGraph
+    sample: Sample
+    task: tuple[Sample, ...]
+    kappa: float
+    volts: float
+    prefix: str
 
     def node(self, name: str) -> str:
         """What a testbench calls a node of the network."""
@@ -136,7 +148,26 @@ def read_claim(folder: Path) -> Claim:
     return Claim(
         graph.network.digest, described.text("circuit"), len(graph.sites), len(rows), rest, magnitudes, waves,
         start, step, stop, digests, _warnings(described), _pins(graph, described.text("circuit")),
+        graph, _sample(expected, graph), _task(expected, graph), described.positive("kappa"),
+        described.positive("volts_per_state"), described.text("prefix"),
     )  # fmt: skip
+
+
+def _sample(expected: Document, graph: ScatteringGraph) -> Sample:
+    network, section = graph.network, expected.section("sample", {"inputs", "targets"})
+    given = section.section("inputs", set(network.inputs))
+    inputs = [given.array(name, (network.size(name),)) for name in network.inputs]
+    return Sample(np.concatenate(inputs), section.array("targets", (network.size(network.output),)))
+
+
+def _task(expected: Document, graph: ScatteringGraph) -> tuple[Sample, ...]:
+    network, found = graph.network, expected.part("task", list)
+    sizes = sum(map(network.size, network.inputs)), network.size(network.output)
+    pairs = [Document({"in": one[0], "out": one[1]}, expected.place, f"task[{k}].") for k, one in enumerate(found)
+             if isinstance(one, list) and len(one) == 2]  # fmt: skip
+    if len(pairs) != len(found):
+        raise FileFormatError(f"{expected.at('task')} is {shown(found)}; allowed: what the export wrote")
+    return tuple(Sample(one.array("in", sizes[:1]), one.array("out", sizes[1:])) for one in pairs)
 
 
 def _pins(graph: ScatteringGraph, circuit: str) -> frozenset[str] | None:

@@ -73,6 +73,15 @@ class Expected:
     kappa: float = 1.0
 
 
+def first_samples(graph: ScatteringGraph, inputs: Inputs, targets: ArrayLike | None, most: int) -> list[Sample]:
+    """The first samples of a batch with targets."""
+    data, wanted = check_batch(graph.network, inputs, targets)
+    if wanted is None:
+        return []
+    rows = np.hstack([data[name] for name in graph.network.inputs])
+    return [Sample(row, desired) for row, desired in zip(rows[:most], wanted[:most], strict=True)]
+
+
 def expect(
     graph: ScatteringGraph,
     inputs: Inputs,

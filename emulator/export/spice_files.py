@@ -16,7 +16,7 @@ from emulator.export.bundle import EXPECTED, FILES, LIBRARY, NETLIST, OP, TRAN, 
 from emulator.export.cells import library
 from emulator.export.design import SUPPLY, Design
 from emulator.export.dialect import remark, translate
-from emulator.export.expected import expect
+from emulator.export.expected import expect, first_samples
 from emulator.export.folder import MAP, staged
 from emulator.export.mismatch import weight_spread
 from emulator.export.netlist import interface, network, safe_label
@@ -33,6 +33,8 @@ from emulator.units import si
 
 #: neurons above which only the output is probed
 _MOST_PROBED = 2000
+#: samples of the batch that `verify` can judge the task by
+_TASK = 20
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def spice(
         heading = list(_heading(graph, design, options, found, command))
         for name, title, lines in texts:
             _write(folder / name, title, heading, translate(lines, options.dialect))
-        write_bundle(folder, bench, found)
+        write_bundle(folder, bench, found, first_samples(graph, inputs, targets, _TASK if small else 0))
     return SpiceExport(Path(directory), FILES, options, found)
 
 

@@ -13,9 +13,11 @@ from emulator.export.bundle import EXPECTED, OP, TRAN
 from emulator.export.circuit import read_circuit, refuse_start_up_files
 from emulator.export.claim import Claim, read_claim
 from emulator.export.confined import Limits
+from emulator.export.locate import Suspect, locate
 from emulator.export.ngspice import simulate
 from emulator.export.options import positive
 from emulator.export.rounding import ROUNDING, ROUNDING_TWO_WAY, vanishing
+from emulator.export.task import Task, judge, measured_settling
 from emulator.measure.synapses import Floats
 
 #: largest deviations that agree, relative to the largest magnitude in the bundle of a node
@@ -71,12 +73,18 @@ class Verification:
         Digest of the network that the circuit was compared with.
     notes : tuple of str
         What a reader should know of the comparison.
+    suspects : tuple of Suspect
+        Cells whose own equations do not hold at rest, the worst first.
+    task : Task or None
+        How the circuit does its task.
     """
 
     directory: Path
     checks: tuple[Check, ...]
     network: str = ""
     notes: tuple[str, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+    task: Task | None = None
 
     @property
     def agrees(self) -> bool:
@@ -84,7 +92,14 @@ class Verification:
         return all(check.agrees for check in self.checks)
 
 
-def verify(directory: str | Path, *, limit: float = 300.0, memory: float = 4.0) -> Verification:
+def verify(
+    directory: str | Path,
+    *,
+    limit: float = 300.0,
+    memory: float = 4.0,
+    tolerance: float | None = None,
+    samples: int = 0,
+) -> Verification:
     """Run both testbenches of an export in ngspice.
 
     Compared are: the operating point with the exact reference, worked out anew from the network and the sample in the
@@ -103,6 +118,10 @@ def verify(directory: str | Path, *, limit: float = 300.0, memory: float = 4.0) 
         Most seconds that each run may take.
     memory : float
         Most gigabytes that each run may use.
+    tolerance : float, optional
+        Largest deviation that agrees, in place of the built-in ones, relative to the largest magnitude in a bundle.
+    samples : int
+        Samples of the export's batch by which to judge the task, each an operating point of its own.
 
     Raises
     ------
@@ -113,7 +132,11 @@ def verify(directory: str | Path, *, limit: float = 300.0, memory: float = 4.0) 
         was asked for.
     """
     folder, limit, memory = Path(directory), positive("limit", limit), positive("memory", memory)
+    if tolerance is not None:
+        tolerance = positive("tolerance", tolerance)
     claim = read_claim(folder)
+    if isinstance(samples, bool) or not isinstance(samples, int) or not 0 <= samples <= len(claim.task):
+        raise ExportError(f"samples is {samples!r}; allowed: 0 to {len(claim.task)}, which the export holds")
     refuse_start_up_files(folder)
     circuits = {name: read_circuit(folder / name) for name in (OP, TRAN)}
     limits = Limits(limit, int(memory * 1e9))
@@ -123,18 +146,52 @@ def verify(directory: str | Path, *, limit: float = 300.0, memory: float = 4.0) 
         raise ExportError(
             "; ".join([str(error), *(f"the export warned: {text}" for text in claim.warnings)])
         ) from error
-    checks = [_compare("operating point", saved[OP], claim.rest, claim, REST)]
+    checks = [_compare("operating point", saved[OP], claim.rest, claim, tolerance or REST)]
     moving = saved[TRAN]
     time = _times(moving, claim, folder)
     if claim.waves is not None:
         count = len(next(iter(claim.waves.values())))
         middles: Floats = claim.start + (np.arange(count, dtype=np.float64) + 0.5) * claim.step
-        checks.append(_compare("waveforms", moving, claim.waves, claim, WAVE, time, middles))
-    allowed = TWO_WAY if claim.circuit == "bilateral" else SETTLED
+        checks.append(_compare("waveforms", moving, claim.waves, claim, tolerance or WAVE, time, middles))
+    allowed = tolerance or (TWO_WAY if claim.circuit == "bilateral" else SETTLED)
     checks.append(_compare("settled values", moving, claim.settled, claim, allowed))
     digests = {name: digest for circuit in circuits.values() for name, digest in circuit.digests.items()}
     edited = [name for name, digest in claim.digests.items() if digests.get(name) != digest]
-    return Verification(folder, tuple(checks), claim.network, tuple(_notes(claim, edited)))
+    suspects = () if checks[0].agrees else _suspects(saved[OP], claim, tolerance or REST)
+    task = None
+    if samples:
+        task = judge(claim, circuits[OP], folder / OP, limits, samples, measured_settling(moving, time, claim))
+    return Verification(folder, tuple(checks), claim.network, tuple(_notes(claim, edited)), suspects, task)
+
+
+def _suspects(saved: Mapping[str, Floats], claim: Claim, allowed: float) -> tuple[Suspect, ...]:
+    """Cells whose equations do not hold; none where not every row is saved."""
+    if claim.probed < claim.rows:
+        return ()
+    graph = claim.graph
+    values = {name: np.zeros(graph.neurons) for name in ("x", "s", "lam", "mu")}
+    scales = {name: np.ones(graph.neurons) for name in values}
+    for row, site in enumerate(graph.sites):
+        for signal in values:
+            bundle = f"{signal}{row}"
+            if bundle in claim.rest:
+                part = slice(site.start, site.stop)
+                nodes = (f"v({claim.node(f'{bundle}_{k}')})" for k in range(site.size))
+                values[signal][part] = [_column(saved, name)[-1] / claim.volts for name in nodes]
+                scales[signal][part] = _scale(bundle, claim.rest[bundle], claim, allowed) * allowed / claim.volts
+    # a sum of what deviates by less than is allowed may deviate by more
+    scales = {name: 10 * np.where(scale > 0, scale, 1.0) for name, scale in scales.items()}
+    with np.errstate(all="ignore"):
+        return locate(graph, values, claim.sample.inputs, claim.sample.targets, claim.kappa, scales)
+
+
+def _scale(bundle: str, values: Floats, claim: Claim, allowed: float) -> Floats:
+    """What deviations of a bundle are relative to: its largest magnitude, and never less than rounding."""
+    rounding = claim.terms[bundle] * ROUNDING
+    if claim.circuit == "bilateral":
+        rounding = np.full_like(rounding, claim.terms[bundle].max(initial=0.0) * ROUNDING_TWO_WAY)
+    scale: Floats = np.maximum(np.abs(values).max(initial=0.0), rounding / allowed)
+    return scale
 
 
 def _notes(claim: Claim, edited: list[str]) -> list[str]:
@@ -168,11 +225,7 @@ def _compare(
             found = np.array([column[-1] for column in columns])
         else:
             found = np.stack([np.interp(at, time, column) for column in columns], axis=1)
-        # what is allowed of this scale is never less than rounding
-        rounding = claim.terms[bundle] * ROUNDING
-        if claim.circuit == "bilateral":
-            rounding = np.full_like(rounding, claim.terms[bundle].max(initial=0.0) * ROUNDING_TWO_WAY)
-        scale = np.maximum(np.abs(values).max(initial=0.0), rounding / allowed)
+        scale = _scale(bundle, values, claim, allowed)
         with np.errstate(all="ignore"):
             off = np.abs(found - values) / np.where(scale > 0, scale, 1.0)
         off[~np.isfinite(found)] = np.inf

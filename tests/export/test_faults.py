@@ -122,6 +122,18 @@ FAULTS = {
 }  # fmt: skip
 
 
+#: kind -> what the worst suspect is called
+PLACES = {
+    "weights transposed": "xtile0_0.xw", "sign of a weight": "xtile0_0.xw1_2",
+    "a weight 1 % too large": "xtile0_0.xw0_1", "a weight of the last layer 1 % too large": "xtile1_0.xw4_1",
+    "a synapse missing": "xtile0_0.xw2_0", "a bias missing": "column 2 of crossbar 0, or bias 1_2",
+    "a bias 1 % too large": "column 3 of crossbar 0, or bias 1_3", "another activation": "neuron 1_",
+    "another slope": "neuron 1_", "one way back only": "row ",
+    "targets exchanged": "xload", "inputs exchanged": "source of x0_", "an input 1 % too large": "source of x0_2",
+    "a load missing": "xload0", "a load 1 % too strong": "xload", "a column joined to its neighbour": "row ",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("folder", ["ordinary", "confident"])
 def test_a_planted_fault_is_found(ngspice, folders, tmp_path, folder, kind):
@@ -136,6 +148,31 @@ def test_a_planted_fault_is_found(ngspice, folders, tmp_path, folder, kind):
     outcome = verify(tmp_path / "out", limit=60)
     assert not outcome.agrees and outcome.notes[0] == f"edited since the export: {name}"
     assert not {check.name: check for check in outcome.checks}[found_by].agrees
+    places = [suspect.cell for suspect in outcome.suspects]
+    assert bool(places) == (found_by == "operating point")
+    if kind in PLACES:
+        # costates that are small beside rounding leave only the column of a synapse to be seen
+        assert PLACES[kind] in places[0] or (folder == "confident" and re.match(r"column [0-2] of crossbar", places[0]))
+
+
+def test_the_task_is_judged_by_several_samples_and_a_wrong_circuit_is_told_by_how_much(ngspice, tmp_path):
+    graph, inputs, labels = sure(2.0)
+    rng = np.random.default_rng(1)
+    batch = np.vstack([inputs, rng.normal(size=(4, 4))])
+    spice(graph, tmp_path / "out", batch, np.array([*labels, 0, 1, 2, 0]))
+    task = verify(tmp_path / "out", samples=5).task
+    assert task is not None and task.samples == 5 and task.agreement == 1.0 and task.output_error < 1e-12
+    assert task.gradient_cosine == pytest.approx(1.0, abs=1e-9) and task.settling == pytest.approx(
+        task.predicted, abs=1e-9
+    )
+    net = tmp_path / "out" / "net.cir"
+    net.write_text(scaled(r"^(Xw4_1 .* w=)(\S+)", 1.2)(net.read_text()))
+    wrong = verify(tmp_path / "out", samples=5).task
+    assert wrong.output_error > 1e-3 and wrong.gradient_cosine < 1 - 1e-6
+    assert not verify(tmp_path / "out").agrees and verify(tmp_path / "out", tolerance=1.0).agrees
+    for words, settings in (("samples is 6; allowed: 0 to 5", {"samples": 6}), ("tolerance is 0", {"tolerance": 0})):
+        with pytest.raises(ExportError, match=words):
+            verify(tmp_path / "out", **settings)
 
 
 @pytest.mark.parametrize("folder", ["ordinary", "confident"])
