@@ -28,6 +28,7 @@ from emulator.commands import (
     study,
     train,
     tune,
+    view,
 )
 from emulator.errors import BackwaveError
 from emulator.interrupts import status_of
@@ -79,6 +80,7 @@ app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.command("study")(study.study)
 app.command("report")(report.report)
+app.command("view")(view.view)
 app.command("compare")(compare.compare)
 app.command("import")(importing.import_)
 app.command("inspect")(inspect.inspect)

@@ -20,7 +20,7 @@ def toml_to_write(option: str, path: Path) -> None:
         raise ExportError(f"{option} is '{path}'; allowed: a path that ends in .toml")
 
 
-def refuse_other(path: Path, wanted: Kind) -> None:
+def refuse_other(path: Path, *wanted: Kind) -> None:
     """Refuse a file that is known to be something else, with the command that takes it.
 
     Raises
@@ -28,6 +28,6 @@ def refuse_other(path: Path, wanted: Kind) -> None:
     FileFormatError
         If it is.
     """
-    other = mistaken(path, wanted)
+    other = mistaken(path, *wanted)
     if other is not None:
         raise FileFormatError(other)

@@ -13,6 +13,7 @@ from emulator.measure import SettleResult, reference
 from emulator.measure.diagnose import forewarning
 from emulator.report import draw_pictures
 from emulator.report.attempt import trouble
+from emulator.report.live.recording import RECORDING, write_recording
 from emulator.runs.holds import steps_of_hold
 from emulator.scenario.build import Prepared, prepare
 from emulator.scenario.outdir import RESULTS, staged
@@ -118,6 +119,9 @@ def _illustrated(report: RunReport, ready: Prepared, staging: Path, clock: _Cloc
         troubles.append(f"no sample could be recorded for the pictures: {trouble(error)}")
     clock.start("drawing")
     pictures = draw_pictures(report.result, traced, staging, troubles, ready.scenario.title)
+    if traced is not None:
+        write_recording(traced, staging / RECORDING, ready.scenario.title)
+        pictures = (*pictures, RECORDING)
     clock.stop()
     return replace(report, times=clock.times, files=(*report.files, *pictures), troubles=tuple(troubles), power=power)
 

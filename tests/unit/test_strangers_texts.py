@@ -115,9 +115,12 @@ def test_results_are_written_though_no_picture_can_be_drawn(tmp_path: Path, monk
     monkeypatch.setattr("emulator.report.attempt.save", broken)
     report = run_scenario(load_scenario(scenario(tmp_path)), tmp_path / "out")
     results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert report.settled and results["files"] == ["results.json", "network.npz", "predictions.csv"] == list(
-        report.files
-    )
+    assert report.settled and results["files"] == [
+        "results.json",
+        "network.npz",
+        "predictions.csv",
+        "recording.json",
+    ] == list(report.files)
     assert "settling.png could not be drawn: ValueError: a font is missing" in results["troubles"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(results["files"])
     monkeypatch.undo()
