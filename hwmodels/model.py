@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
-from hwmodels import bundled, storage
+from hwmodels import bundled, markup, storage
 from hwmodels.clock import Clock
 from hwmodels.distributions import In
 from hwmodels.energy import Energy
@@ -87,6 +87,20 @@ class HardwareModel(Section):
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what is not ideal."""
+        rows = [
+            (
+                path,
+                "missing" if entry.value is None else entry.value,
+                entry.unit or "",
+                entry.source.status if entry.source else "",
+            )
+            for path, entry in self.flat().items()
+            if entry.value != _ideal(path) or entry.source is not None
+        ]
+        return markup.table(f"Hardware model {self.name}", rows or [("every field", "ideal")])
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> HardwareModel:

@@ -46,6 +46,10 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the finished points of an experiment that was interrupted.")
     ] = False,
+    animate: Annotated[
+        str | None,
+        typer.Option("--animate", metavar="gif|mp4", help="Animate the last recorded sample: worldsheet.gif."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write also into a folder with other files.")] = False,
 ) -> None:
     """Run a scenario, compare it with exact backpropagation, and write a report.
@@ -66,6 +70,7 @@ def run(
       backwave run digits --set hardware.lines.delay_forward="2 ns"
       backwave run residual --set law=matched --seed 7
       backwave run atlas --set atlas.grid=5
+      backwave run digits --animate gif
       backwave run claims
       backwave run lqr
       backwave run open-questions
@@ -82,6 +87,14 @@ def run(
         changes += [f"substrate.seed={seed}", f"run.seed={seed}"]
     loaded = load_scenario(scenario, changes)
     folder = out or Path("runs") / loaded.name
+    if animate is not None:
+        from emulator.report.animation import check_film
+
+        check_film(Path(f"worldsheet.{animate}"))
+        if loaded.config.experiment is not None:
+            raise ScenarioError(f"scenario '{loaded.name}' is an experiment; allowed: --animate for single runs")
+        if loaded.config.run.pictures == 0:
+            raise ScenarioError("run.pictures is 0; allowed with --animate: at least 1, which is recorded for it")
     if loaded.config.experiment is not None:
         experiment(loaded, folder, workers=workers, scheduler=scheduler, resume=resume, force=force)
         return
@@ -91,7 +104,14 @@ def run(
         )
     with progress() as tell:
         report = run_scenario(
-            loaded, folder, force=force, progress=tell, warn=_warn, workers=workers, scheduler=scheduler
+            loaded,
+            folder,
+            force=force,
+            progress=tell,
+            warn=_warn,
+            animate=animate,
+            workers=workers,
+            scheduler=scheduler,
         )
     screen = console()
     screen.print(verdict(report.settled, _verdict(report)))

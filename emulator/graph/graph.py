@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ class ScatteringGraph(CompiledNetwork):
     def summary(self) -> str:
         """A text table: elements, ports, lines, delays, longest round trip."""
         return summary(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return f"<pre>{html.escape(self.summary())}</pre>"
 
     def draw(self, path: str | Path | None = None, ax: Axes | None = None) -> Axes:
         """Draw elements and bundles with matplotlib; save to `path` if given."""

@@ -17,6 +17,7 @@ from emulator.measure.energy import EnergyUse
 from emulator.measure.reference import Reference
 from emulator.measure.several import told
 from emulator.network import Gradient
+from hwmodels.markup import table
 
 if TYPE_CHECKING:
     from emulator.engine import WaveTraces
@@ -259,6 +260,24 @@ class SettleResult:
             "versions": self.versions,
             "times": self.times,
         }
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        found, graph = self.to_dict(), self.graph
+        times = self.settling_time[self.settled]
+        rows: list[tuple[object, ...]] = [
+            ("status", self.status + (f": {self.reason}" if self.reason else "")),
+            ("settled", f"{found['settled']} of {found['samples']} samples"),
+            (
+                "settling time",
+                f"{np.median(times):.4g} s (median), {times.max():.4g} s (worst)" if len(times) else "none",
+            ),
+            ("hold", f"{self.hold} steps, {self.hold * graph.step:.4g} s"),
+            ("events", f"{self.events.mean():.4g} per sample"),
+            ("energy", "not known" if self.energy.total is None else f"{self.energy.total.mean():.4g} J per sample"),
+            ("computed by", self.target),
+        ]
+        return table(f"Settled on law {graph.law.name}, hardware {graph.hardware.name}", rows)
 
     def _masked(self, values: Floats) -> Floats:
         if self.settled.all():

@@ -11,7 +11,7 @@ from pathlib import Path
 from emulator.laws import family_of
 from emulator.measure import SettleResult, reference
 from emulator.measure.diagnose import forewarning
-from emulator.report import draw_pictures
+from emulator.report import animation, draw_pictures
 from emulator.report.attempt import trouble
 from emulator.report.live.recording import RECORDING, write_recording
 from emulator.runs.holds import steps_of_hold
@@ -39,6 +39,7 @@ def run_scenario(
     warn: Callable[[str], None] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    animate: str | None = None,
 ) -> RunReport:
     """Build, compile, settle, compare and draw; write ``results.json``, ``predictions.csv``, pictures and ``network.npz`` to `out`.
 
@@ -54,6 +55,8 @@ def run_scenario(
         Called with what is being done, and the fraction done where it is known.
     warn : callable, optional
         Called before the run if the first sample is predicted not to settle, with the reason and what would help.
+    animate : {"gif", "mp4"}, optional
+        Write the last recorded sample as an animation, too.
     workers, scheduler : optional
         Among whom the batch is divided, as for `emulator.settle`.
 
@@ -103,12 +106,12 @@ def run_scenario(
         ready.graph.whole.save(staging / NETWORK)
         (staging / PREDICTIONS).write_text(predictions(result, ready.batch), encoding="utf-8")
         write_results(staging / RESULTS, report, ready)
-        report = _illustrated(report, ready, staging, clock)
+        report = _illustrated(report, ready, staging, clock, animate)
         write_results(staging / RESULTS, report, ready)
     return report
 
 
-def _illustrated(report: RunReport, ready: Prepared, staging: Path, clock: _Clock) -> RunReport:
+def _illustrated(report: RunReport, ready: Prepared, staging: Path, clock: _Clock, animate: str | None) -> RunReport:
     """The report with pictures, as far as they can be had."""
     traced, power, troubles = None, None, list[str]()
     clock.start("recording samples for the pictures")
@@ -122,6 +125,9 @@ def _illustrated(report: RunReport, ready: Prepared, staging: Path, clock: _Cloc
     if traced is not None:
         write_recording(traced, staging / RECORDING, ready.scenario.title)
         pictures = (*pictures, RECORDING)
+    if traced is not None and animate is not None:
+        film = animation.animate(traced, staging / f"worldsheet.{animate}", scenario=ready.scenario.title)
+        pictures = (*pictures, film.name)
     clock.stop()
     return replace(report, times=clock.times, files=(*report.files, *pictures), troubles=tuple(troubles), power=power)
 

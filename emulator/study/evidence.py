@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from emulator.study.metrics import Target, meets
 from emulator.study.rows import guarded, number
 from emulator.study.store import Sensitivity, Store, Tolerance, Yield
+from hwmodels import markup
 from hwmodels.doors import RefusedError, brief
 
 Floats = NDArray[np.float64]
@@ -75,6 +76,24 @@ class Evidence:
     def done(self) -> int:
         """Number of finished points."""
         return len(self.chip)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        rows: list[tuple[object, ...]] = [
+            ("points", f"{self.done} of {self.planned}"),
+            ("meet every target", int(self.met.sum())),
+        ]
+        for name, values in self.metrics.items():
+            known = values[np.isfinite(values)]
+            rows.append(
+                (
+                    name,
+                    f"median {np.median(known):.4g}, {known.min():.4g} to {known.max():.4g}"
+                    if len(known)
+                    else "missing",
+                )
+            )
+        return markup.table(f"Study: {self.meta.get('title', self.source)}", rows)
 
     @property
     def targets(self) -> dict[str, dict[str, float]]:

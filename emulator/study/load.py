@@ -16,6 +16,7 @@ from emulator.study.design import Place, places
 from emulator.study.keys import base_of
 from emulator.study.metrics import Target
 from emulator.study.resolve import StudyAxis, StudyKnob, axes_of, knobs_of, targets_of
+from hwmodels import markup
 
 #: sections of a scenario, whose keys stand in a study file below these
 _SECTIONS = ("network", "data", "law", "hardware", "substrate", "run", "training")
@@ -58,6 +59,18 @@ class StudyFile:
     def title(self) -> str:
         """What it is called in lists and reports: its title, or else its name."""
         return self.config.study.title or self.name
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        rows: list[tuple[object, ...]] = [
+            ("base", self.scenario.title),
+            *(("axis", axis.key) for axis in self.config.axes),
+            *(("target", name) for name in self.config.targets),
+            ("chips", self.config.repeats.chips),
+            ("places", len(self.places)),
+            ("metrics", ", ".join(self.config.metrics)),
+        ]
+        return markup.table(f"Study: {self.title}", rows)
 
 
 def bundled_studies() -> dict[str, Path]:
