@@ -90,7 +90,7 @@ class HardwareModel(Section):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what is not ideal."""
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (
                 path,
                 "missing" if entry.value is None else entry.value,
