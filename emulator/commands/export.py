@@ -21,7 +21,11 @@ def export(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's name or TOML file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; it must be new or empty.")],
     kind: Annotated[
-        str, typer.Option("--format", help="spice, graphml, json, sax, verilog-a, touchstone or touchstone-network.")
+        str,
+        typer.Option(
+            "--format",
+            help="spice, vacask, spectre (unread), graphml, json, sax, verilog-a, touchstone or touchstone-network.",
+        ),
     ] = "spice",
     overrides: Annotated[
         list[str] | None,
@@ -67,6 +71,7 @@ def export(
     """  # noqa: D301
     from emulator.commands.console import console, progress
     from emulator.export import Buildable, Options, schematic, spice
+    from emulator.export.compiled import COMPILED, export_compiled
     from emulator.export.expected import expect
     from emulator.export.formats import export_file
     from emulator.scenario import load_scenario
@@ -90,6 +95,12 @@ def export(
             files, warnings = written.files, written.warnings
             if picture is not None:
                 schematic(ready.graph, picture, layer=layer, options=options)
+        elif kind in COMPILED:
+            options = Options(circuit, synapse, volts, ohms, prefix=prefix)  # type: ignore[arg-type]
+            batch = ready.batch
+            files = export_compiled(
+                ready.graph, out, kind, batch.inputs, batch.targets, options=options, sample=sample, force=force
+            )
         else:
             point = None
             if kind == "touchstone-network":

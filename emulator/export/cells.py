@@ -71,7 +71,7 @@ def library(graph: ScatteringGraph, options: Options) -> list[Cell]:
     if not in_row:
         found.append(Cell("sum", ("node",), _SCALES[1:], ("R1 node 0 {rref}",), ("I(node) <+ V(node)/rref;",)))
     if options.in_series:
-        found.append(Cell("join", ("a", "b"), (), ("V1 a b 0",), ("V(a,b) <+ 0;",)))
+        found.append(Cell("join", ("a", "b"), (), ("V1 a b 0",), ("V(a,b) <+ 1e-15*I(a,b);",)))
     found.append(_BIAS_IN_SERIES if in_row else _BIAS)
     return found
 
@@ -89,7 +89,7 @@ _GYRATOR = Cell(
 )  # fmt: skip
 _SOURCE = Cell(
     "source", ("pad", "x", "lam"), _SCALES[1:], ("V1 pad x 0", "H1 lam 0 V1 {rref}"),
-    ("V(pad,x) <+ 0;", "V(lam) <+ rref*I(pad,x);"),
+    ("V(pad,x) <+ 1e-15*I(pad,x);", "V(lam) <+ rref*I(pad,x);"),
 )  # fmt: skip
 #: matched; ``rel=10`` keeps ngspice from adding a breakpoint for every bend of a waveform
 _LINE = Cell(
@@ -143,7 +143,7 @@ def _activation(name: str, function: str, slope: float, options: Options) -> Cel
         return Cell(name, pins, _SCALES, (f"B1 x 0 {state}", costate), body)
     ahead = (f"B1 drive 0 {state}", "V1 drive x 0", "H1 lam 0 V1 {rref}")
     known = activation_function(function, slope)
-    begin = ("V(drive) <+ vfs*({});", "V(drive,x) <+ 0;", "V(lam) <+ rref*I(drive,x);")
+    begin = ("V(drive) <+ vfs*({});", "V(drive,x) <+ 1e-15*I(drive,x);", "V(lam) <+ rref*I(drive,x);")
     if known.hinge:
         low = 0.0 - float(known.phi(np.array([-1.0]))[0])
         kink = _bend_verilog(low)

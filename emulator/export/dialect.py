@@ -46,7 +46,8 @@ def translate(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
         elif line.startswith("+"):
             yield line
         elif line.startswith(".options temp"):
-            yield line if dialect == "ltspice" else line.replace(".options", ".options device")
+            if dialect == "ltspice":  # Xyce takes its temperature from a package of options, and 27 degC without
+                yield line
         elif line.startswith(".options"):
             yield _OPTIONS[dialect]
         elif kind == "T":

@@ -87,7 +87,7 @@ def export_file(
         If nothing can be written there.
     """
     if kind not in FORMATS and kind not in SCATTERING:
-        raise ExportError(f"unknown format {suggest(kind, ['spice', *FORMATS, *SCATTERING])}")
+        raise ExportError(f"unknown format {suggest(kind, ['spice', 'vacask', 'spectre', *FORMATS, *SCATTERING])}")
     with staged(Path(directory), force) as folder:
         if kind == "touchstone":
             name = SCATTERING[kind]
