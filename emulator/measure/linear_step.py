@@ -11,7 +11,7 @@ from scipy.sparse.linalg import LinearOperator
 from emulator.graph import ScatteringGraph
 
 Floats = NDArray[np.float64]
-#: steps with more numbers than this are not assembled by the diagnosis
+#: a step with more numbers than this is large: its eigenvalues are sought with a smaller basis, and no remedies are tried
 MOST_NUMBERS = 2_000_000
 
 
@@ -27,6 +27,8 @@ class LinearStep(LinearOperator):
     triangular : float or None
         Where no state listens to a costate, the step is triangular in the order of the graph: its spectral
         radius, that of the nodes alone.
+    numbers : int
+        About how many it holds; 0 where nobody said.
     lead : int
         1 if the first application gives what the substrate shows in the step in which a sample begins, 0 if that
         of the step after.
@@ -35,6 +37,7 @@ class LinearStep(LinearOperator):
     rest: Floats
     resting: tuple[Floats, Floats]
     triangular: float | None = None
+    numbers: int = 0
     lead: int = 1
 
     @abstractmethod

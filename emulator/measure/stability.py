@@ -5,7 +5,8 @@ magnitude of the eigenvalues, the spectral radius, is below 1. Where the state d
 the step is triangular in the order of the graph, and the radius is that of the nodes alone: long chains are
 far from normal, and no numerical eigenvalue would be right. Otherwise small operators are solved densely,
 larger ones by ARPACK, which sees several steps at a time: that sets apart the many eigenvalues of long lines
-that lie close together. Where ARPACK does not converge, a dense solution or one random wave decides.
+that lie close together. Where ARPACK does not converge, a dense solution or one random wave decides. No matrix
+is made for that, so that millions of synapses take seconds to minutes; beyond `MOST_NUMBERS` a smaller basis has to do.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
-from emulator.measure.linear_step import Floats, LinearStep
+from emulator.measure.linear_step import MOST_NUMBERS, Floats, LinearStep, numbers
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint
 from hwmodels.seeds import rng
 
 #: up to this many rows, dense eigenvalues are fastest; up to the second number they are affordable
 _DENSE, _AFFORDABLE = 120, 2000
-_EIGENVALUES, _BASIS, _RESTARTS, _ACCURACY = 4, 40, 40, 1e-9  # the last: of eigenvalues
+#: what is asked of ARPACK: eigenvalues, vectors of its basis, restarts, and accuracy; and of a large step
+_ACCURACY = 1e-9
+_ASKED = {"k": 4, "ncv": 40, "maxiter": 40, "tol": _ACCURACY}
+_ASKED_LARGE = {"k": 2, "ncv": 12, "maxiter": 12, "tol": 1e-6}
 #: steps at a time that ARPACK sees, one after the other until it converges
 _AT_A_TIME = (16, 64)
 #: longest window, in steps, over which a wave is followed, and how well its growth in two windows must agree
@@ -82,7 +86,9 @@ class Prediction:
 
 def linearised(graph: ScatteringGraph, point: Reference | OperatingPoint) -> LinearStep:
     """The linearised engine step of a graph, whatever its law."""
-    return family_of(graph.law).linearised(graph, point)
+    step = family_of(graph.law).linearised(graph, point)
+    step.numbers = numbers(graph)
+    return step
 
 
 def spectral_radius(graph: ScatteringGraph, point: Reference | OperatingPoint) -> float:
@@ -126,9 +132,10 @@ def radius_of(step: LinearStep) -> tuple[float, str]:
     size = step.shape[0]
     if size <= _DENSE:
         return _dense(step), "dense"
+    asked = _ASKED_LARGE if step.numbers > MOST_NUMBERS else _ASKED
     for count in _AT_A_TIME:
         try:
-            return _sought(step, count), "arpack"
+            return _sought(step, count, asked), "arpack"
         except ArpackError:
             continue
     if size <= _AFFORDABLE:
@@ -136,7 +143,7 @@ def radius_of(step: LinearStep) -> tuple[float, str]:
     return _followed(step), "power"
 
 
-def _sought(step: LinearStep, count: int) -> float:
+def _sought(step: LinearStep, count: int, asked: dict[str, float]) -> float:
     """By ARPACK, from the eigenvalues of `count` steps at a time."""
 
     def several(vector: Floats) -> Floats:
@@ -145,9 +152,8 @@ def _sought(step: LinearStep, count: int) -> float:
         return vector
 
     start = rng(0, "stability", "arpack start").normal(size=step.shape[0])
-    how = {"ncv": _BASIS, "maxiter": _RESTARTS, "tol": _ACCURACY, "v0": start}
     power = LinearOperator(step.shape, matvec=several, dtype=step.dtype)
-    found = eigs(power, k=_EIGENVALUES, return_eigenvectors=False, **how)
+    found = eigs(power, return_eigenvectors=False, v0=start, **asked)
     return float(np.abs(found).max() ** (1 / count))
 
 

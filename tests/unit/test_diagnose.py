@@ -10,6 +10,7 @@ import pytest
 
 import emulator.measure.diagnose as diagnose
 import emulator.measure.forecast as forecast
+import emulator.measure.stability as stability
 from emulator import (
     Bilateral,
     Matched,
@@ -26,7 +27,7 @@ from emulator.errors import EngineError
 from emulator.measure.diagnose import forewarning, why_not_settled
 from emulator.measure.forecast import follow, needed
 from emulator.measure.rest import operating_point
-from emulator.measure.stability import Prediction
+from emulator.measure.stability import Prediction, spectral_radius
 from hwmodels.seeds import rng
 from tests.refusals import refuses
 from tests.substrate import STEP, delays
@@ -171,15 +172,14 @@ def test_a_wave_that_comes_back_counts():
     assert needed(follow(graph, Beating(sizes[:10])), Prediction(0.9, 1e-3, "dense")) == 11
 
 
-def test_large_networks_skip_the_spectral_test(monkeypatch):
-    monkeypatch.setattr(diagnose, "MOST_NUMBERS", 1000)
+def test_large_networks_are_told_their_radius_too(monkeypatch):
     graph = graph_of(Worldsheet(0.4, 0.6, 2.0), 5, 5)
-    reason = why_not_settled(graph, reference(graph.network, INPUTS, TARGETS), hold=400)
-    assert re.fullmatch(
-        r"no reason found by the cheap tests; the spectral test was skipped: it would take about \d+ "
-        r"numbers, more than 1000",
-        reason,
-    )
+    point = reference(graph.network, INPUTS, TARGETS)
+    whole = spectral_radius(graph, point)
+    for module in (diagnose, stability):
+        monkeypatch.setattr(module, "MOST_NUMBERS", 1000)
+    assert spectral_radius(graph, point) == pytest.approx(whole, abs=1e-6)
+    assert why_not_settled(graph, point, hold=400).endswith("; no changes are tried of a network of this size")
 
 
 class Own(NodeLaw):

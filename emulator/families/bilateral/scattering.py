@@ -100,7 +100,7 @@ def _solve(matrix: sparse.csr_array, right: sparse.csr_array) -> sparse.csr_arra
     inverse = sparse.lil_array(matrix.shape)
     inverse.setdiag(1 / diagonal)
     if len(coupled):
-        dense = np.linalg.inv(matrix.toarray()[np.ix_(coupled, coupled)])
+        dense = np.linalg.inv(matrix[coupled][:, coupled].toarray())
         inverse[np.ix_(coupled, coupled)] = dense
     return sparse.csr_array(inverse) @ right
 
