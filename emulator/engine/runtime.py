@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from brian2 import Network, second
+from brian2.core.variables import DynamicArrayVariable
 
 from emulator.engine.brian_state import known_brian
 from emulator.engine.clocks import STEP
 from emulator.engine.compiler import require_compiler
+from emulator.engine.fabric import Fabric
 from emulator.engine.plan import Plan, Values
 from emulator.engine.selfcheck import ensure_right
 from emulator.laws import family_of
 
 Report = Callable[[float], None]
+#: bytes of a record beyond which the objects that made it are cleared away at once
+_LARGE = 1 << 23
 
 
 def run(
@@ -51,6 +56,7 @@ def run(
         for name, variable in fabric.inputs.items():
             variable.get_value()[:] = values[name]
         fabric.set_delays()
+        _reserve(fabric, plan.steps * STEP)
         kwargs = {}
         if report is not None:
             kwargs = {
@@ -58,12 +64,26 @@ def run(
                 "report_period": 1 * second,
             }
         ready = _note_when_ready(fabric.network)
-        fabric.network.run(plan.steps * STEP * second, **kwargs)
+        fabric.network.run(plan.steps * STEP * second, namespace={}, **kwargs)
         done = time.perf_counter()
         outputs = {
             name: np.asarray(variable.get_value()) for name, variable in fabric.outputs.items()
         }  # nobody else has them
+        large = sum(held.nbytes for held in outputs.values()) > _LARGE or plan.layout.synapses > _LARGE // 100
+        del fabric, variable
+    if large:
+        gc.collect()  # brian2's objects refer to each other: what they held would stay beside what is made of the record
     return outputs, {"build": ready[0] - begun, "run": done - ready[0]}
+
+
+def _reserve(fabric: Fabric, duration: float) -> None:
+    """Give every record of a row per tick the rows that it will have: one that grows has up to as many to spare."""
+    for variable in fabric.outputs.values():
+        if isinstance(variable, DynamicArrayVariable) and variable.ndim == 2:
+            monitor, held = variable.owner, variable.device.arrays[variable]
+            rows = int(np.ceil(duration / float(monitor.clock.dt_) - 1e-9))
+            held.resize((rows, int(monitor.n_indices)))
+            held.resize((0, int(monitor.n_indices)))
 
 
 def _preferences(target: str) -> dict[str, Any]:

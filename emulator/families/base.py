@@ -7,7 +7,7 @@ nothing else asks what kind of law a graph has. `emulator/laws/ADDING.md` walks 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -159,7 +159,7 @@ class Family(ABC, Generic[P]):
 
     def deviation(
         self, graph: ScatteringGraph, plan: P, values: Values, recording: Recording, feed: Floats, loaded: bool
-    ) -> tuple[Deviation, ...]:
+    ) -> Iterable[Deviation]:
         """How far the substrate was from its rest at the end of each hold, of one run of samples after another."""
         return deviation(graph, plan.layout, recording, plain_passage(graph), feed, loaded)
 

@@ -33,7 +33,7 @@ class Coupling:
         The bundles whose lines those are, in their order.
     delay_returning, delay_leaving : (R,), (C,) int64 steps, or None
         Two-way lines: backward delay of the rows' lines, forward delay of the columns' lines.
-    devices : (row, column) of (S,) int64, or None
+    devices : (row, column) of (S,) int32, or None
         Positions of the synapses of a crossbar that has not one for every pair, row by row.
     trainable, biased : bool
         Whether learning may move the weights, and whether columns have biases that it may move.
@@ -52,7 +52,7 @@ class Coupling:
     bundles_backward: tuple[Bundle, ...]
     delay_returning: Steps | None = None
     delay_leaving: Steps | None = None
-    devices: tuple[Steps, Steps] | None = None
+    devices: tuple[IntArray, IntArray] | None = None
     trainable: bool = True
     biased: bool = True
     kernel: IntArray | None = None
@@ -64,7 +64,7 @@ class Coupling:
             return len(self.rows)
         return len(self.rows) * len(self.columns) if self.devices is None else len(self.devices[0])
 
-    def pairs(self) -> tuple[Steps, Steps]:
+    def pairs(self) -> tuple[Steps | IntArray, Steps | IntArray]:
         """Positions (row, column) of every synapse, row by row; for wires, the diagonal."""
         if self.layer is None:
             diagonal = np.arange(len(self.rows))
@@ -120,12 +120,12 @@ def couplings(graph: nx.MultiDiGraph, sites: tuple[Site, ...], network: Network)
     return tuple(found)
 
 
-def positions(layer: Dense) -> tuple[Steps, Steps] | None:
+def positions(layer: Dense) -> tuple[IntArray, IntArray] | None:
     """Positions (row, column) of a layer's devices in its crossbar, row by row; None for a full one."""
     if layer.devices is None:
         return None
     row, column = np.nonzero(layer.devices.T)
-    return row, column
+    return row.astype(np.int32), column.astype(np.int32)
 
 
 def _tied(layer: Dense) -> IntArray | None:

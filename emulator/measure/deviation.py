@@ -16,7 +16,7 @@ come back when they are assumed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,6 +66,24 @@ class Deviation:
         return Fields(held.s - off.s, held.x - off.x, held.lam - off.lam, held.mu - off.mu)
 
 
+@dataclass(frozen=True)
+class Deviations:
+    """Those of one run of samples after another, each worked out when it is asked for: all would be as much as what was recorded.
+
+    Parameters
+    ----------
+    parts : sequence of slice
+    of : callable
+        The deviation of some samples.
+    """
+
+    parts: tuple[slice, ...]
+    of: Callable[[slice], Deviation]
+
+    def __iter__(self) -> Iterator[Deviation]:
+        return map(self.of, self.parts)
+
+
 def deviation(
     graph: ScatteringGraph,
     layout: Layout,
@@ -74,7 +92,7 @@ def deviation(
     feed: Floats,
     loaded: bool,
     allowed: tuple[Floats, Floats] | None = None,
-) -> tuple[Deviation, ...]:
+) -> Iterable[Deviation]:
     """The distance from rest at the end of each hold, of one run of samples after another.
 
     Parameters
@@ -93,13 +111,14 @@ def deviation(
     maps = Maps.of(graph, passage)
     wrong_s, wrong_lam = allowed or (None, None)
     behind = loaded and graph.law.source_resistance > 0
-    return tuple(
-        _of_part(
+
+    def part(rows: slice) -> Deviation:
+        return _of_part(
             graph, layout, recording.part(rows, 1), maps, feed[rows], loaded,
             (0.0 if wrong_s is None else wrong_s[rows], 0.0 if wrong_lam is None else wrong_lam[rows]),
-        )
-        for rows in ([slice(0, len(feed))] if behind else portions(len(feed), layout.neurons))
-    )  # fmt: skip
+        )  # fmt: skip
+
+    return Deviations((slice(0, len(feed)),) if behind else tuple(portions(len(feed), layout.neurons)), part)
 
 
 def _of_part(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -17,7 +17,7 @@ FAR = 1e3
 
 
 def rests(
-    graph: ScatteringGraph, found: Sequence[Deviation], data: Mapping[str, Floats], wanted: Floats | None
+    graph: ScatteringGraph, found: Iterable[Deviation], data: Mapping[str, Floats], wanted: Floats | None
 ) -> tuple[Floats, Floats]:
     """States and costates (B, N) at rest.
 
@@ -27,7 +27,7 @@ def rests(
     Parameters
     ----------
     graph : ScatteringGraph
-    found : sequence of Deviation
+    found : iterable of Deviation
         What was held at the end of each hold, and how far that was from rest; of one run of samples after another.
     data : mapping of (B, n)
         Samples by the name of their input.
@@ -35,6 +35,7 @@ def rests(
         Targets.
     """
     with np.errstate(all="ignore"):
+        found = tuple(found)
         x, lam, off_x, off_lam = (
             np.concatenate([getattr(getattr(one, of), name) for one in found])
             for of in ("rest", "off")

@@ -22,7 +22,7 @@ approaches its rest by and by is settled only once it is as near as that asks.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -123,7 +123,7 @@ def judge(
     graph: ScatteringGraph,
     layout: Layout,
     recording: Recording,
-    found: Sequence[Deviation],
+    found: Iterable[Deviation],
     feed: Floats,
     *,
     hold: int,
@@ -137,7 +137,7 @@ def judge(
     ----------
     graph, layout, recording
         What ran.
-    found : sequence of Deviation
+    found : iterable of Deviation
         Of one run of samples after another, from `emulator.measure.deviation.deviation`.
     feed : (B, inputs + outputs)
         Data and targets, which tell whether a sample differs from the one before.
@@ -152,7 +152,10 @@ def judge(
     """
     with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
         blurred = q > 0 or noisy(graph)
-        signal = _signal(graph, found) if blurred else None
+        signal = None
+        if blurred:
+            found = several = tuple(found)
+            signal = _signal(graph, several)
         cone = _light_cone(graph, layout, feed, loaded) if blurred else np.zeros(len(feed), np.int64)
         nothing = np.zeros(layout.neurons)
         parts, start, before = list[Verdict](), 0, Fields(nothing, nothing, nothing, nothing)
@@ -164,7 +167,8 @@ def judge(
                     hold=hold, tolerance=tolerance, q=q, loaded=loaded,
                 )
             )  # fmt: skip
-            start, before = rows.stop, _each(lambda values: values[-1], _centre(one, blurred))
+            start, before = rows.stop, _each(lambda values: values[-1].copy(), _centre(one, blurred))
+            del one  # before the next is worked out
     return Verdict(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Verdict)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,7 +101,7 @@ def present(
         graph, layout, recording, found, feed, hold=hold, tolerance=run.tolerance, q=run.threshold, loaded=loaded
     )
     shown = _traces(graph, recording, found, data, wanted) if traces else None
-    del found  # as much as all that was recorded
+    del found
     if own != slice(None):
         recording, verdict = recording.only(own, hold), verdict.only(own)
         data, wanted = {name: rows[own] for name, rows in data.items()}, None if wanted is None else wanted[own]
@@ -209,7 +209,7 @@ def _away(verdict: Verdict, sample: int) -> str:
 
 
 def _traces(
-    graph: ScatteringGraph, recording: Recording, found: Sequence[Deviation], data: Data, wanted: np.ndarray | None
+    graph: ScatteringGraph, recording: Recording, found: Iterable[Deviation], data: Data, wanted: np.ndarray | None
 ) -> Traces:
     if recording.trace_u is None or recording.trace_lam is None or recording.emitted is None:
         raise EngineError("the recording has no traces; allowed: a plan with traces=True")

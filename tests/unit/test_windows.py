@@ -196,3 +196,17 @@ def test_a_maximum_costs_what_the_guide_says():
         network = build.build(output=build.max_pool(build.input("x", side**2), (1, side, side), side))
         assert sum(layer.count for layer in network.dense.values()) == devices
         assert compile_network(network).neurons - side**2 == neurons
+
+
+def test_what_a_tournament_takes_more_than_one_junction_would_is_what_the_guide_says():
+    for side, steps, events in ((2, (8, 10), 46), (3, (14, 17), 164)):
+        rng = np.random.default_rng(0)
+        data, found = (rng.normal(size=(4, side**2)), rng.normal(size=(4, 1))), []
+        for kind in ("max_pool", "average_pool"):  # one neuron that hears its window, as a junction would
+            build = NetworkBuilder()
+            pool = getattr(build, kind)(build.input("x", side**2), (1, side, side), side)
+            graph = compile_network(build.build(output=build.dense(pool, [[1.0]])))
+            found.append(settle(graph, *data, target="numpy"))
+        assert (found[0].settling_steps.min(), found[0].settling_steps.max()) == steps
+        assert found[0].events.mean() == pytest.approx(events, rel=0.03)
+        assert (found[1].settling_steps == 4).all() and found[1].events.mean() == {2: 9, 3: 14}[side]

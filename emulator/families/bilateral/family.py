@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,7 +122,7 @@ class BilateralFamily(Family[BilateralPlan]):
         recording: Recording,
         feed: Floats,
         loaded: bool,
-    ) -> tuple[Deviation, ...]:
+    ) -> Iterable[Deviation]:
         assert isinstance(recording, BilateralRecording)
         rounded, held = recording.rounded, as_held(graph, np.asarray(values["w"]))
         carriage = carriage_of(plan.layout)

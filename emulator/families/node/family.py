@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class NodeFamily(Family[NodePlan]):
 
     def deviation(
         self, graph: ScatteringGraph, plan: NodePlan, values: Values, recording: Recording, feed: Floats, loaded: bool
-    ) -> tuple[Deviation, ...]:
+    ) -> Iterable[Deviation]:
         passage = passage_of(graph, plan.layout, plan.effects, np.asarray(values["w"], dtype=np.float64))
         return deviation(graph, plan.layout, recording, passage, feed, loaded)
 

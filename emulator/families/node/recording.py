@@ -14,7 +14,6 @@ def collect(plan: Plan, outputs: Mapping[str, np.ndarray], times: dict[str, floa
     """The recording of a run by its outputs; see `emulator.families.node.objects`."""
     steps = plan.hold * plan.samples
     end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in ("u", "v", "lam", "rx", "rl")}
-    counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
     moved = emitted = None
     if plan.probe:
         moved = until(
@@ -32,7 +31,7 @@ def collect(plan: Plan, outputs: Mapping[str, np.ndarray], times: dict[str, floa
         lam=end["lam"],
         state_residual=end["rx"],
         costate_residual=end["rl"],
-        sent=np.diff(counts, axis=0),
+        sent=np.diff(outputs["end.n_sent"][: plan.samples + 1], axis=0),
         tap=outputs["end.a"][1 : plan.samples + 1] if plan.layout.tile else None,
         products=None if plan.layout.tile else outputs["g"],
         moved=moved,

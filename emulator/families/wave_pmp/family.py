@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -94,7 +94,7 @@ class WavePMPFamily(Family[WavePMPPlan]):
         recording: Recording,
         feed: Floats,
         loaded: bool,
-    ) -> tuple[Deviation, ...]:
+    ) -> Iterable[Deviation]:
         assert isinstance(recording, WavePMPRecording)
         return (deviation_of(graph, plan, values, recording, feed, loaded),)
 
