@@ -34,9 +34,19 @@ class FitReport:
         """The fitted fields and their sources as nested plain tables, to merge into another model."""
         return storage.table(self.model)
 
-    def to_toml(self, path: str | Path) -> None:
-        """Write the fitted model to a TOML file."""
-        self.model.to_toml(path)
+    def on(self, base: HardwareModel) -> HardwareModel:
+        """`base` with what was fitted in its place: the weights, or what the fit says of lines."""
+        below, own = storage.table(base), {**self.fragment, "name": self.model.name}
+        if "weights" in own:
+            below = {key: value for key, value in below.items() if key != "weights"}
+            kept = {key: value for key, value in below.get("sources", {}).items() if not key.startswith("weights.")}
+            below["sources"] = kept
+        described = f"{own.get('description', '')} On {base.name}: {base.description}".strip()
+        return HardwareModel.from_dict(storage.merged_on(below, {**own, "description": described}))
+
+    def to_toml(self, path: str | Path, base: HardwareModel | None = None) -> None:
+        """Write the fitted model, or `base` with what was fitted, to a TOML file."""
+        (self.model if base is None else self.on(base)).to_toml(path)
 
     def summary(self) -> str:
         """Report in a few lines of text."""

@@ -54,8 +54,10 @@ class Sheet:
         return float(text) if _NUMBER.fullmatch(text) else np.nan
 
 
-def read_sheet(path: str | Path, columns: Sequence[str]) -> Sheet:
-    """Read a table that should have some of `columns`.
+def read_sheet(
+    path: str | Path, columns: Sequence[str], numeric: Sequence[str] = ("target", "measured", "time")
+) -> Sheet:
+    """Read a table that should have some of `columns`; those whose names begin with a word of `numeric` hold numbers.
 
     Raises
     ------
@@ -80,8 +82,8 @@ def read_sheet(path: str | Path, columns: Sequence[str]) -> Sheet:
                 hint = "; where decimals have a comma, another character must separate the columns"
             raise HardwareError(file, f"line {line} has {len(cells)} cells, allowed: {width}, as the header has{hint}")
         fitting.append((line, cells[:width]))
-    numeric = [place for place, name in enumerate(header) if name.partition("_")[0] in ("target", "measured", "time")]
-    return Sheet(file, header, fitting, _decimal_comma(file, fitting, numeric))
+    places = [place for place, name in enumerate(header) if re.split(r"[^a-z]", name.lower(), maxsplit=1)[0] in numeric]
+    return Sheet(file, header, fitting, _decimal_comma(file, fitting, places))
 
 
 def _split(text: str, columns: Sequence[str]) -> tuple[str, list[tuple[int, list[str]]]]:
@@ -94,7 +96,9 @@ def _split(text: str, columns: Sequence[str]) -> tuple[str, list[tuple[int, list
 
     def found(separator: str) -> int:
         cells = next(iter(csv.reader([head], delimiter=separator)), [])
-        return sum(any(f"{cell.strip()}_".startswith(f"{name}_") for name in columns) for cell in cells)
+        return sum(
+            any(re.match(rf"{re.escape(name)}(?![A-Za-z])", cell.strip(), re.I) for name in columns) for cell in cells
+        )
 
     separator = said[1] if said and said[1] in _SEPARATORS else max(_SEPARATORS, key=found)
     reader = csv.reader(lines_of(body), delimiter=separator, strict=True)

@@ -100,7 +100,11 @@ def on_base(data: Mapping[str, Any], path: Path, load: Callable[[str, Path], dic
             below = _with_weights(below, load(name, path))
     finally:
         _OPEN.pop()
-    own = {name: value for name, value in data.items() if name != "base"}
+    return merged_on(below, {name: value for name, value in data.items() if name != "base"})
+
+
+def merged_on(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables on top of others; what they change has no longer the others' source."""
     changed = [name for name in _paths(own) if name.partition(".")[0] not in (*_TEXTS, "sources")]
     sources = {key: source for key, source in below.get("sources", {}).items() if not _overruled(key, source, changed)}
     merged = _merged({name: value for name, value in below.items() if name not in ("name", "sources")}, own)

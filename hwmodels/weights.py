@@ -150,6 +150,8 @@ class Weights(Section):
     """Fraction of devices stuck at g_max."""
     update: PulsedUpdate | None = None
     """In-situ changes by pulses; absent: unknown."""
+    accumulator: StrictBool = False
+    """Whether an exact memory beside every device adds up what it is owed; it decides how a technology learns of itself."""
     fitted_low: Conductance | None = None
     """Smallest conductance the laws were fitted to."""
     fitted_high: Conductance | None = None

@@ -23,6 +23,9 @@ def fit(
         bool,
         typer.Option("--as-written", help="Believe conductances without a unit (S) or above 1 S, and odd impedances."),
     ] = False,
+    base: Annotated[
+        str | None, typer.Option(help="Preset or hardware file to put the fitted part into.", show_default="ideal")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Fit a hardware model to measurements and write it as a hardware file.
@@ -30,12 +33,15 @@ def fit(
     A .csv holds the columns target_conductance, measured_conductance and time,
     with units as in target_conductance_uS or time_ms, and perhaps device; its
     columns may be separated by commas, semicolons or tabs, and decimals have
-    a comma. A .s2p or .ts file is Touchstone: S, Y, Z, G or H parameters.
+    a comma. A .csv with the columns pulse, polarity and conductance, perhaps
+    device, amplitude and width, becomes a law of what a pulse does, with a
+    picture of what it leaves over beside --out. A .s2p or .ts file is Touchstone: S, Y, Z, G or H parameters.
     Measurements that the model does not describe are refused.
 
     \b
     Examples:
       backwave fit readings.csv --out my-device.toml
+      backwave fit pulses.csv --out my-pulses.toml --base my-line.toml
       backwave fit line.s2p --out my-line.toml --name "10 mm of stripline"
       backwave run digits --set hardware=my-line.toml
     """  # noqa: D301
@@ -43,6 +49,8 @@ def fit(
     from emulator.commands.paths import refuse_other, toml_to_write
     from emulator.errors import BusyError, FileFormatError
     from emulator.kinds import LINE
+    from hwmodels.fit_report import FitReport
+    from hwmodels.pulse_curves import is_pulses
 
     toml_to_write("--out", out)
     ending = measurements.suffix.lower()
@@ -54,7 +62,19 @@ def fit(
         )
     if out.exists() and not force:
         raise BusyError(f"'{out}': is there already; allowed: another name, or --force to replace it")
-    if readings:
+    under, picture = None, None
+    if base is not None:
+        from hwmodels import load
+
+        under = load(base)
+    report: FitReport
+    if readings and is_pulses(measurements):
+        from emulator.report.pulse_fit import pulse_fit_picture
+        from hwmodels.fit_pulses import fit_pulses
+
+        found = fit_pulses(measurements, name=name, as_written=as_written)
+        picture, report = out.with_suffix(".png"), found
+    elif readings:
         from hwmodels.fit_device import fit_device
 
         report = fit_device(measurements, degree=degree, name=name, as_written=as_written)
@@ -62,7 +82,10 @@ def fit(
         from hwmodels.fit_line import fit_line
 
         report = fit_line(measurements, name=name, as_written=as_written)
-    report.to_toml(out)
+    report.to_toml(out, under)
     screen = console()
     screen.print(report.summary(), soft_wrap=True)
     screen.print(f"written: {out}", soft_wrap=True)
+    if picture is not None:
+        pulse_fit_picture(found, picture)
+        screen.print(f"written: {picture}", soft_wrap=True)

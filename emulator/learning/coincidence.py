@@ -61,7 +61,7 @@ class Coincidence(Written):
     state_scale: float = 1.0
     name: str = "coincidence"
     rule = "devices of the hardware, pulsed where random trains of row and column coincide"
-    variables = ("writes", "beats")
+    variables: tuple[str, ...] = ("writes", "beats")
     crossing = True
 
     def __post_init__(self) -> None:
@@ -70,18 +70,18 @@ class Coincidence(Written):
         require_number(self, "state_scale", above=0.0)
         if isinstance(self.slots, bool) or not isinstance(self.slots, int) or not 1 <= self.slots <= _MOST_SLOTS:
             raise EngineError(
-                f"port coincidence: slots is {self.slots!r}; allowed: whole numbers from 1 to {_MOST_SLOTS}"
+                f"port {self.name}: slots is {self.slots!r}; allowed: whole numbers from 1 to {_MOST_SLOTS}"
             )
         if isinstance(self.strides, bool) or not isinstance(self.strides, int) or not 1 <= self.strides <= self.slots:
             if self.strides != type(self).strides:  # the default gives way to shorter trains
                 raise EngineError(
-                    f"port coincidence: strides is {self.strides!r}; allowed: whole numbers from 1 to slots ({self.slots})"
+                    f"port {self.name}: strides is {self.strides!r}; allowed: whole numbers from 1 to slots ({self.slots})"
                 )
             object.__setattr__(self, "strides", self.slots)
         self.settle_devices()
         if self.weights is not None and self.weights.update is None:
             raise EngineError(
-                "port coincidence: nothing says what a pulse does to the devices; allowed: devices with weights.update, or "
+                f"port {self.name}: nothing says what a pulse does to the devices; allowed: devices with weights.update, or "
                 "port device, which programs them"
             )
 

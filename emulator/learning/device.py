@@ -21,8 +21,9 @@ from itertools import pairwise
 import numpy as np
 
 from emulator.errors import EngineError
+from emulator.learning.coincidence import Coincidence
 from emulator.learning.device_code import span_of, spread_code
-from emulator.learning.ports import ParameterPort, overshoots, require_number
+from emulator.learning.ports import ParameterPort, Resistive, overshoots, require_number
 from emulator.learning.written import Written
 from hwmodels import HardwareModel, Weights
 from hwmodels.devices import g_max
@@ -111,14 +112,16 @@ class Device(Written):
     leak: float = 0.0
     name: str = "device"
     rule = "devices of the hardware, written when an exact accumulator owes a step (mixed precision)"
-    variables = ("owed", "writes")
+    variables: tuple[str, ...] = ("owed", "writes")
 
     def __post_init__(self) -> None:
         require_number(self, "rate", above=0.0)
         require_number(self, "w_max", above=0.0)
         require_number(self, "leak", low=0.0, below=1.0)
         if isinstance(self.burst, bool) or not isinstance(self.burst, int) or not 1 <= self.burst <= _MOST_PULSES:
-            raise EngineError(f"port device: burst is {self.burst!r}; allowed: whole numbers from 1 to {_MOST_PULSES}")
+            raise EngineError(
+                f"port {self.name}: burst is {self.burst!r}; allowed: whole numbers from 1 to {_MOST_PULSES}"
+            )
         self.settle_devices()
 
     @property
@@ -182,3 +185,26 @@ class Device(Written):
             return 0.0
         grid = np.linspace(law.g_min, g_max(law), 101)
         return float(law.programming.sigma(grid).max()) / span_of(law)
+
+
+@dataclass(frozen=True)
+class MixedPrecision(Device):
+    """`Device` under the name of what it does: an exact accumulator beside every device, and a write when one is worth it."""
+
+    name: str = "mixed-precision"
+
+
+def own_port(hardware: HardwareModel, rate: float, w_max: float = 1.0) -> ParameterPort:
+    """The port that a technology has of itself.
+
+    Weights that are exact numbers move continuously. Devices for which a pulse is known are pulsed where random trains
+    coincide, unless the hardware says that each has an accumulator beside it (`weights.accumulator`). Other devices and
+    digital memories are written anew when a whole step is owed.
+    """
+    law = hardware.weights
+    if law.exact and hardware.precision.weights.bits is None:
+        return Resistive(rate)
+    weights = device_weights(hardware)
+    if law.update is not None and not law.accumulator:
+        return Coincidence(rate, weights, w_max)
+    return MixedPrecision(rate, weights, w_max)

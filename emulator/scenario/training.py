@@ -15,12 +15,16 @@ from emulator.learning import (
     Device,
     GaussNewton,
     Inductive,
+    MixedPrecision,
     Newton,
     ParameterPort,
     RateSchedule,
     Resistive,
+    SymmetricPair,
+    TikiTaka,
     Written,
     device_weights,
+    own_port,
 )
 from emulator.options import Count, TrainingOptions
 from emulator.scenario.datasets import TrainingData
@@ -47,16 +51,24 @@ PORTS: Registry[type[ParameterPort]] = Registry(
         "gauss-newton": GaussNewton,
         "adaptive": Adaptive,
         "device": Device,
+        "mixed-precision": MixedPrecision,
         "coincidence": Coincidence,
+        "symmetric-pair": SymmetricPair,
+        "tiki-taka": TikiTaka,
     },
     _checked_port,
 )
 
 
+#: name of the port that the hardware has of itself (`emulator.learning.own_port`)
+OWN = "own"
+
+
 class PortConfig(Section):
     """The parameter port by its name in `PORTS`; the other keys are that port's parameters.
 
-    Ports that write devices, ``device`` and ``coincidence``, write into the devices, or the weight memory, of the scenario's hardware.
+    Ports that write devices (``device`` or ``mixed-precision``, ``coincidence``, ``symmetric-pair``, ``tiki-taka``) write into the
+    devices, or the weight memory, of the scenario's hardware; ``own`` is the port that the hardware has of itself.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -67,8 +79,10 @@ class PortConfig(Section):
 
     @model_validator(mode="after")
     def _known(self) -> PortConfig:
+        if self.name == OWN:
+            return self._of_hardware()
         if self.name not in PORTS:
-            raise ScenarioError(f"{self.place}.name is {suggest(self.name, PORTS)}")
+            raise ScenarioError(f"{self.place}.name is {suggest(self.name, [*PORTS, OWN])}")
         fields = dataclasses.fields(PORTS[self.name])  # type: ignore[arg-type]
         known = [f.name for f in fields if f.name not in ("name", "weights")]
         for key in self.parameters:
@@ -82,6 +96,17 @@ class PortConfig(Section):
                 raise ScenarioError(f"{self.place}.{field.name} is missing; it must be given")
         return self
 
+    def _of_hardware(self) -> PortConfig:
+        """The hardware's own port takes what all ports have in common."""
+        for key in self.parameters:
+            if key not in ("rate", "w_max"):
+                raise ScenarioError(
+                    f"unknown key '{self.place}.{key}' (known: {self.place}.rate, {self.place}.w_max for the hardware's own port)"
+                )
+        if "rate" not in self.parameters:
+            raise ScenarioError(f"{self.place}.rate is missing; it must be given")
+        return self
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The port's own parameters, those that are given."""
@@ -90,7 +115,7 @@ class PortConfig(Section):
     @property
     def told(self) -> str:
         """The port and what it is, for tables."""
-        rule = PORTS[self.name].rule
+        rule = "what the hardware has of itself" if self.name == OWN else PORTS[self.name].rule
         return f"{self.name}: {rule}" if rule else self.name
 
     def build(self, hardware: HardwareModel) -> ParameterPort:
@@ -102,6 +127,8 @@ class PortConfig(Section):
             If a parameter is out of range, or the hardware has no devices for a port that writes them.
         """
         try:
+            if self.name == OWN:
+                return own_port(hardware, **self.parameters)
             port = PORTS[self.name]
             held = {"weights": device_weights(hardware, self.name)} if issubclass(port, Written) else {}
             return port(**held, **self.parameters)
