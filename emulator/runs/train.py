@@ -110,7 +110,8 @@ def train(
     data = Data.of(graph.network, inputs, targets, test, chosen)
     graph = calibrated(graph, data.stream)
     task = _Task(chosen, data, rate_schedule or RateSchedule(), substrate_of(graph, learning, data, chosen))
-    here = _start(chosen.checkpoint, task.settings, task.substrate.initial())
+    unscaled = graph.network.altered(scales=None).digest
+    here = _start(chosen.checkpoint, task.settings, task.substrate.initial(), unscaled)
     ahead = look_ahead(graph, data.stream, chosen.training.batch)
     before = _clipped(task.substrate, here.state, data.stream)
     found = (*warnings(graph, learning, ahead, task.substrate.hold, data.total), *_cut("before training", before))
@@ -215,7 +216,7 @@ class _Task:
         )
 
 
-def _start(kept: CheckpointOptions, settings: dict[str, str], initial: State) -> Progress:
+def _start(kept: CheckpointOptions, settings: dict[str, str], initial: State, unscaled: str) -> Progress:
     """Where to begin: at the checkpoint, if there is one to go on from.
 
     Raises
@@ -230,7 +231,7 @@ def _start(kept: CheckpointOptions, settings: dict[str, str], initial: State) ->
         raise EngineError(
             f"checkpoint '{kept.path}' exists already; allowed: resume=True to go on from it, or another path"
         )
-    return checkpoint.load(kept.path, settings, initial)
+    return checkpoint.load(kept.path, settings, initial, unscaled)
 
 
 def _clipped(substrate: Substrate, state: State, stream: Stream) -> Clipping | None:

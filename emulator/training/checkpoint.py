@@ -107,7 +107,7 @@ def save(path: Path, settings: Mapping[str, str], progress: Progress) -> None:
     atomic_write(path, lambda file: np.savez(file, **members))  # type: ignore[arg-type]
 
 
-def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
+def load(path: Path, settings: Mapping[str, str], like: State, unscaled: str = "") -> Progress:
     """Read a checkpoint of a training with these settings.
 
     Parameters
@@ -117,6 +117,8 @@ def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
         What the training depends on, by name; must equal that of the checkpoint.
     like : dict
         A state of the right names and shapes.
+    unscaled : str
+        What the network would be called without the scales of its inputs: checkpoints of old do not know them.
 
     Raises
     ------
@@ -132,6 +134,11 @@ def load(path: Path, settings: Mapping[str, str], like: State) -> Progress:
     for name in {**settings, **found}:
         if settings.get(name) != found.get(name):
             what = "another network" if name == "network" else f"a training with another {name}"
+            if name == "network" and found.get(name) == unscaled:
+                raise EngineError(
+                    f"checkpoint '{path}' is of this network without the mean and deviation by which its inputs are standardised, "
+                    "which checkpoints did not keep before; allowed: what it was made with, or another path to train anew"
+                )
             raise EngineError(
                 f"checkpoint '{path}' is of {what} ({found.get(name)}, here {settings.get(name)}); "
                 "allowed: what it was made with, or another path"

@@ -103,6 +103,10 @@ def test_checkpoints_of_another_training_are_refused_and_left_alone(tmp_path):
     other = Network.mlp([RNG.normal(size=(3, 4))], loss="softmax_cross_entropy")
     how = {"samples": 2, "target": "numpy", "checkpoint_path": path, "resume": True}
     engine(f"checkpoint '{path}' is of another network (", lambda: train(other, X, Y, **how))
+    scaled = NETWORK.altered(scales={name: (np.ones(4), np.full(4, 2.0)) for name in NETWORK.inputs})
+    engine(f"checkpoint '{path}' is of this network without the mean and deviation by which its inputs are standardised, which "
+           "checkpoints did not keep before; allowed: what it was made with, or another path",
+           lambda: train(scaled, X, Y, **how))  # fmt: skip
     for name, change in {
         "port": {"port": Resistive(0.2)},
         "schedule": {"schedule": "unlocked"},
