@@ -30,7 +30,7 @@ from emulator.engine.random import key
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.learning.device_code import read_noise_code
-from hwmodels import Quantizer, rng
+from hwmodels import Fault, Quantizer, rng
 
 Value = NDArray[np.float64] | float
 
@@ -189,7 +189,7 @@ def _sending(
     dithered = any(q.bits is not None and q.rounding == "stochastic" for q in quantisers)
     if dithered:
         values["round_key"] = key(seed, "stochastic rounding")
-    stuck, level = _stuck_ports(graph, layout)
+    stuck, level = stuck_ports(graph, layout)
     if stuck.any():
         variables += ["stuck", "stuck_at"]
         values |= {"stuck": stuck.astype(float), "stuck_at": level}
@@ -219,12 +219,13 @@ def rounded(quantiser: Quantizer) -> str:
     return f"clip({code}, -top, top)" if quantiser.saturate else code
 
 
-def _stuck_ports(graph: ScatteringGraph, layout: Layout) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def stuck_ports(graph: ScatteringGraph, layout: Layout) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Ports of neurons (2N,) that always send the same wave, states before costates, and which; those of dead nodes send 0."""
     faults, count = graph.hardware.faults, layout.neurons
     stuck, level = np.zeros(2 * count, bool), np.zeros(2 * count)
     port = strikes(faults.stuck_port, 2 * count, graph.seed, "stuck port")
     port[ports_at(graph, faults.stuck_port, "stuck_port")] = True
-    port &= _facing(faults.stuck_port.direction, np.arange(2 * count) < count)
+    port &= facing(faults.stuck_port.direction, np.arange(2 * count) < count)
     stuck[port], level[port] = True, faults.stuck_port.value
     dead = strikes(faults.dead_node, count, graph.seed, "dead node")
     dead[[p for p in ports_at(graph, faults.dead_node, "dead_node") if p < count]] = True
@@ -233,11 +234,39 @@ def _stuck_ports(graph: ScatteringGraph, layout: Layout) -> tuple[NDArray[np.boo
     return stuck, level
 
 
-def _facing(direction: str, forward: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def facing(direction: str, forward: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Where a fault of this direction can be."""
     if direction == "both":
         return np.ones_like(forward)
     return forward if direction == "forward" else ~forward
+
+
+def event_faults(graph: ScatteringGraph) -> tuple[tuple[str, str, Fault], ...]:
+    """What may happen to events: the name of its rate, its field, and the fault."""
+    faults = graph.hardware.faults
+    return (
+        ("drop", "dropped_event", faults.dropped_event),
+        ("duplicate", "duplicated_event", faults.duplicated_event),
+    )
+
+
+def broken_lines(graph: ScatteringGraph, tail: NDArray[np.int32], head: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Two-way lines (L,) from neurons `tail` to `head` that are broken: by the rate, or at neurons that are named.
+
+    Raises
+    ------
+    EngineError
+        If only one direction is to be.
+    """
+    fault = graph.hardware.faults.open_line
+    if (fault.rate or fault.places) and fault.direction != "both":
+        raise EngineError(
+            f"hardware.faults.open_line.direction is {fault.direction!r}; allowed with law {graph.law.name}: 'both', since one "
+            "conductor carries both directions, and a break ends both"
+        )
+    ports = ports_at(graph, fault, "open_line")
+    named = ports[ports < graph.neurons]
+    return strikes(fault, len(tail), graph.seed, "open line") | np.isin(tail, named) | np.isin(head, named)
 
 
 def _receiving(
@@ -261,7 +290,7 @@ def _receiving(
         if sigma:
             offset = offset + np.where(chosen, sigma * per_tap(graph, layout, name), 0.0)
     sigma_rx = np.full(taps, noise.receiver)
-    broken = strikes(faults.open_line, taps, graph.seed, "open line") & _facing(faults.open_line.direction, forward)
+    broken = strikes(faults.open_line, taps, graph.seed, "open line") & facing(faults.open_line.direction, forward)
     broken[lines_at(graph, layout, faults.open_line, "open_line")] = True
     gain, offset, sigma_rx = (np.where(broken, 0.0, array) for array in (gain, offset, sigma_rx))
     received, variables = "arriving", list[str]()
@@ -276,12 +305,9 @@ def _receiving(
         received += " + sigma*gauss(noise_key, {tap}, n_got{again})"
         values |= {"sigma": sigma_rx, "noise_key": key(seed, "receiver noise")}
         variables.append("sigma")
-    for name, kind, fault in (
-        ("drop", "dropped_event", faults.dropped_event),
-        ("duplicate", "duplicated_event", faults.duplicated_event),
-    ):
+    for name, kind, fault in event_faults(graph):
         if fault.rate > 0:
-            where = _facing(fault.direction, forward)
+            where = facing(fault.direction, forward)
             if fault.places:
                 named = np.zeros(taps, bool)
                 named[lines_at(graph, layout, fault, kind)] = True

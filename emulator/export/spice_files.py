@@ -26,8 +26,10 @@ from emulator.export.spice_text import design_text, library_text
 from emulator.export.testbench import Bench
 from emulator.export.two_way import with_two_way_lines
 from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
+from emulator.families.bilateral.held import as_held
 from emulator.graph import ScatteringGraph
 from emulator.graph.names import printable
+from emulator.laws import family_of
 from emulator.network.batch import Inputs
 from emulator.units import si
 
@@ -115,8 +117,12 @@ def spice(
     """
     options = options or Options()
     refuse_penalties(graph)
+    hardware = graph.hardware
     if options.bilateral:
+        laid = family_of(graph.law).circuits
         graph = with_two_way_lines(graph)
+        if laid and not options.mismatch:
+            graph = as_held(graph)
     steps = _steps(graph, options, hold)
     small = synapse_count(graph) <= MOST_SYNAPSES[options.circuit]
     with staged(Path(directory), force) as folder:
@@ -128,7 +134,7 @@ def spice(
             largest = float(np.abs(expected.rest["x"]).max()) or 1.0
             options = replace(options, volts=positive("full_scale", full_scale) / largest)
         spread = weight_spread(graph) if options.mismatch else {}
-        found = warnings(graph, options, expected)
+        found = warnings(graph, options, expected, hardware)
         design = network(graph, options, spread)
         bench = Bench(design, graph, options, expected, _probed(graph, probes))
         texts = (

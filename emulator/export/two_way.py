@@ -10,6 +10,7 @@ matched lines behind the impedance (F. H. Branin, "Transient analysis of lossles
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +24,7 @@ from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, SeriesRC, family_of
 from emulator.measure.synapses import Floats
 from emulator.units import si
+from hwmodels import HardwareModel, load
 
 #: name, pins, parameters, cards, Verilog-A and inner nodes of a cell
 Parts = tuple[str, tuple[str, ...], tuple[tuple[str, float], ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -42,7 +44,7 @@ def with_two_way_lines(graph: ScatteringGraph) -> ScatteringGraph:
         raise ExportError("the bilateral circuit got wiring 'synapse'; allowed: tile (a two-way line per neuron)")
     if "bilateral" not in family_of(graph.law).circuits:
         return compile_network(
-            graph.network, hardware=graph.hardware, law=RECOMMENDED, loss=graph.loss, seed=graph.seed,
+            graph.network, hardware=_in_circuit(graph.hardware), law=RECOMMENDED, loss=graph.loss, seed=graph.seed,
             rounding="nearest",
         )  # fmt: skip
     if graph.law.source_resistance > 0:
@@ -50,7 +52,15 @@ def with_two_way_lines(graph: ScatteringGraph) -> ScatteringGraph:
             f"the bilateral circuit got law.source_resistance {graph.law.source_resistance!r}; allowed: 0, "
             "since the expected rest is that of clamped inputs"
         )
-    return graph
+    return replace(graph, hardware=_in_circuit(graph.hardware))
+
+
+def _in_circuit(hardware: HardwareModel) -> HardwareModel:
+    """The hardware without what the circuit has not, and what would move the rest: lines stand alone, and none has a fault."""
+    ideal = load("ideal")
+    if hardware.faults == ideal.faults and not hardware.lines.crosstalk:
+        return hardware
+    return hardware.replace({"faults": ideal.faults, "lines.crosstalk": 0.0})
 
 
 def bilateral_law(graph: ScatteringGraph) -> Bilateral:

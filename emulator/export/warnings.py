@@ -14,7 +14,7 @@ from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
 from emulator.measure.curvature import curvature_screen
 from emulator.units import si
-from hwmodels import load
+from hwmodels import HardwareModel, load
 
 #: synapses that ngspice still solves in a minute or two, by circuit
 MOST_SYNAPSES = {"directional": 200_000, "bilateral": 20_000}
@@ -22,14 +22,23 @@ MOST_SYNAPSES = {"directional": 200_000, "bilateral": 20_000}
 _SHOWN = ("clock.", "lines.delay", "energy.", "weights.", "tiles.", "lines.impedance", "name", "differs", "sources")
 
 #: those that two-way lines have besides
-_TWO_WAY = ("lines.attenuation_", "lines.loss_per_length", "noise.gain_mismatch_", "noise.offset_mismatch_")
+_TWO_WAY = (
+    "lines.attenuation_",
+    "lines.loss_per_length",
+    "noise.gain_mismatch_",
+    "noise.offset_mismatch_",
+    "faults.duplicated",
+)
 
 
-def warnings(graph: ScatteringGraph, options: Options, expected: Expected) -> tuple[str, ...]:
-    """Sentences about a circuit; none of them keeps it from being exported."""
+def warnings(
+    graph: ScatteringGraph, options: Options, expected: Expected, hardware: HardwareModel | None = None
+) -> tuple[str, ...]:
+    """Sentences about a circuit of this hardware, by default the graph's; none of them keeps it from being exported."""
+    hardware = graph.hardware if hardware is None else hardware
     return tuple(
         [
-            *_left_out(graph, options),
+            *_left_out(graph, options, hardware),
             *_vanishing(graph, expected),
             *(_settling(graph, options, expected) if options.bilateral else ()),
             *_ranges(graph, options),
@@ -38,13 +47,13 @@ def warnings(graph: ScatteringGraph, options: Options, expected: Expected) -> tu
     )
 
 
-def _left_out(graph: ScatteringGraph, options: Options) -> Iterator[str]:
+def _left_out(graph: ScatteringGraph, options: Options, hardware: HardwareModel) -> Iterator[str]:
     if not options.bilateral and not graph.law.settles_on_arrival:
         yield f"the directional circuit is that of the matched law, whereas the graph has the law {graph.law.name}"
     ideal = load("ideal").flat()
     differing = [
         path
-        for path, entry in graph.hardware.flat().items()
+        for path, entry in hardware.flat().items()
         if not path.startswith((*_SHOWN, *(_TWO_WAY if options.bilateral else ())))
         and path in ideal
         and entry.value != ideal[path].value

@@ -62,11 +62,11 @@ def test_synapse_wiring() -> None:
     )
 
 
-@pytest.mark.parametrize(("path", "value"), [("faults.duplicated_event.rate", 0.01), ("lines.jitter", 1e-10)])
+@pytest.mark.parametrize(("path", "value"), [("lines.jitter", 1e-10)])
 def test_hardware_that_two_way_lines_do_not_know(path: str, value: float) -> None:
     graph = compile_network(NET, law=Bilateral(1.0), hardware=load("ideal").replace({path: value}))
     refuses(
-        f"hardware.{path} is {value!r}; allowed with law bilateral: the ideal value; delay, loss, bandwidth and impedance",
+        f"hardware.{path} is {value!r}; allowed with law bilateral: the ideal value; delay, loss, bandwidth, impedance and",
         lambda: settle(graph, np.ones((1, 3)), np.ones((1, 2)), target="numpy"),
         EngineError,
     )
@@ -96,6 +96,6 @@ def test_upwind(words: str, settings: dict[str, Any]) -> None:
 
 def test_a_field_that_is_refused_names_the_laws_that_have_it() -> None:
     graph = compile_network(NET, law=Bilateral(1.0), hardware=load("ideal").replace({"lines.jitter": 1e-10}))
-    words = "hardware.lines.jitter is 1e-10; allowed with law bilateral: the ideal value; delay, loss, bandwidth and impedance of "
-    words += "lines, mismatch of gains and offsets, receiver noise, precision, and devices read without noise; law matched or worldsheet "
+    words = "hardware.lines.jitter is 1e-10; allowed with law bilateral: the ideal value; delay, loss, bandwidth, impedance and crosstalk of "
+    words += "lines, mismatch of gains and offsets, receiver noise, faults, precision, and devices read without noise; law matched or worldsheet "
     refuses(words, lambda: settle(graph, np.ones((1, 3)), np.ones((1, 2)), target="numpy"), EngineError)

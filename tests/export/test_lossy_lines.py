@@ -11,6 +11,7 @@ from emulator import Bilateral, Network, SeriesRC, compile_network, reference, s
 from emulator.errors import FileFormatError
 from emulator.export import Options, spice, verify
 from emulator.export.bundle import MAP, seal
+from emulator.families.bilateral.held import as_held
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import predict
 from hwmodels import HardwareModel
@@ -80,3 +81,16 @@ def test_gains_and_offsets_are_in_the_circuit_and_an_edited_line_is_found(tmp_pa
     (tmp_path / "out" / MAP).write_text(json.dumps(described))
     with pytest.raises(FileFormatError, match="whereas network and sample give"):
         verify(tmp_path / "out")
+
+
+def test_faults_are_named_as_left_out_and_the_weights_are_those_of_the_chip(tmp_path):
+    network, inputs, targets = sample()
+    faults = {"faults.stuck_port": {"places": ("x1[0]",), "value": 0.2}, "lines.crosstalk": 0.02}
+    changes = faults | {"weights.g_max": 25e-6, "weights.levels": 8}
+    graph = compile_network(network, law=LAW, hardware=delays(1, 2).replace(changes), seed=3)
+    made = spice(graph, tmp_path / "out", inputs, targets, options=Options(circuit="bilateral"))
+    (told,) = [text for text in made.warnings if "not in the circuit" in text]
+    assert "lines.crosstalk" in told and "faults.stuck_port" in told
+    found = verify(tmp_path / "out")
+    assert found.network == as_held(graph).network.digest != network.digest
+    assert all(check.deviation < 1e-6 for check in found.checks if check.name != "settled values")

@@ -101,5 +101,5 @@ def test_devices_that_are_read_with_noise_are_refused():
     network, inputs, targets = two_layers()
     noisy = DEVICES | {"weights.read_noise": {"kind": "power", "coefficient": 0.01, "exponent": 1.0}}
     graph = compile_network(network, law=LAW, hardware=load("ideal").replace(noisy))
-    words = "hardware.weights.read_noise.kind is 'power'; allowed with law bilateral: the ideal value; delay, loss, bandwidth and impedance of lines, "
+    words = "hardware.weights.read_noise.kind is 'power'; allowed with law bilateral: the ideal value; delay, loss, bandwidth, impedance and crosstalk of lines, "
     refuses(words, lambda: settle(graph, inputs, targets, target="numpy"), EngineError)

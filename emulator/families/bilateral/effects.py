@@ -10,20 +10,22 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.engine.claims import check_claims
-from emulator.engine.effects import Effects, Value, lsb, rounded
+from emulator.engine.effects import Effects, Value, event_faults, facing, lsb, rounded
+from emulator.engine.places import ports_at
 from emulator.engine.random import key
-from emulator.families.bilateral.carriage import carriage_of
+from emulator.families.bilateral.carriage import Carriage
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.graph import ScatteringGraph
+from hwmodels import Fault
 
 #: what a refusal says of the fields that are implemented
 ALLOWED = (
-    "; delay, loss, bandwidth and impedance of lines, mismatch of gains and offsets, receiver noise, precision, and devices "
-    "read without noise"
+    "; delay, loss, bandwidth, impedance and crosstalk of lines, mismatch of gains and offsets, receiver noise, faults, precision, "
+    "and devices read without noise"
 )
 
 
-def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, seed: int) -> Effects:
+def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, carriage: Carriage, seed: int) -> Effects:
     """The effects of a graph's hardware model on two-way lines, for a run with this seed.
 
     Raises
@@ -33,28 +35,58 @@ def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, seed: int
     """
     check_claims(graph, ALLOWED)
     wave, ports, dithered, values = _sending(graph, layout, seed)
-    carriage = carriage_of(layout)
-    sigma, received, lines = graph.hardware.noise.receiver, "arriving", list[str]()
+    if carriage.stuck.any():
+        wave, ports = f"(1 - stuck)*({wave}) + stuck*stuck_at", (*ports, "stuck", "stuck_at")
+        values |= {"stuck": carriage.stuck.astype(float), "stuck_at": carriage.stuck_at}
+    sigma, received, lines = graph.hardware.noise.receiver, "came", list[str]()
+    if carriage.spill:
+        received, values["spill"] = "(came + spill*((raw_left - came) + (raw_right - came)))", carriage.spill
     if (carriage.gain != 1).any():
-        received, values["gain"] = "gain*arriving", carriage.gain
+        received, values["gain"] = f"gain*{received}", carriage.gain
         lines.append("gain")
     if carriage.offset.any():
         received, values["offset"] = f"{received} + offset", carriage.offset
         lines.append("offset")
     if sigma:
-        received += " + sigma*gauss(noise_key, {tap}, n_got)"
+        received += " + hiss"
         lines.append("sigma")
         values["sigma"] = np.where(layout.lines_of_port > 0, sigma, 0.0)
         values["noise_key"] = key(seed, "receiver noise")
+    for name, where, fault in event_faults(graph):  # what arrives twice is taken in already
+        if fault.rate:
+            values[name] = fault.rate * _struck(graph, layout, fault, where)
+    if "drop" in values:
+        values["fate_key"] = key(seed, "fate of events")
+        lines.append("drop")
     return Effects(
         wave=wave,
         received=received,
         port_variables=ports,
         line_variables=tuple(lines),
         dithered=dithered,
-        counts=bool(sigma),
+        drops="drop" in values,
+        counts=bool(sigma) or "drop" in values,
+        crosstalk=carriage.spill > 0,
         values=values,
     )
+
+
+def lost_share(graph: ScatteringGraph, layout: BilateralLayout) -> Value:
+    """Share (P,) of the events that get lost at taps: on average a tap follows what comes as behind a low-pass."""
+    _, where, fault = event_faults(graph)[0]
+    return fault.rate * _struck(graph, layout, fault, where) if fault.rate else np.zeros(layout.ports)
+
+
+def _struck(graph: ScatteringGraph, layout: BilateralLayout, fault: Fault, where: str) -> Value:
+    """1 at taps (P,) where a fault of events may be: those of lines, in its direction, that the named neurons drive."""
+    count, port = layout.lines.count, np.arange(layout.ports)
+    forward = (port >= count) & (port < 2 * count)
+    found = (layout.lines_of_port > 0) & facing(fault.direction, forward)
+    if fault.places:
+        named = ports_at(graph, fault, where)
+        driven = np.append(np.isin(layout.lines.head, named), np.isin(layout.lines.tail, named))
+        found[: 2 * count] &= driven
+    return found.astype(float)
 
 
 def _sending(

@@ -49,7 +49,7 @@ class BilateralFamily(Family[BilateralPlan]):
 
     claims = (
         "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "lines.attenuation_", "lines.loss_per_length",
-        "noise.receiver", "noise.gain_", "noise.offset_", "precision.",
+        "lines.crosstalk", "noise.receiver", "noise.gain_", "noise.offset_", "precision.", "faults.",
         "weights.g_", "weights.levels", "weights.differential", "weights.programming", "weights.drift", "weights.stuck_",
         "weights.update", "weights.fitted_",
     )  # fmt: skip
@@ -67,10 +67,10 @@ class BilateralFamily(Family[BilateralPlan]):
         learning: Learning | None = None,
     ) -> BilateralPlan:
         layout, learns = lay_out(graph), learning is not None
-        effects = bilateral_effects(graph, layout, seed)
+        carriage = carriage_of(graph, layout)
         return BilateralPlan(
             layout, law_of(graph), graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces,
-            effects=effects, learning=learning, seed=seed,
+            effects=bilateral_effects(graph, layout, carriage, seed), learning=learning, seed=seed, carriage=carriage,
         )  # fmt: skip
 
     def values(
@@ -85,7 +85,7 @@ class BilateralFamily(Family[BilateralPlan]):
         age: float | None = None,
         weight: Floats | None = None,
     ) -> Values:
-        effects = plan.effects if seed == plan.seed else bilateral_effects(graph, plan.layout, seed)
+        effects = plan.effects if seed == plan.seed else bilateral_effects(graph, plan.layout, plan.carries, seed)
         return bilateral_values(
             graph, plan, effects, loaded=loaded, threshold=threshold, resolution=resolution, age=age
         )
@@ -125,9 +125,11 @@ class BilateralFamily(Family[BilateralPlan]):
     ) -> Iterable[Deviation]:
         assert isinstance(recording, BilateralRecording)
         rounded, held = recording.rounded, as_held(graph, np.asarray(values["w"]))
-        carriage = carriage_of(plan.layout)
-        if not carriage.ideal:
+        carriage, lost = plan.carries, recording.missed
+        if not carriage.ideal or lost is not None:
             more = None if rounded is None else -(carriage.through @ rounded.T).T
+            if lost is not None:
+                more = (0.0 if more is None else more) + carriage.mix.diagonal() * lost
             return (own_deviation(held, plan.layout, recording, feed, loaded, more),)
         allowed = None if rounded is None else line_rounding(held, plan.layout, rounded)
         return deviation(held, plan.layout, recording, plain_passage(held), feed, loaded, allowed)

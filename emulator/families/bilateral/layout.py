@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from emulator.engine.effects import broken_lines
 from emulator.engine.layout import Floats, Ints, Layout, neurons_of, spread
 from emulator.errors import EngineError
 from emulator.families.bilateral.branches import FOLLOWED
@@ -47,6 +48,8 @@ class BilateralLayout(Layout):
     series, conductance : (N,)
         `Zs` and `G` of every neuron.
     crossbars : Crossbars
+    broken : (L,) bool
+        Which lines carry nothing: a wave comes back to the end that it left.
     """
 
     lines: Lines
@@ -65,6 +68,7 @@ class BilateralLayout(Layout):
     series: Floats
     conductance: Floats
     crossbars: Crossbars
+    broken: np.ndarray
 
     @property
     def ports(self) -> int:
@@ -84,12 +88,13 @@ def lay_out(graph: ScatteringGraph, lines: Lines | None = None) -> BilateralLayo
     lines = lines_of(graph) if lines is None else lines
     ends = ends_of(lines, min(law.bandwidth, graph.hardware.lines.filter_coefficient(graph.step)))
     port, crossbars = np.arange(ends.count), lay_out_crossbars(graph, ends)
-    weights = crossbars.weights
+    weights, broken = crossbars.weights, broken_lines(graph, lines.tail, lines.head)
+    cut = np.concatenate([broken, broken, np.zeros(ends.count - 2 * lines.count, bool)])
     longest = int(max(lines.forward.max(), lines.backward.max()))
     made = BilateralLayout(
         **neurons_of(graph),
         tile=True,
-        tap_port=ends.partner.astype(np.int32),
+        tap_port=np.where(cut, port, ends.partner).astype(np.int32),
         tap_delay=ends.delay.astype(np.int32),
         row=crossbars.row_tap[crossbars.row[weights]],
         column=crossbars.column_tap[crossbars.column[weights]],
@@ -107,6 +112,7 @@ def lay_out(graph: ScatteringGraph, lines: Lines | None = None) -> BilateralLayo
         out=np.isin(port, np.concatenate([ends.tails, ends.sources])),
         mate=ends.mate.astype(np.int32),
         crossbars=crossbars,
+        broken=broken,
         **answers(ends, graph.neurons),
     )
     return replace(made, decay=spread(made, weight_penalties(graph), 0.0))

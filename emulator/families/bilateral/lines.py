@@ -67,6 +67,8 @@ class Lines:
         The same at each source end.
     passes : Passes
         What lines make of the waves that they carry.
+    beside : (L,) bool
+        Whether the line before it runs beside it, in its bundle.
     """
 
     tail: Ints
@@ -80,6 +82,7 @@ class Lines:
     source_impedance: Floats | None
     source_pole: Floats | None
     passes: Passes
+    beside: np.ndarray
 
     @property
     def count(self) -> int:
@@ -109,6 +112,7 @@ def lines_of(graph: ScatteringGraph) -> Lines:
     forward: list[Steps] = []
     backward: list[Steps] = []
     passes: list[tuple[Floats, ...]] = []
+    beside: list[np.ndarray] = []
     crossbars = 0
 
     def add(bundles: tuple[Bundle, ...], tails: Steps, heads: Steps, at: int) -> None:
@@ -123,6 +127,7 @@ def lines_of(graph: ScatteringGraph) -> Lines:
             forward.append(_known(bundle.delay_forward))
             backward.append(_known(bundle.delay_backward))
             passes.append(_passes(graph, bundle, sample))
+            beside.append(np.arange(bundle.count) > 0)
             start += bundle.count
 
     for coupling in graph.couplings:
@@ -147,6 +152,7 @@ def lines_of(graph: ScatteringGraph) -> Lines:
         far_pole=far_pole,
         source_impedance=source_z,
         source_pole=source_pole,
+        beside=np.concatenate(beside),
         passes=Passes(*(np.concatenate(part) for part in zip(*passes, strict=True))),
     )
 

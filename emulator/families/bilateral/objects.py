@@ -71,6 +71,7 @@ def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None
         (ports, ("q", *NUMBERS, *effects.port_variables, *effects.port_keys)),
         (ports, (*effects.line_variables, *effects.line_keys, *(("pole", "grain") if plan.filtered else ()))),
         (ports, ("there",) if plan.ring_depth > 1 else ()),
+        (ports, ("spill",) if effects.crosstalk else ()),
         (nodes, ("bias", "load", "low", "series", "G", "kappa", "resistance", "resolution")),
         (gather, ("to_in", "to_out")),
     ]
@@ -166,7 +167,12 @@ def _monitors(
         outputs.update({f"{prefix}.{called}": monitor.variables[name] for name, called in names.items()})
 
     at_end, states = {"clock": hold, "when": "start", "order": -9}, {n: n for n in ("x", "lam", "s", "mu")}
-    watch("end", ports, {n: n for n in ("sent", "u", "n_sent", "a")}, **at_end)
+    watch(
+        "end",
+        ports,
+        {n: n for n in ("sent", "u", "n_sent", "a", *(("missed",) if plan.effects.drops else ()))},
+        **at_end,
+    )
     watch("end", nodes, states, **at_end)
     watch("end", crossbars.rows, {"x": "row"}, **at_end)
     watch("end", crossbars.columns, {"lam": "column"}, **at_end)

@@ -13,6 +13,7 @@ from emulator.engine.layout import Ints, biases
 from emulator.engine.plan import SMALLEST, Plan
 from emulator.engine.programming import programmed, top_weight
 from emulator.families.bilateral.branches import COUPLED, KINDS
+from emulator.families.bilateral.carriage import Carriage
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.lines import law_of
 from emulator.graph import ScatteringGraph
@@ -25,6 +26,18 @@ class BilateralPlan(Plan):
 
     layout: BilateralLayout
     law: Bilateral
+    carriage: Carriage | None = None
+
+    @property
+    def carries(self) -> Carriage:
+        """What its lines do."""
+        assert self.carriage is not None
+        return self.carriage
+
+    @property
+    def rounds(self) -> bool:
+        """Whether waves are rounded as they leave."""
+        return "lsb" in self.effects.port_variables
 
     @property
     def direct(self) -> bool:
@@ -116,7 +129,7 @@ def bilateral_values(
         "drive": layout.on_x + layout.on_mu + layout.crossbars.as_row + layout.crossbars.as_column,
         "own": layout.own + layout.crossbars.keep,
         "other": layout.other,
-        "power_scale": 1 / (2 * layout.impedance),
+        "power_scale": np.where(plan.carries.stuck, 0.0, 1 / (2 * layout.impedance)),
         "w": programmed(graph, layout, age, w_max).weight,
         "to_in": layout.to_in[layout.at_neuron],
         "to_out": layout.to_out[layout.at_neuron],

@@ -25,7 +25,6 @@ from emulator.engine.layout import Ints
 from emulator.engine.native import Arrays, elementwise, native
 from emulator.engine.random import functions
 from emulator.engine.wiring import constants
-from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.plan import BilateralPlan
 
@@ -70,11 +69,19 @@ def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]
     """The ports, and the objects that carry waves."""
     layout, effects, filtered = plan.layout, plan.effects, plan.filtered
     numbers = (*NUMBERS, *effects.port_variables, *effects.line_variables, *(("pole",) if filtered else ()))
-    shared = ("q", *effects.port_keys, *effects.line_keys, *(("grain",) if filtered else ()))
+    shared = (
+        "q",
+        *effects.port_keys,
+        *effects.line_keys,
+        *(("spill",) if effects.crosstalk else ()),
+        *(("grain",) if filtered else ()),
+    )
     equations = "u : 1\nsent : 1\na : 1\nmoves : integer\nn_sent : integer\n" + constants(numbers, shared)
     equations += "partner : integer (constant)\nat : integer (constant)\n"
     equations += "y : 1\n" * filtered + "unrounded : 1\n" * effects.dithered
-    equations += "inbox : 1\nn_got : integer\n" * effects.counts
+    equations += "n_got : integer\n" * effects.counts + "inbox : 1\nmissed : 1\n" * effects.drops
+    equations += "hiss : 1\n" * ("sigma" in effects.line_variables)
+    equations += "".join(f"{side} : integer\n" for side in _beside(plan))
     equations += "cell : integer\nthere : integer\n"
     ports = NeuronGroup(
         layout.ports, equations, events={"emit": "moves > 0"} if plan.traces else {},
@@ -117,7 +124,10 @@ def leave(
         setattr(sides, name, column)
     used = {name.upper(): ports.variables[name] for name in ("u", "a", "at", *NUMBERS)}
     used |= {**answers, "POWER": meter.variables["P"]}
-    used |= {name.upper(): ports.variables[name] for name in ("gain", "offset") if name in effects.line_variables}
+    if plan.carries.metered:
+        used |= {name.upper(): ports.variables[name] for name in ("gain", "offset") if name in effects.line_variables}
+    else:
+        used |= {"SENT": ports.variables["sent"]}
     meter.run_regularly("P = 0", clock=clock, when="start", order=order, name="unmeasured")
     left = native(
         sides, f"done = waves_leave({', '.join(_FIELDS)})", "waves_leave", _leave_code(plan),
@@ -157,17 +167,22 @@ def _runs(layout: BilateralLayout) -> Ints:
 
 
 def _leave_code(plan: BilateralPlan) -> str:
-    """What lets waves leave, and measures how far they are from what was there: that is the power still under way."""
+    """What lets waves leave, and measures how far they are from what was there: that is the power still under way.
+
+    What was there is the wave at the other end, or, where neighbours leak in or ports are stuck, the one that was sent last.
+    """
     coming, lines = "u[{0}]", plan.effects.line_variables
     coming = "@GAIN[first + {0} + partner]*" * ("gain" in lines) + coming
     coming += " + @OFFSET[first + {0} + partner]" * ("offset" in lines)
-    code = re.sub(r"COMING\((.*?)\)", lambda found: f"({coming.format(found[1])})", _LEAVE)
+    text = _LEAVE if plan.carries.metered else re.sub(r"a\[(.*?) \+ partner\]", r"@SENT[first + \1]", _LEAVE)
+    coming = coming if plan.carries.metered else "u[{0}]"
+    code = re.sub(r"COMING\((.*?)\)", lambda found: f"({coming.format(found[1])})", text)
     return code.replace("METERED", str(int(plan.power)))
 
 
 def _leaving(plan: BilateralPlan, arrays: Arrays) -> Callable[[], None]:
     """What the compiled program does."""
-    layout, carriage = plan.layout, carriage_of(plan.layout)
+    layout, carriage = plan.layout, plan.carries
     kind, number = _answered_by(layout)
     names = ("X", "MU", "ROW", "COLUMN")
     starts = np.cumsum([0, *(len(arrays[name]) for name in names)])[:-1]
@@ -176,7 +191,8 @@ def _leaving(plan: BilateralPlan, arrays: Arrays) -> Callable[[], None]:
     def leave() -> None:
         answers = np.concatenate([arrays[name] for name in names])
         u[:] = arrays["DRIVE"] * answers[source] + arrays["OWN"] * a + arrays["OTHER"] * a[layout.mate]
-        arrays["POWER"][0] = arrays["POWER_SCALE"] @ np.square(carriage.coming(u) - a[layout.partner])
+        before = carriage.coming(u) - a[layout.partner] if carriage.metered else u - arrays["SENT"]
+        arrays["POWER"][0] = arrays["POWER_SCALE"] @ np.square(before)
 
     return leave
 
@@ -185,36 +201,52 @@ def _chosen(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     return np.where(a != 0, b, c)
 
 
+def _beside(plan: BilateralPlan) -> tuple[str, ...]:
+    """What leads a tap to the waves at the ends of the neighbouring lines."""
+    return ("there_left", "there_right") if plan.effects.crosstalk else ()
+
+
 def _ring(plan: BilateralPlan, ports: NeuronGroup, clock: Clock) -> list[Any]:
     """What lines longer than a step carry; lines of one step hand on what was sent."""
     depth, count, counts = plan.ring_depth, plan.layout.ports, plan.effects.counts
+    first = plan.there if depth > 1 else plan.layout.partner
+    for name, taps in zip(_beside(plan), (plan.carries.left, plan.carries.right), strict=False):
+        set_unique(ports, name, first[taps])
     if depth == 1:
         refer(ports, "arriving", ports, "sent", index="partner")
-        refer(ports, "came", ports, "n_sent", index="partner")
+        refer(ports, "counted", ports, "n_sent", index="partner")
+        for name in _beside(plan):
+            refer(ports, name.replace("there", "raw"), ports, "sent", index=name)
         return []
     ring = NeuronGroup(depth * count, "amplitude : 1\n" + "number : integer\n" * counts, clock=clock, name="ring")
     set_unique(ports, "cell", np.arange(count))
-    set_unique(ports, "there", plan.there)
     for name, variable, index in (
         ("leaving", "amplitude", "cell"), ("arriving", "amplitude", "there"),
-        *((("counting", "number", "cell"), ("came", "number", "there")) if counts else ()),
+        *((("counting", "number", "cell"), ("counted", "number", "there")) if counts else ()),
+        *((name.replace("there", "raw"), "amplitude", name) for name in _beside(plan)),
     ):  # fmt: skip
         refer(ports, name, ring, variable, index=index)
-    for index in ("cell", "there"):
+    for index in ("cell", "there", *_beside(plan)):
         code = f"{index} = {index} + {count} - {depth * count}*int({index} + {count} >= {depth * count})"
         ports.run_regularly(code, clock=clock, when="taps", order=1, name=f"advance_{index}")
     return [ring]
 
 
 def _arrive(plan: BilateralPlan, ports: NeuronGroup, clock: Clock) -> None:
-    """Let waves arrive, and be held."""
-    effects, came, code = plan.effects, "arriving", ""
-    if effects.counts:  # what is drawn for an event stays until the next
-        code = f"news = int(came > n_got)\nfresh = {effects.received.format(tap='i', again='')}\n"
-        code += "inbox = chosen(news, fresh, inbox)\nn_got = n_got + news\n"
+    """Let waves arrive, and be held: an event that gets lost leaves the one before, what is drawn for one stays with it."""
+    effects, code, came = plan.effects, "", "arriving"
+    if effects.counts:
+        kept = " and uniform(fate_key, i, counted) >= drop" if effects.drops else ""
+        code += f"news = int(counted > n_got{kept})\n"
+    if effects.drops:
+        code += "inbox = chosen(news, arriving, inbox)\nmissed = inbox - arriving\n"
         came = "inbox"
-    elif effects.received != "arriving":
-        code, came = f"fresh = {effects.received.format(tap='i', again='')}\n", "fresh"
+    if "sigma" in effects.line_variables:
+        code += "hiss = chosen(news, sigma*gauss(noise_key, i, n_got), hiss)\n"
+    code += "n_got = counted\n" * effects.counts
+    if effects.received != "came":
+        code += f"came = {came}\nfresh = {effects.received}\n"
+        came = "fresh"
     if plan.filtered:
         code += f"y = y + pole*({came} - y)\na = chosen(int(abs(y - a) < grain), a, y)\n"
     else:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine import WaveTraces, biases
-from emulator.families.bilateral.carriage import carriage_of
+from emulator.families.bilateral.carriage import Carriage, carriage_of
 from emulator.families.bilateral.layout import BilateralLayout, lay_out
 from emulator.graph import ScatteringGraph
 from emulator.measure.power import PowerBalance
@@ -26,7 +26,7 @@ def power_balance(graph: ScatteringGraph, waves: WaveTraces) -> PowerBalance:
     given = np.where(source, waves.x * waves.lam, 0.0)
     taken = np.where(source, 0.0, waves.x * (waves.lam - carried))
     biased = biases(graph) * waves.mu
-    stored, dissipated, lost = _lines(layout, leaving, arriving)
+    stored, dissipated, lost = _lines(layout, carriage_of(graph, layout), leaving, arriving)
     return PowerBalance(
         ports=into,
         stored=stored,
@@ -43,13 +43,23 @@ def power_balance(graph: ScatteringGraph, waves: WaveTraces) -> PowerBalance:
     )
 
 
-def _lines(layout: BilateralLayout, leaving: Floats, arriving: Floats) -> tuple[Floats, Floats, Floats]:
+def _lines(
+    layout: BilateralLayout, carriage: Carriage, leaving: Floats, arriving: Floats
+) -> tuple[Floats, Floats, Floats]:
     """Energy on all line directions (T,), what they dissipate in the step after (T,), and their excess (T, P).
 
     What attenuators take, and amplifiers and offsets give, is dissipated where a wave arrives.
     """
     steps, ports = leaving.shape
-    carriage = carriage_of(layout)
+    leaving = carriage.sent(leaving)
+    delayed = np.stack(
+        [
+            np.concatenate([np.zeros(d), leaving[:, p]])[:steps]
+            for p, d in zip(layout.partner, layout.tap_delay, strict=True)
+        ],
+        axis=1,
+    )
+    landed = (carriage.mix @ delayed.T).T + carriage.offset
     stored, dissipated = np.zeros(steps), np.zeros(steps)
     excess = np.zeros((steps, ports))
     for tap in range(ports):
@@ -59,9 +69,8 @@ def _lines(layout: BilateralLayout, leaving: Floats, arriving: Floats) -> tuple[
         total = np.concatenate([[0.0], np.cumsum(sent**2)])
         step = np.arange(steps)
         stored += (total[step] - total[np.maximum(step - delay + 1, 0)] + (1 + keep) * held**2) / z
-        came = np.concatenate([np.zeros(delay), sent])[:steps]
+        came, taken = delayed[:, tap], landed[:, tap]
         before = np.concatenate([[0.0], held[:-1]])
-        taken = carriage.gain[tap] * came + carriage.offset[tap]
         burnt = (1 - pole) * (taken - before) ** 2 / z + (came**2 - taken**2) / z
         excess[:, tap] = (came**2 - held**2 - keep * (held**2 - before**2)) / z - burnt
         dissipated[:-1] += burnt[1:]

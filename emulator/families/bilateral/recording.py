@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from emulator.engine.plan import SMALLEST, Values
 from emulator.engine.recording import Recording, WaveTraces, until
-from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.plan import BilateralPlan
 
@@ -38,6 +37,8 @@ class BilateralRecording(Recording):
     waves : WaveTraces or None
     rounded : (B, P) or None
         Where waves are rounded as they leave: what each port made less what it sent, at the end of each hold.
+    missed : (B, P) or None
+        Where events get lost: what each tap took in less what had come, likewise.
     """
 
     unsolved: Floats = field(default_factory=lambda: np.zeros(0))
@@ -45,6 +46,7 @@ class BilateralRecording(Recording):
     rounding: Floats = field(default_factory=lambda: np.zeros(0))
     waves: WaveTraces | None = None
     rounded: Floats | None = None
+    missed: Floats | None = None
 
     by_sample = (*Recording.by_sample, "unsolved", "several", "rounding", "rounded")
 
@@ -98,7 +100,7 @@ def _collected(
     }
     held = {name: outputs[f"held.{name}"][1 : plan.samples + 1] for name in ("worst", "n_several", "n_steps")}
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
-    state_residual, costate_residual = _line_residuals(layout, carriage_of(layout).arriving(end["sent"]), end["a"])
+    state_residual, costate_residual = _line_residuals(layout, plan.carries.arriving(end["sent"]), end["a"])
     moved = emitted = waves = None
     if plan.probe:
         columns = {name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}
@@ -126,7 +128,8 @@ def _collected(
         unsolved=held["worst"].max(axis=1),
         several=np.stack([held["n_steps"][:, 0], held["n_several"].sum(axis=1)], axis=1).astype(np.int64),
         waves=waves,
-        rounded=None if plan.effects.wave == "u" else end["u"] - end["sent"],
+        missed=outputs["end.missed"][1 : plan.samples + 1] if plan.effects.drops else None,
+        rounded=None if not plan.rounds else end["u"] - end["sent"],
     )
 
 

@@ -12,6 +12,7 @@ given rest at exact backpropagation, and none of this is needed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,8 @@ from emulator.network.losses import softmax
 _SLOPE, _STEPS, _HALVED, _NEAR = 0.6, 60, 12, 1e-13
 #: shares of the effects over which a rest is followed where it is not found at once
 _SHARES = (0.1, 0.25, 0.45, 0.7, 0.85, 1.0)
+#: waves, of answers of order 1, beyond which a node floats
+_FLOATING = 1e9
 #: numbers of all Jacobians of a portion of a batch
 _MOST = 1 << 22
 
@@ -91,7 +94,7 @@ class Statics:
     ) -> None:
         self.graph, self.loaded, self.layout = graph, loaded, lay_out(graph, lines)
         layout, law = self.layout, law_of(graph)
-        self.carriage = carriage_of(layout) if carriage is None else carriage
+        self.carriage = carriage_of(graph, layout) if carriage is None else carriage
         source = np.array([name == "source" for name in layout.function])
         self.inner, self.sources = np.flatnonzero(~source), layout.inputs
         self.Z, self.G, self.bias = layout.series, layout.conductance + loaded * layout.shunt, biases(graph)
@@ -132,20 +135,22 @@ class Statics:
         answered = self.of_x @ (xA @ self.to_A + xJ @ self.to_J) + self.of_mu @ (mA @ self.to_A + mJ @ self.to_J)
         through = self.carriage.through
         whole = sparse.csc_array(sparse.eye_array(layout.ports) - through @ (self.reflected + answered))
-        self.solve = splu(whole).solve
+        self.solve = _solver(whole)
         drive = (
             through @ sparse.hstack([self.of_x[:, self.inner], self.of_mu[:, self.inner], self.of_x[:, self.sources]])
         ).toarray()
         self.waves = self.solve(
             drive
         )  # (P, 2n + inputs): arriving waves of unit additions to answers, and of unit data
+        #: where a line is broken a node may float: it rests anywhere, and no rest is found
+        self.fixed = bool(np.abs(self.waves).max(initial=0.0) < _FLOATING)
         sums = np.vstack([(m @ self.waves)[self.inner] for m in (self.to_A, self.to_J)])
         unknown = 2 * len(self.inner)
         self.H, self.from_data = sums[:, :unknown], sums[:, unknown:]
 
     def _offset(self, more: Floats | None, samples: int) -> Floats:
         """Arriving waves (B, P) of what lines add; `more` (B, P) is added at the taps."""
-        own = np.broadcast_to(self.carriage.offset, (samples, self.layout.ports))
+        own = np.broadcast_to(self.carriage.constant, (samples, self.layout.ports))
         return np.asarray(self.solve(np.ascontiguousarray((own if more is None else own + more).T)).T)
 
     def rests(self, s: Floats, lam: Floats, data: Floats, wanted: Floats, more: Floats | None = None) -> Rests:
@@ -179,7 +184,7 @@ class Statics:
         full[0][:, self.sources] = data + resistance * self.given * J
         full[2][:, self.sources] = self.G[self.sources] * full[0][:, self.sources] - J
         made = (self.of_x @ full[0].T + self.of_mu @ full[3].T + self.reflected @ arriving.T).T
-        return Rests(full[0], full[1], full[2], full[3], np.asarray(made), arriving, found)
+        return Rests(full[0], full[1], full[2], full[3], self.carriage.sent(np.asarray(made)), arriving, found)
 
     def _newton(self, s: Floats, lam: Floats, wanted: Floats, fixed: Floats) -> tuple[_Point, np.ndarray]:
         """Where it ends, and for which samples the equations hold."""
@@ -209,7 +214,7 @@ class Statics:
             if not (share > 0).any():
                 break
             v, w, point, left, size = there.v, there.w, there, after, measure
-        return point, np.asarray(left <= 1e3 * _NEAR * size)
+        return point, np.asarray(left <= 1e3 * _NEAR * size) & self.fixed
 
 
 class _Point:
@@ -291,6 +296,14 @@ class _Point:
         return found[:, :n], found[:, n:]
 
 
+def _solver(matrix: sparse.csc_array) -> Callable[[Floats], Floats]:
+    """What solves linear equations with this matrix; no number where it is singular."""
+    try:
+        return splu(matrix).solve
+    except RuntimeError:
+        return lambda right: np.full_like(right, np.nan)
+
+
 def _solved(jacobian: Floats, left: Floats) -> Floats:
     """Solutions of linear equations, one per sample; no number where there is none."""
     try:
@@ -312,14 +325,15 @@ def rests_of(
 
     With `lines` in the place of those of the graph.
     """
-    carriage = carriage_of(lay_out(graph, lines))
+    carriage = carriage_of(graph, lay_out(graph, lines))
     found = Statics(graph, loaded, carriage, lines).rests(s, lam, data, wanted)
     lost = np.flatnonzero(~found.found)
     if not len(lost):
         return found
     near = s[lost], lam[lost]
     for share in _SHARES:
-        weaker = replace(carriage, gain=1 + share * (carriage.gain - 1), offset=share * carriage.offset)
+        gain, spill = 1 + share * (carriage.gain - 1), share * carriage.spill
+        weaker = replace(carriage, gain=gain, offset=share * carriage.offset, spill=spill)
         last = Statics(graph, loaded, weaker, lines).rests(*near, data[lost], wanted[lost])
         near = last.s, last.lam
     for name in Rests.__dataclass_fields__:

@@ -15,6 +15,7 @@ from scipy import linalg, sparse
 
 from emulator.errors import EngineError
 from emulator.families.bilateral.carriage import carriage_of
+from emulator.families.bilateral.effects import lost_share
 from emulator.families.bilateral.layout import BilateralLayout, lay_out
 from emulator.families.bilateral.lines import law_of
 from emulator.families.bilateral.matrices import scattering
@@ -121,9 +122,11 @@ class BilateralStep(LinearStep):
         point = checked_point(graph, point)
         self.junctions = Junctions(graph, point)
         layout = self.junctions.layout
-        self._sent = sparse.csr_array(self.junctions.scatter[layout.partner])
-        carriage = carriage_of(layout)
+        carriage = carriage_of(graph, layout)
+        alive = sparse.diags_array(np.where(carriage.stuck, 0.0, 1.0))
+        self._sent = sparse.csr_array((alive @ self.junctions.scatter)[layout.partner])
         self._mix = None if carriage.ideal else carriage.mix
+        self._pole = layout.pole * (1 - lost_share(graph, layout))
         ports, waiting = layout.ports, layout.tap_delay.astype(np.int64) - 1
         size = ports + int(waiting.sum())
         super().__init__(dtype=np.dtype(float), shape=(size, size))
@@ -154,7 +157,7 @@ class BilateralStep(LinearStep):
         after = np.empty_like(vectors)
         after[self._older] = vectors[self._older - 1]
         after[self._first[self._waits]] = sent[self._waits]
-        after[: layout.ports] = held + (layout.pole * (came - held).T).T
+        after[: layout.ports] = held + (self._pole * (came - held).T).T
         return after
 
     def _matvec(self, vector: Floats) -> Floats:
@@ -234,4 +237,4 @@ def swap_test(graph: ScatteringGraph, point: Reference | OperatingPoint) -> Swap
         )
     if layout.ports > _MOST_PORTS:
         raise EngineError(f"swap test: {layout.ports} ports; allowed: at most {_MOST_PORTS}")
-    return SwapTest(linalg.eigvals((carriage_of(layout).through @ junctions.scatter).toarray()))
+    return SwapTest(linalg.eigvals((carriage_of(graph, layout).through @ junctions.scatter).toarray()))
