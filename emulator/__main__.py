@@ -8,8 +8,19 @@ import sys
 from emulator.interrupts import interruptible, status_of
 
 
+def unsupported(system: str) -> str | None:
+    """Why Backwave does not run on a system, by its name in `sys.platform`; None where it does."""
+    if system.startswith(("win32", "cygwin", "emscripten", "wasi")):
+        return f"backwave: error: this system is '{system}'; allowed: Linux and macOS, or Linux in WSL or a container"
+    return None
+
+
 def main() -> None:
     """Run the command of the command line, and leave with its status."""
+    refused = unsupported(sys.platform)
+    if refused is not None:
+        print(refused, file=sys.stderr)
+        sys.exit(2)
     try:
         with interruptible():
             try:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from emulator.errors import ScenarioError, suggest, within
 from emulator.kinds import LAW, SCENARIO, STUDY, kind_of_tables, mistaken
-from emulator.scenario.config import expand, validate
+from emulator.laws import LAWS
+from emulator.scenario.config import Config, expand, validate
 from emulator.scenario.files import find_file as beside
 from emulator.scenario.scenario import Scenario
 from hwmodels import doors
 from hwmodels.doors import RefusedError, brief, is_file, parse_toml, path_of
 
+#: keys that every source of a section knows
+_SOURCES: dict[str, dict[str, set[str]]] = {
+    section: {
+        source: set(model.model_fields)
+        for model in get_args(Config.model_fields[section].annotation)
+        for source in get_args(model.model_fields["source"].annotation)
+    }
+    for section in ("network", "data")
+}
 _WANTED = {"scenario": SCENARIO, "study": STUDY}
 
 
@@ -44,8 +55,10 @@ def load_scenario(path_or_name: str | os.PathLike[str], overrides: Sequence[str]
     source = os.fspath(path_or_name)
     path = find_file("scenario", source, bundled())
     data = read_toml("scenario", path)
-    for text in overrides:
-        data = merged(expand(data), *parse_override(text))
+    changes = [parse_override(text) for text in overrides]
+    data = dict(_of_other_sources(expand(data), changes))
+    for parts, value in changes:
+        data = merged(expand(data), parts, value)
     with within(f"scenario '{path.stem}'"):
         config = validate(_with_law(data, path.parent))
     return Scenario(path.stem, source, path.parent, tuple(overrides), config)
@@ -60,10 +73,37 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
         If a key or value is wrong.
     """
     data = scenario.config.model_dump(exclude_unset=True)
-    for key, value in changes.items():
-        data = merged(data, key.split("."), value)
+    parts = [(tuple(key.split(".")), value) for key, value in changes.items()]
+    data = dict(_of_other_sources(data, parts))
+    for way, value in parts:
+        data = merged(data, way, value)
     with scenario.named():
         return replace(scenario, config=validate(_with_law(data, scenario.folder)))
+
+
+def _of_other_sources(data: Mapping[str, Any], changes: Sequence[tuple[tuple[str, ...], Any]]) -> Mapping[str, Any]:
+    """`data` without what belongs to a source, or a law, that one of `changes` replaces by another.
+
+    What the new one knows too stays, such as how many samples are presented.
+    """
+    for parts, value in changes:
+        if len(parts) != 2 or parts not in (*((section, "source") for section in _SOURCES), ("law", "name")):
+            continue
+        section, key = parts
+        table = data.get(section)
+        if not isinstance(table, Mapping) or table.get(key) == value:
+            continue
+        known = _SOURCES[section].get(str(value)) if key == "source" else _parameters(value)
+        if known is not None:
+            data = {**data, section: {name: old for name, old in table.items() if name in known}}
+    return data
+
+
+def _parameters(law: Any) -> set[str] | None:
+    """Keys of the section of a law; None if there is no such law."""
+    if not isinstance(law, str) or law not in LAWS:
+        return None
+    return {field.name for field in dataclasses.fields(LAWS[law])} | {"name"}  # type: ignore[arg-type]
 
 
 def _with_law(data: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:

@@ -245,3 +245,20 @@ def test_output_holds_other_files(tmp_path: Path, results: str | None) -> None:
         "allowed: a new or empty folder, one with earlier results only, or --force to write among them"
     )
     refuses(words, lambda: staged(tmp_path).__enter__(), ScenarioError)
+
+
+@pytest.mark.parametrize("name", ["digits", "two-way", "residual"])
+@pytest.mark.parametrize("section", ["network", "data"])
+def test_another_source_is_asked_for_what_it_lacks_and_not_for_what_the_former_had(name, section):
+    with pytest.raises(ScenarioError) as error:
+        load_scenario(name, [f"{section}.source=file"])
+    assert str(error.value) == f"scenario '{name}': {section}.path is missing; it must be given"
+
+
+def test_what_another_source_or_law_knows_too_stays():
+    found = load_scenario("two-way", ["data.source=random", "network.path=mine.npz", "network.source=file"]).config
+    assert (found.data.source, found.data.limit, found.network.path) == ("random", 12, "mine.npz")
+    law = load_scenario("two-way", ["law.name=worldsheet"]).config.law
+    assert law.parameters == {"impedance": 0.4}
+    with pytest.raises(ScenarioError, match=r"unknown key 'network.hiden' \(did you mean 'network.hidden'"):
+        load_scenario("digits", ["network.hiden=[3]", "network.source=digits-mlp"])
