@@ -1,11 +1,14 @@
 """Device readings in every dialect of a spreadsheet: read right, or refused by name."""
 
+import time
+
 import numpy as np
 import pytest
 
 from hwmodels import HardwareError
 from hwmodels.fit_device import fit_device
 from hwmodels.readings import read_readings
+from hwmodels.spreadsheet import _NUMBER
 
 HEAD = ("device", "target_conductance_uS", "measured_conductance_µS", "time_s")
 ROWS = [(f"d{k}", f"{1 + k % 5}.5", f"{1 + k % 5}.{500 + k}", "20") for k in range(30)]
@@ -115,3 +118,10 @@ def test_conductances_above_one_siemens_are_asked_about(tmp_path):
         "allowed: the right unit, or --as-written to take it as it is"
     )
     assert fit_device(tmp_path / "a.csv", as_written=True).model.weights.g_max == 5.5
+
+
+def test_a_cell_of_very_many_digits_is_no_number_at_once():
+    begun = time.process_time()
+    assert _NUMBER.fullmatch(200_000 * "9" + "x") is None and _NUMBER.fullmatch(200_000 * "9") is not None
+    assert all(_NUMBER.fullmatch(text) for text in ("1.", "1.5", ".5", "-1e3", "+2.E-3")) and not _NUMBER.fullmatch(".")
+    assert time.process_time() - begun < 1
