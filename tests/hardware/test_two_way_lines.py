@@ -143,6 +143,23 @@ def test_loss_follows_the_length_of_a_line():
     assert (passes.gain_forward == passes.gain_backward).all()
 
 
+@pytest.mark.parametrize("changes", [{}, {"lines.crosstalk": 0.1}, LOSSY])
+def test_a_wave_arrives_when_its_delay_is_over_not_before_and_not_after(changes):
+    network, inputs, targets = batch()
+    graph = compile_network(network, law=LAW, hardware=delays(1, 5).replace(changes), seed=3)
+    plan = family_of(graph.law).plan(graph, 60, 1)
+    result = settle(
+        graph, inputs[:1], targets[:1], hold_seconds=60 * graph.step, target="numpy", traces=True, diagnose=False
+    )
+    layout, lines = plan.layout, slice(0, 2 * plan.layout.lines.count)
+    assert {1, 5} <= set(layout.tap_delay[lines])
+    come = np.zeros_like(result.waves.leaving)
+    for tap, (delay, port) in enumerate(zip(layout.tap_delay, layout.partner, strict=True)):
+        come[delay:, tap] = result.waves.leaving[:-delay, port]
+    taken = (plan.carries.mix @ come.T).T
+    np.testing.assert_allclose(result.waves.arriving[:, lines], taken[:, lines], rtol=0, atol=1e-14)
+
+
 def test_the_power_that_is_under_way_dies_out_and_attenuators_take_the_rest():
     network, inputs, targets = batch()
     graph = compile_network(network, law=LAW, hardware=delays(1, 2).replace(LOSSY | MISMATCH), seed=3)

@@ -70,7 +70,7 @@ def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None
         (nodes, ("shunt",) if plan.shunted else ()),
         (ports, ("q", *NUMBERS, *effects.port_variables, *effects.port_keys)),
         (ports, (*effects.line_variables, *effects.line_keys, *(("pole", "grain") if plan.filtered else ()))),
-        (ports, ("there",) if plan.ring_depth > 1 else ()),
+        (ports, tuple(plan.places) if plan.ring_depth > 1 else ()),
         (ports, ("spill",) if effects.crosstalk else ()),
         (nodes, ("bias", "load", "low", "series", "G", "kappa", "resistance", "resolution")),
         (gather, ("to_in", "to_out")),

@@ -66,6 +66,14 @@ class BilateralPlan(Plan):
         return np.asarray((1 - layout.tap_delay) % self.ring_depth * layout.ports + layout.partner, dtype=np.int32)
 
     @property
+    def places(self) -> dict[str, Ints]:
+        """The same by name, and with crosstalk where it finds what comes to the taps beside it."""
+        found = {"there": self.there}
+        if self.effects.crosstalk:
+            found |= {"there_left": self.there[self.carries.left], "there_right": self.there[self.carries.right]}
+        return found
+
+    @property
     def runs(self) -> tuple[Ints, Ints, Ints]:
         """Neurons of one activation that follow each other: first and number (R, 2), `kinds` and `alone` of each."""
         both = np.stack([self.kinds, self.alone])
@@ -125,7 +133,7 @@ def bilateral_values(
         "q": max(threshold, SMALLEST),
         "grain": threshold,
         "pole": layout.pole,
-        "there": plan.there,
+        **plan.places,
         "drive": layout.on_x + layout.on_mu + layout.crossbars.as_row + layout.crossbars.as_column,
         "own": layout.own + layout.crossbars.keep,
         "other": layout.other,

@@ -209,10 +209,9 @@ def _beside(plan: BilateralPlan) -> tuple[str, ...]:
 def _ring(plan: BilateralPlan, ports: NeuronGroup, clock: Clock) -> list[Any]:
     """What lines longer than a step carry; lines of one step hand on what was sent."""
     depth, count, counts = plan.ring_depth, plan.layout.ports, plan.effects.counts
-    first = plan.there if depth > 1 else plan.layout.partner
-    for name, taps in zip(_beside(plan), (plan.carries.left, plan.carries.right), strict=False):
-        set_unique(ports, name, first[taps])
     if depth == 1:
+        for name, taps in zip(_beside(plan), (plan.carries.left, plan.carries.right), strict=False):
+            set_unique(ports, name, plan.layout.partner[taps])
         refer(ports, "arriving", ports, "sent", index="partner")
         refer(ports, "counted", ports, "n_sent", index="partner")
         for name in _beside(plan):
