@@ -24,7 +24,8 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="spice, vacask, spectre (unread), graphml, json, sax, verilog-a, touchstone or touchstone-network.",
+            help="spice, vacask, spectre (unread), "
+            "graphml, graphml-neurons, json, node-link, sax, verilog-a, touchstone or touchstone-network.",
         ),
     ] = "spice",
     overrides: Annotated[
@@ -51,7 +52,7 @@ def export(
     ohms: Annotated[float, typer.Option(help="Ohms of a state over costate of 1; touchstone: of the ports.")] = 50.0,
     mismatch: Annotated[bool, typer.Option("--mismatch", help="spice: weights with the hardware's spread.")] = False,
     seed: Annotated[int, typer.Option(help="spice: seed of the spread.")] = 1,
-    dialect: Annotated[str, typer.Option(help="spice: ngspice, or ltspice or xyce (untested).")] = "ngspice",
+    dialect: Annotated[str, typer.Option(help="spice: ngspice, or ltspice or xyce (read by ngspice).")] = "ngspice",
     prefix: Annotated[
         str, typer.Option(help="spice: start of the names of cells, subcircuits and parameters.")
     ] = "bw_",

@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import networkx as nx
+import numpy as np
+
 from emulator.errors import ExportError, suggest
 from emulator.export.folder import FORMAT, MAP, staged
 from emulator.export.penalties import refuse_penalties
@@ -13,6 +16,7 @@ from emulator.export.sax import sax_text
 from emulator.export.touchstone import network_touchstone, touchstone
 from emulator.export.veriloga import verilog_a
 from emulator.graph import ScatteringGraph
+from emulator.graph.names import printable
 from emulator.measure.reference import Reference
 from hwmodels.registry import Registry
 
@@ -21,6 +25,35 @@ Format = tuple[str, Callable[[ScatteringGraph, Path], object]]
 
 def _text(make: Callable[[ScatteringGraph], str]) -> Callable[[ScatteringGraph, Path], object]:
     return lambda graph, path: path.write_text(make(graph), encoding="utf-8")
+
+
+def node_link_text(graph: ScatteringGraph) -> str:
+    """Neurons, and synapses with weights and delays, as JSON that ``networkx.node_link_graph`` reads."""
+    expanded = graph.expand()
+    return json.dumps(nx.node_link_data(expanded, edges="edges"), default=_plain) + "\n"
+
+
+def _plain(value: object) -> object:
+    """A number of NumPy as one of Python."""
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _write_expanded(graph: ScatteringGraph, path: Path) -> None:
+    """GraphML with a node per neuron and an edge per synapse."""
+    expanded = graph.expand()
+    for _, data in expanded.nodes(data=True):
+        data |= {key: _graphml(value) for key, value in data.items()}
+    for *_, data in expanded.edges(data=True):
+        data |= {key: _graphml(value) for key, value in data.items()}
+    nx.write_graphml(expanded, path)
+
+
+def _graphml(value: object) -> object:
+    """A value as GraphML knows it; nothing is an empty text."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, bool | int | float):
+        return plain
+    return "" if plain is None else printable(str(plain))
 
 
 def _checked_format(name: str, found: Format) -> Format:
@@ -41,7 +74,9 @@ FORMATS: Registry[Format] = Registry(
     "backwave.formats",
     {
         "graphml": ("graph.graphml", ScatteringGraph.to_graphml),
+        "graphml-neurons": ("neurons.graphml", _write_expanded),
         "json": ("graph.json", ScatteringGraph.to_json),
+        "node-link": ("graph.json", _text(node_link_text)),
         "sax": ("netlist.json", _text(sax_text)),
         "verilog-a": ("cells.va", _text(verilog_a)),
     },

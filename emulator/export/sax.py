@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from emulator.errors import ExportError
@@ -13,7 +14,9 @@ def sax_netlist(graph: ScatteringGraph) -> dict[str, Any]:
     """A netlist whose every port is joined to at most one other; each line and each element is an instance.
 
     Instances are called ``e0``, ``e1``, ... (elements, in topological order; the setting ``element`` is its name) and
-    ``l0_0``, ... (lines, by bundle). A port is ``instance,port_k``. Delays are in seconds, None where a line carries
+    ``l0_0``, ... (lines, by bundle). A component has its
+    size in its name, such as ``crossbar_64_32``, for SAX knows a component by its name alone. A port is ``instance,port_k``.
+    Delays are in seconds, 0 where a line carries
     nothing that way; crossbars have their ``weight`` (n_out, n_in) and ``bias``.
 
     Raises
@@ -25,7 +28,7 @@ def sax_netlist(graph: ScatteringGraph) -> dict[str, Any]:
         raise ExportError(f"a SAX netlist got wiring {graph.wiring!r}; allowed: tile, where a port has one line")
     names = {element.name: f"e{k}" for k, element in enumerate(graph.elements)}
     instances: dict[str, dict[str, Any]] = {
-        names[e.name]: {"component": e.kind, "settings": _settings(graph, e)} for e in graph.elements
+        names[e.name]: {"component": _component(graph, e), "settings": _settings(graph, e)} for e in graph.elements
     }
     connections: dict[str, str] = {}
     for number, bundle in enumerate(graph.bundles):
@@ -46,6 +49,12 @@ def sax_text(graph: ScatteringGraph) -> str:
     return json.dumps(sax_netlist(graph), allow_nan=False, indent=None) + "\n"
 
 
+def _component(graph: ScatteringGraph, element: Element) -> str:
+    """Kind and widths of all ports: one name for one set of ports."""
+    kind = f"{element.kind}_{element.function}" if element.kind == "activation" else element.kind
+    return re.sub(r"\W", "_", "_".join([kind, *(str(port.width) for port in element.ports)]))
+
+
 def _settings(graph: ScatteringGraph, element: Element) -> dict[str, Any]:
     shared = {"element": element.name, "layer": element.layer}
     if element.kind == "crossbar":
@@ -56,9 +65,9 @@ def _settings(graph: ScatteringGraph, element: Element) -> dict[str, Any]:
     return {**shared, "loss": graph.loss} if element.kind == "load" else shared
 
 
-def _line(graph: ScatteringGraph, bundle: Bundle, k: int) -> dict[str, float | None]:
+def _line(graph: ScatteringGraph, bundle: Bundle, k: int) -> dict[str, float]:
     ahead, back = (
-        None if delay is None else int(delay[k]) * graph.step for delay in (bundle.delay_forward, bundle.delay_backward)
+        0.0 if delay is None else int(delay[k]) * graph.step for delay in (bundle.delay_forward, bundle.delay_backward)
     )
     return {"delay_forward": ahead, "delay_backward": back, "impedance": bundle.impedance}
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.errors import ExportError, suggest
+from emulator.export.netlist import Nodes
 from emulator.export.options import positive
 from emulator.export.small_signal import Complex, band, network_scattering
 from emulator.graph import ScatteringGraph
@@ -21,6 +22,7 @@ from emulator.measure.rest import OperatingPoint
 from emulator.measure.synapses import Floats
 
 _PER_LINE = 4
+_EXACT = 1e-9
 
 
 def tile_scattering(weight: ArrayLike, left: ArrayLike, right: ArrayLike) -> Floats:
@@ -82,7 +84,7 @@ def touchstone(graph: ScatteringGraph, layer: str | None = None, ohms: float = 5
     scattering = tile_scattering(known[layer].weight, positive("ohms", ohms), ohms)
     title = f"crossbar tile of ideal transformers, network {graph.network.digest}"
     both = np.stack([scattering, scattering]).astype(np.complex128)
-    return "\n".join(_lines(title, [0.0, 0.5 / graph.transit_seconds], both, ohms)) + "\n"
+    return "\n".join(_lines(title, [0.0, 0.5 / graph.transit_seconds], both, ohms, _tile_ports(graph, layer))) + "\n"
 
 
 def network_touchstone(
@@ -107,12 +109,45 @@ def network_touchstone(
     frequencies = band(graph, points)
     found = network_scattering(graph, point, frequencies)
     title = f"network {graph.network.digest} on two-way lines, small signals around a rest"
-    return "\n".join(_lines(title, frequencies, found, positive("ohms", ohms))) + "\n"
+    return "\n".join(_lines(title, frequencies, found, positive("ohms", ohms), _network_ports(graph))) + "\n"
 
 
-def _lines(title: str, frequencies: Sequence[float], scattering: Complex, ohms: float) -> Iterator[str]:
+def character(scattering: Complex) -> str:
+    """Whether a multiport is passive and reciprocal at all its frequencies, to 1e-9, in words.
+
+    Parameters
+    ----------
+    scattering : (F, P, P)
+    """
+    gain = float(np.linalg.norm(scattering, ord=2, axis=(1, 2)).max())
+    passive = "passive" if gain <= 1 + _EXACT else f"not passive: a wave comes out up to {gain:.4g} times as large"
+    uneven = float(np.abs(scattering - scattering.transpose(0, 2, 1)).max())
+    reciprocal = (
+        "reciprocal" if uneven <= _EXACT else f"not reciprocal: S and its transpose differ by up to {uneven:.4g}"
+    )
+    return f"{passive}; {reciprocal}"
+
+
+def _tile_ports(graph: ScatteringGraph, layer: str) -> list[str]:
+    """Nodes of the netlist at which a crossbar's ports are: states of its rows, pre-activations of its columns."""
+    coupling = next(c for c in graph.couplings if c.layer == layer)
+    node = Nodes(graph)
+    return [node("x", n) for n in coupling.rows] + [node("s", n) for n in coupling.columns]
+
+
+def _network_ports(graph: ScatteringGraph) -> list[str]:
+    inputs = [n for name in graph.network.inputs for n in graph.layer_neurons(name)]
+    node = Nodes(graph)
+    return [node("x", n) for n in (*inputs, *graph.layer_neurons(graph.network.output))]
+
+
+def _lines(
+    title: str, frequencies: Sequence[float], scattering: Complex, ohms: float, names: Sequence[str]
+) -> Iterator[str]:
     ports = scattering.shape[1]
     yield f"! {title}"
+    yield f"! {character(scattering)}"
+    yield from (f"! Port[{k}] = {name}" for k, name in enumerate(names, 1))
     yield "[Version] 2.0"
     yield f"# Hz S RI R {ohms!r}"
     yield f"[Number of Ports] {ports}"

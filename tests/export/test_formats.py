@@ -13,7 +13,7 @@ from emulator.export import Options, schematic
 from emulator.export.formats import FORMATS, export_file
 from emulator.export.sax import sax_netlist
 from emulator.export.small_signal import network_scattering
-from emulator.export.touchstone import tile_scattering, touchstone
+from emulator.export.touchstone import character, tile_scattering, touchstone
 from emulator.export.two_way import with_two_way_lines
 from tests.refusals import refuses
 from tests.support.circuits import chain, random_case, sample
@@ -28,10 +28,16 @@ def test_a_sax_netlist_joins_every_port_once(seed):
     lines = [i["settings"] for i in net["instances"].values() if i["component"] == "line"]
     assert len(lines) == sum(b.count for b in graph.bundles if b.is_line)
     total = sum(int(b.delays().sum()) for b in graph.bundles) * graph.step
-    assert sum((i["delay_forward"] or 0) + (i["delay_backward"] or 0) for i in lines) == pytest.approx(total)
+    assert sum(i["delay_forward"] + i["delay_backward"] for i in lines) == pytest.approx(total)
     assert len(net["ports"]) == sum(map(graph.network.size, graph.network.inputs)) + graph.network.size(
         graph.network.output
     )
+    sizes: dict[str, set] = {}
+    for name, instance in net["instances"].items():
+        ports = sorted(end.split(",")[1] for end in ends if end.split(",")[0] == name)
+        ports += sorted(port.split(",")[1] for port in net["ports"].values() if port.split(",")[0] == name)
+        sizes.setdefault(instance["component"], set()).add(tuple(sorted(ports)))
+    assert all(len(ports) == 1 for ports in sizes.values())  # a component is known by its name alone
     for element in graph.elements:
         name = next(n for n, i in net["instances"].items() if i["settings"].get("element") == element.name)
         for port in element.ports:
@@ -140,6 +146,31 @@ def test_verilog_a_has_a_module_for_every_cell(tmp_path):
     assert text.count("module ") == text.count("endmodule") * 1 and text.count("(") == text.count(")")
 
 
+def test_networkx_reads_neurons_and_synapses(tmp_path):
+    graph = chain((3, 4, 2), names=("a\x1b", "b & <c>", "d"))
+    export_file(graph, tmp_path / "json", "node-link")
+    read = nx.node_link_graph(json.loads((tmp_path / "json" / "graph.json").read_text()), edges="edges")
+    export_file(graph, tmp_path / "xml", "graphml-neurons")
+    other = nx.read_graphml(tmp_path / "xml" / "neurons.graphml")
+    weights = sorted(p for layer in graph.network.parameters.values() for p in layer.weight.ravel().tolist())
+    for found in (read, other):
+        assert found.number_of_nodes() == graph.neurons and found.number_of_edges() == len(weights)
+        assert sorted(data["weight"] for *_, data in found.edges(data=True)) == weights
+
+
+def test_touchstone_names_its_ports_and_says_what_it_is(tmp_path):
+    graph = chain((3, 2))
+    text = touchstone(graph, "h0_s")
+    ports = ["x0_0", "x0_1", "x0_2", "s1_0", "s1_1"]
+    assert [line.split(" = ")[1] for line in text.splitlines() if line.startswith("! Port[")] == ports
+    assert "! passive; reciprocal" in text
+    active = np.array([[[0.0, 2.0], [1.0, 0.0]]], dtype=complex)
+    words = (
+        "not passive: a wave comes out up to 2 times as large; not reciprocal: S and its transpose differ by up to 1"
+    )
+    assert character(active) == words
+
+
 @pytest.mark.parametrize("kind", [*FORMATS, "touchstone"])
 def test_every_format_is_written_whole(tmp_path, kind):
     graph = chain((3, 2))
@@ -147,7 +178,7 @@ def test_every_format_is_written_whole(tmp_path, kind):
     assert sorted(names) == sorted(path.name for path in (tmp_path / "out").iterdir())
     if kind == "graphml":
         assert nx.read_graphml(tmp_path / "out" / names[0]).number_of_nodes() == graph.nx.number_of_nodes()
-    if kind in ("json", "sax"):
+    if kind in ("json", "sax", "node-link"):
         assert json.loads((tmp_path / "out" / names[0]).read_text())
 
 
