@@ -18,6 +18,7 @@ from emulator.commands import (
     cache,
     compare,
     export,
+    feasibility,
     fit,
     importing,
     inspect,
@@ -79,6 +80,7 @@ app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.command("study")(study.study)
+app.command("feasibility")(feasibility.feasibility)
 app.command("report")(report.report)
 app.command("view")(view.view)
 app.command("compare")(compare.compare)

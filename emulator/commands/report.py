@@ -26,12 +26,18 @@ def report(
       backwave report runs/feasibility.sqlite
       backwave report runs/feasibility.sqlite --out feasibility.html
     """  # noqa: D301
-    from emulator.commands.console import console, figures, progress, verdict
     from emulator.commands.paths import refuse_other
     from emulator.kinds import STORE
-    from emulator.study.report import write_report
 
     refuse_other(store, STORE)
+    told(store, out)
+
+
+def told(store: Path, out: Path | None) -> None:
+    """Write the report of a store, and print its first screen."""
+    from emulator.commands.console import console, figures, progress, verdict
+    from emulator.study.report import write_report
+
     with progress() as tell:
         tell("drawing the report", None)
         made, page, summary = write_report(store, out)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from emulator.study.load import StudyFile
     from emulator.study.run import StudyReport
     from emulator.study.store import Store, Tolerance
 
@@ -56,13 +57,28 @@ def study(
       backwave study my.toml --resume
       backwave study my.toml --scheduler tcp://127.0.0.1:8786
     """  # noqa: D301
-    from emulator.commands.console import console, figures, progress, verdict, warn
     from emulator.study.load import load_study
-    from emulator.study.run import run_study
-    from emulator.study.store import Store
 
     loaded = load_study(file, overrides or ())
     path = store or Path("runs") / f"{loaded.name}.sqlite"
+    if not carry_out(loaded, path, workers=workers, scheduler=scheduler, resume=resume, limit=limit):
+        raise typer.Exit(1)
+
+
+def carry_out(
+    loaded: StudyFile,
+    path: Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    resume: bool = False,
+    limit: int | None = None,
+) -> bool:
+    """Run a study and print what came of it; whether every point settled."""
+    from emulator.commands.console import console, figures, progress, verdict, warn
+    from emulator.study.run import run_study
+    from emulator.study.store import Store
+
     try:
         with progress() as tell:
             report = run_study(
@@ -75,8 +91,7 @@ def study(
         states = [record.status for record in reader.records()]
         screen.print(verdict(set(states) <= {"settled"} and report.complete, _verdict(report, states)))
         screen.print(figures(_rows(report, reader)))
-    if set(states) - {"settled"}:
-        raise typer.Exit(1)
+    return not set(states) - {"settled"}
 
 
 def _verdict(report: StudyReport, states: list[str]) -> str:

@@ -61,9 +61,7 @@ def energy_use(
     energy, samples = graph.hardware.energy, len(recording.lam)
     again = np.broadcast_to(doubling, layout.tap_port.shape)
     per_event = layout.lines_of_port + np.bincount(layout.tap_port, weights=again, minlength=layout.ports)
-    operations = np.bincount(layout.row, minlength=len(layout.tap_port))
-    operations = operations + np.bincount(layout.column, minlength=len(layout.tap_port))
-    per_port = np.bincount(layout.tap_port, weights=(1 + again) * operations, minlength=layout.ports)
+    per_port = operations_of_port(layout, again)
     lines = sum(bundle.count for bundle in graph.bundles if bundle.is_line)
     estimate = energy.estimate(
         events=_per_sample(recording.sent, per_event),
@@ -83,6 +81,15 @@ def energy_use(
             reflected = recording.power.reshape(samples, hold).sum(axis=1) * graph.step
             parts["wave_power"] = reflected * amplitude**2 / impedance
     return EnergyUse(parts, tuple(missing))
+
+
+def operations_of_port(layout: Layout, doubling: Floats | float = 0.0) -> NDArray[np.int64] | Floats:
+    """How many weights an event of each port meets (P,); expected ones where a share of the events is doubled on its way."""
+    weights = np.bincount(layout.row, minlength=len(layout.tap_port))
+    weights = weights + np.bincount(layout.column, minlength=len(layout.tap_port))
+    again = np.broadcast_to(doubling, layout.tap_port.shape)
+    found = np.bincount(layout.tap_port, weights=(1 + again) * weights, minlength=layout.ports)
+    return found if again.any() else found.astype(np.int64)
 
 
 def _per_sample(sent: np.ndarray, each: np.ndarray) -> Floats:

@@ -28,6 +28,7 @@ from emulator.training.checkpoint import Progress
 from emulator.training.forewarn import look_ahead, warnings
 from emulator.training.history import History
 from emulator.training.loop import Loop, TrainingReport
+from emulator.training.spent import spent
 from emulator.training.streams import ArrayStream, Stream
 from emulator.training.substrate import State, Substrate
 from emulator.versions import versions
@@ -209,6 +210,7 @@ class _Task:
             clipping=clipping,
             test_spread=self.data.spread(graph.network),
             bus_events=bus_events,
+            spent=spent(substrate, here, batch),
             bus_joules=None if price is None else bus_events * price,
             seeds={"run": self.chosen.run.seed, "hardware": self.chosen.substrate.seed},
             versions=versions() | built_with(substrate.target),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from emulator.compile import compile_network
 from emulator.data.batch import Batch
@@ -16,6 +19,7 @@ from emulator.laws import family_of
 from emulator.measure import Reference, reference
 from emulator.measure.ranges import CALIBRATION, Ranges, carried_by, fitted, ranges
 from emulator.network import Network
+from emulator.network.scratch import from_scratch
 from emulator.options import CheckpointOptions
 from emulator.scenario.config import Config
 from emulator.scenario.networks import Built
@@ -94,8 +98,25 @@ class Scenario:
         """
         network = self.config.network.build(self.folder).network
         samples = self.training.data.load(network, self.folder)
-        network = samples.named(network)
-        return network, samples, self.config.data.load(network, self.folder)
+        network, tested = samples.named(network), self.config.data.load(network, self.folder)
+        if self.training.start == "scratch":
+            network = from_scratch(network, float(self.training.start_scale), self.config.run.seed)
+        return network, samples, tested
+
+    def _learning_ranges(self, start: Network, samples: Batch, biases: bool = False) -> Ranges:
+        """Ranges that a training needs: of the network that it starts with, and where that is new of the one that is described.
+
+        With `biases`, these count as weights.
+        """
+        networks = [start]
+        if self.training.start == "scratch":
+            networks.append(self.config.network.build(self.folder).network)
+        found = [ranges(one, reference(one, samples.inputs, samples.targets)) for one in networks]
+        needed = Ranges(*map(max, *found)) if len(found) > 1 else found[0]
+        if not biases:
+            return needed
+        largest = max(float(np.abs(p.bias).max(initial=0.0)) for one in networks for p in one.parameters.values())
+        return needed._replace(weights=max(needed.weights, largest))
 
     def hardware(self, network: Network, batch: Batch) -> HardwareModel:
         """The hardware, with its own full scales or those of a network on these samples, as the scenario asks."""
@@ -209,13 +230,18 @@ class Scenario:
 
         training, config = self.training, self.config
         network, samples, tested = self.lessons()
-        hardware = self.hardware(network, samples)
+        if training.start == "scratch" and config.substrate.full_scale == "network":
+            model = config.hardware.build(self.folder)
+            hardware = self.fitted(model, network, samples, self._learning_ranges(network, samples))
+        else:
+            hardware = self.hardware(network, samples)
+        summed = training.batch > 1 or bool(network.penalties) or any(one.tied for one in network.dense.values())
         return train(
             network,
             samples.inputs,
             samples.targets,
             test=None if tested.targets is None else (tested.inputs, tested.targets),
-            port=training.port.build(hardware),
+            port=training.port.build(hardware, partial(self._learning_ranges, network, samples, biases=True), summed),
             rate_schedule=training.rates(training.total(samples)),
             law=config.law.build(),
             hardware=hardware,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -24,10 +25,11 @@ from emulator.learning import (
     TikiTaka,
     Written,
     device_weights,
-    own_port,
 )
+from emulator.measure.ranges import Ranges
 from emulator.options import Count, TrainingOptions
 from emulator.scenario.datasets import TrainingData
+from emulator.scenario.own_port import fitting_port
 from emulator.scenario.section import Section
 from hwmodels import HardwareModel
 from hwmodels.registry import Registry
@@ -118,8 +120,18 @@ class PortConfig(Section):
         rule = "what the hardware has of itself" if self.name == OWN else PORTS[self.name].rule
         return f"{self.name}: {rule}" if rule else self.name
 
-    def build(self, hardware: HardwareModel) -> ParameterPort:
+    def build(
+        self, hardware: HardwareModel, needed: Callable[[], Ranges] | None = None, summed: bool = False
+    ) -> ParameterPort:
         """The port itself.
+
+        Parameters
+        ----------
+        hardware : HardwareModel
+        needed : callable, optional
+            Of the hardware's own port: ranges of states and weights that are needed.
+        summed : bool
+            Likewise: whether efforts are added up before anything is written.
 
         Raises
         ------
@@ -128,7 +140,7 @@ class PortConfig(Section):
         """
         try:
             if self.name == OWN:
-                return own_port(hardware, **self.parameters)
+                return fitting_port(hardware, self.parameters, needed, summed)
             port = PORTS[self.name]
             held = {"weights": device_weights(hardware, self.name)} if issubclass(port, Written) else {}
             return port(**held, **self.parameters)
@@ -185,6 +197,10 @@ class TrainingConfig(TrainingOptions):
     port : PortConfig
     data : source of samples
         What it learns from; the scenario's own `data` are what it is tested on.
+    start : {"network", "scratch"}
+        Whether it begins with the parameters that the network has, or with new ones that have learned nothing: weights
+        N(0, start_scale^2 / fan-in) by the seed of the run, biases 0. Full scales then suit both.
+    start_scale : float
     warm_up : int
         Samples over which the rate rises.
     decay : bool
@@ -196,6 +212,8 @@ class TrainingConfig(TrainingOptions):
 
     port: PortConfig = PortConfig(name="resistive", rate=0.05)  # type: ignore[call-arg]
     data: TrainingData
+    start: Literal["network", "scratch"] = "network"
+    start_scale: Annotated[float, Field(gt=0)] = 1.0
     epochs: Count | None = 10
     warm_up: Annotated[int, Field(ge=0)] = 0
     decay: bool = True

@@ -34,7 +34,9 @@ def yields_of(study: StudyFile, store: Store) -> list[Yield]:
     for at, here in rows.items():
         places = [study.places[points["ordinal"][row]] for row in here]
         _, chip = np.unique([canonical([place.axes, place.chip]) for place in places], return_inverse=True)
-        met = meets(study.targets, {name: column[here] for name, column in values.items()}, len(here))
+        trained = study.config.repeats.trained
+        learned = np.array([trained is None or place.chip < trained for place in places], dtype=bool)
+        met = meets(study.targets, {name: column[here] for name, column in values.items()}, len(here), learned)
         good, known = chips_that_meet(chip.astype(np.int64), met, points["status"][here] == "failed")
         count, total = int(good.sum()), int(known.sum())
         if total:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, StrictBool, ValidationError, model_validator
 
 from emulator.errors import ScenarioError, StudyError, suggest
 from emulator.scenario.axes import AxisConfig, Scale, Text
@@ -47,11 +47,15 @@ class BaseConfig(Section):
     full_scale : {"network", "calibrate", "given"}
         Whether every quantiser gets the network's own range as full scale, that on its first 16 samples, or what the
         hardware says.
+    rate : {"given", "best"}
+        Whether trainings have the rate of the base, or the one with which exact descent, from the base's start, learns its own
+        samples best in as many steps.
     """
 
     scenario: Text
     overrides: dict[str, Any] = Field(default_factory=dict)
     full_scale: Literal["network", "calibrate", "given"] = "network"
+    rate: Literal["given", "best"] = "given"
 
 
 class SamplingConfig(Section):
@@ -73,11 +77,17 @@ class RepeatsConfig(Section):
         Runs on each chip: what is drawn anew in every run.
     images : int, optional
         Samples that are presented in each run; by default as many as the base scenario has.
+    trained : int, optional
+        Chips of every place whose network is trained, where metrics of a training are asked for; by default all.
+    tested : int, optional
+        Samples that a training is tested on; by default all of the base scenario.
     """
 
     chips: Count = 1
     noise: Count = 1
     images: Count | None = 16
+    trained: Count | None = None
+    tested: Count | None = None
 
 
 class TargetConfig(Section):
@@ -140,6 +150,9 @@ class ToleranceConfig(Section):
         How often the range of a knob is halved.
     per : str, optional
         Key of an axis with listed values: each of them gets a search of its own.
+    trains : bool
+        Whether the network is trained at every value that is tried, where a target is of a training; without, such targets
+        are not asked there.
     knobs : list of KnobConfig
     """
 
@@ -147,6 +160,7 @@ class ToleranceConfig(Section):
     chips: Count = 40
     halvings: Annotated[int, Field(ge=1, le=30)] = 6
     per: Text | None = None
+    trains: StrictBool = True
     knobs: Annotated[list[KnobConfig], Field(min_length=1)]
 
 
@@ -180,6 +194,10 @@ class StudyConfig(Section):
         if self.tolerance is not None:
             if not self.targets:
                 raise ScenarioError("tolerance is given without targets; allowed: at least one target to hold")
+            if not self.tolerance.trains and all(METRICS[name].trained for name in self.targets):
+                raise ScenarioError(
+                    "tolerance.trains is false and every target is of a training; allowed: true, or another target"
+                )
             listed = [axis.key for axis in self.axes if axis.values is not None]
             if self.tolerance.per is not None and self.tolerance.per not in listed:
                 raise ScenarioError(f"tolerance.per is {suggest(self.tolerance.per, listed)} (axes with listed values)")

@@ -7,7 +7,11 @@ from typing import Any
 from emulator.engine.cost import expected_cost, suitable_target
 from emulator.runs.holds import steps_of_hold
 from emulator.study.load import StudyFile
+from emulator.study.metrics import of_training
 from emulator.study.work import Material, hold_for
+
+#: samples of an epoch, where nobody has counted them
+_EPOCHS = 500
 
 
 def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]:
@@ -29,8 +33,20 @@ def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]
         section = study.config.tolerance
         trials = 0 if section is None else len(study.knobs) * section.chips * section.halvings
         runs = len(study.places) + trials
-        target = suitable_target(expected_cost(samples * runs, hold, sum(c.size for c in graph.couplings)))
+        presented = samples * runs + _learned(study, trials)
+        target = suitable_target(expected_cost(presented, hold, sum(c.size for c in graph.couplings)))
     return facts, target
+
+
+def _learned(study: StudyFile, trials: int) -> int:
+    """Samples that trainings present, about."""
+    training, repeats = study.scenario.config.training, study.config.repeats
+    if training is None or not any(of_training(name) for name in study.config.metrics):
+        return 0
+    chips = repeats.chips if repeats.trained is None else min(repeats.trained, repeats.chips)
+    section = study.config.tolerance
+    runs = len(study.places) * chips // repeats.chips + (trials if section is not None and section.trains else 0)
+    return runs * (training.samples or _EPOCHS * (training.epochs or 1))
 
 
 def facts_of(material: Material) -> dict[str, Any]:

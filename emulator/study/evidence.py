@@ -115,7 +115,13 @@ class Evidence:
     def met(self) -> NDArray[np.bool_]:
         """Which points meet every target (n,); a metric that is missing meets none."""
         targets = [Target.of(name, bounds) for name, bounds in self.targets.items()]
-        return meets(targets, self.metrics, self.done)
+        return meets(targets, self.metrics, self.done, self.trained)
+
+    @property
+    def trained(self) -> NDArray[np.bool_]:
+        """Which points were to be trained (n,), where the study asks for figures of a training."""
+        chips = (self.facts["study"].get("repeats") or {}).get("trained")
+        return np.ones(self.done, dtype=bool) if not isinstance(chips, int) else np.asarray(self.chip < chips)
 
     @property
     def failed(self) -> NDArray[np.bool_]:

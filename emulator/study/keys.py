@@ -10,6 +10,7 @@ from emulator.errors import BackwaveError, ScenarioError, within
 from emulator.scenario.load import changed, leaves, load_scenario
 from emulator.scenario.scenario import Scenario
 from emulator.study.config import StudyConfig
+from emulator.study.metrics import METRICS
 from hwmodels import HardwareError, HardwareModel
 
 _HARDWARE, _MODEL = "hardware.", "hardware.model"
@@ -45,8 +46,8 @@ def base_of(config: StudyConfig, folder: Path) -> Scenario:
     for metric in ("gradient_cosine", "gradient_error"):
         if metric in config.metrics and not scenario.config.data.targets:
             raise ScenarioError(f"metrics names {metric!r} and data.targets is false; allowed with it: true")
-    for metric in ("training_accuracy", "training_r2"):
-        if metric in config.metrics and scenario.config.training is None:
+    for metric in config.metrics:
+        if METRICS[metric].trained and scenario.config.training is None:
             raise ScenarioError(
                 f"metrics names {metric!r} and scenario {name!r} has no section training; allowed: one that has"
             )

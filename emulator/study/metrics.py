@@ -109,6 +109,11 @@ class Metric:
     log: bool = False
     compute: Callable[[Run], float | None] | None = None
 
+    @property
+    def trained(self) -> bool:
+        """Whether it is a figure of a training."""
+        return self.compute is None
+
 
 def _accuracy(run: Run) -> float | None:
     if run.result.graph.network.loss != _CLASSES:
@@ -179,6 +184,24 @@ _BUILT_IN: dict[str, Metric] = {
                                 loss=_CLASSES),
     "training_r2": Metric("", "higher", "share of the test targets' variance explained after training on the substrate", high=1,
                           loss=_VALUES, label="R\u00b2 after training"),
+    "training_loss": Metric("", "lower", "mean test loss after training on the substrate", 0, label="test loss after training",
+                            log=True),
+    "training_share": Metric("", "higher", "what the substrate learns, as a share of what exact descent learns from the same "
+                             "start and samples: test scores above that of a constant answer", label="learned", shown="%"),
+    "descent_score": Metric("", "higher", "test score of exact descent from the same start and samples: accuracy, or R\u00b2",
+                            label="exact descent", high=1),
+    "digital_score": Metric("", "higher", "test score of the network that the scenario describes, computed exactly",
+                            label="digital network"),
+    "chance_score": Metric("", "higher", "test score of the best constant answer", label="constant answer"),
+    "steps_to_target": Metric("samples", "lower", "samples presented until a test first finds 90 % of what exact descent "
+                              "learns in the end", 0, label="samples to learn", shown=""),
+    "time_to_target": Metric("s", "lower", "time that the substrate takes for these samples", 0, label="time to learn", log=True),
+    "energy_to_target": Metric("J", "lower", "energy of the waves until then, without that of writing; missing while a figure "
+                               "of the hardware is", 0, label="energy to learn", log=True),
+    "writes_per_weight": Metric("writes", "lower", "mean number of pulses or programmings of a device in the whole training; of "
+                                "exact weights, of updates", 0, label="writes per weight", shown="", log=True),
+    "worn_out": _share("lower", "share of devices that are worn out after the training; missing where endurance is not known",
+                       "worn-out devices", None),
     "several_answers": _share("lower", "share of steps in which a two-way junction had several answers",
                               "steps with several answers", _several),
     "clipped_forward": _share("lower", "share of forward waves that are cut off at full scale", "clipped forward waves",
@@ -237,15 +260,27 @@ class Target:
         return cls(metric, -math.inf if low is None else low, math.inf if high is None else high)
 
 
+def of_training(name: str) -> bool:
+    """Whether a metric is a figure of a training."""
+    return name in METRICS and METRICS[name].trained
+
+
 def meets(
-    targets: Iterable[Target], values: Mapping[str, float | Floats | None], shape: int | tuple[int, ...] = ()
+    targets: Iterable[Target],
+    values: Mapping[str, float | Floats | None],
+    shape: int | tuple[int, ...] = (),
+    trained: NDArray[np.bool_] | bool = True,
 ) -> NDArray[np.bool_]:
-    """Which points keep to all targets; metrics are numbers, or arrays with one for each point of this shape."""
+    """Which points keep to all targets; metrics are numbers, or arrays with one for each point of this shape.
+
+    Of points that were not `trained`, targets of a training are not asked.
+    """
     kept = np.ones(shape, dtype=bool)
     for target in targets:
         value = values.get(target.metric)
         value = math.nan if value is None else value
-        kept &= (target.low <= value) & (value <= target.high)
+        good = (target.low <= value) & (value <= target.high)
+        kept &= good | ~np.asarray(trained) if of_training(target.metric) else good
     return kept
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,10 +20,12 @@ from emulator.processes import Pool, equip, pool_of, shared_out
 from emulator.scenario.outdir import plain
 from emulator.scenario.scenario import Scenario
 from emulator.study.opening import network_filesystem
+from emulator.study.pace import Pace
 from emulator.study.work import Outcome, Task, Work, now, run_tasks, seeds_of
 from emulator.study.writer import Finished, Writer, canonical
 from emulator.versions import versions
 
+_SEEDS = {"substrate.seed", "run.seed"}
 Progress = Callable[[str, float | None], None]
 
 
@@ -82,6 +85,12 @@ class Plan:
         Facts on the network; unit and better direction of every metric.
     numbered : bool
         Whether points are told apart by their place in the order, too.
+    alike : tuple of str, optional
+        Keys whose values say how long a point takes; by default all that it changes, but for seeds.
+    later : tuple of (dict, int)
+        How many runs are expected after the points, with these changes.
+    trials_train : bool
+        Whether networks are trained in these.
     """
 
     title: str
@@ -93,6 +102,9 @@ class Plan:
     network: dict[str, Any]
     metrics: dict[str, dict[str, str]]
     numbered: bool = False
+    alike: tuple[str, ...] | None = None
+    later: tuple[tuple[Mapping[str, Any], int], ...] = ()
+    trials_train: bool = True
 
     @cached_property
     def base(self) -> dict[str, Any]:
@@ -139,9 +151,19 @@ class Plan:
 
     def task(self, what: list[Any], ask: Ask) -> Task:
         """A point to run; `what` makes it another than those with the same seeds."""
-        seeds = {key: ask.changes[key] for key in ("substrate.seed", "run.seed") if key in ask.changes}
+        seeds = {key: ask.changes[key] for key in sorted(_SEEDS, reverse=True) if key in ask.changes}
         name = digest([self._base_digest, what, ask.chip, ask.noise, seeds])
         return Task(name, dict(ask.changes), ask.chip, ask.noise, ask.name)
+
+    def kind(self, changes: Mapping[str, Any], trained: bool) -> str:
+        """What runs that take about the same time have in common."""
+        keys = changes.keys() - _SEEDS if self.alike is None else self.alike
+        return canonical(plain([{key: changes.get(key) for key in sorted(keys)}, trained]))
+
+    def kind_of(self, task: Task) -> str:
+        """The same of a task."""
+        trained = self.work.trained
+        return self.kind(task.changes, not task.untrained and (trained is None or task.trial or task.chip < trained))
 
     def points(self) -> Iterator[tuple[Task, int, Mapping[str, Any]]]:
         """Every point as a task, with its place in the order and its values on the axes."""
@@ -217,6 +239,7 @@ class Runner:
         self.ran, self.emulated, self.seconds = 0, 0.0, 0.0
         told = [plan.work.scenario.config.model_dump(mode="json"), plan.tried, list(plan.work.metrics)]
         self.work = replace(plan.work, parts=equip(pool, told))
+        self.pace = Pace()
         self._shared: Any = None
 
     def points(self, writer: Writer, limit: int | None) -> None:
@@ -227,18 +250,27 @@ class Runner:
             if task.id not in there:
                 tasks.append(task)
         total, done, wanted = len(place_of), len(there), tasks[:limit]
+        for task in wanted:
+            self.pace.expect(self.plan.kind_of(task), 1)
+        for changes, count in self.plan.later if len(wanted) == len(tasks) else ():
+            self.pace.expect(self.plan.kind(changes, self.plan.trials_train), count)
         self.tell(f"point {done:,} of {total:,} (the first ones compile)", 0.0)
-        for number, (task, outcome) in enumerate(self.run(wanted), start=1):
+        for task, outcome in self.run(wanted):
             writer.add_point(finished(task, outcome), *place_of[task.id])
             done += 1
             self.ran += 1
-            self.tell(f"point {done:,} of {total:,}", number / len(wanted))
+            self.tell(f"point {done:,} of {total:,}", self.pace.fraction)
 
     def run(self, tasks: list[Task]) -> Iterator[tuple[Task, Outcome]]:
-        """Outcomes as they come; the first chip of every place goes first, so that programs are compiled side by side."""
+        """Outcomes as they come; the first of every kind goes first, so that programs are compiled side by side, then the others."""
         if not tasks:
             return
-        tasks = sorted(tasks, key=lambda task: (task.chip, task.noise))
+        tasks, seen = sorted(tasks, key=lambda task: (task.chip, task.noise)), Counter[str]()
+        ranks = {}
+        for task in tasks:
+            seen[kind := self.plan.kind_of(task)] += 1
+            ranks[task.id] = seen[kind]
+        tasks.sort(key=lambda task: ranks[task.id])
         if self._shared is None:
             self._shared = self.pool.share(self.work)
         for task, outcome in shared_out(
@@ -246,6 +278,7 @@ class Runner:
         ):
             self.emulated += outcome.emulated
             self.seconds += outcome.seconds
+            self.pace.took(self.plan.kind_of(task), outcome.seconds)
             yield task, outcome
 
     def _given_up(self, task: Task) -> Outcome:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,9 @@ from emulator.errors import within
 from emulator.scenario.load import changed
 from emulator.study.analysis import sensitivities_of, yields_of
 from emulator.study.describe import describe
+from emulator.study.lessons import best_rate
 from emulator.study.load import StudyFile
-from emulator.study.metrics import METRICS, meets
+from emulator.study.metrics import METRICS, meets, of_training
 from emulator.study.points import (
     Ask,
     Plan,
@@ -25,9 +28,10 @@ from emulator.study.points import (
     run_points,
     shared_folder,
 )
+from emulator.study.resolve import StudyKnob
 from emulator.study.store import Store, Tolerance
 from emulator.study.suit import suited
-from emulator.study.tolerance import Knob, Tried, search_all
+from emulator.study.tolerance import Knob, Tried, expected_values, search_all
 from emulator.study.work import Material, Task, Work, measured, now
 from emulator.study.writer import Writer
 from hwmodels import rng
@@ -99,7 +103,7 @@ def planned(given: StudyFile, store: Path, warn: Callable[[str], None]) -> tuple
     """The study that suits its network and hardware, and its plan; the store is named in the command that makes it again."""
     tried = {key: list(one.axis.values) for one in given.axes for key in one.keys}
     files, material = files_of(given.scenario, tried), Material.of(given.scenario)
-    study = suited(given, material.network, material.batch.targets is not None, warn)
+    study = _rated(suited(given, material.network, material.batch.targets is not None, warn), warn)
     network, target = describe(study, material)
     config = study.config
     work = Work(
@@ -108,8 +112,11 @@ def planned(given: StudyFile, store: Path, warn: Callable[[str], None]) -> tuple
         metrics=tuple(config.metrics),
         measure=measured,
         full_scale=config.base.full_scale,
+        trained=config.repeats.trained,
+        tested=config.repeats.tested,
         files=files,
     )
+    section = config.tolerance
     told = config.model_dump(mode="json", exclude_none=True)
     for table, one in zip(told["axes"], study.axes, strict=True):
         table |= {"label": one.label, "unit": one.unit, "scale": one.axis.scale}
@@ -129,7 +136,25 @@ def planned(given: StudyFile, store: Path, warn: Callable[[str], None]) -> tuple
         tried=tried,
         network=network,
         metrics={name: {"unit": METRICS[name].unit, "better": METRICS[name].better} for name in config.metrics},
+        alike=_per(study),
+        trials_train=section is None or section.trains,
+        later=tuple((one.changes, expected_values(section.halvings) * section.chips) for one in study.knobs)
+        if section is not None
+        else (),
     )
+
+
+def _rated(study: StudyFile, warn: Callable[[str], None]) -> StudyFile:
+    """The study with the rate of its trainings, where that is to be chosen."""
+    if study.config.base.rate == "given" or not any(of_training(name) for name in study.config.metrics):
+        return study
+    return replace(study, scenario=changed(study.scenario, {"training.port.rate": best_rate(study.scenario)}))
+
+
+def _per(study: StudyFile) -> tuple[str, ...] | None:
+    """Keys of the axis with searches of its own: what its values are takes longest, or shortest."""
+    per = None if study.config.tolerance is None else study.config.tolerance.per
+    return next((one.keys for one in study.axes if one.axis.key == per), None)
 
 
 def _seeds(study: StudyFile, chip: int, noise: int) -> dict[str, int]:
@@ -154,11 +179,12 @@ def _tolerances(study: StudyFile, runner: Runner, writer: Writer) -> list[Tolera
     section, known = study.config.tolerance, writer.trials()
     if section is None:
         return []
-    by_name = {one.knob.name: one for one in study.knobs}
+    by_name, tries = {one.knob.name: one for one in study.knobs}, Counter[str]()
 
     def trial(keys: Sequence[str], changes: dict[str, Any], knob: Knob, value: float, chip: int) -> Task:
         turned = {**changes, **dict.fromkeys(keys, value), **_seeds(study, chip, 0)}
-        return runner.plan.task(["trial", knob.name, value, knob.where], Ask({}, turned, chip))
+        task = runner.plan.task(["trial", knob.name, value, knob.where], Ask({}, turned, chip))
+        return replace(task, trial=True, untrained=not section.trains)
 
     def ask(wanted: list[tuple[Knob, float]]) -> list[Tried]:
         trials = {
@@ -168,12 +194,17 @@ def _tolerances(study: StudyFile, runner: Runner, writer: Writer) -> list[Tolera
             for task in [trial(by_name[knob.name].keys, by_name[knob.name].changes, knob, value, chip)]
         }
         missing = [task for task, _, _ in trials.values() if task.id not in known]
+        _expect(study, runner, [by_name[knob.name] for knob, _ in wanted], tries)
         for task, outcome in runner.run(missing):
             _, knob, value = trials[task.id]
-            met = None if outcome.status == "failed" else bool(meets(study.targets, outcome.metrics))
+            met = (
+                None
+                if outcome.status == "failed"
+                else bool(meets(study.targets, outcome.metrics, trained=section.trains))
+            )
             known[task.id] = met, outcome.reason
             writer.add_trial(finished(task, outcome), knob.name, value, met)
-            runner.tell(f"tolerance search: {len(known):,} runs", None)
+            runner.tell(f"tolerance search: {len(known):,} runs", runner.pace.fraction)
         found: dict[tuple[str, float], list[tuple[bool | None, str | None]]] = {}
         for name, (_, knob, value) in trials.items():
             found.setdefault((knob.name, value), []).append(known[name])
@@ -181,3 +212,17 @@ def _tolerances(study: StudyFile, runner: Runner, writer: Writer) -> list[Tolera
 
     knobs = [one.knob for one in study.knobs]
     return search_all(knobs, section.share, study.config.study.confidence, section.halvings, ask)
+
+
+def _expect(study: StudyFile, runner: Runner, going: Sequence[StudyKnob], tries: Counter[str]) -> None:
+    """Tell the pace how many trials are left, of the searches that go on: with this value, as many as they are expected to take."""
+    section = study.config.tolerance
+    assert section is not None
+    left = Counter[str]()
+    for one in going:
+        left[runner.plan.kind(one.changes, section.trains)] += section.chips * max(
+            1, expected_values(section.halvings) - tries[one.knob.name]
+        )
+        tries[one.knob.name] += 1
+    for kind in {runner.plan.kind(one.changes, section.trains) for one in study.knobs}:
+        runner.pace.expect(kind, left[kind] - runner.pace.expected(kind))

@@ -48,10 +48,10 @@ def signed_rank(differences: Floats) -> float:
     return float(min(1.0, 2 * min(ways[: seen + 1].sum(), ways[seen:].sum())))
 
 
-def median_interval(values: Floats) -> tuple[float, float]:
+def median_interval(values: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Interval of the median that assumes nothing of the distribution; NaN where there are too few values."""
     ordered = np.sort(values)
-    outside = int(stats.binom.ppf((1 - CONFIDENCE) / 2, len(values), 0.5))
+    outside = int(stats.binom.ppf((1 - confidence) / 2, len(values), 0.5))
     if outside < 1:
         return np.nan, np.nan
     return float(ordered[outside - 1]), float(ordered[-outside])

@@ -105,6 +105,11 @@ def least_chips(share: float, confidence: float) -> int:
     return int(np.ceil(np.log(tail) / np.log(share) - 1e-9))
 
 
+def expected_values(halvings: int) -> int:
+    """About how many values a search tries: both ends, the halvings, and what the other two questions add."""
+    return 2 + halvings + halvings // 2
+
+
 def search(knob: Knob, share: float, confidence: float, halvings: int) -> Search:
     """Look for the tolerance of one knob.
 

@@ -34,12 +34,11 @@ from emulator.scenario.config import HardwareConfig, validate
 from emulator.scenario.load import changed
 from emulator.scenario.outdir import plain
 from emulator.scenario.scenario import Scenario
+from emulator.study.lessons import LESSONS, learn
 from emulator.study.metrics import measure
 from emulator.study.writer import canonical
 from hwmodels import HardwareError, HardwareModel
 
-#: metrics of a training, by what its result calls them
-TRAINED = {"training_accuracy": "test_accuracy", "training_r2": "test_r2"}
 #: holds are rounded up to one of so many per octave, so that chips with somewhat different lines share a program
 _HOLDS_PER_OCTAVE = 8
 
@@ -95,6 +94,8 @@ class Work:
         How full scales are set, whatever a point says; ``given``: as the point says.
     strict : bool
         Whether a point that cannot be run is an error, and not a result.
+    trained, tested : int, optional
+        How many chips of every place are trained, by default all; and on how many samples they are tested, by default all.
     files : dict
         SHA-256 of every file that points may read, by name, when the study began.
     parts : Parts
@@ -107,6 +108,8 @@ class Work:
     measure: Callable[[Work, Scenario, Task], Measured]
     full_scale: str = "given"
     strict: bool = False
+    trained: int | None = None
+    tested: int | None = None
     files: dict[str, str] = field(default_factory=dict)
     parts: Parts = field(default_factory=Parts)
 
@@ -117,13 +120,18 @@ class Work:
 
 @dataclass(frozen=True)
 class Task:
-    """A point to run: its id, what it changes in the base scenario, which chip and run it is, and what it is called."""
+    """A point to run: its id, what it changes in the base scenario, which chip and run it is, and what it is called.
+
+    `trial` says that it is one of a tolerance search, and `untrained` that its network is not trained.
+    """
 
     id: str
     changes: dict[str, Any]
     chip: int
     noise: int
     name: str = ""
+    trial: bool = False
+    untrained: bool = False
 
 
 @dataclass(frozen=True)
@@ -231,13 +239,13 @@ def hold_for(steps: int) -> int:
 def measured(work: Work, scenario: Scenario, task: Task) -> Measured:
     """The metrics of a study: samples settle on the point's substrate, and if that is asked for its network is trained."""
     reason, metrics, emulated, good = None, dict[str, float | None](), 0.0, True
-    if not set(work.metrics) <= set(TRAINED):
+    if not set(work.metrics) <= set(LESSONS):
         result, metrics = _settled(work, scenario)
         emulated = sum(result.times[name] for name in ("build", "run", "overhead") if name in result.times)
         if not result.settled.all():
             good, reason = False, result.reason
-    wanted = [name for name in work.metrics if name in TRAINED]
-    if wanted:
+    wanted = [name for name in work.metrics if name in LESSONS]
+    if wanted and not task.untrained and (work.trained is None or task.trial or task.chip < work.trained):
         reached, diverged = _trained(work, scenario, wanted)
         metrics |= reached
         if diverged is not None:
@@ -270,12 +278,12 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
 
 def _trained(work: Work, scenario: Scenario, names: list[str]) -> tuple[dict[str, float | None], str | None]:
     """What was reached by the scenario's training, None where that is not known, and why it diverged if it did."""
+    changes: dict[str, Any] = {"data.limit": work.tested}
     if work.full_scale != "given":
-        scenario = changed(scenario, {"substrate.full_scale": work.full_scale})
-    with scenario.named():
-        result = scenario.train()
-    reached: dict[str, float | None] = {name: getattr(result, TRAINED[name]) for name in names}
-    return reached, result.reason if result.status == "diverged" else None
+        changes["substrate.full_scale"] = work.full_scale
+    lesson = learn(changed(scenario, changes))
+    result = lesson.result
+    return {name: LESSONS[name](lesson) for name in names}, result.reason if result.status == "diverged" else None
 
 
 def material_of(work: Work, scenario: Scenario) -> Material:

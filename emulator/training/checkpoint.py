@@ -21,7 +21,7 @@ from emulator.training.substrate import State, state_matches
 from hwmodels.doors import RefusedError, brief, parse_json, real
 
 FORMAT = "backwave-checkpoint"
-VERSION = 2
+VERSION = 3
 _HEADER = "header"
 _STATE, _BEST, _HISTORY = "state.", "best.", "history."
 _KEYS = {
@@ -36,6 +36,7 @@ _KEYS = {
     "seconds",
     "events",
     "several",
+    "operations",
 }
 
 
@@ -64,6 +65,8 @@ class Progress:
         Events that lines carried.
     several : int
         Steps in which a junction of two-way lines had more than one answer.
+    operations : int
+        Times that a weight acted on an event.
     """
 
     state: State
@@ -77,6 +80,7 @@ class Progress:
     seconds: float
     events: int
     several: int = 0
+    operations: int = 0
 
 
 def save(path: Path, settings: Mapping[str, str], progress: Progress) -> None:
@@ -99,6 +103,7 @@ def save(path: Path, settings: Mapping[str, str], progress: Progress) -> None:
         "seconds": progress.seconds,
         "events": progress.events,
         "several": progress.several,
+        "operations": progress.operations,
     }
     members = {_STATE + name: array for name, array in progress.state.items()}
     members |= {_BEST + name: array for name, array in progress.best.items()}
@@ -169,6 +174,7 @@ def load(path: Path, settings: Mapping[str, str], like: State, unscaled: str = "
         seconds=header["seconds"],
         events=header["events"],
         several=header["several"],
+        operations=header["operations"],
     )
 
 
@@ -186,7 +192,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         )
     if set(header) != _KEYS or not isinstance(header["settings"], dict):
         raise FileFormatError(f"checkpoint '{path}' has header keys {sorted(header)}; allowed: {sorted(_KEYS)}")
-    for name in ("position", "stretches", "stale", "events", "several"):
+    for name in ("position", "stretches", "stale", "events", "several", "operations"):
         if type(header[name]) is not int or header[name] < 0:
             raise FileFormatError(f"checkpoint '{path}' has {name} {brief(header[name])}; allowed: a whole number")
     for name in ("first_loss", "late_loss", "seconds"):

@@ -122,6 +122,7 @@ class Loop:
             here.state, here.position, here.stretches = left.state, before + len(feed), here.stretches + 1
             here.events += left.events
             here.several += left.several
+            here.operations += left.operations
             last = self.total is not None and here.position >= self.total
             if self.tested is not None and (
                 last or here.position // self.evaluate_every > before // self.evaluate_every

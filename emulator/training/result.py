@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from emulator.measure.clipping import Clipping
 from emulator.network import Network
 from emulator.training.history import History
+from emulator.training.spent import Spent
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class TrainResult:
         NaN.
     bus_events, bus_joules : int, float or None
         Efforts and sums that buses of tied kernels carried, and their energy; None where that of an event is not known.
+    spent : Spent
+        Energy of the training's waves, and writes of its devices.
     """
 
     network: Network
@@ -74,6 +78,7 @@ class TrainResult:
     test_spread: float = math.nan
     bus_events: int = 0
     bus_joules: float | None = None
+    spent: Spent | None = None
 
     @property
     def test_accuracy(self) -> float:
@@ -116,6 +121,7 @@ class TrainResult:
             "hold": {"steps": self.hold, "seconds": self.hold * self.step},
             "substrate_seconds": self.samples * self.hold * self.step,
             "events": self.events,
+            "spent": None if self.spent is None else dataclasses.asdict(self.spent),
             "bus": {"events": self.bus_events, "joules": self.bus_joules},
             "several_answers": {"steps": self.several},
             "history": history,

@@ -21,6 +21,7 @@ from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.learning import Learning, Written
+from emulator.measure.energy import operations_of_port
 from emulator.network import Network
 
 Floats = NDArray[np.float64]
@@ -46,6 +47,8 @@ class Stretch:
         Events that lines carried.
     several : int
         Steps in which a junction of two-way lines had more than one answer.
+    operations : int
+        Times that a weight acted on an event.
     seconds : float
         Time the run took, without building.
     """
@@ -55,6 +58,7 @@ class Stretch:
     state: State
     events: int
     several: int
+    operations: int
     seconds: float
 
 
@@ -180,6 +184,7 @@ class Substrate:
             state={name: np.array(outputs[name]) for name in ("w", "bias", *self._names)},
             several=int(outputs["held.n_steps"][ended].sum()) if "held.n_steps" in outputs else 0,
             events=int(outputs["n_sent"].astype(np.int64) @ self.layout.lines_of_port),
+            operations=int(outputs["n_sent"].astype(np.int64) @ operations_of_port(self.layout)),
             seconds=times["run"],
         )
 

@@ -139,7 +139,7 @@ def test_damaged_checkpoints_are_refused_and_left_alone(tmp_path):
         assert path.read_bytes() == damaged
     np.savez(path, header=np.frombuffer(b"{}", np.uint8))
     refuses(
-        f"file '{path}' is not a checkpoint of version 2",
+        f"file '{path}' is not a checkpoint of version 3",
         lambda: learn(checkpoint_path=path, resume=True),
         FileFormatError,
     )

@@ -8,24 +8,17 @@ from dataclasses import dataclass
 
 from emulator.measure.clipping import MANY
 from emulator.study.evidence import Evidence
+from emulator.study.learned import Learning, learnings
+from emulator.study.report.learning import learning_answer, learning_sentence, learning_table, learning_tiles, reduced
 from emulator.study.report.quantities import MISSING, Quantity, metric, span_text
 from emulator.study.report.requirements import UNKNOWN, breaking, breaking_text, unknown_text
-from emulator.study.report.tables import Cell, Table, number, table
+from emulator.study.report.tables import Cell, Table, Tile, number, table
 from emulator.study.summary import BAND, Spread, spread
 from emulator.study.verdict import TECHNOLOGY, Case, Share, cases, technology_axis
 
 SHARE = Quantity("yield", "yield", "%")
 #: a yield that is surely below this is bad
 MOST = 0.5
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A figure that answers one question."""
-
-    label: str
-    cell: Cell
-    note: str
 
 
 @dataclass(frozen=True)
@@ -53,6 +46,9 @@ class Headline:
 def headline(evidence: Evidence) -> Headline:
     """The first screen of a study."""
     found = cases(evidence)
+    learned = learnings(evidence)
+    if learned and learned[0].figures["score"].total + sum(one.learned.total for one in learned):
+        return _of_learning(evidence, learned)
     named = len(found) != 1 or bool(found[0].name)
     answer, tone = _answers(evidence, found) if named else _answer(evidence, found[0].share)
     if not evidence.complete:
@@ -64,6 +60,23 @@ def headline(evidence: Evidence) -> Headline:
         _sentence(evidence, found),
         (*tiles, _breaking(evidence)),
         _technologies(evidence, found) if named else None,
+    )
+
+
+def _of_learning(evidence: Evidence, found: Sequence[Learning]) -> Headline:
+    """The first screen of a study that trains: whether it is learned is the answer, and gradients explain it."""
+    answer, tone = learning_answer(found)
+    if not evidence.complete:
+        answer = f"So far: {answer[:1].lower()}{answer[1:]}"
+    sentence = (
+        f"{learning_sentence(evidence, found)}{_errors(evidence)}{_clipped(evidence)} {reduced(evidence)}".strip()
+    )
+    return Headline(
+        answer,
+        tone,
+        sentence,
+        (*learning_tiles(evidence, found), _breaking(evidence)),
+        learning_table(evidence, found),
     )
 
 

@@ -31,6 +31,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """A figure that answers one question."""
+
+    label: str
+    cell: Cell
+    note: str
+
+
+@dataclass(frozen=True)
 class Table:
     """A table with a sentence on what it shows."""
 

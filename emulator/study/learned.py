@@ -1,0 +1,120 @@
+"""What the chips of a study learned: whether enough, how long it took, and what it cost, each with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.study.evidence import Evidence, Floats
+from emulator.study.metrics import Target, meets, of_training
+from emulator.study.significance import median_interval
+from emulator.study.statistics import chips_that_meet
+from emulator.study.verdict import Share, share_of, technology_axis
+
+#: figures of a training that are told with an interval
+FIGURES = ("training_share", "steps_to_target", "time_to_target", "energy_to_target", "writes_per_weight", "worn_out")
+
+
+@dataclass(frozen=True)
+class Middle:
+    """A median over chips with its interval; NaN where too few chips have the figure."""
+
+    median: float
+    low: float
+    high: float
+    count: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What the trained chips of one technology came to, or those of the whole study.
+
+    Parameters
+    ----------
+    name : str
+        The technology; empty for the whole.
+    learned : Share
+        Trained chips that meet every target of a training. A chip of which exact descent learns nothing is no evidence.
+    gradients : Share
+        Chips, trained or not, that meet every other target.
+    figures : dict of Middle
+        Of the trained chips, by metric; `score` is the accuracy or R2 after training.
+    descent, digital, chance : float
+        Median test scores of exact descent from the same starts, of the digital network, and of a constant answer.
+    """
+
+    name: str
+    learned: Share
+    gradients: Share
+    figures: dict[str, Middle]
+    descent: float
+    digital: float
+    chance: float
+
+
+def trains(evidence: Evidence) -> bool:
+    """Whether a study has targets of a training."""
+    return any(of_training(name) for name in evidence.targets)
+
+
+def score_of(evidence: Evidence) -> str:
+    """The metric that a training is judged by: accuracy, or R2 of a regression."""
+    return "training_r2" if "training_r2" in evidence.metrics else "training_accuracy"
+
+
+def learnings(evidence: Evidence) -> list[Learning]:
+    """One per technology if the study has an axis of technologies, else one for the whole; none without trainings."""
+    return list(_learnings(evidence)) if trains(evidence) else []
+
+
+def _learnings(evidence: Evidence) -> Iterator[Learning]:
+    axis = technology_axis(evidence)
+    if axis is None:
+        yield _learning(evidence, "", np.ones(evidence.done, dtype=bool))
+        return
+    for place, name in enumerate(axis.labels):
+        yield _learning(evidence, name, axis.place == place)
+
+
+def _learning(evidence: Evidence, name: str, chosen: NDArray[np.bool_]) -> Learning:
+    here = chosen & evidence.trained
+    nothing = np.full(evidence.done, np.nan)
+    unjudged = np.isnan(evidence.metrics.get("training_share", np.zeros(evidence.done)))
+    return Learning(
+        name,
+        _share(evidence, here, True, evidence.failed | unjudged),
+        _share(evidence, chosen, False, evidence.failed),
+        {
+            figure: _middle(evidence.metrics.get(metric, nothing)[here & ~evidence.failed], evidence.confidence)
+            for figure, metric in {"score": score_of(evidence), **dict(zip(FIGURES, FIGURES, strict=True))}.items()
+        },
+        *(
+            _median(evidence.metrics.get(one, nothing)[here])
+            for one in ("descent_score", "digital_score", "chance_score")
+        ),
+    )
+
+
+def _share(evidence: Evidence, chosen: NDArray[np.bool_], trained: bool, unknown: NDArray[np.bool_]) -> Share:
+    """Chips that meet the targets of a training, or the other ones."""
+    targets = [Target.of(n, bounds) for n, bounds in evidence.targets.items() if of_training(n) == trained]
+    if not targets:
+        return share_of(0, 0, evidence.confidence)
+    met = meets(targets, evidence.metrics, evidence.done)
+    _, chip = np.unique(evidence.sample[chosen], return_inverse=True)
+    good, known = chips_that_meet(chip.astype(np.int64), met[chosen], unknown[chosen])
+    return share_of(int(good.sum()), int(known.sum()), evidence.confidence)
+
+
+def _middle(values: Floats, confidence: float) -> Middle:
+    known = values[np.isfinite(values)]
+    return Middle(_median(values), *median_interval(known, confidence), len(known), len(values))
+
+
+def _median(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else np.nan

@@ -1,0 +1,68 @@
+"""What a training took: energy of its waves, and writes of its devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emulator.engine.learning import plastic_masks
+from emulator.learning import Written
+from emulator.training.checkpoint import Progress
+from emulator.training.substrate import Substrate
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a training took so far.
+
+    Parameters
+    ----------
+    joules : float or None
+        Energy of events, weights that act on them, node updates, and standing power, without that of writing and of
+        tests; None while a figure of the hardware is not known.
+    unpriced : tuple of str
+        These figures.
+    writes : float
+        Mean number of writes of a parameter that learns: of pulses, or programmings, where devices are written; else of
+        updates, each of which moves every parameter a little (unlocked, it moves throughout a hold, which counts as one).
+    worn : float or None
+        Share of these parameters whose device has had as many pulses as it endures; None where that is not known.
+    """
+
+    joules: float | None
+    unpriced: tuple[str, ...]
+    writes: float
+    worn: float | None
+
+
+def spent(substrate: Substrate, here: Progress, batch: int) -> Spent:
+    """What has been spent up to here.
+
+    Parameters
+    ----------
+    substrate : Substrate
+    here : Progress
+    batch : int
+        Samples of an update.
+    """
+    graph, port = substrate.graph, substrate.learning.port
+    steps = here.position * substrate.hold
+    cost = graph.hardware.energy.estimate(
+        events=float(here.events),
+        synaptic_operations=float(here.operations),
+        updates=float(substrate.layout.neurons * steps),
+        nodes=substrate.layout.neurons,
+        lines=sum(bundle.count for bundle in graph.bundles if bundle.is_line),
+        duration=steps * graph.step,
+    )
+    missing = (*cost.missing, *(["wave_power"] if graph.hardware.energy.wave_power else []))
+    joules = None if missing else float(cost.total)
+    if not isinstance(port, Written):
+        return Spent(joules, missing, float(-(-here.position // batch)), None)
+    biases, weights = plastic_masks(substrate.layout)
+    writes = np.concatenate([here.state["weight.writes"][weights], here.state["bias.writes"][biases]])
+    update = port.law.update
+    endurance = None if update is None else update.endurance
+    worn = None if endurance is None else float((writes >= endurance).mean())
+    return Spent(joules, missing, float(writes.mean()), worn)
