@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emulator.compile import compile_network
+from emulator.contents import contents_of
 from emulator.data.batch import Batch
 from emulator.errors import ScenarioError, within
 from emulator.graph import ScatteringGraph
@@ -22,6 +24,7 @@ from emulator.network import Network
 from emulator.network.scratch import from_scratch
 from emulator.options import CheckpointOptions
 from emulator.scenario.config import Config
+from emulator.scenario.network_base import NetworkSource
 from emulator.scenario.networks import Built
 from emulator.scenario.training import TrainingConfig
 from hwmodels import HardwareModel
@@ -88,6 +91,13 @@ class Scenario:
             raise ScenarioError(f"scenario '{self.name}' has no section training; allowed: one with it")
         return self.config.training
 
+    @property
+    def _described(self) -> Network:
+        """The network before a training; one that is trained to be made is made once in a process."""
+        network = self.config.network
+        read = json.dumps(contents_of(network.model_dump(mode="json"), self.folder), sort_keys=True)
+        return _built(self.folder, type(network), network.model_dump_json(), read)
+
     def lessons(self) -> tuple[Network, Batch, Batch]:
         """The network before a training, with the names that its samples have; what it learns from, what it is tested on.
 
@@ -96,7 +106,7 @@ class Scenario:
         ScenarioError, FileFormatError
             If they cannot be made as described, or a file is damaged.
         """
-        network = self.config.network.build(self.folder).network
+        network = self._described
         samples = self.training.data.load(network, self.folder)
         network, tested = samples.named(network), self.config.data.load(network, self.folder)
         if self.training.start == "scratch":
@@ -110,7 +120,7 @@ class Scenario:
         """
         networks = [start]
         if self.training.start == "scratch":
-            networks.append(self.config.network.build(self.folder).network)
+            networks.append(self._described)
         found = [ranges(one, reference(one, samples.inputs, samples.targets)) for one in networks]
         needed = Ranges(*map(max, *found)) if len(found) > 1 else found[0]
         if not biases:
@@ -252,6 +262,12 @@ class Scenario:
             substrate=config.substrate,
             checkpoint=CheckpointOptions(path=checkpoint, resume=resume),
         )
+
+
+@lru_cache(maxsize=8)
+def _built(folder: Path, source: type[NetworkSource], section: str, _read: str) -> Network:
+    """The network of a section, when the files that it reads have these contents."""
+    return source.model_validate_json(section).build(folder).network
 
 
 def _calibrated(graph: ScatteringGraph, batch: Batch | None) -> ScatteringGraph:

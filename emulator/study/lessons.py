@@ -90,7 +90,7 @@ class Lesson:
         return self.result.hold * self.result.step
 
     def joules(self, samples: float | None) -> float | None:
-        """Energy of the waves of so many samples; None where it is not known."""
+        """Energy of waves and pulses of so many samples; None where it is not known."""
         spent = self.result.spent
         if samples is None or spent is None or spent.joules is None or not self.result.samples:
             return None
@@ -144,7 +144,8 @@ def best_rate(scenario: Scenario) -> float:
     ScenarioError
         If it diverges with all `RATES`.
     """
-    losses = {rate: _descend(changed(scenario, {"training.port.rate": rate}))[1] for rate in RATES}
+    lessons = scenario.lessons()
+    losses = {rate: _descend(changed(scenario, {"training.port.rate": rate}), lessons)[1] for rate in RATES}
     known = {rate: loss for rate, loss in losses.items() if math.isfinite(loss)}
     if not known:
         raise ScenarioError(
@@ -165,15 +166,15 @@ def _compared(scenario: Scenario) -> tuple[float, float, float]:
 @lru_cache(maxsize=64)
 def _exact(folder: Path, parts: str) -> tuple[float, float, float]:
     scenario = Scenario("", "", folder, (), validate(json.loads(parts)))
-    _, samples, tested = scenario.lessons()
+    lessons = scenario.lessons()
+    _, samples, tested = lessons
     described = scenario.config.network.build(folder).network
-    return _descend(scenario)[0], score(described, tested), _chance(described, samples, tested)
+    return _descend(scenario, lessons)[0], score(described, tested), _chance(described, samples, tested)
 
 
-def _descend(scenario: Scenario) -> tuple[float, float]:
+def _descend(scenario: Scenario, lessons: tuple[Network, Batch, Batch]) -> tuple[float, float]:
     """Test score of exact descent, and the loss of its own samples afterwards; NaN where it diverges."""
-    training = scenario.training
-    network, samples, tested = scenario.lessons()
+    training, (network, samples, tested) = scenario.training, lessons
     count, rate = training.total(samples), float(training.port.parameters["rate"])
     try:
         stream = open_stream(

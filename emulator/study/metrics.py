@@ -196,8 +196,8 @@ _BUILT_IN: dict[str, Metric] = {
     "steps_to_target": Metric("samples", "lower", "samples presented until a test first finds 90 % of what exact descent "
                               "learns in the end", 0, label="samples to learn", shown=""),
     "time_to_target": Metric("s", "lower", "time that the substrate takes for these samples", 0, label="time to learn", log=True),
-    "energy_to_target": Metric("J", "lower", "energy of the waves until then, without that of writing; missing while a figure "
-                               "of the hardware is", 0, label="energy to learn", log=True),
+    "energy_to_target": Metric("J", "lower", "energy of waves and pulses until then, without that of programming; missing while a "
+                               "figure of the hardware is", 0, label="energy to learn", log=True),
     "writes_per_weight": Metric("writes", "lower", "mean number of pulses or programmings of a device in the whole training; of "
                                 "exact weights, of updates", 0, label="writes per weight", shown="", log=True),
     "worn_out": _share("lower", "share of devices that are worn out after the training; missing where endurance is not known",

@@ -19,8 +19,8 @@ class Spent:
     Parameters
     ----------
     joules : float or None
-        Energy of events, weights that act on them, node updates, and standing power, without that of writing and of
-        tests; None while a figure of the hardware is not known.
+        Energy of events, weights that act on them, node updates, standing power, and pulses of devices, without that of
+        programming devices or memories and of tests; None while a figure of the hardware is not known.
     unpriced : tuple of str
         These figures.
     writes : float
@@ -57,12 +57,15 @@ def spent(substrate: Substrate, here: Progress, batch: int) -> Spent:
         duration=steps * graph.step,
     )
     missing = (*cost.missing, *(["wave_power"] if graph.hardware.energy.wave_power else []))
-    joules = None if missing else float(cost.total)
     if not isinstance(port, Written):
-        return Spent(joules, missing, float(-(-here.position // batch)), None)
+        return Spent(None if missing else float(cost.total), missing, float(-(-here.position // batch)), None)
     biases, weights = plastic_masks(substrate.layout)
     writes = np.concatenate([here.state["weight.writes"][weights], here.state["bias.writes"][biases]])
-    update = port.law.update
-    endurance = None if update is None else update.endurance
-    worn = None if endurance is None else float((writes >= endurance).mean())
-    return Spent(joules, missing, float(writes.mean()), worn)
+    worn, pulses, update = None, 0.0, port.law.update
+    if update is not None:
+        worn = None if update.endurance is None else float((writes >= update.endurance).mean())
+        if update.pulse_energy is None:
+            missing = (*missing, "weights.update.pulse_energy")
+        else:
+            pulses = float(writes.sum()) * update.pulse_energy
+    return Spent(None if missing else float(cost.total) + pulses, missing, float(writes.mean()), worn)

@@ -137,9 +137,9 @@ def learning_table(evidence: Evidence, found: Sequence[Learning]) -> Table:
         named,
         rows,
         f"Medians over the trained chips, in brackets with their {percent} intervals, where there are enough chips for one. "
-        "Samples to learn: until a test first finds 90 % of what exact descent learns in the end. Energy is that of the waves, "
-        "without writing. Good gradients: chips that carry the trained network within the other targets, which explains what "
-        "is learned.",
+        "Samples to learn: until a test first finds 90 % of what exact descent learns in the end. Energy is that of waves and "
+        "pulses, without programming. Good gradients: chips that carry the trained network within the other targets, which "
+        "explains what is learned.",
     )
 
 
