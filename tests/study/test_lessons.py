@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from emulator import Network, NetworkBuilder, train
-from emulator.learning import Coincidence, Device, Resistive
+from emulator.learning import Coincidence, MixedPrecision, Resistive
 from emulator.measure.ranges import Ranges
 from emulator.network.scratch import from_scratch
-from emulator.scenario.own_port import own_port
+from emulator.scenario.own_port import fitting_port
 from emulator.study.evidence import read_evidence
 from emulator.study.lessons import LESSONS, Lesson
 from emulator.study.load import load_study
@@ -107,17 +107,17 @@ def test_places_of_a_kernel_draw_together() -> None:
     ("preset", "pulsed", "summed", "kind"),
     [
         ("ideal", False, False, Resistive),
-        ("loihi2", False, False, Device),
-        ("pcm-crossbar", False, False, Device),
+        ("loihi2", False, False, MixedPrecision),
+        ("pcm-crossbar", False, False, MixedPrecision),
         ("pcm-crossbar", True, False, Coincidence),
-        ("pcm-crossbar", True, True, Device),
+        ("pcm-crossbar", True, True, MixedPrecision),
     ],
 )
 def test_weights_learn_by_what_holds_them(preset: str, pulsed: bool, summed: bool, kind: type) -> None:
     hardware = load(preset)
     if pulsed:
         hardware = hardware.replace({"weights.update.pulses": 100})
-    port = own_port(hardware, {"rate": 0.1}, NEEDED, summed)
+    port = fitting_port(hardware, {"rate": 0.1}, lambda: NEEDED, summed)
     assert type(port) is kind
     if not isinstance(port, Resistive):
         assert port.w_max == pytest.approx(1.2)  # room of a half above what is needed
