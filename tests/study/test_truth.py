@@ -1,0 +1,58 @@
+"""Tolerance searches and yields against a truth that is known: 500 simulated studies each, without any substrate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emulator.study.statistics import share_interval
+from emulator.study.tolerance import NEVER, Knob, Tried, search_all
+
+pytestmark = pytest.mark.slow
+STUDIES, CHIPS, SHARE, CONFIDENCE, HALVINGS = 500, 40, 0.9, 0.95, 6
+
+
+def _searched(seed: int, middle: float, width: float):
+    """The search of a study whose chips break at values drawn from a normal distribution, the same chips at every value."""
+    breaks = np.random.default_rng(seed).normal(middle, width, CHIPS)
+    (found,) = search_all(
+        [Knob("k", "k", good=0.0, bad=1.0)],
+        SHARE,
+        CONFIDENCE,
+        HALVINGS,
+        lambda asked: [Tried(int((breaks > value).sum()), CHIPS) for _, value in asked],
+    )
+    return found
+
+
+def _beyond_luck(misses: int, allowed: float) -> bool:
+    """More misses than the stated confidence allows, by four standard deviations of their number."""
+    return misses > STUDIES * allowed + 4 * np.sqrt(STUDIES * allowed * (1 - allowed))
+
+
+@pytest.mark.parametrize(("middle", "width"), [(0.5, 0.1), (0.5, 0.3), (0.8, 0.1), (0.2, 0.1)])
+def test_intervals_of_a_tolerance_cover_it_as_often_as_they_say(middle: float, width: float) -> None:
+    truth = middle - 1.2815515655446004 * width  # where nine chips in ten are left
+    found = [_searched(seed, middle, width) for seed in range(STUDIES)]
+    beyond = sum(one.value is not None and one.value > max(truth, 0.0) for one in found)
+    missed = sum(
+        (one.low is not None and one.low > truth) or (one.high is not None and one.high < truth) for one in found
+    )
+    assert not _beyond_luck(beyond, 1 - CONFIDENCE), beyond
+    assert not _beyond_luck(missed, 1 - CONFIDENCE), missed
+
+
+@pytest.mark.parametrize("good", [0.9001, 0.92, 0.95, 0.99])
+def test_never_is_not_said_of_what_holds(good: float) -> None:
+    width = 0.1
+    middle = width * {0.9001: 1.2821, 0.92: 1.4051, 0.95: 1.6449, 0.99: 2.3263}[good]  # so many are good at 0
+    verdicts = [_searched(seed, middle, width).detail["verdict"] for seed in range(STUDIES)]
+    assert not _beyond_luck(verdicts.count(NEVER), (1 - CONFIDENCE) / 2)
+    assert verdicts.count(NEVER) == 0 or good < 0.95
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9, 0.975])
+def test_intervals_of_a_yield_cover_it_as_often_as_they_say(share: float) -> None:
+    met = np.random.default_rng(3).binomial(CHIPS, share, STUDIES)
+    ends = [share_interval(int(one), CHIPS, CONFIDENCE) for one in met]
+    assert not _beyond_luck(sum(not low <= share <= high for low, high in ends), 1 - CONFIDENCE)
