@@ -98,6 +98,8 @@ class Device(Written):
         Most pulses per device and update, 1 to 16.
     leak : float
         Weight decay asked for: fraction of a weight per hold; biases do not leak.
+    programs : bool
+        Whether devices are programmed anew, with the programming error of the hardware, though it is known what a pulse does.
 
     Raises
     ------
@@ -110,6 +112,7 @@ class Device(Written):
     w_max: float = 1.0
     burst: int = 1
     leak: float = 0.0
+    programs: bool = False
     name: str = "device"
     rule = "devices of the hardware, written when an exact accumulator owes a step (mixed precision)"
     variables: tuple[str, ...] = ("owed", "writes")
@@ -122,6 +125,8 @@ class Device(Written):
             raise EngineError(
                 f"port {self.name}: burst is {self.burst!r}; allowed: whole numbers from 1 to {_MOST_PULSES}"
             )
+        if not isinstance(self.programs, bool):
+            raise EngineError(f"port {self.name}: programs is {self.programs!r}; allowed: true or false")
         self.settle_devices()
 
     @property
@@ -133,7 +138,7 @@ class Device(Written):
     def pulses(self) -> float:
         """Writes from one end of a device to the other: pulses, or else levels, or else programmings told apart."""
         law = self.law
-        if law.update is not None:
+        if law.update is not None and not self.programs:
             return law.update.pulses
         if law.levels is not None:
             return law.levels - 1
@@ -148,7 +153,7 @@ class Device(Written):
     def update(self) -> str:
         """Fade, owe, and pay in whole writes."""
         code = self.fade() + "owed = owed + h*(conductance*effort - is_weight*factor*leak*w)\n"
-        if self.law.update is None:
+        if self.law.update is None or self.programs:
             return code + self._program(self.faded) + self.rejuvenate("want")
         held = [self.faded, *(f"held{k}" for k in range(self.burst))]  # a name of its own after every pulse
         pay = "".join(self._pay(before, after) for before, after in pairwise(held))

@@ -12,7 +12,7 @@ from emulator.errors import EngineError, ScenarioError
 from emulator.learning import MixedPrecision, Resistive, SymmetricPair, TikiTaka, own_port
 from emulator.runs.train import train
 from emulator.scenario.training import PortConfig
-from hwmodels import PulsedUpdate, Weights, load, rng
+from hwmodels import PolynomialSpread, PulsedUpdate, Weights, load, rng
 
 COUNT = 250
 SOFT = {"shape": "linear", "nonlinearity": 1.0}
@@ -138,6 +138,18 @@ def test_mixed_precision_is_the_device_port_by_its_name():
     targets = noise(1.0, 20)
     np.testing.assert_array_equal(pushed(MixedPrecision(0.1, weights), targets), pushed(Device(0.1, weights), targets))
     assert isinstance(PortConfig(name="mixed-precision", rate=0.1).build(load("ecram")), MixedPrecision)
+
+
+def test_devices_may_be_programmed_though_a_pulse_is_known():
+    spread = PolynomialSpread(coefficients=(0.5e-6,), reference=20e-6)
+    pulsed = devices(pulses=30, asymmetry=0.4).model_copy(update={"levels": 17, "programming": spread})
+    plain = pulsed.model_copy(update={"update": None})
+    targets = noise(1.0, 12)
+    found = pushed(MixedPrecision(0.3, pulsed, programs=True), targets)
+    np.testing.assert_array_equal(found, pushed(MixedPrecision(0.3, plain), targets))
+    assert np.abs(found - pushed(MixedPrecision(0.3, pulsed), targets)).max() > 0.01
+    with pytest.raises(EngineError, match="port mixed-precision: programs is 1; allowed: true or false"):
+        MixedPrecision(0.3, programs=1)
 
 
 @pytest.mark.parametrize(
