@@ -31,7 +31,7 @@ def view(
     from emulator.kinds import RESULTS, STORE
 
     if not what.exists():
-        raise FileNotFoundError(2, "there is no such run or store", str(what))
+        raise ExportError(f"there is no run or store '{what}'; allowed: the folder of a run, or the store of a study")
     refuse_other(what, RESULTS, STORE)
     page = out or (what / "view.html" if what.is_dir() else what.with_name(f"{what.stem}-view.html"))
     if page.suffix != ".html":

@@ -10,18 +10,18 @@ import html
 import json
 import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from emulator.study.report import write_report
 from emulator.study.store import Sensitivity
+from tests.support.chromium import browser, run
 from tests.support.made_up import build_store, tolerance
 
+__all__ = ["browser"]
+
 NOISE, BITS = "hardware.noise.receiver", "hardware.precision.forward.bits"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 #: looks into the page from outside: what is wider than it should be, and how large the pictures are
 PROBE = """
 <iframe id="page" sandbox="allow-same-origin" style="width:{width}px;height:900px;border:0" srcdoc="{page}"></iframe>
@@ -48,17 +48,6 @@ document.getElementById("page").addEventListener("load", function () {{
 """
 
 
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        words = "no Chromium on this machine: apt-get install chromium"
-        if os.environ.get("BACKWAVE_REQUIRE_BROWSER") == "1":
-            pytest.fail(words)
-        pytest.skip(words)
-    return found
-
-
 @pytest.fixture(scope="module", params=["made up", *filter(None, [os.environ.get("BACKWAVE_REPORT")])])
 def page(request, tmp_path_factory) -> Path:
     if request.param != "made up":
@@ -74,12 +63,6 @@ def page(request, tmp_path_factory) -> Path:
     )
     _, path, _ = write_report(store)
     return path
-
-
-def run(browser: str, folder: Path, address: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
-               f"--user-data-dir={folder / 'profile'}", *options, address.as_uri()]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
 
 
 def test_it_says_nothing_on_the_console_and_shows_its_pictures(browser, page, tmp_path):

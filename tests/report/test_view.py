@@ -15,9 +15,12 @@ from emulator.cli import app
 from emulator.errors import FileFormatError
 from emulator.report.live.recording import RECORDING, view_run, write_recording
 from emulator.study.report.live import view_store
-from tests.report.test_browser import NOISE, browser, run  # noqa: F401  (a fixture)
+from tests.support.chromium import browser, run
 from tests.support.made_up import build_store
 
+__all__ = ["browser"]
+
+NOISE = "hardware.noise.receiver"
 EVIL = "</script><script>document.title='stolen'</script><img src=x onerror=alert(1)> & @DATA@"
 #: drives the page by its keys, and tells what it says and how wide it is
 PROBE = """
@@ -61,7 +64,7 @@ def live(tmp_path_factory):
     return folder, result
 
 
-def probe(browser, tmp_path, page, width, keys):  # noqa: F811
+def probe(browser, tmp_path, page, width, keys):
     path = tmp_path / "probe.html"
     path.write_text(PROBE.format(width=width, keys=json.dumps(keys), page=html.escape(page.read_text())))
     done = run(browser, tmp_path, path, "--dump-dom", f"--window-size={width + 60},1000", "--virtual-time-budget=3000",
@@ -71,7 +74,7 @@ def probe(browser, tmp_path, page, width, keys):  # noqa: F811
 
 
 @pytest.mark.parametrize(("name", "width"), [("run", 400), ("run", 1280), ("store", 400)])
-def test_by_keys_alone_in_silence(browser, live, tmp_path, name, width):  # noqa: F811
+def test_by_keys_alone_in_silence(browser, live, tmp_path, name, width):
     folder, result = live
     way = "ArrowLeft" if name == "run" else "ArrowRight"
     found = probe(browser, tmp_path, folder / f"{name}.html", width, [way, "ArrowUp", "+", "-", "0"])
@@ -111,7 +114,7 @@ def test_what_the_command_says(live, tmp_path):
     status, words = said(live[0], "--out", tmp_path / "page.html")
     assert status == 0 and (tmp_path / "page.html").exists()
     status, words = said(tmp_path / "nothing")
-    assert status == 2 and "there is no such run or store" in words
+    assert status == 2 and "there is no run or store" in words
     (tmp_path / "empty").mkdir()
     status, words = said(tmp_path / "empty")
     assert status == 2 and "has no recording.json; allowed: the folder of a backwave run" in words

@@ -74,7 +74,7 @@ def view_run(folder: Path, out: Path) -> None:
     try:
         table = read_json(path)
         _check(table)
-    except (RefusedError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (FileFormatError, RefusedError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileFormatError(f"file '{path}' is not a recording of a run, or is damaged: {error}") from error
     about = f"law {table['law']}, hardware {table['hardware']}"
     if table["every"] > 1:
@@ -90,19 +90,19 @@ def _packed(values: NDArray[Any]) -> str:
 def _check(table: dict[str, Any]) -> None:
     """Refuse what the page could not show."""
     if table["format"] != FORMAT or table["version"] != 1:
-        raise ValueError(f"format {table['format']!r}, version {table['version']!r}; allowed: {FORMAT!r}, 1")
+        raise FileFormatError(f"format {table['format']!r}, version {table['version']!r}; allowed: {FORMAT!r}, 1")
     for name in ("title", "law", "hardware"):
         if not isinstance(table[name], str):
-            raise ValueError(f"{name} is no text")
+            raise FileFormatError(f"{name} is no text")
     for name in ("every", "steps"):
         if not isinstance(table[name], int) or table[name] < 1:
-            raise ValueError(f"{name} is {table[name]!r}; allowed: a whole number of at least 1")
+            raise FileFormatError(f"{name} is {table[name]!r}; allowed: a whole number of at least 1")
     if not 0 < float(table["step"]) < math.inf:
-        raise ValueError(f"step is {table['step']!r}; allowed: above 0")
+        raise FileFormatError(f"step is {table['step']!r}; allowed: above 0")
     neurons = sum(int(row["size"]) for row in table["rows"] if isinstance(row["name"], str))
     for name in ("states", "costates"):
         if name in table or name == "states":
             for key, length in ((name, table["steps"]), (f"rest_{name}", 1)):
                 wanted = 4 * len(table["samples"]) * length * neurons
                 if not wanted or len(base64.b64decode(table[key], validate=True)) != wanted:
-                    raise ValueError(f"{key} does not hold {wanted} bytes")
+                    raise FileFormatError(f"{key} does not hold {wanted} bytes")
