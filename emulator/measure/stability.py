@@ -6,7 +6,7 @@ the step is triangular in the order of the graph, and the radius is that of the 
 far from normal, and no numerical eigenvalue would be right. Otherwise small operators are solved densely,
 larger ones by ARPACK, which sees several steps at a time: that sets apart the many eigenvalues of long lines
 that lie close together. Where ARPACK does not converge, a dense solution or one random wave decides. No matrix
-is made for that, so that millions of synapses take seconds to minutes; beyond `MOST_NUMBERS` a smaller basis has to do.
+is made for that, so that a million synapses take seconds to minutes; beyond `MOST_NUMBERS` a smaller basis and a shorter wave have to do.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _ASKED = {"k": 4, "ncv": 40, "maxiter": 40, "tol": _ACCURACY}
 _ASKED_LARGE = {"k": 2, "ncv": 12, "maxiter": 6, "tol": 1e-6}
 #: steps at a time that ARPACK sees, one after the other until it converges
 _AT_A_TIME = (16, 64)
-#: longest window, in steps, over which a wave is followed, and how well its growth in two windows must agree
-_FOLLOWED, _AGREE = 1 << 14, 1e-4
+#: longest window, in steps, over which a wave is followed, of a large step too, and how well its growth in two windows must agree
+_FOLLOWED, _FOLLOWED_LARGE, _AGREE = 1 << 14, 1 << 10, 1e-4
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def radius_of(step: LinearStep) -> tuple[float, str]:
             continue
     if size <= _AFFORDABLE:
         return _dense(step), "dense"
-    return _followed(step), "power"
+    return _followed(step, _FOLLOWED_LARGE if large else _FOLLOWED), "power"
 
 
 def _sought(step: LinearStep, count: int, asked: dict[str, float]) -> float:
@@ -163,11 +163,11 @@ def _dense(step: LinearStep) -> float:
     return float(np.abs(linalg.eigvals(matrix)).max())
 
 
-def _followed(step: LinearStep) -> float:
+def _followed(step: LinearStep, longest: int) -> float:
     """Growth per step of a random wave, once two windows, each twice as long as the last, agree on it."""
     wave = rng(0, "stability", "wave").normal(size=step.shape[0])
     before, rate, window = math.nan, math.nan, 64
-    while window <= _FOLLOWED:
+    while window <= longest:
         grown = 0.0
         for _ in range(window):
             wave = step @ wave
@@ -181,6 +181,6 @@ def _followed(step: LinearStep) -> float:
             return math.exp(rate)
     raise EngineError(
         f"spectral radius of a step with {step.shape[0]} amplitudes: ARPACK does not converge, and "
-        f"the growth of a wave still changes after {window} steps ({math.exp(before):.6g}, then "
+        f"the growth of a wave still changes after {window // 2} steps ({math.exp(before):.6g}, then "
         f"{math.exp(rate):.6g} a step); allowed: at most {_AFFORDABLE} amplitudes, which are solved densely"
     )
