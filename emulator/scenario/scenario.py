@@ -108,7 +108,8 @@ class Scenario:
         """
         network = self._described
         samples = self.training.data.load(network, self.folder)
-        network, tested = samples.named(network), self.config.data.load(network, self.folder)
+        network = samples.named(network)
+        tested = self.config.data.load(network, self.folder)
         if self.training.start == "scratch":
             network = from_scratch(network, float(self.training.start_scale), self.config.run.seed)
         return network, samples, tested

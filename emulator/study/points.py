@@ -20,7 +20,7 @@ from emulator.processes import Pool, equip, pool_of, shared_out
 from emulator.scenario.outdir import plain
 from emulator.scenario.scenario import Scenario
 from emulator.study.opening import network_filesystem
-from emulator.study.pace import Pace
+from emulator.study.pace import Kind, Pace
 from emulator.study.work import Outcome, Task, Work, now, run_tasks, seeds_of
 from emulator.study.writer import Finished, Writer, canonical
 from emulator.versions import versions
@@ -155,12 +155,12 @@ class Plan:
         name = digest([self._base_digest, what, ask.chip, ask.noise, seeds])
         return Task(name, dict(ask.changes), ask.chip, ask.noise, ask.name)
 
-    def kind(self, changes: Mapping[str, Any], trained: bool) -> str:
+    def kind(self, changes: Mapping[str, Any], trained: bool) -> Kind:
         """What runs that take about the same time have in common."""
         keys = changes.keys() - _SEEDS if self.alike is None else self.alike
-        return canonical(plain([{key: changes.get(key) for key in sorted(keys)}, trained]))
+        return Kind(canonical(plain({key: changes.get(key) for key in sorted(keys)})), trained)
 
-    def kind_of(self, task: Task) -> str:
+    def kind_of(self, task: Task) -> Kind:
         """The same of a task."""
         trained = self.work.trained
         return self.kind(task.changes, not task.untrained and (trained is None or task.trial or task.chip < trained))
@@ -265,7 +265,7 @@ class Runner:
         """Outcomes as they come; the first of every kind goes first, so that programs are compiled side by side, then the others."""
         if not tasks:
             return
-        tasks, seen = sorted(tasks, key=lambda task: (task.chip, task.noise)), Counter[str]()
+        tasks, seen = sorted(tasks, key=lambda task: (task.chip, task.noise)), Counter[Kind]()
         ranks = {}
         for task in tasks:
             seen[kind := self.plan.kind_of(task)] += 1

@@ -16,6 +16,7 @@ from emulator.study.describe import describe
 from emulator.study.lessons import best_rate
 from emulator.study.load import StudyFile
 from emulator.study.metrics import METRICS, meets, of_training
+from emulator.study.pace import Kind
 from emulator.study.points import (
     Ask,
     Plan,
@@ -218,7 +219,7 @@ def _expect(study: StudyFile, runner: Runner, going: Sequence[StudyKnob], tries:
     """Tell the pace how many trials are left, of the searches that go on: with this value, as many as they are expected to take."""
     section = study.config.tolerance
     assert section is not None
-    left = Counter[str]()
+    left = Counter[Kind]()
     for one in going:
         left[runner.plan.kind(one.changes, section.trains)] += section.chips * max(
             1, expected_values(section.halvings) - tries[one.knob.name]

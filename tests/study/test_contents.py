@@ -80,7 +80,7 @@ def test_a_hardware_file_that_changes_while_points_run_stops_the_study(tmp_path:
     store = tmp_path / "s.sqlite"
 
     def edit(stage: str, fraction: float | None) -> None:
-        if fraction == 0.5:  # the first point, of the other hardware, is done
+        if stage == "point 1 of 2":  # the first point, of the other hardware, is done
             _mine(tmp_path, 0.2)
 
     refuses(

@@ -16,7 +16,7 @@ from emulator.study.evidence import read_evidence
 from emulator.study.lessons import LESSONS, Lesson
 from emulator.study.load import load_study
 from emulator.study.metrics import METRICS, Target, meets
-from emulator.study.pace import Pace
+from emulator.study.pace import Kind, Pace
 from emulator.study.report import report_of, study_page
 from emulator.study.run import run_study
 from hwmodels import load
@@ -130,15 +130,17 @@ def test_targets_of_a_training_are_not_asked_of_chips_that_are_not_trained() -> 
 
 
 def test_time_left_is_that_of_each_kind_without_what_compiled() -> None:
-    pace = Pace()
-    pace.expect("slow", 3)
-    pace.expect("fast", 10)
-    pace.took("slow", 100.0)
-    assert pace.fraction is None  # nothing is known of the fast ones
-    pace.took("fast", 7.0)
-    pace.took("fast", 1.0)
-    pace.took("slow", 10.0)
+    pace, slow, fast, new = Pace(), Kind("a", True), Kind("b", False), Kind("c", False)
+    pace.expect(slow, 3)
+    pace.expect(fast, 10)
+    pace.took(slow, 100.0)
+    assert pace.fraction is None  # nothing is known of those that do not train
+    pace.took(fast, 7.0)
+    pace.took(fast, 1.0)
+    pace.took(slow, 10.0)
     assert pace.fraction == pytest.approx(118 / (118 + 10 + 8))
+    pace.expect(new, 2)
+    assert pace.fraction == pytest.approx(118 / (118 + 10 + 8 + 2 * 7))
 
 
 def _lesson(**changes: float) -> Lesson:

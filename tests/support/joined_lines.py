@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from emulator.families.bilateral import BilateralLayout
+from emulator.families.bilateral.carriage import Carriage
 from emulator.families.bilateral.crossbars import Crossbars
 
 #: fields of a layout that number neurons, that number ports, and that are one number per thing
@@ -61,6 +62,28 @@ def joined_lines(layouts: Sequence[BilateralLayout]) -> BilateralLayout:
         to_state=made.target + np.int32(neurons),
         blocks=made.blocks,
         **changes,
+    )
+
+
+def joined_carriages(carriages: Sequence[Carriage]) -> Carriage:
+    """What lines side by side do; as much leaks to neighbours in all."""
+    starts = np.cumsum([0, *(len(one.gain) for one in carriages)])[:-1]
+
+    def joined(name: str, shifted: bool = False) -> np.ndarray:
+        return np.concatenate(
+            [getattr(c, name) + (s if shifted else 0) for c, s in zip(carriages, starts, strict=True)]
+        )
+
+    return Carriage(
+        joined("gain"),
+        joined("offset"),
+        joined("partner", shifted=True),
+        joined("stuck").astype(bool),
+        joined("stuck_at"),
+        carriages[0].spill,
+        joined("left", shifted=True),
+        joined("right", shifted=True),
+        all(one.whole for one in carriages),
     )
 
 

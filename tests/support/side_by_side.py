@@ -25,7 +25,7 @@ from emulator.families.bilateral.load import answered
 from emulator.families.bilateral.plan import BilateralPlan
 from emulator.families.upwind.stack import Stack, UpwindPlan
 from emulator.measure.result import SettleResult
-from tests.support.joined_lines import joined_lines, parts_of
+from tests.support.joined_lines import joined_carriages, joined_lines, parts_of
 
 
 class _Planned(Exception):
@@ -95,6 +95,8 @@ def _run(plans: list[Plan], runs: list[_Planned]) -> Iterator[dict[str, np.ndarr
     two_way = isinstance(plans[0], BilateralPlan)
     joined = joined_lines(layouts) if two_way else _one_way(layouts, places, neurons)
     changes: dict[str, Any] = {"layout": joined}
+    if two_way:
+        changes["carriage"] = joined_carriages([plan.carries for plan in plans])
     if isinstance(plans[0], UpwindPlan):
         changes["stack"] = _stacks([plan.cells for plan in plans], places)
     plan, feeds = replace(plans[0], **changes), [one.feed for one in runs]
@@ -104,7 +106,7 @@ def _run(plans: list[Plan], runs: list[_Planned]) -> Iterator[dict[str, np.ndarr
     sizes = [len(layout.outputs) for layout in layouts]
     ensure_right("numpy", lambda small, numbers, data: runtime.run(small, numbers, data, "numpy")[0])
     with _loads(sizes):
-        values = _values([one.values for one in runs]) | ({"there": plan.there} if two_way else {})
+        values = _values([one.values for one in runs]) | (plan.places if two_way else {})
         outputs, _ = runtime.run(plan, values, feed, "numpy")
     parts = parts_of(layouts) if two_way else [dict[str, slice]()] * len(layouts)
     for layout, place, part in zip(layouts, places[:-1], parts, strict=True):

@@ -12,13 +12,14 @@ from emulator.engine import biases
 from emulator.engine.effects import IDEAL
 from emulator.engine.simulate import execute
 from emulator.families.bilateral import BilateralLayout, lay_out
+from emulator.families.bilateral.carriage import Carriage, carriage_of
 from emulator.families.bilateral.plan import BilateralPlan, bilateral_values
 from emulator.families.bilateral.recording import collect
 from emulator.graph import ScatteringGraph
 from emulator.measure.deviation import deviation
 from emulator.measure.passage import plain_passage
 from emulator.measure.settling import RESOLUTION, Verdict, judge
-from tests.support.joined_lines import joined_lines, parts_of
+from tests.support.joined_lines import joined_carriages, joined_lines, parts_of
 
 #: numbers of a run that are the same for all
 _SHARED = ("kappa", "resistance", "resolution", "q", "grain")
@@ -41,26 +42,28 @@ class Together:
         feed = np.hstack([*inputs, *targets])
         merged = joined_lines(self.layouts)
         how: dict[str, Any] = {"hold": hold, "samples": len(feed), "effects": IDEAL, "power": False}
-        plan = BilateralPlan(merged, self.graphs[0].law, "mse", **how)
-        outputs, times, target = execute(plan, self._values(plan, tolerance), feed, "numpy")
+        each = [carriage_of(g, layout) for g, layout in zip(self.graphs, self.layouts, strict=True)]
+        plan = BilateralPlan(merged, self.graphs[0].law, "mse", carriage=joined_carriages(each), **how)
+        outputs, times, target = execute(plan, self._values(plan, each, tolerance), feed, "numpy")
         found, neuron = [], 0
-        for graph, layout, parts in zip(self.graphs, self.layouts, parts_of(self.layouts), strict=True):
+        for graph, layout, carriage, parts in zip(self.graphs, self.layouts, each, parts_of(self.layouts), strict=True):
             own = _part(outputs, slice(neuron, neuron + layout.neurons), parts)
-            one = replace(plan, layout=layout)
+            one = replace(plan, layout=layout, carriage=carriage)
             found.append(collect(one, {"bias": biases(graph), "load": 1.0}, own, times, target))
             neuron += layout.neurons
         return found
 
-    def _values(self, plan: BilateralPlan, tolerance: float) -> dict[str, Any]:
+    def _values(self, plan: BilateralPlan, each: Sequence[Carriage], tolerance: float) -> dict[str, Any]:
+        plans = [replace(plan, layout=one, carriage=own) for one, own in zip(self.layouts, each, strict=True)]
         parts = [
-            bilateral_values(g, replace(plan, layout=layout), IDEAL, loaded=True, resolution=tolerance * RESOLUTION)
-            for g, layout in zip(self.graphs, self.layouts, strict=True)
+            bilateral_values(graph, one, IDEAL, loaded=True, resolution=tolerance * RESOLUTION)
+            for graph, one in zip(self.graphs, plans, strict=True)
         ]
         same = {name: parts[0][name] for name in _SHARED}
         if any(part[name] != same[name] for part in parts for name in _SHARED):
             raise ValueError(f"graphs side by side share {', '.join(_SHARED)}")
         found = same | {name: np.concatenate([p[name] for p in parts]) for name in parts[0] if name not in _SHARED}
-        return found | {"there": plan.there}
+        return found | plan.places
 
 
 def judged(
