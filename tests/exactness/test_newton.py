@@ -87,7 +87,7 @@ def test_other_laws_learn_the_same_once_they_have_settled(law, hold):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "target"),
-    [("mse", "standalone"), ("softmax_cross_entropy", "standalone"), ("softmax_cross_entropy", "cython")],
+    [("mse", "standalone"), ("softmax_cross_entropy", "standalone")],
 )
 def test_other_targets_learn_the_same(loss, target):
     follows(bent(np.random.default_rng(1), loss), target=target)

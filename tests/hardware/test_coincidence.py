@@ -181,9 +181,13 @@ def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincide
     return held, writes
 
 
-@pytest.mark.parametrize("strides", [7, 2])
 @pytest.mark.parametrize(
-    "target", ["numpy", *(pytest.param(t, marks=pytest.mark.slow) for t in ("standalone", "cython"))]
+    ("target", "strides"),
+    [
+        ("numpy", 7),
+        ("numpy", 2),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in (("standalone", 7), ("standalone", 2), ("cython", 2))),
+    ],
 )
 def test_coincident_trains_are_what_a_transcription_says(target, strides):
     network, x, y = small()
