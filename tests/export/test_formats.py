@@ -81,7 +81,7 @@ TWO_WAY = {
 }
 
 
-@pytest.mark.parametrize("case", TWO_WAY)
+@pytest.mark.parametrize("case", ["recommended", "low-passes", pytest.param("source ends", marks=pytest.mark.slow)])
 def test_the_scattering_of_a_network_is_the_spectrum_of_brian2s_answer_to_a_small_step(tmp_path, case):
     """A step of one input, its answer at the ports differentiated and transformed, gives a column of the hybrid matrix."""
     graph = with_two_way_lines(chain((3, 4, 2), **TWO_WAY[case]))

@@ -91,6 +91,7 @@ def test_a_killed_experiment_goes_on_to_the_same_results(tmp_path, monkeypatch):
         assert not (tmp_path / f"{name}.points.sqlite").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_does(tmp_path):
     scenario = load_scenario("precision", ["data.limit=4", "network.iterations=20", "precision.bits=[8,11]"])
     one, two = (run_experiment(scenario, tmp_path / str(count), workers=count).findings.data for count in (1, 2))

@@ -154,6 +154,7 @@ def _lesson(**changes: float) -> Lesson:
     return replace(Lesson(result, result.test_r2, 1.0, 0.0), **changes)
 
 
+@pytest.mark.slow
 def test_what_is_learned_is_a_share_of_what_exact_descent_learns() -> None:
     lesson = _lesson()
     assert lesson.share == pytest.approx(1) and lesson.reached in (20, 40)
@@ -176,6 +177,7 @@ def evidence(tmp_path_factory):
     return read_evidence(folder / "s.sqlite")
 
 
+@pytest.mark.slow
 def test_exact_hardware_learns_what_exact_descent_does(evidence) -> None:
     ideal = np.array(evidence.axes["hardware.model"] == "ideal") & evidence.trained
     assert evidence.metrics["training_share"][ideal] == pytest.approx(np.ones(2), abs=1e-9)
@@ -184,6 +186,7 @@ def test_exact_hardware_learns_what_exact_descent_does(evidence) -> None:
     assert "training_accuracy" not in evidence.metrics  # a regression has none
 
 
+@pytest.mark.slow
 def test_the_page_answers_whether_it_is_learned(evidence) -> None:
     report = report_of(evidence)
     assert report.head.answer == "1 of 2 technologies learn it"
@@ -195,12 +198,14 @@ def test_the_page_answers_whether_it_is_learned(evidence) -> None:
     assert "1 of 2 technologies learn it" in study_page(report)
 
 
+@pytest.mark.slow
 def test_where_exact_descent_learns_nothing_nothing_is_said_of_substrates(evidence) -> None:
     nothing = {**evidence.metrics, "training_share": np.full(evidence.done, np.nan)}
     head = report_of(replace(evidence, metrics=nothing)).head
     assert head.answer == "Cannot tell" and "Exact descent itself learns nothing" in head.sentence
 
 
+@pytest.mark.slow
 def test_a_rate_is_chosen_by_exact_descent(evidence) -> None:
     rate = evidence.facts["base"]["scenario"]["training"]["port"]["rate"]
     assert rate != 0.02 and 1e-4 < rate < 0.2

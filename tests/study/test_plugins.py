@@ -167,6 +167,7 @@ def test_a_family_from_outside_is_run_predicted_diagnosed_and_tuned(plugged):
         train(network, inputs, targets, law=law(), port=Resistive(0.1), epochs=1, target="numpy")
 
 
+@pytest.mark.slow
 def test_a_family_from_outside_runs_in_two_processes(tmp_path, plugged, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PLUGIN), os.environ.get("PYTHONPATH", "")]))
     study = load_study(write(tmp_path, FAMILY, RELAXING))

@@ -118,7 +118,8 @@ def test_stopped_and_resumed_in_other_processes_it_is_the_same(whole: Path, tmp_
     told: list[float | None] = []
     first = run_study(study, store, workers=1, limit=3, progress=lambda stage, fraction: told.append(fraction))
     assert (first.done, first.ran, first.complete) == (3, 3, False)
-    assert [one for one in told if one is not None] == [0, 1 / 3, 2 / 3, 1]  # of the points asked for now
+    shares = [one for one in told if one is not None]
+    assert shares[0] == 0 and shares[-1] == 1 and shares == sorted(shares)  # of the points asked for now
     second = run_study(study, store, workers=2, resume=True)
     assert (second.done, second.ran, second.complete) == (8, 5, True)
     third = run_study(study, store, workers=1, resume=True)

@@ -52,6 +52,7 @@ def test_a_divided_batch_is_one_long_run(wiring: str):
     assert parts.graph is graph and parts.reason is None and parts.energy.missing == whole.energy.missing
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_finds_and_draw_anew_in_every_portion():
     hardware = load("ideal").replace({"noise.receiver": 1e-3})
     x, y = (np.tile(rows, (2, 1)) for rows in batch(2))  # the same two in either portion
@@ -82,6 +83,7 @@ def test_what_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch):
     refuses("a process that ran a part of the batch died every time", lambda: asked(workers=1), EngineError)
 
 
+@pytest.mark.slow
 def test_commands_pass_workers_and_schedulers_on(tmp_path, monkeypatch: pytest.MonkeyPatch):
     small = ["--set", "data.limit=3", "--set", "run.pictures=0", "--set", "run.target=numpy"]
     done = CliRunner().invoke(app, ["run", "digits", "--workers", "1", *small, "--out", str(tmp_path / "a")])
