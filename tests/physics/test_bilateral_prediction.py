@@ -48,7 +48,7 @@ def test_waves_at_rest_are_those_that_a_settled_run_holds(seed):
     np.testing.assert_allclose(result.waves.arriving[-1], arriving, atol=1e-6 * scale)
 
 
-@pytest.mark.parametrize("loss", ["mse", "softmax_cross_entropy"])
+@pytest.mark.parametrize("loss", ["mse", pytest.param("softmax_cross_entropy", marks=pytest.mark.slow)])
 def test_the_linearised_step_is_what_the_engine_does_to_a_small_change(loss):
     """Two runs whose data differ by little differ, step after step, by the linearised response."""
     graph, batch, exact = case(5, BOTH_ENDS, activations=["tanh", "sigmoid", "gelu"], losses=[loss], max_inputs=1)

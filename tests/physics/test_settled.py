@@ -136,7 +136,7 @@ def test_static_errors_move_the_rest_and_the_verdict_with_it():
     assert (result.deviation < 1e-9).all()
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 4, 5))])
+@pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3, 4, 5))])
 def test_no_random_substrate_is_settled_in_error(number):
     tallies = group(number)
     assert [line for tally in tallies for line in tally.false] == []

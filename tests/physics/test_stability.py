@@ -229,6 +229,7 @@ def test_small_waves_in_the_engine_follow_the_operator(case):
     assert growth(sizes) == pytest.approx(radius, rel=0.02)
 
 
+@pytest.mark.slow
 def test_waves_of_a_law_of_the_users_own_follow_the_operator():
     network = deep(generator("user law"), "softmax_cross_entropy")
     graph = compile_network(network, hardware=delays(1, 3), law=Bounded(), seed=2)

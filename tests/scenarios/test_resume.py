@@ -54,6 +54,7 @@ def results_of(scenario, out, **how) -> list[dict]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_goes_on_to_the_same_results(compared, tmp_path, monkeypatch):
     out, kept = tmp_path / "out", tmp_path / "out.points.sqlite"
     whole = results_of(compared, tmp_path / "whole")

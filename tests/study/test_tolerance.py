@@ -60,6 +60,7 @@ def test_the_tolerance_of_many_chips_is_the_closed_form() -> None:
     assert found.detail["verdict"] == "found" and found.evaluations == len(found.detail["trials"]) < 40
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_at_their_rate_and_the_value_is_on_the_safe_side() -> None:
     draws = np.random.default_rng(1)
     covered = safe = 0

@@ -84,7 +84,9 @@ def test_what_was_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_running_simulation_ends_at_once(tmp_path: Path, number: int, status: int) -> None:
     (tmp_path / "small.toml").write_text(SMALL)
     command = [sys.executable, "-m", "emulator", "run", "small.toml"]

@@ -163,6 +163,7 @@ def test_what_cannot_be_trained_is_one_line(small, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_comparison_repeats_with_other_seeds_and_draws_every_variant(small, tmp_path):
     changes = {
         "training.compare": {
