@@ -295,8 +295,8 @@ def shared_out(
                     continue
                 except CancelledError:
                     raise StudyError(
-                        "the scheduler took work back or is gone; every finished point is kept, "
-                        "and --resume goes on from there"
+                        "the scheduler took work back or is gone; an experiment or a study goes on with --resume, "
+                        "a run begins again"
                     ) from None
                 batches.seconds = sum(map(seconds, results)) / len(results)
                 yield from zip((items[k] for k in batch), results, strict=True)

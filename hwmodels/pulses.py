@@ -169,12 +169,6 @@ class PulsedUpdate(Section):
         sign = np.sign(np.asarray(direction, dtype=np.float64))
         return np.asarray(sign * (1 + sign * self.asymmetry) * self.steps(x, sign) / self.pulses)
 
-    def noise(self, x: npt.ArrayLike, direction: npt.ArrayLike) -> Array:
-        """Standard deviation of the change by one pulse."""
-        sign = np.sign(np.asarray(direction, dtype=np.float64))
-        relative = np.hypot(self.write_noise * self.steps(x, sign), self.constant_noise)
-        return np.asarray(np.abs(sign) * (1 + sign * self.asymmetry) * relative / self.pulses)
-
     @property
     def symmetry_point(self) -> float | None:
         """Relative conductance at which a pulse up and a pulse down undo each other; None where there is none."""

@@ -71,6 +71,7 @@ def export(
       backwave export digits --format touchstone --layer s1 --out tile
     """  # noqa: D301
     from emulator.commands.console import console, progress
+    from emulator.errors import ExportError
     from emulator.export import Buildable, Options, schematic, spice
     from emulator.export.compiled import COMPILED, export_compiled
     from emulator.export.expected import expect
@@ -97,6 +98,10 @@ def export(
             if picture is not None:
                 schematic(ready.graph, picture, layer=layer, options=options)
         elif kind in COMPILED:
+            if mismatch or full_scale is not None or hold is not None or termination != "stub" or picture is not None:
+                raise ExportError(
+                    f"--mismatch, --full-scale, --hold, --termination and --picture got format {kind!r}; allowed: spice"
+                )
             options = Options(circuit, synapse, volts, ohms, prefix=prefix)  # type: ignore[arg-type]
             batch = ready.batch
             files = export_compiled(

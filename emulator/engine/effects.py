@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from emulator.engine.claims import check_claims
 from emulator.engine.layout import Layout
-from emulator.engine.places import lines_at, neighbours, per_tap, ports_at, strikes
+from emulator.engine.places import facing, lines_at, neighbours, per_tap, ports_at, strikes
 from emulator.engine.random import key
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
@@ -119,7 +119,7 @@ class Effects:
 
     @property
     def code(self) -> str:
-        """Everything that is compiled in, as text; the pairs follow from the layout."""
+        """Everything that is compiled in, as text; the pairs are hashed by `Plan.key`."""
         return repr([getattr(self, name) for name in self.__dataclass_fields__ if name not in ("values", "pairs")])
 
 
@@ -234,22 +234,6 @@ def stuck_ports(graph: ScatteringGraph, layout: Layout) -> tuple[NDArray[np.bool
     return stuck, level
 
 
-def facing(direction: str, forward: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where a fault of this direction can be."""
-    if direction == "both":
-        return np.ones_like(forward)
-    return forward if direction == "forward" else ~forward
-
-
-def event_faults(graph: ScatteringGraph) -> tuple[tuple[str, str, Fault], ...]:
-    """What may happen to events: the name of its rate, its field, and the fault."""
-    faults = graph.hardware.faults
-    return (
-        ("drop", "dropped_event", faults.dropped_event),
-        ("duplicate", "duplicated_event", faults.duplicated_event),
-    )
-
-
 def broken_lines(graph: ScatteringGraph, tail: NDArray[np.int32], head: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Two-way lines (L,) from neurons `tail` to `head` that are broken: by the rate, or at neurons that are named.
 
@@ -267,6 +251,15 @@ def broken_lines(graph: ScatteringGraph, tail: NDArray[np.int32], head: NDArray[
     ports = ports_at(graph, fault, "open_line")
     named = ports[ports < graph.neurons]
     return strikes(fault, len(tail), graph.seed, "open line") | np.isin(tail, named) | np.isin(head, named)
+
+
+def event_faults(graph: ScatteringGraph) -> tuple[tuple[str, str, Fault], ...]:
+    """What may happen to events: the name of its rate, its field, and the fault."""
+    faults = graph.hardware.faults
+    return (
+        ("drop", "dropped_event", faults.dropped_event),
+        ("duplicate", "duplicated_event", faults.duplicated_event),
+    )
 
 
 def _receiving(

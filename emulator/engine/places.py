@@ -94,3 +94,10 @@ def neighbours(graph: ScatteringGraph) -> tuple[NDArray[np.int64], NDArray[np.in
                 aggressors += [taps[1:], taps[:-1]]
                 start += bundle.count
     return np.concatenate(victims), np.concatenate(aggressors)
+
+
+def facing(direction: str, forward: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a fault of this direction can be."""
+    if direction == "both":
+        return np.ones_like(forward)
+    return forward if direction == "forward" else ~forward

@@ -148,6 +148,7 @@ class Plan(ABC):
         for array in (
             *kernels, self.activation, layout.inputs, layout.outputs, layout.tap_port,
             layout.row, layout.column, layout.to_state, layout.to_costate,
+            *(self.effects.pairs if self.effects.crosstalk else ()),
         ):  # fmt: skip
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:32]

@@ -85,8 +85,10 @@ class Claim:
         Of the network, for its topology.
     sample, task : Sample, tuple of Sample
         The sample that the testbenches present, and others of its batch.
-    kappa, volts, prefix : float, float, str
-        What multiplies a squared loss's gradient, volts of a state of 1, and the prefix of names.
+    kappa, volts : float, float
+        What multiplies a squared loss's gradient, and volts of a state of 1.
+    own_rest : bool
+        Whether its lines move the rest: equations of cells alone do not hold then.
     """
 
     network: str
@@ -107,7 +109,7 @@ class Claim:
     task: tuple[Sample, ...]
     kappa: float
     volts: float
-    prefix: str
+    own_rest: bool
 
     def node(self, name: str) -> str:
         """What a testbench calls a node of the network."""
@@ -149,7 +151,7 @@ def read_claim(folder: Path) -> Claim:
         graph.network.digest, described.text("circuit"), len(graph.sites), len(rows), rest, magnitudes, waves,
         start, step, stop, digests, _warnings(described), _pins(graph, described.text("circuit")),
         graph, _sample(expected, graph), _task(expected, graph), described.positive("kappa"),
-        described.positive("volts_per_state"), described.text("prefix"),
+        described.positive("volts_per_state"), described.content.get("lines") is not None,
     )  # fmt: skip
 
 

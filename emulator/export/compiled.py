@@ -13,7 +13,7 @@ from emulator.export.netlist import network
 from emulator.export.options import Options
 from emulator.export.penalties import refuse_penalties
 from emulator.export.spectre import spectre_text, vacask_text
-from emulator.export.two_way import with_two_way_lines
+from emulator.export.two_way import two_way
 from emulator.export.veriloga import verilog_a
 from emulator.export.warnings import MOST_SYNAPSES, synapse_count
 from emulator.graph import ScatteringGraph
@@ -59,7 +59,7 @@ def export_compiled(
     options = options or Options()
     refuse_penalties(graph)
     if options.bilateral:
-        graph = with_two_way_lines(graph)
+        graph = two_way(graph)
     small = synapse_count(graph) <= MOST_SYNAPSES[options.circuit]
     expected = expect(
         graph, inputs, targets, sample, two_way=options.bilateral, predicted=small, waves=not options.bilateral

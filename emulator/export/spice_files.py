@@ -24,12 +24,10 @@ from emulator.export.options import Options, positive
 from emulator.export.penalties import refuse_penalties
 from emulator.export.spice_text import design_text, library_text
 from emulator.export.testbench import Bench
-from emulator.export.two_way import with_two_way_lines
+from emulator.export.two_way import two_way
 from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
-from emulator.families.bilateral.held import as_held
 from emulator.graph import ScatteringGraph
 from emulator.graph.names import printable
-from emulator.laws import family_of
 from emulator.network.batch import Inputs
 from emulator.units import si
 
@@ -119,10 +117,7 @@ def spice(
     refuse_penalties(graph)
     hardware = graph.hardware
     if options.bilateral:
-        laid = family_of(graph.law).circuits
-        graph = with_two_way_lines(graph)
-        if laid and not options.mismatch:
-            graph = as_held(graph)
+        graph = two_way(graph, held=not options.mismatch)
     steps = _steps(graph, options, hold)
     small = synapse_count(graph) <= MOST_SYNAPSES[options.circuit]
     with staged(Path(directory), force) as folder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from emulator.export.cells import Cell
 from emulator.export.design import TOP, Design, Instance, Subcircuit
@@ -23,13 +23,11 @@ def card(words: str, ports: Iterable[str], rest: Iterable[str] = ()) -> Iterator
     yield line
 
 
-def library_text(cells: Iterable[Cell], prefix: str, replaced: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The section of cells, those that are replaced left out."""
+def library_text(cells: Iterable[Cell], prefix: str) -> Iterator[str]:
+    """The section of cells."""
     yield from _section("cells")
     for cell in cells:
         name = f"{prefix}{cell.name}"
-        if name in replaced:
-            continue
         settings = [f"{key}={value:g}" for key, value in cell.parameters]
         yield from card(f".subckt {name}", cell.pins, settings)
         for line in cell.spice:
@@ -73,11 +71,10 @@ def parameter_text(design: Design) -> Iterator[str]:
         yield f".param {design.prefix}{p.name}={p.value!r}"
 
 
-def top_instance(design: Design, suffix: str = "", settings: Sequence[str] = ()) -> Iterator[str]:
+def top_instance(design: Design) -> Iterator[str]:
     """The network in a testbench, at nodes of its pins' names."""
     if not design.flat:
-        pins = [f"{pin}{suffix}" if pin not in ("vdd", "vss") else pin for pin in design.top.pins]
-        yield from card(f"X{TOP[1:]}{suffix}", pins, [f"{design.prefix}{design.top.name}", *settings])
+        yield from card(f"X{TOP[1:]}", design.top.pins, [f"{design.prefix}{design.top.name}"])
 
 
 def _subcircuit(part: Subcircuit, prefix: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ from emulator.compile import compile_network
 from emulator.errors import ExportError
 from emulator.export.line_verilog import two_way_verilog
 from emulator.export.options import Options
+from emulator.families.bilateral.held import as_held
 from emulator.families.bilateral.lines import law_of, lines_of
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, SeriesRC, family_of
@@ -53,6 +54,13 @@ def with_two_way_lines(graph: ScatteringGraph) -> ScatteringGraph:
             "since the expected rest is that of clamped inputs"
         )
     return replace(graph, hardware=_in_circuit(graph.hardware))
+
+
+def two_way(graph: ScatteringGraph, *, held: bool = True) -> ScatteringGraph:
+    """The same; where the lines are the graph's own, with the weights that its chip holds if asked for."""
+    laid = family_of(graph.law).circuits
+    graph = with_two_way_lines(graph)
+    return as_held(graph) if laid and held else graph
 
 
 def _in_circuit(hardware: HardwareModel) -> HardwareModel:

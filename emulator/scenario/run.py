@@ -11,7 +11,7 @@ from pathlib import Path
 from emulator.laws import family_of
 from emulator.measure import SettleResult, reference
 from emulator.measure.diagnose import forewarning
-from emulator.report import animation, draw_pictures
+from emulator.report import draw_pictures
 from emulator.report.attempt import trouble
 from emulator.report.live.recording import RECORDING, write_recording
 from emulator.runs.holds import steps_of_hold
@@ -123,13 +123,33 @@ def _illustrated(report: RunReport, ready: Prepared, staging: Path, clock: _Cloc
     clock.start("drawing")
     pictures = draw_pictures(report.result, traced, staging, troubles, ready.scenario.title)
     if traced is not None:
-        write_recording(traced, staging / RECORDING, ready.scenario.title)
-        pictures = (*pictures, RECORDING)
-    if traced is not None and animate is not None:
-        film = animation.animate(traced, staging / f"worldsheet.{animate}", scenario=ready.scenario.title)
-        pictures = (*pictures, film.name)
+        pictures = (*pictures, *_moving(traced, ready.scenario.title, staging, animate, troubles))
     clock.stop()
     return replace(report, times=clock.times, files=(*report.files, *pictures), troubles=tuple(troubles), power=power)
+
+
+def _moving(
+    traced: SettleResult, title: str, staging: Path, animate: str | None, troubles: list[str]
+) -> tuple[str, ...]:
+    """Names of the recording for a live page and of the film, as far as they can be had."""
+
+    def film(path: Path) -> None:
+        from emulator.report.animation import animate as draw
+
+        draw(traced, path, scenario=title)
+
+    makers: dict[str, Callable[[Path], object]] = {RECORDING: lambda path: write_recording(traced, path, title)}
+    if animate is not None:
+        makers[f"worldsheet.{animate}"] = film
+    written = []
+    for name, make in makers.items():
+        try:
+            make(staging / name)
+            written.append(name)
+        except Exception as error:  # whatever it is, the numbers are there already
+            (staging / name).unlink(missing_ok=True)
+            troubles.append(f"{name} could not be written: {trouble(error)}")
+    return tuple(written)
 
 
 class _Clock:

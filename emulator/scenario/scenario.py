@@ -92,7 +92,7 @@ class Scenario:
         return self.config.training
 
     @property
-    def _described(self) -> Network:
+    def described(self) -> Network:
         """The network before a training; one that is trained to be made is made once in a process."""
         network = self.config.network
         read = json.dumps(contents_of(network.model_dump(mode="json"), self.folder), sort_keys=True)
@@ -106,7 +106,7 @@ class Scenario:
         ScenarioError, FileFormatError
             If they cannot be made as described, or a file is damaged.
         """
-        network = self._described
+        network = self.described
         samples = self.training.data.load(network, self.folder)
         network = samples.named(network)
         tested = self.config.data.load(network, self.folder)
@@ -121,7 +121,7 @@ class Scenario:
         """
         networks = [start]
         if self.training.start == "scratch":
-            networks.append(self._described)
+            networks.append(self.described)
         found = [ranges(one, reference(one, samples.inputs, samples.targets)) for one in networks]
         needed = Ranges(*map(max, *found)) if len(found) > 1 else found[0]
         if not biases:

@@ -86,7 +86,7 @@ class PortConfig(Section):
         if self.name not in PORTS:
             raise ScenarioError(f"{self.place}.name is {suggest(self.name, [*PORTS, OWN])}")
         fields = dataclasses.fields(PORTS[self.name])  # type: ignore[arg-type]
-        known = [f.name for f in fields if f.name not in ("name", "weights")]
+        known = [f.name for f in fields if f.name not in ("name", "weights", "variables")]
         for key in self.parameters:
             if key not in known:
                 raise ScenarioError(

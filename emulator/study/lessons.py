@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.contents import contents_of
 from emulator.data.batch import Batch
 from emulator.errors import EngineError, NetworkError, ScenarioError
 from emulator.measure import reference
@@ -160,15 +161,17 @@ def _compared(scenario: Scenario) -> tuple[float, float, float]:
     config = scenario.config
     parts = config.model_dump(mode="json", include={"network", "data", "training"})
     parts["run"] = {"seed": config.run.seed}
-    return _exact(scenario.folder, json.dumps(parts, sort_keys=True))
+    read = json.dumps(contents_of(parts, scenario.folder), sort_keys=True)
+    return _exact(scenario.folder, json.dumps(parts, sort_keys=True), read)
 
 
 @lru_cache(maxsize=64)
-def _exact(folder: Path, parts: str) -> tuple[float, float, float]:
+def _exact(folder: Path, parts: str, _read: str) -> tuple[float, float, float]:
+    """The same of parts of a scenario, when the files that they read have these contents."""
     scenario = Scenario("", "", folder, (), validate(json.loads(parts)))
     lessons = scenario.lessons()
     _, samples, tested = lessons
-    described = scenario.config.network.build(folder).network
+    described = scenario.described
     return _descend(scenario, lessons)[0], score(described, tested), _chance(described, samples, tested)
 
 

@@ -195,7 +195,8 @@ _BUILT_IN: dict[str, Metric] = {
     "chance_score": Metric("", "higher", "test score of the best constant answer", label="constant answer"),
     "steps_to_target": Metric("samples", "lower", "samples presented until a test first finds 90 % of what exact descent "
                               "learns in the end", 0, label="samples to learn", shown=""),
-    "time_to_target": Metric("s", "lower", "time that the substrate takes for these samples", 0, label="time to learn", log=True),
+    "time_to_target": Metric("s", "lower", "time that the substrate takes for these samples, without that of pulses", 0,
+                             label="time to learn", log=True),
     "energy_to_target": Metric("J", "lower", "energy of waves and pulses until then, without that of programming; missing while a "
                                "figure of the hardware is", 0, label="energy to learn", log=True),
     "writes_per_weight": Metric("writes", "lower", "mean number of pulses or programmings of a device in the whole training; of "

@@ -104,7 +104,7 @@ def planned(given: StudyFile, store: Path, warn: Callable[[str], None]) -> tuple
     """The study that suits its network and hardware, and its plan; the store is named in the command that makes it again."""
     tried = {key: list(one.axis.values) for one in given.axes for key in one.keys}
     files, material = files_of(given.scenario, tried), Material.of(given.scenario)
-    study = _rated(suited(given, material.network, material.batch.targets is not None, warn), warn)
+    study = _rated(suited(given, material.network, material.batch.targets is not None, warn))
     network, target = describe(study, material)
     config = study.config
     work = Work(
@@ -145,7 +145,7 @@ def planned(given: StudyFile, store: Path, warn: Callable[[str], None]) -> tuple
     )
 
 
-def _rated(study: StudyFile, warn: Callable[[str], None]) -> StudyFile:
+def _rated(study: StudyFile) -> StudyFile:
     """The study with the rate of its trainings, where that is to be chosen."""
     if study.config.base.rate == "given" or not any(of_training(name) for name in study.config.metrics):
         return study

@@ -60,10 +60,15 @@ def spent(substrate: Substrate, here: Progress, batch: int) -> Spent:
     if not isinstance(port, Written):
         return Spent(None if missing else float(cost.total), missing, float(-(-here.position // batch)), None)
     biases, weights = plastic_masks(substrate.layout)
-    writes = np.concatenate([here.state["weight.writes"][weights], here.state["bias.writes"][biases]])
+    each = [
+        np.concatenate([here.state[f"weight.{name}"][weights], here.state[f"bias.{name}"][biases]])
+        for name in ("writes", "fast_writes")
+        if name in port.variables
+    ]
+    writes = np.sum(each, axis=0)
     worn, pulses, update = None, 0.0, port.law.update
     if update is not None:
-        worn = None if update.endurance is None else float((writes >= update.endurance).mean())
+        worn = None if update.endurance is None else float((np.max(each, axis=0) >= update.endurance).mean())
         if update.pulse_energy is None:
             missing = (*missing, "weights.update.pulse_energy")
         else:

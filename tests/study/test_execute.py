@@ -96,4 +96,4 @@ def test_work_that_the_cluster_takes_back_is_one_error() -> None:
             future.set_running_or_notify_cancel()
             return future
 
-    refuses("the scheduler took work back or is gone; every", lambda: squares(Gone(), [1]), StudyError)
+    refuses("the scheduler took work back or is gone; an experiment", lambda: squares(Gone(), [1]), StudyError)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.engine.claims import check_claims
-from emulator.engine.effects import Effects, Value, event_faults, facing, lsb, rounded
-from emulator.engine.places import ports_at
+from emulator.engine.effects import Effects, Value, event_faults, lsb, rounded
+from emulator.engine.places import facing, ports_at
 from emulator.engine.random import key
 from emulator.families.bilateral.carriage import Carriage
 from emulator.families.bilateral.layout import BilateralLayout

@@ -38,9 +38,7 @@ from emulator.network.activations import activation_function
 #: turns over all outputs
 SWEEPS = 60
 _NAMES = ("act", "low", "bias", "sum_in", "sum_out", "G", "series", "ext", "load", "s", "p", "several")
-_C = (
-    CODE
-    + f"""
+_C = f"""{CODE}
 static double bw_omega(double z)  // w + log w = z, by the iteration of Fritsch, Shafer and Crowley (1973)
 {{
     if (z < -40.0)
@@ -202,7 +200,6 @@ static double solve_load(int n)
     return 0.0;
 }}
 """
-)
 
 
 def load_object(nodes: NeuronGroup, outputs: Ints, clock: Clock, order: int) -> list[Any]:

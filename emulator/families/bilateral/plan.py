@@ -99,7 +99,8 @@ class BilateralPlan(Plan):
         """A hash of everything that is compiled in."""
         layout = self.layout
         digest = hashlib.sha256(f"{super().key} {self.filtered}".encode())
-        for array in (layout.node, layout.at_neuron, layout.mate, *layout.crossbars.structure):
+        beside = (self.carries.left, self.carries.right) if self.effects.crosstalk else ()
+        for array in (layout.node, layout.at_neuron, layout.mate, *layout.crossbars.structure, *beside):
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:32]
 

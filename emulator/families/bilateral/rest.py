@@ -47,13 +47,10 @@ class OwnRest(OperatingPoint):
     Parameters
     ----------
     leaving, arriving : (P,)
-    found : bool
-        Whether the static equations hold to round-off.
     """
 
     leaving: Floats | None = None
     arriving: Floats | None = None
-    found: bool = True
 
 
 @dataclass(frozen=True)
@@ -308,8 +305,10 @@ def _solved(jacobian: Floats, left: Floats) -> Floats:
     """Solutions of linear equations, one per sample; no number where there is none."""
     try:
         return np.asarray(np.linalg.solve(jacobian, left[:, :, None])[:, :, 0])
-    except np.linalg.LinAlgError:
-        return np.full_like(left, np.nan)
+    except np.linalg.LinAlgError:  # of one at least
+        if len(left) == 1:
+            return np.full_like(left, np.nan)
+        return np.concatenate([_solved(jacobian[k : k + 1], left[k : k + 1]) for k in range(len(left))])
 
 
 def rests_of(
@@ -325,8 +324,8 @@ def rests_of(
 
     With `lines` in the place of those of the graph.
     """
-    carriage = carriage_of(graph, lay_out(graph, lines))
-    found = Statics(graph, loaded, carriage, lines).rests(s, lam, data, wanted)
+    first = Statics(graph, loaded, lines=lines)
+    found, carriage = first.rests(s, lam, data, wanted), first.carriage
     lost = np.flatnonzero(~found.found)
     if not len(lost):
         return found

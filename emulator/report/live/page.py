@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.files import atomic_write
-from emulator.text import for_picture
+from emulator.text import for_terminal
 
 
 def write_page(path: Path, kind: str, title: str, about: str, data: dict[str, Any]) -> None:
@@ -29,8 +29,8 @@ def write_page(path: Path, kind: str, title: str, about: str, data: dict[str, An
     # within a script element only "<" can end it or begin another
     numbers = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
     parts = {
-        "@TITLE@": html.escape(for_picture(title)),
-        "@ABOUT@": html.escape(for_picture(about)),
+        "@TITLE@": html.escape(for_terminal(title)),
+        "@ABOUT@": html.escape(for_terminal(about)),
         "@STYLE@": _part("page.css"),
         "@SCRIPT@": _part("shared.js") + _part(f"{kind}.js"),
         "@DATA@": numbers,

@@ -37,7 +37,7 @@ def write_recording(result: SettleResult, path: Path, title: str) -> None:
     kinds = {"states": (traces.x, traces.rest_x)}
     if result.held_costates:
         kinds["costates"] = (traces.lam, traces.rest_lam)
-    every = max(1, math.ceil(len(kinds) * traces.x.size / _MOST))
+    every = min(result.hold, max(1, math.ceil(len(kinds) * traces.x.size / _MOST)))
     kept = slice(every - 1, None, every)
     table: dict[str, Any] = {
         "format": FORMAT,
@@ -74,7 +74,7 @@ def view_run(folder: Path, out: Path) -> None:
     try:
         table = read_json(path)
         _check(table)
-    except (FileFormatError, RefusedError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (FileFormatError, RefusedError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FileFormatError(f"file '{path}' is not a recording of a run, or is damaged: {error}") from error
     about = f"law {table['law']}, hardware {table['hardware']}"
     if table["every"] > 1:
@@ -89,6 +89,7 @@ def _packed(values: NDArray[Any]) -> str:
 
 def _check(table: dict[str, Any]) -> None:
     """Refuse what the page could not show."""
+    json.dumps(table, allow_nan=False)  # raises where a number is none
     if table["format"] != FORMAT or table["version"] != 1:
         raise FileFormatError(f"format {table['format']!r}, version {table['version']!r}; allowed: {FORMAT!r}, 1")
     for name in ("title", "law", "hardware"):
@@ -99,7 +100,10 @@ def _check(table: dict[str, Any]) -> None:
             raise FileFormatError(f"{name} is {table[name]!r}; allowed: a whole number of at least 1")
     if not 0 < float(table["step"]) < math.inf:
         raise FileFormatError(f"step is {table['step']!r}; allowed: above 0")
-    neurons = sum(int(row["size"]) for row in table["rows"] if isinstance(row["name"], str))
+    for row in table["rows"]:
+        if not isinstance(row["name"], str) or type(row["size"]) is not int or row["size"] < 1:
+            raise FileFormatError(f"row {row!r}; allowed: a name, and a whole number of neurons of at least 1")
+    neurons = sum(row["size"] for row in table["rows"])
     for name in ("states", "costates"):
         if name in table or name == "states":
             for key, length in ((name, table["steps"]), (f"rest_{name}", 1)):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from emulator.study.evidence import Evidence
 from emulator.study.learned import Learning, Middle, score_of
 from emulator.study.metrics import of_training
@@ -39,7 +41,7 @@ def learning_answer(found: Sequence[Learning]) -> tuple[str, str]:
 def learning_sentence(evidence: Evidence, found: Sequence[Learning]) -> str:
     """Who learned what beside whom, and what of it was reduced."""
     met, total = (sum(getattr(one.learned, name) for one in found) for name in ("met", "total"))
-    trained, said = sum(one.figures["score"].total for one in found), metric(score_of(evidence))
+    trained, said = len(np.unique(evidence.sample[evidence.trained & ~evidence.failed])), metric(score_of(evidence))
     training = ((evidence.facts["base"].get("scenario") or {}).get("training")) or {}
     samples, first = training.get("samples"), found[0]
     same = f" the same {samples:,} samples" if isinstance(samples, int) else " the same samples"
@@ -49,7 +51,7 @@ def learning_sentence(evidence: Evidence, found: Sequence[Learning]) -> str:
             f"{_scored(said, first.chance)}), so nothing can be said of a substrate; more samples, or another rate, may do."
         )
     wanted = "; ".join(_target(name, bounds) for name, bounds in evidence.targets.items() if of_training(name))
-    lost = f" {trained - total:,} more are not counted: they ended in an error, or exact descent learns nothing there." if (
+    lost = f" {trained - total:,} more are not counted: exact descent learns nothing there." if (
         trained > total
     ) else ""  # fmt: skip
     return (
@@ -181,7 +183,7 @@ def _figure(quantity: Quantity, found: Middle) -> Cell:
     if not math.isnan(found.low):
         text += f" ({span_text(quantity, found.low, found.high)})"
     lacking = found.total - found.count
-    return Cell(f"{text}; {lacking} of {found.total} chips do not" if lacking else text, found.median)
+    return Cell(f"{text}; {lacking} of {found.total} runs do not" if lacking else text, found.median)
 
 
 def _interval(quantity: Quantity, found: Middle, evidence: Evidence) -> str:
