@@ -97,7 +97,8 @@ def test_the_page_names_no_other_place(live):
         assert not re.search(r"https?://|@import|fetch\(|XMLHttp|import\(", text)
 
 
-@pytest.mark.parametrize("harm", [{"steps": 99}, {"rows": 3}, {"states": "!"}, {"format": "other"}, {"title": 1}])
+@pytest.mark.parametrize("harm", [{"steps": 99}, {"rows": 3}, {"states": "!"}, {"format": "other"}, {"title": 1}, {"step": float("inf")},
+                                  {"rows": [{"name": "x0", "size": 1.5}]}, {"rows": [{"name": "x0", "size": float("inf")}]}])  # fmt: skip
 def test_damaged_recordings_are_refused(live, tmp_path, harm):
     table = json.loads((live[0] / RECORDING).read_text()) | harm
     (tmp_path / RECORDING).write_text(json.dumps(table))
