@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -63,6 +64,10 @@ def test_a_fitted_lossy_line_runs_is_predicted_exported_and_verified(tmp_path):
     found = verify(tmp_path / "out")
     kinds = {check.name: check.deviation for check in found.checks}
     assert kinds["operating point"] < 1e-9 and kinds["waveforms"] < 1e-6
+    net = tmp_path / "out" / "net.cir"
+    net.write_text(re.sub(r"(bw_synapse w=)-?([\d.]+)", r"\g<1>1\2", net.read_text(), count=1))
+    found = verify(tmp_path / "out")
+    assert not found.checks[0].agrees and found.suspects == ()  # no cell's equation holds alone on such lines
 
 
 @pytest.mark.parametrize(("activations", "loss"), [("tanh", "mse"), ("relu", "softmax_cross_entropy")])

@@ -62,6 +62,16 @@ def test_the_reference_is_each_devices_own_symmetry_point_and_its_error():
     np.testing.assert_allclose(found, 2 * (np.clip(x + step, bottom, top) - x), atol=1e-12)
 
 
+def test_writes_are_those_of_both_devices_of_a_weight():
+    """The fast one is written by every pulse; so it is worn first."""
+    network = Network.mlp([np.zeros((COUNT, 1))], loss="mse")
+    weights = devices(pulses=60, endurance=3.0, **SOFT)
+    x, y = np.ones((20, 1)), noise(1.0, 20)
+    port = TikiTaka(10.0, weights, w_max=1.0)
+    found = train(network, x, y, port=port, chunk=20, epochs=1, target="numpy", seed=2).spent
+    assert found.writes >= 3 and found.worn > 0.5
+
+
 def test_symmetry_points_undo_a_pulse_each_way():
     law = PulsedUpdate(pulses=50, asymmetry=0.2, nonlinearity=1.2, nonlinearity_down=0.7, plateau=0.1)
     x = law.symmetry_points({})
