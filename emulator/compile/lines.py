@@ -32,7 +32,10 @@ def lay_lines(draft: Draft) -> None:
     """
     two_way = draft.law.two_way
     if two_way and draft.wiring == "synapse":
-        raise CompileError(f"law {draft.law.name}: wiring is 'synapse'; allowed: tile, one two-way line per neuron")
+        raise CompileError(
+            f"law {draft.law.name}: wiring is 'synapse'; allowed: tile, one two-way line per neuron, since lines of single weights "
+            "would stand in series at a neuron, and their impedances add up"
+        )
     dense = draft.network.dense.values()
     if dense and not any(layer.count for layer in dense):
         raise CompileError("no layer has a device; allowed: networks with at least one")

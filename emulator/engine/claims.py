@@ -31,23 +31,19 @@ def unclaimed(graph: ScatteringGraph, by: Sequence[str]) -> Iterator[tuple[str, 
             yield path, entry.value
 
 
-def check_claims(graph: ScatteringGraph, allowed: str) -> None:
+def check_claims(graph: ScatteringGraph) -> None:
     """Refuse a hardware field that is set and that the law does not implement.
-
-    Parameters
-    ----------
-    graph : ScatteringGraph
-    allowed : str
-        What the message says of the fields that are implemented.
 
     Raises
     ------
     EngineError
-        Naming the field, its value, and the laws that would honour it.
+        Naming the field, its value, why the law does without it if the law says, and the laws that would honour it.
     """
     for path, value in unclaimed(graph, claims(graph.law)):
         honouring = [name for name, law in LAWS.present.items() if claimed(path, claims(law))]
         told = f"; law {' or '.join(honouring)} has it" if honouring else ""
+        reasons = family_of(graph.law).reasons
+        why = next((f", since {reasons[field]}" for field in reasons if claimed(path, (field,))), "")
         raise EngineError(
-            f"hardware.{path} is {value!r}; allowed with law {graph.law.name}: the ideal value{allowed}{told}"
+            f"hardware.{path} is {value!r}; allowed with law {graph.law.name}: the ideal value{why}{told}"
         )

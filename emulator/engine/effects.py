@@ -135,7 +135,7 @@ def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
     EngineError
         If a field is set that node laws do not implement.
     """
-    check_claims(graph, "")
+    check_claims(graph)
     waves, ports, dithered, values = _sending(graph, layout, seed)
     received, lines, flags, more = _receiving(graph, layout, seed)
     values |= more
@@ -150,8 +150,8 @@ def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
     jitter = hardware.lines.jitter / graph.step
     if jitter:
         values |= {"jitter_sigma": jitter, "jitter_key": key(seed, "jitter")}
-    if hardware.weights.read_noise is not None:
-        values["read_key"] = key(seed, "read noise")
+    reads, numbers = reading(graph, seed)
+    values |= numbers
     return Effects(
         wave=_either_way(layout.neurons, *waves),
         waves=waves,
@@ -162,7 +162,7 @@ def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
         noise_poles=poles,
         bandwidth=coefficient < 1,
         crosstalk=hardware.lines.crosstalk > 0,
-        read_noise=hardware.weights.read_noise is not None,
+        read_noise=reads,
         read_sigma="w_sigma",
         read_variable="w_sigma",
         jitter=int(np.ceil(JITTER_CUT * jitter)),
@@ -356,6 +356,13 @@ def check_jitter(graph: ScatteringGraph, layout: Layout, effects: Effects) -> No
             f"hardware.lines.jitter is {graph.hardware.lines.jitter:g} s; allowed: at most a {cut:g}th of the shortest delay "
             f"{shortest:g} s less one step, since jitter is cut at {cut:g} standard deviations"
         )
+
+
+def reading(graph: ScatteringGraph, seed: int) -> tuple[bool, dict[str, Value]]:
+    """Whether weights are read with noise, and the key of its draws."""
+    if graph.hardware.weights.read_noise is None:
+        return False, {}
+    return True, {"read_key": key(seed, "read noise")}
 
 
 def moving(graph: ScatteringGraph, effects: Effects) -> Effects:

@@ -22,6 +22,7 @@ from emulator.engine.jitter import GATE, GATE_EVENT, gates_of
 from emulator.engine.learning import synapse_equations
 from emulator.engine.plan import Plan
 from emulator.engine.random import functions
+from emulator.engine.reading import read_anew, read_equations
 from emulator.engine.sums import Directions
 
 #: the wave at the end of a line, before its receiver
@@ -208,8 +209,7 @@ def crossbars_of(plan: Plan, taps: NeuronGroup, clock: Clock, hold: Clock) -> tu
         "w : 1\n"
         + ("g : 1\n" if summed else "")
         + synapse_equations(plan.learning, layout, plan.decaying)
-        + ("w_read : 1\nacting : 1\n" if effects.read_noise else "")
-        + (constants((effects.read_variable,), ("read_key",)) if effects.read_noise else ""),
+        + read_equations(effects),
         namespace=functions(),
         clock=clock,
         name="xbar",
@@ -219,12 +219,5 @@ def crossbars_of(plan: Plan, taps: NeuronGroup, clock: Clock, hold: Clock) -> tu
         xbar.to_costate = layout.to_costate
     if summed:
         xbar.run_regularly("g = g + a_pre*a_post", clock=hold, when="start", order=-3, name="gradient")
-    if not effects.read_noise:
-        return xbar, xbar.variables["w"]
-    xbar.run_regularly(
-        f"w_read = {effects.read_sigma}*gauss(read_key, {len(layout.tap_port)}.0*i + j, t_in_timesteps)",
-        clock=hold, when="start", order=-3, name="read_again",
-    )  # fmt: skip
     beat = clock if plan.moving else hold
-    xbar.run_regularly("acting = w + w_read", clock=beat, when="start", order=-2, name="act")
-    return xbar, xbar.variables["acting"]
+    return xbar, read_anew(xbar, len(layout.tap_port), effects, beat, hold)

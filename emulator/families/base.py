@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -42,6 +43,8 @@ class Family(ABC, Generic[P]):
 
     #: hardware fields that it implements besides those that every law does: a field, or its beginning up to "." or "_"
     claims: tuple[str, ...] = ()
+    #: why it does without other fields, as clauses by field or beginning of one
+    reasons: Mapping[str, str] = MappingProxyType({})
     #: the default hold, in longest round trips, of laws that do not settle on arrival
     patience: int = 10
     #: circuits of `emulator.export` that are its substrate as it is; others are laid out anew for the export

@@ -199,8 +199,13 @@ def test_devices_that_cannot_hold_the_network():
     engine("port device: the weights of hardware ideal are exact numbers; allowed", lambda: learn(port=Device(0.1)))
     engine("port device: it has no weights of its own; allowed: with hardware", lambda: Learning(Device(0.1)))
     engine(
-        "hardware.weights.read_noise.kind is 'polynomial'; allowed with law bilateral: the ideal value",
-        lambda: learn(port=Device(0.1, w_max=9.0), hardware=noisy_devices(), law=Bilateral(1.0), hold=9),
+        "hardware.noise.node.rms is 0.1; allowed with law bilateral: the ideal value, since a junction of two-way lines is passive",
+        lambda: learn(
+            port=Device(0.1, w_max=9.0),
+            hardware=noisy_devices().replace({"noise.node.rms": 0.1}),
+            law=Bilateral(1.0),
+            hold=9,
+        ),
     )
     old = noisy_devices().replace(
         {

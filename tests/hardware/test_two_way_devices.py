@@ -7,16 +7,22 @@ import pytest
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
 from emulator.engine.programming import programmed
-from emulator.errors import EngineError
+from emulator.engine.random import gauss, key
 from emulator.families.bilateral import lay_out
 from emulator.families.bilateral.held import as_held
+from emulator.learning import Learning, Resistive
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import spectral_radius
+from emulator.training.substrate import Substrate
 from hwmodels import load
-from tests.refusals import refuses
 from tests.substrate import delays
+from tests.support.bench import has_mean, has_std
 
 LAW = Bilateral(0.5, 2.0, far_end=SeriesRC())
+READ = {
+    "weights.g_max": 25e-6,
+    "weights.read_noise": {"kind": "polynomial", "coefficients": (1e-6,), "reference": 25e-6},
+}
 DEVICES = {
     "weights.g_max": 25e-6, "weights.levels": 16, "weights.stuck_low": 0.1,
     "weights.programming": {"kind": "polynomial", "coefficients": [1e-6], "reference": 25e-6},
@@ -97,9 +103,46 @@ def test_devices_drift_with_their_age():
         assert result.settled.all() and result.errors(exact)["state"] < 1e-4
 
 
-def test_devices_that_are_read_with_noise_are_refused():
+@pytest.mark.parametrize("target", ["numpy", pytest.param("standalone", marks=pytest.mark.slow)])
+def test_a_crossbar_that_is_read_with_noise_rests_at_the_network_that_was_read(target):
+    """Each sample at the exact backpropagation of its own weights, drawn again here."""
     network, inputs, targets = two_layers()
-    noisy = DEVICES | {"weights.read_noise": {"kind": "power", "coefficient": 0.01, "exponent": 1.0}}
-    graph = compile_network(network, law=LAW, hardware=load("ideal").replace(noisy))
-    words = "hardware.weights.read_noise.kind is 'power'; allowed with law bilateral: the ideal value; delay, loss, bandwidth, impedance and crosstalk of lines, "
-    refuses(words, lambda: settle(graph, inputs, targets, target="numpy"), EngineError)
+    inputs, targets = inputs[[0, 0, 0]], targets[[0, 0, 0]]
+    graph = compile_network(network, law=LAW, hardware=delays(1, 2).replace(READ), seed=3)
+    result = settle(graph, inputs, targets, hold_seconds=400 * graph.step, target=target, seed=8)
+    assert result.settled.all() and result.deviation.max() < 1e-6
+    layout = lay_out(graph)
+    bars, held = layout.crossbars, programmed(graph, layout)
+    for k in range(3):
+        place = len(bars.column_tap) * bars.row.astype(float) + bars.column
+        noise = gauss(key(8, "read noise"), place, np.full(len(place), 400.0 * k))
+        exact = reference(
+            as_held(graph, held.weight + held.sigma * noise).network, inputs[k : k + 1], targets[k : k + 1]
+        )
+        for layer in ("x1", "x2"):
+            np.testing.assert_allclose(result.states[layer][k], exact.states[layer][0], atol=1e-6)
+            np.testing.assert_allclose(result.costates[layer][k], exact.costates[layer][0], atol=1e-6)
+        assert np.abs(noise).max() > 1
+    assert np.abs(np.diff(result.states["x2"], axis=0)).max() > 1e-2
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_weights_that_learn_are_read_anew_with_the_noise_of_what_they_then_are(learns):
+    start, later = np.full((50, 1), 0.1), np.linspace(0.2, 0.9, 50)
+    start[0] = 1.0
+    noise = {"weights.read_noise": {"kind": "polynomial", "coefficients": (0.0, 3e-6), "reference": 25e-6}}
+    graph = compile_network(
+        Network.mlp([start], activations="identity"), law=LAW, hardware=delays(1, 1).replace(READ | noise), seed=2
+    )
+    substrate = Substrate(graph, Learning(Resistive(1e-9), "unlocked"), 40, 20, 0, 0.0, "numpy")
+    state = substrate.initial() | {"w": later.copy()}
+    if learns:
+        found = substrate.train(
+            state, np.hstack([np.ones((20, 1)), np.tile(later, (20, 1))]), np.ones((20, 3)), 1
+        ).outputs
+    else:
+        found = substrate.answers(state, np.ones((20, 1)), 1)
+    error = (found - later) / (later * 3e-6 / 25e-6)
+    has_mean(error, 0.0)
+    has_std(error, 1.0)
+    assert abs(np.corrcoef(error[1:].ravel(), error[:-1].ravel())[0, 1]) < 4 / np.sqrt(error.size)

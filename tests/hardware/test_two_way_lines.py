@@ -7,6 +7,7 @@ import pytest
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
 from emulator.families.bilateral import lay_out
+from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.scattering import BilateralStep, swap_test
 from emulator.laws import family_of
 from emulator.measure.power import power_balance
@@ -14,6 +15,7 @@ from emulator.measure.rest import operating_point
 from emulator.measure.stability import predict, spectral_radius
 from hwmodels import load
 from tests.substrate import delays
+from tests.support.bench import has_mean, has_std
 from tests.two_way import chain
 
 LAW = Bilateral(0.3, 2.0, far_end=SeriesRC())
@@ -168,3 +170,23 @@ def test_the_power_that_is_under_way_dies_out_and_attenuators_take_the_rest():
     scale = np.abs(balance.source).max()
     assert np.abs(balance.lines[5:]).max() < 1e-12 * scale and balance.dissipated[-2] > 1e-3 * scale
     assert result.reflected_power[-1] < 1e-15 * result.reflected_power.max()
+
+
+def test_what_is_drawn_for_each_line_has_the_stated_spread_on_its_own():
+    """Over 1,000 lines: mean and spread of gains, offsets and impedances, directions drawn apart."""
+    network = Network.mlp([np.ones((1000, 3)) / 40, np.ones((3, 1000)) / 40], activations="tanh")
+    graph = compile_network(network, law=LAW, hardware=delays(1, 1).replace(MISMATCH | UNEVEN), seed=4)
+    layout = lay_out(graph)
+    lines, carries = layout.lines, carriage_of(graph, layout)
+    ahead, back = slice(lines.count, 2 * lines.count), slice(lines.count)
+    drawn = {
+        "gain forward": (carries.gain[ahead] - 1) / 0.03, "gain backward": (carries.gain[back] - 1) / 0.02,
+        "offset forward": carries.offset[ahead] / 0.01, "offset backward": carries.offset[back] / 0.02,
+        "impedance": (lines.impedance / lay_out(compile_network(network, law=LAW, hardware=delays(1, 1))).lines.impedance - 1) / 0.2,
+    }  # fmt: skip
+    for values in drawn.values():
+        assert len(values) > 1000
+        has_mean(values, 0.0)
+        has_std(values, 1.0)
+    apart = np.corrcoef(list(drawn.values())) - np.eye(len(drawn))
+    assert np.abs(apart).max() < 4 / np.sqrt(lines.count)

@@ -38,6 +38,8 @@ from emulator.engine.events import refer
 from emulator.engine.layout import Floats
 from emulator.engine.learning import synapse_equations
 from emulator.engine.native import Arrays, native
+from emulator.engine.random import functions
+from emulator.engine.reading import read_anew, read_equations, read_names
 from emulator.engine.wiring import constants
 from emulator.families.bilateral.crossbars import Crossbars
 from emulator.families.bilateral.plan import BilateralPlan
@@ -173,6 +175,7 @@ def crossbars_of(
     nodes: NeuronGroup,
     clock: Clock,
     beat: Clock,
+    hold: Clock,
     order: int,
 ) -> CrossbarObjects:
     """Let the crossbars answer, in `SLOTS` slots of `start` from `order` on.
@@ -183,8 +186,8 @@ def crossbars_of(
     rates : (samples, 3), optional
         See `emulator.engine.learning.RATE_COLUMNS`; None where weights stay as they are.
     ports, nodes : NeuronGroup
-    clock, beat : Clock
-        Of the steps, and of the updates of the weights.
+    clock, beat, hold : Clock
+        Of the steps, of the updates of the weights, and of the samples.
     order : int
         After the updates of the weights.
     """
@@ -211,12 +214,14 @@ def crossbars_of(
         refer(group, "a_stub", ports, "a", index="stub")
     refer(rows, "x_driver", nodes, "x", index="driver")
     xbar = Synapses(
-        rows, columns, "w : 1\n" + synapse_equations(plan.learning, plan.layout, plan.decaying),
-        clock=clock, name="xbar",
+        rows, columns,
+        "w : 1\n" + synapse_equations(plan.learning, plan.layout, plan.decaying) + read_equations(plan.effects),
+        namespace=functions(), clock=clock, name="xbar",
     )  # fmt: skip
     xbar.connect(i=crossbars.row, j=crossbars.column)
     if plan.learning is not None:
         xbar.to_costate = crossbars.source
+    weight = read_anew(xbar, len(columns), plan.effects, beat, hold)
     inner = NeuronGroup(max(1, crossbars.pairs), "d : 1", clock=clock, name="inner")
     objects: list[Any] = [rows, columns, xbar, inner]
 
@@ -230,12 +235,13 @@ def crossbars_of(
         offsets.at = crossbars.offsets
         tiles = _tiles(plan, rates, clock)
         used = {
-            "WEIGHT": xbar.variables["w"], "AT": offsets.variables["at"], "COUNT": rows.variables["count"],
+            "WEIGHT": weight, "AT": offsets.variables["at"], "COUNT": rows.variables["count"],
             "ROW": rows.variables["wave"], "COLUMN": columns.variables["wave"], "X": rows.variables["x"],
             "LAM": columns.variables["lam"], "ROW_IMPEDANCE": rows.variables["row_impedance"],
             "COLUMN_IMPEDANCE": columns.variables["column_impedance"], "INVERSE": inner.variables["d"],
         }  # fmt: skip
-        moved = "int(t < lag)" if rates is None else "int(t < lag or rates(t - lag, 2) > 0)"
+        begins = f"t_in_timesteps % {plan.hold} == 0" if plan.effects.read_noise else "t < lag"
+        moved = f"int({begins})" if rates is None else f"int({begins} or rates(t - lag, 2) > 0)"
         listed, most = ", ".join(_INDICES), str(max(1, int(crossbars.first[:, 4].max())))
         made = (
             native(tiles, f"done = invert({moved}, {listed})", "invert", _INVERT, 8, used,
@@ -249,7 +255,7 @@ def crossbars_of(
     owned = (
         (rows, ("row_share", "row_impedance")),
         (columns, ("stubbed", "column_impedance")),
-        (xbar, ("w",)),
+        (xbar, ("w", *read_names(plan.effects))),
     )
     inputs = {name: group.variables[name] for group, names in owned for name in names}
     return CrossbarObjects(objects, rows, columns, xbar, inputs)

@@ -2,7 +2,7 @@
 
 A wave is rounded as it leaves its junction, by the quantiser of its direction. As it arrives at the other end it is
 attenuated, it gets the gain and the offset of that line and direction, and noise, once for every event. Terminations are
-part of the junction they stand at: their waves stay as they are.
+part of the junction they stand at: their waves stay as they are. Crossbars are read with noise, anew for every sample.
 """
 
 from __future__ import annotations
@@ -10,19 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.engine.claims import check_claims
-from emulator.engine.effects import Effects, Value, event_faults, lsb, rounded
+from emulator.engine.effects import Effects, Value, event_faults, lsb, reading, rounded
 from emulator.engine.places import facing, ports_at
 from emulator.engine.random import key
 from emulator.families.bilateral.carriage import Carriage
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.graph import ScatteringGraph
 from hwmodels import Fault
-
-#: what a refusal says of the fields that are implemented
-ALLOWED = (
-    "; delay, loss, bandwidth, impedance and crosstalk of lines, mismatch of gains and offsets, receiver noise, faults, precision, "
-    "and devices read without noise"
-)
 
 
 def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, carriage: Carriage, seed: int) -> Effects:
@@ -33,7 +27,7 @@ def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, carriage:
     EngineError
         If the hardware model has an effect on waves or weights that two-way lines do not know.
     """
-    check_claims(graph, ALLOWED)
+    check_claims(graph)
     wave, ports, dithered, values = _sending(graph, layout, seed)
     if carriage.stuck.any():
         wave, ports = f"(1 - stuck)*({wave}) + stuck*stuck_at", (*ports, "stuck", "stuck_at")
@@ -52,6 +46,8 @@ def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, carriage:
         lines.append("sigma")
         values["sigma"] = np.where(layout.lines_of_port > 0, sigma, 0.0)
         values["noise_key"] = key(seed, "receiver noise")
+    reads, numbers = reading(graph, seed)
+    values |= numbers
     for name, where, fault in event_faults(graph):  # what arrives twice is taken in already
         if fault.rate:
             values[name] = fault.rate * _struck(graph, layout, fault, where)
@@ -67,6 +63,7 @@ def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, carriage:
         drops="drop" in values,
         counts=bool(sigma) or "drop" in values,
         crosstalk=carriage.spill > 0,
+        read_noise=reads,
         values=values,
     )
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from emulator.engine import Fabric, Layout, Recording, WaveTraces
+from emulator.engine.effects import moving
 from emulator.engine.plan import Values
+from emulator.engine.reading import as_read
 from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.families.bilateral.answers import foreseen, largest_margin
@@ -50,9 +54,17 @@ class BilateralFamily(Family[BilateralPlan]):
     claims = (
         "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "lines.attenuation_", "lines.loss_per_length",
         "lines.crosstalk", "noise.receiver", "noise.gain_", "noise.offset_", "precision.", "faults.",
-        "weights.g_", "weights.levels", "weights.differential", "weights.programming", "weights.drift", "weights.stuck_",
-        "weights.update", "weights.fitted_",
+        "weights.g_", "weights.levels", "weights.differential", "weights.programming", "weights.read_noise", "weights.drift",
+        "weights.stuck_", "weights.update", "weights.fitted_",
     )  # fmt: skip
+    reasons = MappingProxyType(
+        {
+            "lines.jitter": "a two-way line carries its waves in order, one at every step: a wave that is late makes all after "
+            "it late, which is a longer line",
+            "noise.node": "a junction of two-way lines is passive, and has no driver that could be noisy",
+            "noise.flicker": "a junction of two-way lines is passive, and has no driver that could be noisy",
+        }
+    )
     patience = 60
     circuits = ("bilateral",)
 
@@ -68,9 +80,10 @@ class BilateralFamily(Family[BilateralPlan]):
     ) -> BilateralPlan:
         layout, learns = lay_out(graph), learning is not None
         carriage = carriage_of(graph, layout)
+        effects = bilateral_effects(graph, layout, carriage, seed)
         return BilateralPlan(
             layout, law_of(graph), graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces,
-            effects=bilateral_effects(graph, layout, carriage, seed), learning=learning, seed=seed, carriage=carriage,
+            effects=moving(graph, effects) if learns else effects, learning=learning, seed=seed, carriage=carriage,
         )  # fmt: skip
 
     def values(
@@ -124,15 +137,16 @@ class BilateralFamily(Family[BilateralPlan]):
         loaded: bool,
     ) -> Iterable[Deviation]:
         assert isinstance(recording, BilateralRecording)
-        rounded, held = recording.rounded, as_held(graph, np.asarray(values["w"]))
-        carriage, lost = plan.carries, recording.missed
-        if not carriage.ideal or lost is not None:
-            more = None if rounded is None else -(carriage.through @ rounded.T).T
-            if lost is not None:
-                more = (0.0 if more is None else more) + carriage.mix.diagonal() * lost
-            return (own_deviation(held, plan.layout, recording, feed, loaded, more),)
-        allowed = None if rounded is None else line_rounding(held, plan.layout, rounded)
-        return deviation(held, plan.layout, recording, plain_passage(held), feed, loaded, allowed)
+        if not plan.effects.read_noise:
+            return _deviation(as_held(graph, np.asarray(values["w"])), plan, recording, feed, loaded)
+        bars = plan.layout.crossbars
+        return chain.from_iterable(
+            _deviation(
+                as_held(graph, as_read(values, bars.row, bars.column, len(bars.column_tap), k * plan.hold)), plan,
+                recording.only(slice(k, k + 1), plan.hold), feed[k : k + 1], loaded,
+            )
+            for k in range(len(feed))
+        )  # fmt: skip
 
     def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance, feed: Floats) -> Fields:
         """Those of pre-activations and their costates are as large as those at the lines' other ends allow."""
@@ -169,6 +183,20 @@ class BilateralFamily(Family[BilateralPlan]):
 
     def reflections(self, graph: ScatteringGraph, waves: WaveTraces, part: slice) -> Reflections:
         return reflections(graph, waves, part)
+
+
+def _deviation(
+    held: ScatteringGraph, plan: BilateralPlan, recording: BilateralRecording, feed: Floats, loaded: bool
+) -> Iterable[Deviation]:
+    """The distance from rest of samples on crossbars with the weights that `held` has."""
+    rounded, carriage, lost = recording.rounded, plan.carries, recording.missed
+    if not carriage.ideal or lost is not None:
+        more = None if rounded is None else -(carriage.through @ rounded.T).T
+        if lost is not None:
+            more = (0.0 if more is None else more) + carriage.mix.diagonal() * lost
+        return (own_deviation(held, plan.layout, recording, feed, loaded, more),)
+    allowed = None if rounded is None else line_rounding(held, plan.layout, rounded)
+    return deviation(held, plan.layout, recording, plain_passage(held), feed, loaded, allowed)
 
 
 BILATERAL = BilateralFamily()

@@ -117,7 +117,7 @@ def bilateral_values(
 ) -> dict[str, np.ndarray | float]:
     """Everything but the data; see `emulator.families.base.Family.values`."""
     law, layout = law_of(graph), plan.layout
-    load, w_max = np.zeros(layout.neurons), top_weight(plan.learning)
+    load, held = np.zeros(layout.neurons), programmed(graph, layout, age, top_weight(plan.learning))
     load[layout.outputs] = loaded
     kinked = np.array([name == "leaky_relu" for name in layout.function])
     return {
@@ -139,7 +139,9 @@ def bilateral_values(
         "own": layout.own + layout.crossbars.keep,
         "other": layout.other,
         "power_scale": np.where(plan.carries.stuck, 0.0, 1 / (2 * layout.impedance)),
-        "w": programmed(graph, layout, age, w_max).weight,
+        "w": held.weight,
+        "w_sigma": held.sigma,
+        "w_top": held.top,
         "to_in": layout.to_in[layout.at_neuron],
         "to_out": layout.to_out[layout.at_neuron],
         **layout.crossbars.values,

@@ -48,7 +48,7 @@ class BilateralRecording(Recording):
     rounded: Floats | None = None
     missed: Floats | None = None
 
-    by_sample = (*Recording.by_sample, "unsolved", "several", "rounding", "rounded")
+    by_sample = (*Recording.by_sample, "unsolved", "several", "rounding", "rounded", "missed")
 
     @property
     def extras(self) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.learning import deaf_taps, learning_objects
 from emulator.engine.plan import Plan
 from emulator.engine.port_code import Received
+from emulator.engine.reading import read_names
 from emulator.engine.recorders import terminals_of
 from emulator.engine.sums import adders_of, directions, sums_of
 from emulator.engine.wiring import crossbars_of, lines_of, ports_of, taps_of
@@ -88,7 +89,7 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
             (*effects.line_variables, *effects.line_keys, *(("inbox",) if "offset" in effects.line_variables else ())),
         ),
         (taps, (*(("spill",) if effects.crosstalk else ()), *(("pole", "grain") if effects.bandwidth else ()))),
-        (xbar, ("w", *((effects.read_variable, "read_key") if effects.read_noise else ()))),
+        (xbar, ("w", *read_names(effects))),
     ]
     inputs = {name: owner.variables[name] for owner, names in owned for name in names}
     if learning is not None:

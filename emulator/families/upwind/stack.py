@@ -115,7 +115,7 @@ def _check(graph: ScatteringGraph) -> None:
         raise EngineError(f"law upwind: {len(graph.network.inputs)} inputs; {_ALLOWED}")
     if graph.longest_delay > 1:
         raise EngineError(f"law upwind: lines of up to {graph.longest_delay} steps; allowed: one step, a cell per step")
-    check_claims(graph, "")
+    check_claims(graph)
 
 
 def _is_station(graph: ScatteringGraph, site: Site) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from emulator.engine.layout import Layout, biases
 from emulator.engine.plan import Values
-from emulator.engine.random import gauss
+from emulator.engine.reading import as_read
 from emulator.families.wave_pmp.equations import CARRIES, Equations, Point
 from emulator.families.wave_pmp.links import links_of
 from emulator.families.wave_pmp.newton import solve_levels
@@ -72,11 +72,7 @@ def _equations(graph: ScatteringGraph, plan: WavePMPPlan, values: Values, loaded
     """Those of the weights with which a sample was presented."""
     layout, weight = plan.layout, np.asarray(values["w"], dtype=np.float64)
     if plan.effects.read_noise:  # the very draws of the run
-        place = len(layout.tap_port) * layout.row.astype(np.float64) + layout.column
-        sigma = np.asarray(values["w_sigma"], dtype=np.float64)
-        weight = weight + sigma * gauss(
-            float(np.asarray(values["read_key"])), place, np.full(len(place), sample * plan.hold)
-        )
+        weight = as_read(values, layout.row, layout.column, len(layout.tap_port), sample * plan.hold)
     links = links_of(graph, law_of(graph), layout, plan.effects, weight)
     return Equations(graph, law_of(graph), np.asarray(values["bias"]), loaded, links, plan.effects)
 

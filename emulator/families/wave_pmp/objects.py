@@ -30,6 +30,7 @@ from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.layout import Layout
 from emulator.engine.learning import learning_objects
 from emulator.engine.port_code import Received
+from emulator.engine.reading import read_names
 from emulator.engine.recorders import terminals_of
 from emulator.engine.sums import adders_of, directions, sums_of
 from emulator.engine.wiring import crossbars_of
@@ -62,7 +63,7 @@ def build(plan: WavePMPPlan, feed: np.ndarray, rates: np.ndarray | None = None) 
         (nodes, tuple(f"eta{k}" for k in range(effects.noise_poles))),
         (nodes, ("resolution",) if plan.probe else ()),
         (ports, (*effects.port_variables, *effects.port_keys)),
-        (xbar, ("w", *((effects.read_variable, "read_key") if effects.read_noise else ()))),
+        (xbar, ("w", *read_names(effects))),
         (lines, numbers),
     ]
     rows, columns = _taps(layout)

@@ -98,7 +98,7 @@ class RelaxingFamily(Family[RelaxingPlan]):
     def plan(self, graph, hold, samples, *, seed=0, traces=False, learning=None):
         if learning is not None or traces or graph.loss != "mse" or graph.longest_delay > 1:
             raise EngineError("law relaxing: allowed: loss mse, lines of one step, no learning, no traces")
-        check_claims(graph, "")
+        check_claims(graph)
         return RelaxingPlan(flatten(graph), graph.law, graph.loss, hold, samples, seed=seed)
 
     def values(self, graph, plan, *, loaded, threshold=0.0, resolution=0.0, seed=0, age=None, weight=None):
