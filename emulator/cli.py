@@ -126,10 +126,8 @@ def backwave(
 
 def _words(error: Exception) -> str | None:
     """What to tell the user; None for an error that is this program's own."""
-    from hwmodels import HardwareError
-
-    if isinstance(error, BackwaveError | HardwareError):
-        return str(error)
+    if isinstance(error, BackwaveError):
+        return error.for_command()
     if isinstance(error, OSError):
         place = f"'{error.filename}': " if error.filename else ""
         return f"{place}{error.strerror or error}"

@@ -5,7 +5,7 @@ Every message is one clear sentence that names the place, the value and what is 
 
 from __future__ import annotations
 
-from hwmodels.errors import BackwaveError, HardwareError, PluginError, suggest, within
+from hwmodels.errors import BackwaveError, HardwareError, PluginError, setting, suggest, within
 
 __all__ = [
     "BackwaveError",
@@ -22,6 +22,7 @@ __all__ = [
     "PluginError",
     "ScenarioError",
     "StudyError",
+    "setting",
     "suggest",
     "within",
 ]

@@ -31,7 +31,7 @@ LAW = Kind("a law", "law of a scenario, or in --set law=FILE")
 LINE = Kind("a measured line", "backwave fit")
 STORE = Kind("the store of a study", "backwave report")
 CIRCUIT = Kind("an exported circuit", "backwave verify")
-RESULTS = Kind("results of a run", "no command: they are to be read")
+RESULTS = Kind("results of a run", "backwave view")
 
 #: endings of tables of samples
 TABLES = (".csv", ".tsv", ".txt", ".parquet")

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 _MOST_NAMES = 20
+#: how `setting` marks key, value and their place in a text, by letters of no script
+_SETTING = re.compile("\ue000([\\w.]+)=(\\w+)\ue001")
 
 
 class BackwaveError(Exception):
     """Base of every error that this project raises on purpose; catch it to catch them all.
 
-    Its text is one sentence, led by the places that `within` has noted on its way up, the widest first.
+    Its text is one sentence, led by the places that `within` has noted on its way up, the widest first. What `setting`
+    advises is told as whoever reads it would write it: as a keyword in Python, as a key once a place in a file is noted.
     """
 
     def __str__(self) -> str:
-        return ": ".join([*reversed(getattr(self, "__notes__", ())), super().__str__()])
+        return self._told(r"\1 = '\2'" if getattr(self, "__notes__", ()) else lambda found: _keyword(*found.groups()))
+
+    def for_command(self) -> str:
+        """The same for the command line, where settings are options."""
+        return self._told(r"--set \1=\2")
+
+    def _told(self, form: str | Callable[[re.Match[str]], str]) -> str:
+        places = reversed(getattr(self, "__notes__", ()))
+        return _SETTING.sub(form, ": ".join([*places, super().__str__()]))
+
+
+def setting(key: str, value: str) -> str:
+    """What a message advises to set, such as ``setting("substrate.rounding", "nearest")``: see `BackwaveError`."""
+    return f"\ue000{key}={value}\ue001"
+
+
+def _keyword(key: str, value: str) -> str:
+    return f"{key.rpartition('.')[2]}='{value}'"
 
 
 class RefusedError(BackwaveError, ValueError):
@@ -45,14 +66,19 @@ class HardwareError(BackwaveError, ValueError):
         What is wrong and what is allowed.
     known : tuple of str
         Paths that there are instead: the message names the nearest, and the others.
+
+    Attributes
+    ----------
+    told : str
+        What follows the path: the problem, and what is known instead.
     """
 
     def __init__(self, path: str, problem: str = "", known: tuple[str, ...] = ()) -> None:
         self.path = path
         self.problem = problem
         self.known = known
-        told = f"{problem}{instead(path, known)}" if known else problem
-        super().__init__(": ".join(part for part in (path, told) if part))
+        self.told = f"{problem}{instead(path, known)}" if known else problem
+        super().__init__(": ".join(part for part in (path, self.told) if part))
 
     def __reduce__(self) -> tuple[type[HardwareError], tuple[str, str, tuple[str, ...]], dict[str, Any]]:
         return HardwareError, (self.path, self.problem, self.known), vars(self)

@@ -124,7 +124,9 @@ class HardwareModel(Section):
             data = storage.on_base(data, Path(path), _based)
             return cls.from_dict({"name": Path(path).stem, **data})
         except HardwareError as error:
-            raise HardwareError(f"{Path(path).name}: {error.path}", error.problem) from None
+            top = ("base",) if error.known and "." not in error.path else ()
+            told = HardwareError(error.path, error.problem, (*top, *error.known)).told
+            raise HardwareError(f"{Path(path).name}: {error.path}", told) from None
 
     def to_toml(self, path: str | Path) -> None:
         """Write the model to a TOML file in SI numbers, leaving out what is ideal; atomic and exact."""

@@ -86,6 +86,13 @@ def on_base(data: Mapping[str, Any], path: Path, load: Callable[[str, Path], dic
     load : callable
         Gives the tables of a base by its name and the file that names it.
     """
+    misplaced = next(
+        (place for place in _paths(data) if place.endswith(".base") and not place.startswith("sources.")), None
+    )
+    if misplaced is not None:
+        raise HardwareError(
+            misplaced, "stands inside a table; allowed: base at the top of the file, before its first table"
+        )
     if "base" not in data:
         return dict(data)
     bases = [data["base"]] if isinstance(data["base"], str) else data["base"]

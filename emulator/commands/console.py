@@ -22,6 +22,8 @@ from emulator.text import for_terminal
 _WIDTH = 120
 #: seconds between two lines of progress where the output is no terminal
 _BETWEEN_LINES = 30.0
+#: seconds for which something is watched before the time left is told, and those after which it is told in any case
+_WATCHED, _WATCHED_LONG = 3.0, 30.0
 
 
 class Screen(Console):
@@ -74,13 +76,51 @@ def warn(text: str) -> None:
     console(error=True).print(f"backwave: {text}", soft_wrap=True)
 
 
-class _TimeLeft(ProgressColumn):
-    """How long it will take, once that is known."""
+class TimeLeft:
+    """How long what is being done still takes, by how long its share that is done took; nothing before that is known.
+
+    A stage is measured from the first share that it tells, so that neither what was done before it began (a study that
+    goes on) nor what comes once (compiling) counts. Nothing is said of what was watched for less than `_WATCHED` seconds, or
+    before a hundredth of it is done, unless it is watched for long: the first of many is often the slowest.
+
+    Parameters
+    ----------
+    clock : callable, optional
+        Seconds, of any origin.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._work: tuple[float, float] | None = None
+        self._left: tuple[float, float] | None = None
+
+    def saw(self, fraction: float | None) -> None:
+        """Take a share that is done now; None where that is not known."""
+        now, self._left = self._clock(), None
+        if fraction is None or self._work is None or fraction < self._work[1]:
+            self._work = None if fraction is None else (now, fraction)
+            return
+        took, done = now - self._work[0], fraction - self._work[1]
+        if done > 0 and (took >= _WATCHED_LONG or (took >= _WATCHED and done >= 0.01)):
+            self._left = now, took * (1 - fraction) / done
+
+    def __str__(self) -> str:
+        if self._left is None:
+            return ""
+        seen, seconds = self._left
+        return f"{timedelta(seconds=round(max(seconds - (self._clock() - seen), 0.0)))} left"
+
+
+class _TimeLeftColumn(ProgressColumn):
+    """The same beside a bar."""
+
+    def __init__(self, left: TimeLeft) -> None:
+        super().__init__()
+        self._left = left
 
     def render(self, task: Task) -> Text:
         """The column's text."""
-        left = task.time_remaining
-        return Text("" if left is None else f"{timedelta(seconds=int(left))} left")
+        return Text(str(self._left))
 
 
 class Lines:
@@ -95,23 +135,17 @@ class Lines:
     """
 
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._say, self._clock = say, clock
+        self._say, self._clock, self._left = say, clock, TimeLeft(clock)
         self._started = self._told = clock()
-        self._work: tuple[float, float] | None = None
 
     def __call__(self, stage: str, fraction: float | None) -> None:
         """What is being done now, and how much of it is done."""
         now = self._clock()
-        if fraction is None or self._work is None or fraction < self._work[1]:
-            self._work = None if fraction is None else (now, fraction)
-        if now - self._told < _BETWEEN_LINES:
-            return
-        self._told = now
-        parts = [stage, f"{timedelta(seconds=int(now - self._started))} so far"]
-        if fraction is not None and self._work is not None and fraction > self._work[1]:
-            began, done = self._work
-            parts.append(f"{timedelta(seconds=int((now - began) * (1 - fraction) / (fraction - done)))} left")
-        self._say(", ".join(parts))
+        self._left.saw(fraction)
+        if now - self._told >= _BETWEEN_LINES:
+            self._told = now
+            parts = (stage, f"{timedelta(seconds=int(now - self._started))} so far", str(self._left))
+            self._say(", ".join(filter(None, parts)))
 
 
 @contextmanager
@@ -124,18 +158,20 @@ def progress() -> Iterator[Callable[[str, float | None], None]]:
     if not screen.is_terminal:
         yield Lines(warn)
         return
+    left = TimeLeft()
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TimeElapsedColumn(),
-        _TimeLeft(),
+        _TimeLeftColumn(left),
     )
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
         def tell(stage: str, fraction: float | None) -> None:
             stage = for_terminal(stage)
+            left.saw(fraction)
             if fraction is None:
                 bar.reset(task, total=None, description=stage)
             else:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from emulator.compile.draft import Draft
 from emulator.compile.elements import fused_into
-from emulator.errors import CompileError
+from emulator.errors import CompileError, setting
 from emulator.graph.elements import Steps
 from emulator.network import Dense
 from emulator.units import si
@@ -20,6 +20,8 @@ Seconds = NDArray[np.float64]
 _WHOLE = 1e-6
 #: the longest delay the engine can count, in steps
 _LONGEST = 2**31 - 1
+#: what to do with delays that are no whole steps
+_NEAREST = setting("substrate.rounding", "nearest")
 
 
 def lay_lines(draft: Draft) -> None:
@@ -102,7 +104,7 @@ def _whole_steps(seconds: Seconds, step: float, place: str, rounding: str) -> tu
     if rounding == "error" and len(seconds) and (seconds < step * (1 - _WHOLE)).any():
         raise CompileError(
             f"{place}: delay {seconds.min():g} s is finer than the clock; allowed: at least one node update "
-            f"interval of {step:g} s (or substrate.rounding = 'nearest')"
+            f"interval of {step:g} s (or {_NEAREST})"
         )
     steps = np.maximum(np.rint(seconds / step).astype(np.int64), 1)
     error = np.abs(steps * step - seconds)
@@ -112,7 +114,7 @@ def _whole_steps(seconds: Seconds, step: float, place: str, rounding: str) -> tu
         k = int(error.argmax())
         raise CompileError(
             f"{place}: delay {seconds[k]:.9g} s of line {k} is not a whole number of steps of {step:g} s; "
-            "allowed: whole multiples (or substrate.rounding = 'nearest', which reports the largest change)"
+            f"allowed: whole multiples (or {_NEAREST}, which reports the largest change)"
         )
     return steps, float(error.max(initial=0.0))
 

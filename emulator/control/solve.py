@@ -291,8 +291,10 @@ class _Work:
             self.ends.append(self.done)
             self.efforts.append(float(felt[-1]) / first if first else 0.0)
             self.path.append(controls.ravel())
+            fallen = math.log(max(self.efforts[-1], tolerance)) / math.log(tolerance)  # as it falls: exponentially
             tell(
-                f"controls: {self.done:,} updates, cost {cost:.6g}, effort {self.efforts[-1]:.2g}", self.done / updates
+                f"controls: {self.done:,} updates, cost {cost:.6g}, effort {self.efforts[-1]:.2g}",
+                max(self.done / updates, min(fallen, 1.0)),
             )
             if self.efforts[-1] <= tolerance:
                 return "solved", None

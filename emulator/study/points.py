@@ -254,7 +254,8 @@ class Runner:
             self.pace.expect(self.plan.kind_of(task), 1)
         for changes, count in self.plan.later if len(wanted) == len(tasks) else ():
             self.pace.expect(self.plan.kind(changes, self.plan.trials_train), count)
-        self.tell(f"point {done:,} of {total:,} (the first ones compile)", 0.0)
+        compiles = " (the first ones compile)" if self.plan.work.scenario.config.run.target != "numpy" else ""
+        self.tell(f"point {done:,} of {total:,}{compiles}", 0.0)
         for task, outcome in self.run(wanted):
             writer.add_point(finished(task, outcome), *place_of[task.id])
             done += 1

@@ -80,7 +80,7 @@ def test_incomplete_preset() -> None:
 def test_delay_finer_than_the_clock() -> None:
     refuses_compile(
         f"{LINES}: delay 4e-10 s is finer than the clock; allowed: at least one node update interval of 1e-09 s "
-        "(or substrate.rounding = 'nearest')",
+        "(or rounding='nearest')",
         hardware=ideal(lines__delay_forward=0.4e-9),
     )
 
@@ -88,7 +88,7 @@ def test_delay_finer_than_the_clock() -> None:
 def test_delay_not_in_whole_steps() -> None:
     refuses_compile(
         f"{LINES}: delay 2.4e-09 s of line 0 is not a whole number of steps of 1e-09 s; allowed: whole multiples "
-        "(or substrate.rounding = 'nearest', which reports the largest change)",
+        "(or rounding='nearest', which reports the largest change)",
         hardware=ideal(lines__delay_forward=2.4e-9),
     )
 

@@ -135,11 +135,11 @@ _KINDS = {
     "cable.s2p": ("a measured line", "backwave fit"),
     "kept.sqlite": ("the store of a study", "backwave report"),
     "circuit": ("an exported circuit", "backwave verify"),
-    "out": ("results of a run", "no command"),
+    "out": ("results of a run", "backwave view"),
 }
 _TAKES = {
     "run": {"mine.toml"}, "train": {"mine.toml"}, "inspect": {"mine.toml", "net.npz", "model.onnx"}, "tune": {"mine.toml"},
-    "study": {"many.toml"}, "report": {"kept.sqlite"}, "verify": {"circuit"},
+    "study": {"many.toml"}, "view": {"out", "kept.sqlite"}, "report": {"kept.sqlite"}, "verify": {"circuit"},
 }  # fmt: skip
 
 

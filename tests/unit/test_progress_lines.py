@@ -39,7 +39,7 @@ def test_a_line_every_half_minute_with_the_time_left():
 def test_work_that_was_done_before_does_not_make_the_rest_look_fast():
     """A study that goes on at 90 % is judged by what it does now."""
     said = _lines((0, "point 900", 0.9), (40, "point 910", 0.91))
-    assert said == ["point 910, 0:00:40 so far, 0:05:59 left"]
+    assert said == ["point 910, 0:00:40 so far, 0:06:00 left"]
 
 
 def test_a_stage_without_end_has_no_time_left_and_the_next_stage_starts_anew():
