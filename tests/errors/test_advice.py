@@ -17,7 +17,7 @@ from emulator.scenario import load_scenario
 from emulator.scenario.build import prepare
 from hwmodels import HardwareModel
 from tests.refusals import refuses
-from tests.unit.test_progress_lines import Clock
+from tests.support.clock import Clock
 
 NETWORK = Network.mlp([np.ones((2, 3))], loss="softmax_cross_entropy")
 

@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from emulator.commands.console import Lines
-
-
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 def _lines(*calls: tuple[float, str, float | None]) -> list[str]:
