@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 
 from emulator.engine.claims import check_claims
 from emulator.engine.layout import Layout
+from emulator.engine.node_noise import node_noise
 from emulator.engine.places import facing, lines_at, neighbours, per_tap, ports_at, strikes
 from emulator.engine.random import key
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.learning.device_code import read_noise_code
-from hwmodels import Fault, Quantizer, rng
+from hwmodels import Fault, Quantizer
 
 Value = NDArray[np.float64] | float
 
@@ -139,7 +140,7 @@ def effects_of(graph: ScatteringGraph, layout: Layout, seed: int) -> Effects:
     waves, ports, dithered, values = _sending(graph, layout, seed)
     received, lines, flags, more = _receiving(graph, layout, seed)
     values |= more
-    poles, noise = _node_noise(graph, layout, seed)
+    poles, noise = node_noise(graph, seed)
     values |= noise
     hardware = graph.hardware
     coefficient = hardware.lines.filter_coefficient(graph.step)
@@ -310,37 +311,6 @@ def _receiving(
     flags = {"drops": "drop" in values, "duplicates": "duplicate" in values}
     flags["counts"] = any(flags.values()) or "sigma" in values or graph.hardware.lines.jitter > 0
     return received, tuple(variables), flags, values
-
-
-def _node_noise(graph: ScatteringGraph, layout: Layout, seed: int) -> tuple[int, dict[str, Value]]:
-    """One-pole noises of every node: the band-limited one, and those that make up 1/f noise."""
-    noise = graph.hardware.noise
-    poles = [noise.node] if noise.node.rms else []
-    poles += list(noise.flicker.poles())
-    values: dict[str, Value] = {}
-    for k, pole in enumerate(poles):
-        decay, drive = pole.recursion(graph.step)
-        stream = key(seed, "node noise", str(k))
-        values |= {f"eta_decay{k}": decay, f"eta_drive{k}": drive, f"eta_key{k}": stream}
-    return len(poles), values
-
-
-def noisy(poles: int) -> str:
-    """Code that moves the noises of a node on by a step, and adds them to its forward proposal `F`."""
-    return "".join(
-        f"eta{k} = eta_decay{k}*eta{k} + eta_drive{k}*gauss(eta_key{k}, i, t_in_timesteps)\nF = F + eta{k}\n"
-        for k in range(poles)
-    )
-
-
-def noise_at_start(effects: Effects, neurons: int, seed: int) -> dict[str, Value]:
-    """What the noises of all nodes are before the first step: samples of their own, stationary spread."""
-    found: dict[str, Value] = {}
-    for k in range(effects.noise_poles):
-        decay, drive = float(effects.values[f"eta_decay{k}"]), float(effects.values[f"eta_drive{k}"])
-        stream = rng(seed, "node noise at rest", str(k))
-        found[f"eta{k}"] = drive / np.sqrt(1 - decay**2) * stream.standard_normal(neurons)
-    return found
 
 
 def check_jitter(graph: ScatteringGraph, layout: Layout, effects: Effects) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from brian2.utils.stringtools import get_identifiers
 
-from emulator.engine.effects import noisy
 from emulator.engine.expressions import selected
+from emulator.engine.node_noise import noisy
 from emulator.families.node.law_code import statements
 from emulator.families.node.softmax import ANSWER, PROBABILITIES
 from emulator.laws import NodeLaw

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.engine.effects import Effects, check_jitter, noise_at_start
+from emulator.engine.effects import Effects, check_jitter
 from emulator.engine.layout import Layout, biases
+from emulator.engine.node_noise import noise_at_start
 from emulator.engine.places import per_node
 from emulator.engine.plan import SMALLEST
 from emulator.engine.programming import programmed
@@ -73,4 +74,4 @@ def values_of(
     }
     if "offset" in values:
         values["inbox"] = values["offset"]
-    return values | noise_at_start(effects, layout.neurons, seed)
+    return values | noise_at_start(effects.noise_poles, effects.values, layout.neurons, seed)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from brian2.utils.stringtools import word_substitute
 
-from emulator.engine.effects import noisy
 from emulator.engine.expressions import selected
+from emulator.engine.node_noise import noisy
 from emulator.families.node.softmax import ANSWER, PROBABILITIES
 from emulator.families.wave_pmp.plan import WavePMPPlan
 from emulator.families.wave_pmp.schedule import (

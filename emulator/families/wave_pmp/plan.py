@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from emulator.engine.effects import check_jitter, effects_of, moving, noise_at_start
+from emulator.engine.effects import check_jitter, effects_of, moving
 from emulator.engine.expressions import activation_text
 from emulator.engine.layout import Floats, Ints, biases, flatten
+from emulator.engine.node_noise import noise_at_start
 from emulator.engine.plan import SMALLEST, Plan, Values
 from emulator.engine.programming import programmed, top_weight
 from emulator.families.wave_pmp.links import Links, links_of
@@ -135,7 +136,7 @@ def values_of(
         "z_pair": np.asarray(links.impedance[j, i]).ravel(),
         "m_pair": np.asarray(links.mass[j, i]).ravel(),
         **effects.values,
-        **noise_at_start(effects, layout.neurons, seed),
+        **noise_at_start(effects.noise_poles, effects.values, layout.neurons, seed),
     }
     if "offset" in values:
         values |= {"inbox": values["offset"], "wave_inbox": values["offset"]}
