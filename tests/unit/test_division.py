@@ -63,6 +63,15 @@ def test_two_processes_find_what_one_finds_and_draw_anew_in_every_portion():
     assert len(np.unique(outputs, axis=0)) == 4
 
 
+@pytest.mark.slow
+def test_a_dask_cluster_finds_what_this_process_finds():
+    distributed = pytest.importorskip("distributed", reason="install it with: pip install 'backwave[cluster]'")
+    graph, (x, y) = compile_network(network()), batch(9)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        found = settle(graph, x, y, target="numpy", scheduler=cluster.scheduler_address)
+    alike(settle(graph, x, y, target="numpy"), found)
+
+
 def test_why_samples_do_not_settle_is_told_of_the_batch():
     graph, (x, y) = compile_network(network(), law=Worldsheet(0.8, 0.1, 0.5)), batch(4)
     whole, parts = (settle(graph, x, y, target="numpy", hold=4.0, workers=workers) for workers in (None, 1))
