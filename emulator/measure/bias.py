@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from emulator.measure.agreement import Floats, cosine, relative_error
 
 
 @dataclass(frozen=True)
@@ -24,3 +30,10 @@ class Bias:
     state: float
     costate: float
     found: float
+
+    @classmethod
+    def of(cls, ours: Sequence[Floats], exact: Sequence[Floats], state: float, costate: float, found: float) -> Bias:
+        """Of averaged gradients, in parts; NaN where there is nothing to compare with."""
+        us, them = np.concatenate(ours), np.concatenate(exact)
+        error, angle = relative_error(us, them), cosine(us, them)
+        return cls(math.nan if error is None else error, math.nan if angle is None else angle, state, costate, found)

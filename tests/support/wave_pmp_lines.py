@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.engine.effects import effects_of, noise_at_start
+from emulator.engine.effects import effects_of
 from emulator.engine.layout import flatten
+from emulator.engine.node_noise import noise_at_start
 from emulator.engine.random import gauss, uniform
 from emulator.engine.wiring import SECOND
 from emulator.graph import ScatteringGraph

@@ -74,12 +74,10 @@ def bias_of(graph: ScatteringGraph, reference: Reference) -> Bias | None:
                 (layer.existing(product / good.sum()) + decay).ravel(),
                 costate[good][:, link.columns].mean(axis=0),
             ]
-    ours, exact = np.concatenate(us), np.concatenate(them)
-    size = float(np.linalg.norm(exact))
     inner = np.array([name != "source" for name in layout.function])
-    return Bias(
-        float(np.linalg.norm(ours - exact)) / size if size > 0 else math.nan,
-        float(ours @ exact / (size * np.linalg.norm(ours))) if size > 0 else math.nan,
+    return Bias.of(
+        us,
+        them,
         max(_largest((rests.x - x)[good]), _largest((rests.s - s)[good][:, inner])),
         max(_largest((rests.lam - lam)[good]), _largest((rests.mu - mu)[good][:, inner])),
         float(good.mean()),

@@ -137,16 +137,11 @@ def bias_of(graph: ScatteringGraph, reference: Reference) -> Bias:
         ours += [(layer.existing(product) + decay).ravel(), mu[:, link.columns].mean(axis=0)]
         product = exact_mu[:, link.columns].T @ x[good][:, link.rows] / len(rows)
         exact += [(layer.existing(product) + decay).ravel(), exact_mu[:, link.columns].mean(axis=0)]
-    us, them = np.concatenate(ours), np.concatenate(exact)
-    size = float(np.linalg.norm(them))
-    error, cosine = float("nan"), float("nan")
-    if size > 0:
-        error, cosine = float(np.linalg.norm(us - them)) / size, float(us @ them / (size * np.linalg.norm(us)))
     inner = ~equations.links.source
     held = np.stack([point.s for _, _, point in rests])[good]
     state = max(_largest(states - x[good]), _largest((held - s[good])[:, inner]))
     costate = max(_largest(costates - lam[good]), _largest((mu - exact_mu)[:, inner]))
-    return Bias(error, cosine, state, costate, float(good.mean()))
+    return Bias.of(ours, exact, state, costate, float(good.mean()))
 
 
 def _largest(values: Floats) -> float:
