@@ -39,7 +39,7 @@ class Carrier:
         self.raw, self.y = ({kind: np.zeros(taps) for kind in kinds} for _ in range(2))
         self.got = {kind: np.zeros(taps, int) for kind in kinds}
         self.last = {kind: np.full(taps, -1) for kind in kinds}
-        noise = noise_at_start(self.effects, count, 0)
+        noise = noise_at_start(self.effects.noise_poles, self.effects.values, count, 0)
         self.eta = [np.array(noise[f"eta{k}"]) for k in range(self.effects.noise_poles)]
         passed = [b.column_taps for b, c in zip(self.layout.blocks, graph.couplings, strict=True)
                   if graph.law.transport == "identity" and len(c.rows) == len(c.columns)]  # fmt: skip
