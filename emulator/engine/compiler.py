@@ -17,8 +17,9 @@ from typing import Any
 
 from emulator.errors import EngineError
 
-#: exact arithmetic: ``-ffast-math`` reorders sums, and flushes small numbers to zero in the whole process
-FLAGS = ("-w", "-O3", "-fno-math-errno", "-march=native", "-std=c++11")
+#: exact arithmetic: ``-ffast-math`` reorders sums, and flushes small numbers to zero in the whole process. Nobody asks what
+#: a comparison raised, so that both sides of a choice may be worked out
+FLAGS = ("-w", "-O3", "-fno-math-errno", "-fno-trapping-math", "-march=native", "-std=c++11")
 
 
 def flags() -> list[str]:

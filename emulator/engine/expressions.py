@@ -9,7 +9,7 @@ from brian2 import Function
 from scipy.special import erfc
 
 from emulator.engine.layout import Floats
-from emulator.engine.native import elementwise
+from emulator.engine.native import choice, elementwise
 from emulator.network import ACTIVATIONS
 
 #: value and derivative of a source, which holds its datum
@@ -27,7 +27,7 @@ def node_functions() -> dict[str, Function]:
         "erfc": elementwise("erfc", 1, erfc, None),
         "tanh_slope": elementwise("tanh_slope", 2, _tanh_slope, _TANH_SLOPE),
         "recovered": elementwise("recovered", 2, _recovered, "isfinite(a) ? a : b"),
-        "either": elementwise("either", 3, _either, "a != 0.0 ? b : c"),
+        "either": choice(),
     }
 
 
@@ -43,11 +43,6 @@ def _tanh_slope(s: Floats, value: Floats) -> Floats:
 def _recovered(number: Floats, otherwise: Floats) -> Floats:
     """A number unless it is beyond all numbers."""
     return np.where(np.isfinite(number), number, otherwise)
-
-
-def _either(condition: Floats, number: Floats, otherwise: Floats) -> Floats:
-    """One of two numbers, whatever the other is."""
-    return np.where(condition, number, otherwise)
 
 
 def activation_codes(functions: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

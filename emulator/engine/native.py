@@ -90,3 +90,13 @@ def elementwise(name: str, arity: int, python: Callable[..., np.ndarray], c: str
     declared = f'cdef extern from *:\n    """{guarded}"""\n    double {name}({kinds}) nogil\n'
     made.implementations.add_implementation("cython", declared, name=name)
     return made
+
+
+def either(condition: np.ndarray, number: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """One of two numbers, whatever the other is."""
+    return np.where(condition, number, otherwise)
+
+
+def choice() -> Function:
+    """`either` for all of brian2's targets; a compiled program works out only the number that it takes, where it can."""
+    return elementwise("either", 3, either, "a != 0.0 ? b : c")

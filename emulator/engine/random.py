@@ -10,6 +10,7 @@ import numpy as np
 from brian2 import Function, Unit
 from numpy.typing import NDArray
 
+from emulator.engine.native import choice
 from hwmodels import rng
 
 #: inverse of the normal distribution function as ratios of polynomials, to 1e-8: the middle, and the tails from `_EDGE`
@@ -46,6 +47,11 @@ static inline double _backwave_unit(double key, double element, double counter, 
     z = z ^ (z >> 31);
     return ((double)(z >> 12) + 0.5) / 4503599627370496.0;
 }}
+static inline double _backwave_middle(double q)
+{{
+    double r = q * q;
+    return q * {_horner(_MIDDLE[0], "r")}/{_horner(_MIDDLE[1], "r")};
+}}
 static inline double _backwave_normal(double p)
 {{
     double q = p - 0.5;
@@ -56,8 +62,7 @@ static inline double _backwave_normal(double p)
         t = {_horner(_TAIL[0], "t")}/{_horner(_TAIL[1], "t")};
         return q < 0 ? t : -t;
     }}
-    double r = q * q;
-    return q * {_horner(_MIDDLE[0], "r")}/{_horner(_MIDDLE[1], "r")};
+    return _backwave_middle(q);
 }}
 """
 _UNIFORM = """
@@ -84,6 +89,18 @@ static inline double gauss_if(double wanted, double key, double element, double 
     return wanted == 0.0 ? 0.0 : _backwave_normal(_backwave_unit(key, element, counter, 2));
 }
 """
+_CHANCE = """
+static inline double chance(double key, double element, double counter)
+{
+    return _backwave_unit(key, element, counter, 2);
+}
+"""
+_NORMAL = """
+static inline double normal(double tail, double p)
+{
+    return tail == 0.0 ? _backwave_middle(p - 0.5) : _backwave_normal(p);
+}
+"""
 _EXP_IF = """
 static inline double exp_if(double wanted, double x)
 {
@@ -92,16 +109,32 @@ static inline double exp_if(double wanted, double x)
 """
 
 
-_COINCIDENCES = """
+#: a train is the same at all crossings of its row, or of its column: it is kept until its place in the table is needed
+_TRAINS = 1 << 12
+_COINCIDENCES = f"""
+static inline unsigned long long _backwave_train(double key, double element, double counter, double p, int slots,
+                                                 unsigned long long lane)
+{{
+    struct Train {{ double key, element, counter, p; unsigned long long pulses; int slots; }};
+    static Train kept[2][{_TRAINS}];
+    Train& train = kept[lane - 3][(unsigned long long)(long long)element % {_TRAINS}ULL];
+    if (train.key != key || train.element != element || train.counter != counter || train.p != p || train.slots != slots)
+    {{
+        unsigned long long pulses = 0;
+        for (int k = 0; k < slots; k++)
+            pulses |= (unsigned long long)(_backwave_unit(key, element, 64.0*counter + k, lane) < p) << k;
+        Train made = {{key, element, counter, p, pulses, slots}};
+        train = made;
+    }}
+    return train.pulses;
+}}
 static inline double coincidences(double key, double row, double column, double counter, double p, double q, double slots)
-{
-    double count = 0.0;
-    if (p <= 0.0 || q <= 0.0) return count;
-    for (int k = 0; k < (int)slots; k++)
-        if (_backwave_unit(key, row, 64.0*counter + k, 3) < p && _backwave_unit(key, column, 64.0*counter + k, 4) < q)
-            count += 1.0;
-    return count;
-}
+{{
+    if (p <= 0.0 || q <= 0.0) return 0.0;
+    const unsigned long long both = _backwave_train(key, row, counter, p, (int)slots, 3)
+        & _backwave_train(key, column, counter, q, (int)slots, 4);
+    return (double)__builtin_popcountll(both);
+}}
 """
 
 
@@ -117,7 +150,21 @@ def uniform(key: float, element: np.ndarray, counter: np.ndarray) -> np.ndarray:
 
 def gauss(key: float, element: np.ndarray, counter: np.ndarray) -> np.ndarray:
     """Standard normal samples, one per element and counter."""
-    q = _unit(key, element, counter, 2) - 0.5
+    return _normal(_unit(key, element, counter, 2))
+
+
+def chance(key: float, element: np.ndarray, counter: np.ndarray) -> np.ndarray:
+    """Where `gauss` lies in its distribution, in (0, 1)."""
+    return _unit(key, element, counter, 2)
+
+
+def normal(tail: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """The sample at a place in the normal distribution; `tail`: whether that is in a tail, which takes its time."""
+    return _normal(p)
+
+
+def _normal(p: np.ndarray) -> np.ndarray:
+    q = p - 0.5
     least = 0.5 - np.abs(q)
     r, t = q * q, np.sqrt(-2.0 * np.log(least))
     middle = q * np.polyval(_MIDDLE[0], r) / np.polyval(_MIDDLE[1], r)
@@ -175,14 +222,20 @@ def _word(value: float | np.ndarray) -> NDArray[np.uint64]:
     return np.asarray(value).astype(np.int64).astype(np.uint64)
 
 
+def many(name: str, key: str, element: str, counter: str) -> str:
+    """Code that assigns samples of `gauss` to `name` for many elements: those in the tails apart from all others."""
+    return f"lies = chance({key}, {element}, {counter})\nrare = int(0.5 - abs(lies - 0.5) < {_EDGE!r})\n{name} = normal(rare, lies)\n"
+
+
 def functions() -> dict[str, Function]:
     """`uniform`, `gauss`, `coincidences`, and what is worked out only where it is wanted, for brian2 namespaces, on all targets."""
     made = (
         (uniform, _UNIFORM, 3), (gauss, _GAUSS, 3),
         (uniform_if, _UNIFORM_IF, 4), (gauss_if, _GAUSS_IF, 4), (exp_if, _EXP_IF, 2),
-        (coincidences, _COINCIDENCES, 7),
+        (coincidences, _COINCIDENCES, 7), (chance, _CHANCE, 3), (normal, _NORMAL, 2),
     )  # fmt: skip
-    return {python.__name__: _function(python.__name__, python, body, arity) for python, body, arity in made}
+    named = {python.__name__: _function(python.__name__, python, body, arity) for python, body, arity in made}
+    return named | {"either": choice()}
 
 
 def _function(name: str, python: object, body: str, arity: int) -> Function:

@@ -9,7 +9,7 @@ from brian2.core.variables import Variable
 from emulator.engine.effects import Effects
 from emulator.engine.layout import Floats, Ints
 from emulator.engine.plan import Values
-from emulator.engine.random import gauss
+from emulator.engine.random import gauss, many
 
 #: what follows: after the updates of the weights, before anything passes them
 _READ, _ACT = -3, -2
@@ -42,7 +42,8 @@ def read_anew(xbar: Synapses, columns: int, effects: Effects, beat: Clock, hold:
     """
     if not effects.read_noise:
         return xbar.variables["w"]
-    code = f"w_read = {effects.read_sigma}*gauss(read_key, {columns}.0*i + j, t_in_timesteps)"
+    luck = many("luck", "read_key", f"({columns}.0*i + j)", "t_in_timesteps")
+    code = f"{luck}w_read = luck*{effects.read_sigma}"
     xbar.run_regularly(code, clock=hold, when="start", order=_READ, name="read_again")
     xbar.run_regularly("acting = w + w_read", clock=beat, when="start", order=_ACT, name="act")
     return xbar.variables["acting"]

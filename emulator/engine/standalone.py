@@ -36,6 +36,7 @@ from emulator.engine.cache import (
 )  # fmt: skip
 from emulator.engine.clocks import STEP
 from emulator.engine.compiler import environment, require_compiler
+from emulator.engine.contiguous import walk_in_runs
 from emulator.engine.fabric import Fabric
 from emulator.engine.headers import make_arguments
 from emulator.engine.heartbeat import PREFIX
@@ -230,6 +231,7 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
             device.build(directory=str(directory), compile=False, run=False, with_output=False)
             manifest = _manifest(fabric)
             write_only(directory, (str(spec["file"]) for spec in manifest["outputs"].values()))
+            walk_in_runs(directory)
             _make_joined(directory, jobs)
         except RuntimeError as error:
             lines = [line.strip() for line in said.getvalue().splitlines()]

@@ -101,15 +101,15 @@ class Coincidence(Written):
         held = [self.faded, *(f"held{k}" for k in range(self.strides))]
         pulses = "".join(
             f"left = clip(endurance - writes, 0, endurance)\n"
-            f"times = clip(floor((struck + {self.strides - 1 - k})/{self.strides}), 0, left)\nwant = sense*int(times > 0)\n"
-            + self.pulse(before, after, many=True)
+            f"times = clip(floor((struck + {self.strides - 1 - k})/{self.strides}), 0, left)\n"
+            "want = rare*sense*int(times > 0)\n" + self.pulse(before, after, many=True)
             for k, (before, after) in enumerate(pairwise(held))
         )
         return (
-            f"{self.fade()}{self.trains}{pulses}beats = beats + 1\n"
+            f"{self.fade()}{self.trains}rare = int(struck > 0)\n{pulses}beats = beats + 1\n"
             + self.refreshed(held[-1])
-            + self.shown(self.kept(held[-1]), "int(struck > 0)")
-            + self.rejuvenate("int(struck > 0)")
+            + self.shown(self.kept(held[-1]), "rare")
+            + self.rejuvenate("rare")
         )
 
     @property

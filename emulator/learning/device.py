@@ -152,12 +152,15 @@ class Device(Written):
     @property
     def update(self) -> str:
         """Fade, owe, and pay in whole writes."""
-        code = self.fade() + "owed = owed + h*(conductance*effort - is_weight*factor*leak*w)\n"
+        code = (
+            f"{self.fade()}owed = owed + h*(conductance*effort - is_weight*factor*leak*w)\n"
+            "rare = int(abs(owed) >= quantum)\n"
+        )
         if self.law.update is None or self.programs:
             return code + self._program(self.faded) + self.rejuvenate("want")
         held = [self.faded, *(f"held{k}" for k in range(self.burst))]  # a name of its own after every pulse
         pay = "".join(self._pay(before, after) for before, after in pairwise(held))
-        moved = f"int({held[-1]} != {self.faded})"
+        moved = f"rare*int({held[-1]} != {self.faded})"
         return code + pay + self.refreshed(held[-1]) + self.shown(self.kept(held[-1]), moved) + self.rejuvenate(moved)
 
     def warning(self, curvature: float, h: float) -> str | None:
@@ -166,7 +169,7 @@ class Device(Written):
 
     def _pay(self, before: str, after: str) -> str:
         """One pulse where a whole one is owed."""
-        want = "want = sign(owed)*int(abs(owed) >= quantum)\n"
+        want = "want = rare*sign(owed)*int(abs(owed) >= quantum)\n"
         return want + self.pulse(before, after) + "owed = owed - want*quantum\n"
 
     def _program(self, held: str) -> str:
@@ -175,12 +178,12 @@ class Device(Written):
         error = f"({spread_code(law.programming, f'({law.g_min!r} + {span_of(law)!r}*x)')})/{span_of(law)!r}"
         steps = None if law.levels is None else law.levels - 1
         return (
-            f"want = int(abs(owed) >= quantum)\ngoal = clip({held} + want*owed, -w_max, w_max)\n"
+            f"want = 1*rare\ngoal = clip({held} + want*owed, -w_max, w_max)\n"
             + self._read("goal", "1")
             + ("" if steps is None else f"x = floor(x*{steps} + 0.5)/{steps}\n")
             + f"x = clip(x + want*{error}*gauss_if(want, write_key, number, writes), 0, 1)\n"
             + f"written = want*{self._free('goal')}*{self._free('w')}\n"
-            + f"dw = written*{self._written('side*x' if law.differential else 'x')} + (1 - written)*{held} - w\n"
+            + f"dw = either(rare, written*{self._written('side*x' if law.differential else 'x')} + (1 - written)*{held}, {held}) - w\n"
             + "owed = (1 - want)*owed\nwrites = writes + want\n"
         )
 

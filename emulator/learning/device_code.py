@@ -30,9 +30,10 @@ def spread_code(spread: PolynomialSpread | SaturatingSpread | None, conductance:
     if spread is None:
         return "0"
     if isinstance(spread, PolynomialSpread):
-        terms = " + ".join(
-            f"{c!r}*({conductance}/{spread.reference!r})**{k}" for k, c in enumerate(spread.coefficients)
-        )
+        *lower, highest = spread.coefficients
+        terms = repr(highest)
+        for coefficient in reversed(lower):  # a power would take longer than all the rest
+            terms = f"({coefficient!r} + ({conductance}/{spread.reference!r})*{terms})"
         return f"clip({terms}, 0, {_MOST!r})"
     return f"{spread.plateau!r}*(1 - exp(-{conductance}/{spread.scale!r}))"
 
@@ -46,9 +47,16 @@ def read_noise_code(law: Weights, weight: str, top: str) -> str:
         If the noise depends on a time that the law does not give.
     """
     holding, resting = _reading(law, "conductance"), _reading(law, repr(law.g_min))
-    code = f"sqrt(({holding})**2 + ({resting})**2)" if law.differential else f"2*({holding})"
+    code = f"2*({holding})"
+    if law.differential:  # a device that rests at 0 adds nothing
+        code = holding if law.g_min == 0 and _quiet(law) else f"sqrt(({holding})**2 + ({resting})**2)"
     given = conductance_code(law, weight, top)
     return f"{top}/{span_of(law)!r}*{code.replace('conductance', f'({given})')}"
+
+
+def _quiet(law: Weights) -> bool:
+    """Whether the reading of a device without conductance has no noise."""
+    return isinstance(law.read_noise, PowerSpread | SaturatingSpread)
 
 
 def exponent_code(law: LogLaw, relative: str) -> str:

@@ -167,7 +167,7 @@ class Written(ParameterPort):
             )
         can = f"can = abs(want)*int(writes < endurance)*{self._free('side')}\n"
         if update.one_sided:
-            can += "common = can*clip(other - clip(other - y, 0, 1), 0, 1) + (1 - can)*common\n"
+            can += "common = either(want, can*clip(other - clip(other - y, 0, 1), 0, 1) + (1 - can)*common, common)\n"
             written = "side*(y - other)*w_max"
         else:
             written = self._written("y")
@@ -176,7 +176,7 @@ class Written(ParameterPort):
             + self._move(update, noise)
             + self._rest()
             + can
-            + f"{after} = can*({written}) + (1 - can)*{before}\n"
+            + f"{after} = either(want, can*({written}) + (1 - can)*{before}, {before})\n"
             + f"writes = writes + abs(want){repeated}\n"
         )
 
