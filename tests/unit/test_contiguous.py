@@ -76,5 +76,5 @@ def test_runs_learn_what_the_plain_loop_learns(
         monkeypatch.setattr(standalone, "walk_in_runs", walk)
         hardware = "rram-crossbar" if isinstance(port, Device) else "ideal"
         learned.append(train(network, x, y, port=port, hardware=hardware, target="standalone", epochs=2).network)
-    for found, plain in zip(*(one.parameters().values() for one in learned), strict=True):
+    for found, plain in zip(*(one.parameters.values() for one in learned), strict=True):
         assert np.abs(found.weight - plain.weight).max() <= 1e-12
