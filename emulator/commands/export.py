@@ -18,6 +18,7 @@ _SUSPECTS = 10
 
 
 def export(
+    context: typer.Context,
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's name or TOML file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; it must be new or empty.")],
     kind: Annotated[
@@ -33,7 +34,9 @@ def export(
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
     ] = None,
     sample: Annotated[int, typer.Option(help="Which sample: spice presents it, touchstone-network rests at it.")] = 0,
-    circuit: Annotated[str, typer.Option(help="spice: directional or bilateral.")] = "directional",
+    circuit: Annotated[
+        str, typer.Option(help="spice, vacask, spectre, sax, verilog-a: directional or bilateral.")
+    ] = "directional",
     synapse: Annotated[str, typer.Option(help="spice: gyrator or transformer.")] = "gyrator",
     termination: Annotated[
         str, typer.Option(help="spice, bilateral: stub (brian2's waves) or lumped (capacitors, inductors).")
@@ -71,25 +74,28 @@ def export(
       backwave export digits --format touchstone --layer s1 --out tile
     """  # noqa: D301
     from emulator.commands.console import console, progress
-    from emulator.errors import ExportError
-    from emulator.export import Buildable, Options, schematic, spice
+    from emulator.export import Options, schematic, spice
     from emulator.export.compiled import COMPILED, export_compiled
     from emulator.export.expected import expect
-    from emulator.export.formats import export_file
+    from emulator.export.formats import AT_REST, export_file
+    from emulator.export.options import Buildable
+    from emulator.export.used import refuse_unused
+    from emulator.export.warnings import left_out
     from emulator.scenario import load_scenario
     from emulator.scenario.build import prepare
 
+    refuse_unused(kind, typed(context))
     warnings: tuple[str, ...] = ()
     with progress() as tell:
         tell("preparing network and substrate", None)
         ready = prepare(load_scenario(scenario, overrides or []))
         tell("writing", None)
+        batch = ready.batch
+        options = Options(
+            circuit, synapse, volts, ohms, mismatch, seed, termination,  # type: ignore[arg-type]
+            Buildable.of(buildable or []), dialect, prefix,  # type: ignore[arg-type]
+        )  # fmt: skip
         if kind == "spice":
-            options = Options(
-                circuit, synapse, volts, ohms, mismatch, seed, termination,  # type: ignore[arg-type]
-                Buildable.of(buildable or []), dialect, prefix,  # type: ignore[arg-type]
-            )  # fmt: skip
-            batch = ready.batch
             written = spice(
                 ready.graph, out, batch.inputs, batch.targets, options=options, sample=sample,
                 full_scale=full_scale, hold=hold, force=force, command=shlex.join(["backwave", *sys.argv[1:]]),
@@ -98,24 +104,27 @@ def export(
             if picture is not None:
                 schematic(ready.graph, picture, layer=layer, options=options)
         elif kind in COMPILED:
-            if mismatch or full_scale is not None or hold is not None or termination != "stub" or picture is not None:
-                raise ExportError(
-                    f"--mismatch, --full-scale, --hold, --termination and --picture got format {kind!r}; allowed: spice"
-                )
-            options = Options(circuit, synapse, volts, ohms, prefix=prefix)  # type: ignore[arg-type]
-            batch = ready.batch
-            files = export_compiled(
+            files, warnings = export_compiled(
                 ready.graph, out, kind, batch.inputs, batch.targets, options=options, sample=sample, force=force
             )
         else:
             point = None
-            if kind == "touchstone-network":
-                point = expect(ready.graph, ready.batch.inputs, ready.batch.targets, sample, waves=False).exact
-            files = export_file(ready.graph, out, kind, layer=layer, ohms=ohms, point=point, force=force)
+            if kind in AT_REST:
+                point = expect(ready.graph, batch.inputs, batch.targets, sample, waves=False).exact
+            files = export_file(
+                ready.graph, out, kind, layer=layer, ohms=ohms, point=point, options=options, force=force
+            )
+            warnings = left_out(ready.graph, kind, options)
     screen = console()
     for text in warnings:
         screen.print(f"warning: {text}")
     screen.print(f"written to {out}: {', '.join(files)}", soft_wrap=True)
+
+
+def typed(context: typer.Context) -> list[str]:
+    """Parameters of a command that were given a value."""
+    found = {key: context.get_parameter_source(key) for key in context.params}
+    return [key for key, source in found.items() if source is not None and source.name != "DEFAULT"]
 
 
 def verify(

@@ -15,7 +15,7 @@ from emulator.export.penalties import refuse_penalties
 from emulator.export.spectre import spectre_text, vacask_text
 from emulator.export.two_way import two_way
 from emulator.export.veriloga import verilog_a
-from emulator.export.warnings import MOST_SYNAPSES, synapse_count
+from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
 from emulator.graph import ScatteringGraph
 from emulator.network.batch import Inputs
 
@@ -34,8 +34,10 @@ def export_compiled(
     options: Options | None = None,
     sample: int = 0,
     force: bool = False,
-) -> tuple[str, ...]:
-    """Write cells in Verilog-A, the network with its testbench, and the values at rest; the names of the files.
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write cells in Verilog-A, the network with its testbench, and the values at rest.
+
+    Returns the names of the files, and warnings: what a designer should know, such as what the circuit leaves out.
 
     For VACASK compile the cells first: ``openvaf-r cells.va -o cells.osdi``, then ``vacask tb.sim``.
 
@@ -58,12 +60,14 @@ def export_compiled(
     """
     options = options or Options()
     refuse_penalties(graph)
+    hardware = graph.hardware
     if options.bilateral:
         graph = two_way(graph)
     small = synapse_count(graph) <= MOST_SYNAPSES[options.circuit]
     expected = expect(
         graph, inputs, targets, sample, two_way=options.bilateral, predicted=small, waves=not options.bilateral
     )
+    found = warnings(graph, options, expected, hardware, verified=False)
     design = network(graph, options, {})
     rest = {
         f"{signal}{row}": (values[site.start : site.stop] * options.volts).tolist()
@@ -74,11 +78,18 @@ def export_compiled(
     with staged(Path(directory), force) as folder:
         name = COMPILED[kind]
         write = vacask_text if kind == "vacask" else spectre_text
-        lines = write(graph, design, options, expected, "cells.osdi" if kind == "vacask" else CELLS)
+        lines = write(graph, design, options, expected, "cells.osdi" if kind == "vacask" else CELLS, found)
         (folder / name).write_text("\n".join([*lines, ""]), encoding="ascii")
         (folder / CELLS).write_text(verilog_a(graph, options), encoding="ascii")
         (folder / EXPECTED).write_text(json.dumps({"rest": rest}) + "\n", encoding="ascii")
         files = [name, CELLS, EXPECTED, MAP]
-        described = {"format": FORMAT, "version": 1, "kind": kind, "files": files, "network": graph.network.digest}
+        described = {
+            "format": FORMAT,
+            "version": 1,
+            "kind": kind,
+            "files": files,
+            "network": graph.network.digest,
+            "warnings": list(found),
+        }
         (folder / MAP).write_text(json.dumps(described, indent=1) + "\n", encoding="ascii")
-    return tuple(files)
+    return tuple(files), found

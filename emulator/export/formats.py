@@ -11,8 +11,9 @@ import numpy as np
 
 from emulator.errors import ExportError, suggest
 from emulator.export.folder import FORMAT, MAP, staged
+from emulator.export.options import Options
 from emulator.export.penalties import refuse_penalties
-from emulator.export.sax import sax_text
+from emulator.export.sax import models_text, sax_text
 from emulator.export.touchstone import network_touchstone, touchstone
 from emulator.export.veriloga import verilog_a
 from emulator.graph import ScatteringGraph
@@ -77,13 +78,16 @@ FORMATS: Registry[Format] = Registry(
         "graphml-neurons": ("neurons.graphml", _write_expanded),
         "json": ("graph.json", ScatteringGraph.to_json),
         "node-link": ("graph.json", _text(node_link_text)),
-        "sax": ("netlist.json", _text(sax_text)),
-        "verilog-a": ("cells.va", _text(verilog_a)),
     },
     _checked_format,
 )
-#: Touchstone: a crossbar, and the network around a rest
-SCATTERING = {"touchstone": "tile.ts", "touchstone-network": "network.ts"}
+#: what takes options, a layer or a rest: Touchstone of a crossbar and of the network around a rest, SAX, and the cells
+SCATTERING = {
+    "touchstone": ("tile.ts",), "touchstone-network": ("network.ts",), "sax": ("netlist.json", "models.py"),
+    "verilog-a": ("cells.va",),
+}  # fmt: skip
+#: formats of small signals around the rest of a sample
+AT_REST = ("touchstone-network", "sax")
 
 
 def export_file(
@@ -94,6 +98,7 @@ def export_file(
     layer: str | None = None,
     ohms: float = 50.0,
     point: Reference | None = None,
+    options: Options | None = None,
     force: bool = False,
 ) -> tuple[str, ...]:
     """Write one of `FORMATS` or of `SCATTERING`; the names of the files.
@@ -110,7 +115,9 @@ def export_file(
     ohms : float
         Of Touchstone ports.
     point : Reference, optional
-        The rest of ``touchstone-network``: its first sample.
+        The rest of ``touchstone-network`` and ``sax``: its first sample.
+    options : Options, optional
+        The circuit of ``sax`` and ``verilog-a``.
     force : bool
         Replace an earlier export.
 
@@ -123,25 +130,43 @@ def export_file(
     """
     if kind not in FORMATS and kind not in SCATTERING:
         raise ExportError(f"unknown format {suggest(kind, ['spice', 'vacask', 'spectre', *FORMATS, *SCATTERING])}")
+    if kind in AT_REST:
+        refuse_penalties(graph)
+        if point is None:
+            raise ExportError(f"{kind}: a rest is missing; allowed: the reference of a sample, with its target")
     with staged(Path(directory), force) as folder:
-        if kind == "touchstone":
-            name = SCATTERING[kind]
-            (folder / name).write_text(touchstone(graph, layer, ohms), encoding="ascii")
-        elif kind in SCATTERING:
-            refuse_penalties(graph)
-            if point is None:
-                raise ExportError(f"{kind}: a rest is missing; allowed: the reference of a sample, with its target")
-            name = SCATTERING[kind]
-            (folder / name).write_text(network_touchstone(graph, point, ohms), encoding="ascii")
+        if kind in SCATTERING:
+            names: tuple[str, ...] = SCATTERING[kind]
+            for name, text in zip(names, _texts(kind, graph, layer, ohms, point, options), strict=True):
+                (folder / name).write_text(text, encoding="ascii")
         else:
             name, write = FORMATS[kind]
+            names = (name,)
             write(graph, folder / name)
         described = {
             "format": FORMAT,
             "version": 1,
             "kind": kind,
-            "files": [name, MAP],
+            "files": [*names, MAP],
             "network": graph.network.digest,
         }
         (folder / MAP).write_text(json.dumps(described, indent=1) + "\n", encoding="ascii")
-    return name, MAP
+    return *names, MAP
+
+
+def _texts(
+    kind: str,
+    graph: ScatteringGraph,
+    layer: str | None,
+    ohms: float,
+    point: Reference | None,
+    options: Options | None,
+) -> tuple[str, ...]:
+    """What the files of one of `SCATTERING` hold."""
+    if kind == "touchstone":
+        return (touchstone(graph, layer, ohms),)
+    if kind == "verilog-a" or point is None:
+        return (verilog_a(graph, options),)
+    if kind == "sax":
+        return sax_text(graph, point, options), models_text()
+    return (network_touchstone(graph, point, ohms),)

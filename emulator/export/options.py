@@ -143,6 +143,10 @@ class Options:
         choice("circuit", self.circuit, get_args(Circuit))
         choice("synapse", self.synapse, get_args(Synapse))
         choice("termination", self.termination, get_args(Termination))
+        if self.termination != "stub" and self.circuit != "bilateral":
+            raise ExportError(
+                f"termination is {self.termination!r} in the directional circuit, whose lines are matched; allowed: stub"
+            )
         object.__setattr__(self, "volts", positive("volts", self.volts))
         object.__setattr__(self, "ohms", positive("ohms", self.ohms))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 1 <= self.seed < 2**31:

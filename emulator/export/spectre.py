@@ -5,7 +5,7 @@ VACASK has read and run what is written for it. What is written for Spectre has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from emulator.export.design import Design, Instance, Subcircuit
 from emulator.export.expected import Expected
 from emulator.export.netlist import interface
 from emulator.export.options import Options
+from emulator.export.spice_text import one_line
 from emulator.export.testbench import FINE, SUPPLIES
 from emulator.graph import ScatteringGraph
 
@@ -26,7 +27,12 @@ _OPTIONS = (
 
 
 def vacask_text(
-    graph: ScatteringGraph, design: Design, options: Options, expected: Expected, osdi: str
+    graph: ScatteringGraph,
+    design: Design,
+    options: Options,
+    expected: Expected,
+    osdi: str,
+    warnings: Sequence[str] = (),
 ) -> Iterator[str]:
     """A testbench of VACASK: operating point and transient of the sample, as in those of SPICE.
 
@@ -38,8 +44,12 @@ def vacask_text(
     expected : Expected
     osdi : str
         File of the compiled cells.
+    warnings : sequence of str
+        For the head of the file.
     """
-    yield f"backwave {options.circuit} circuit, network {graph.network.digest}; read by VACASK 0.3.4"
+    yield f"backwave {options.circuit} circuit, network {graph.network.digest}"
+    yield "// read by: VACASK 0.3.4, its cells by OpenVAF, in the tests; not by Spectre"
+    yield from _told(warnings)
     yield "ground 0"
     yield f'load "{osdi}"'
     yield "model vsource vsource"
@@ -47,49 +57,69 @@ def vacask_text(
         yield f"model {options.prefix}{cell.name} {options.prefix}{cell.name}"
     yield ""
     yield from structure(design, "//")
-    prefix = options.prefix
-    yield from _card("xnet", design.top.pins, f"{prefix}net")
-    for name, volts in SUPPLIES.items():
-        yield f"v{name} ({name} 0) vsource dc={volts!r}"
-    inputs, targets, _ = interface(graph, options)
-    before, after = (np.concatenate([one.inputs, one.targets]) for one in (expected.before, expected.sample))
-    start = graph.step
-    rise = start + FINE * graph.step
-    for name, old, new in zip([*inputs, *targets], before.tolist(), after.tolist(), strict=True):
-        old, new = old * options.volts, new * options.volts
-        wave = f"[0, {old!r}, {start!r}, {old!r}, {rise!r}, {new!r}]"
-        yield f'v{name} ({name} 0) vsource dc={new!r} type="dc" wave={wave}'
-    stop = start + expected.hold * graph.step
+    sources = list(_sources(graph, options, expected))
+    yield from _bench(
+        design, ((name, f'dc={pwl[-1]!r} type="dc" wave=[{", ".join(map(repr, pwl))}]') for name, pwl in sources)
+    )
     yield "control"
     yield "  abort always"
     yield f"  {_OPTIONS}"
     yield "  analysis op1 op"
-    for name in [*inputs, *targets]:
+    for name, _ in sources:
         yield f'  alter instance("v{name}") type="pwl"'
-    yield f"  analysis tran1 tran step={FINE * graph.step!r} stop={stop!r} maxstep={FINE * graph.step!r}"
+    fine = repr(FINE * graph.step)
+    yield f"  analysis tran1 tran step={fine} stop={_stop(graph, expected)!r} maxstep={fine}"
     yield "endc"
 
 
 def spectre_text(
-    graph: ScatteringGraph, design: Design, options: Options, expected: Expected, cells: str
+    graph: ScatteringGraph,
+    design: Design,
+    options: Options,
+    expected: Expected,
+    cells: str,
+    warnings: Sequence[str] = (),
 ) -> Iterator[str]:
     """The same for Spectre, which has not read it; its cells are the modules of a file of Verilog-A."""
     yield f"// backwave {options.circuit} circuit, network {graph.network.digest}"
     yield "// UNREAD: no Spectre has read this file; VACASK has read one of the same structure"
+    yield from _told(warnings)
     yield "simulator lang=spectre"
     yield f'ahdl_include "{cells}"'
     yield from structure(design, "//")
-    yield from _card("xnet", design.top.pins, f"{options.prefix}net")
+    sources = _sources(graph, options, expected)
+    yield from _bench(
+        design, ((name, f"type=pwl dc={pwl[-1]!r} wave=[{' '.join(map(repr, pwl))}]") for name, pwl in sources)
+    )
+    yield "op1 dc"
+    yield f"tran1 tran stop={_stop(graph, expected)!r} maxstep={FINE * graph.step!r}"
+
+
+def _told(warnings: Sequence[str]) -> Iterator[str]:
+    return (f"// warning: {one_line(text)}" for text in warnings)
+
+
+def _bench(design: Design, sources: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The network, its supplies, and the sources of inputs and targets with what each of them does."""
+    yield from _card("xnet", design.top.pins, f"{design.prefix}net")
     for name, volts in SUPPLIES.items():
         yield f"v{name} ({name} 0) vsource dc={volts!r}"
+    for name, drive in sources:
+        yield f"v{name} ({name} 0) vsource {drive}"
+
+
+def _sources(graph: ScatteringGraph, options: Options, expected: Expected) -> Iterator[tuple[str, list[float]]]:
+    """Names of inputs and targets, with the corners of their waves: seconds and volts by turns."""
     inputs, targets, _ = interface(graph, options)
     before, after = (np.concatenate([one.inputs, one.targets]) for one in (expected.before, expected.sample))
-    start, rise = graph.step, (1 + FINE) * graph.step
+    start, rise = graph.step, graph.step + FINE * graph.step
     for name, old, new in zip([*inputs, *targets], before.tolist(), after.tolist(), strict=True):
         old, new = old * options.volts, new * options.volts
-        yield f"v{name} ({name} 0) vsource type=pwl dc={new!r} wave=[0 {old!r} {start!r} {old!r} {rise!r} {new!r}]"
-    yield "op1 dc"
-    yield f"tran1 tran stop={start + expected.hold * graph.step!r} maxstep={FINE * graph.step!r}"
+        yield name, [0.0, old, start, old, rise, new]
+
+
+def _stop(graph: ScatteringGraph, expected: Expected) -> float:
+    return graph.step + expected.hold * graph.step
 
 
 def structure(design: Design, comment: str) -> Iterator[str]:

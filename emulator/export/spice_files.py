@@ -22,12 +22,11 @@ from emulator.export.mismatch import weight_spread
 from emulator.export.netlist import interface, network, safe_label
 from emulator.export.options import Options, positive
 from emulator.export.penalties import refuse_penalties
-from emulator.export.spice_text import design_text, library_text
+from emulator.export.spice_text import design_text, library_text, one_line
 from emulator.export.testbench import Bench
 from emulator.export.two_way import two_way
 from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
 from emulator.graph import ScatteringGraph
-from emulator.graph.names import printable
 from emulator.network.batch import Inputs
 from emulator.units import si
 
@@ -207,11 +206,6 @@ def _settings(graph: ScatteringGraph) -> str:
 def _write(path: Path, title: str, heading: Iterable[str], lines: Iterable[str]) -> None:
     with path.open("w", encoding="ascii", newline="\n") as file:
         file.write(f"* backwave {title}\n")
-        file.writelines(f"* {_one_line(text)}\n" for text in heading)
+        file.writelines(f"* {one_line(text)}\n" for text in heading)
         file.write("\n")
         file.writelines(f"{line}\n" for line in lines)
-
-
-def _one_line(text: str) -> str:
-    """A text for a comment, whatever names are in it."""
-    return printable(text.replace("µ", "u")).encode("ascii", "backslashreplace").decode("ascii")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from emulator.export.cells import Cell
 from emulator.export.design import TOP, Design, Instance, Subcircuit
+from emulator.graph.names import printable
 
 _WIDTH = 110
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")
@@ -94,3 +95,8 @@ def _instance(one: Instance, prefix: str) -> Iterator[str]:
 def _section(title: str) -> Iterator[str]:
     yield f"* ==== {title}"
     yield ""
+
+
+def one_line(text: str) -> str:
+    """A text for a comment, whatever names are in it."""
+    return printable(text.replace("µ", "u")).encode("ascii", "backslashreplace").decode("ascii")

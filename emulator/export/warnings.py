@@ -18,6 +18,8 @@ from hwmodels import HardwareModel, load
 
 #: synapses that ngspice still solves in a minute or two, by circuit
 MOST_SYNAPSES = {"directional": 200_000, "bilateral": 20_000}
+#: formats other than SPICE that are circuits of a whole network
+_CIRCUITS = ("vacask", "spectre", "sax", "touchstone-network")
 #: parts of a hardware model that are in the circuit, or have no place in it
 _SHOWN = ("clock.", "lines.delay", "energy.", "weights.", "tiles.", "lines.impedance", "name", "differs", "sources")
 
@@ -32,29 +34,44 @@ _TWO_WAY = (
 
 
 def warnings(
-    graph: ScatteringGraph, options: Options, expected: Expected, hardware: HardwareModel | None = None
+    graph: ScatteringGraph,
+    options: Options,
+    expected: Expected,
+    hardware: HardwareModel | None = None,
+    *,
+    verified: bool = True,
 ) -> tuple[str, ...]:
-    """Sentences about a circuit of this hardware, by default the graph's; none of them keeps it from being exported."""
+    """Sentences about a circuit of this hardware, by default the graph's; none of them keeps it from being exported.
+
+    `verified` tells whether ngspice is to run it, and to compare it with brian2.
+    """
     hardware = graph.hardware if hardware is None else hardware
     return tuple(
         [
-            *_left_out(graph, options, hardware),
+            *_left_out(graph, options.bilateral, hardware),
             *_vanishing(graph, expected),
             *(_settling(graph, options, expected) if options.bilateral else ()),
             *_ranges(graph, options),
-            *_size(graph, options),
+            *(_verified(graph, options, expected) if verified else ()),
         ]
     )
 
 
-def _left_out(graph: ScatteringGraph, options: Options, hardware: HardwareModel) -> Iterator[str]:
-    if not options.bilateral and not graph.law.settles_on_arrival:
+def left_out(graph: ScatteringGraph, kind: str, options: Options) -> tuple[str, ...]:
+    """Sentences about what a circuit in another format than SPICE has not, of the graph's hardware and law."""
+    if kind not in _CIRCUITS:
+        return ()
+    return tuple(_left_out(graph, options.bilateral or kind == "touchstone-network", graph.hardware))
+
+
+def _left_out(graph: ScatteringGraph, both: bool, hardware: HardwareModel) -> Iterator[str]:
+    if not both and not graph.law.settles_on_arrival:
         yield f"the directional circuit is that of the matched law, whereas the graph has the law {graph.law.name}"
     ideal = load("ideal").flat()
     differing = [
         path
         for path, entry in hardware.flat().items()
-        if not path.startswith((*_SHOWN, *(_TWO_WAY if options.bilateral else ())))
+        if not path.startswith((*_SHOWN, *(_TWO_WAY if both else ())))
         and path in ideal
         and entry.value != ideal[path].value
     ]
@@ -99,8 +116,6 @@ def _settling(graph: ScatteringGraph, options: Options, expected: Expected) -> I
         yield f"spectrum: {found.sentence}; lower impedances or other terminations may settle it"
     elif found.steps > expected.hold:
         yield f"spectrum: {found.sentence}, whereas the transient lasts {expected.hold}"
-    if expected.waves is None and options.termination == "stub":
-        yield "waves: brian2 does not come to rest before the sample appears, so verify compares no waveforms"
 
 
 def _ranges(graph: ScatteringGraph, options: Options) -> Iterator[str]:
@@ -132,10 +147,12 @@ def synapse_count(graph: ScatteringGraph) -> int:
     return sum(len(c.rows) * len(c.columns) if c.layer is not None else len(c.rows) for c in graph.couplings)
 
 
-def _size(graph: ScatteringGraph, options: Options) -> Iterator[str]:
+def _verified(graph: ScatteringGraph, options: Options, expected: Expected) -> Iterator[str]:
     synapses, most = synapse_count(graph), MOST_SYNAPSES[options.circuit]
     if synapses > most:
         yield (
             f"size: {synapses} synapses are more than ngspice can be expected to solve as a {options.circuit} circuit "
             f"(some {most})"
         )
+    elif options.bilateral and expected.waves is None and options.termination == "stub":
+        yield "waves: brian2 does not come to rest before the sample appears, so verify compares no waveforms"

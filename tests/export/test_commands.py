@@ -85,3 +85,28 @@ def test_bad_input_and_a_missing_simulator_have_status_2(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     result = backwave("verify", out)
     assert result.exit_code == 2 and "apt-get install ngspice" in result.output
+
+
+def test_options_that_a_format_does_not_heed_are_refused_and_what_is_left_out_is_told(tmp_path):
+    (tmp_path / "s.toml").write_text(TOML + "[hardware]\nlines.crosstalk = 0.02\n")
+    start, out = ("export", tmp_path / "s.toml", "--out", tmp_path / "out"), tmp_path / "out"
+    for words, arguments in (
+        ("--circuit got format 'json'; allowed with it: none of its own", ("--format", "json", "--circuit", "bilateral")),
+        ("--hold, --mismatch got format 'vacask'; allowed with it: --circuit", ("--format", "vacask", "--mismatch", "--hold", 3)),
+        ("--sample got format 'touchstone'; allowed with it: --layer, --ohms", ("--format", "touchstone", "--sample", 1)),
+        ("--layer got format 'spice' and no --picture", ("--layer", "h")),
+        ("termination is 'lumped' in the directional circuit", ("--format", "sax", "--termination", "lumped")),
+    ):  # fmt: skip
+        result = backwave(*start, *arguments)
+        assert result.exit_code == 2 and result.output.startswith(f"backwave: error: {words}"), result.output
+    assert not out.exists()
+    for kind, file in (("vacask", "tb.sim"), ("spectre", "net.scs"), ("sax", "models.py")):
+        result = backwave(*start, "--format", kind, "--force")
+        assert result.exit_code == 0 and "these are not in the circuit: lines.crosstalk" in result.output.replace(
+            "\n", " "
+        )
+        assert (out / file).exists()
+        if kind != "sax":
+            assert (
+                "// warning: of the hardware, these are not in the circuit: lines.crosstalk" in (out / file).read_text()
+            )

@@ -1,0 +1,49 @@
+"""Which options of ``backwave export`` each format heeds; any other that was typed is refused, so that none is in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from emulator.errors import ExportError
+
+#: options that every format heeds
+_ALWAYS = {"scenario", "out", "kind", "overrides", "force"}
+_COMPILED = {"sample", "circuit", "synapse", "volts", "ohms", "prefix"}
+#: what others heed; a format that is not here, such as a plugin's, heeds none
+_HEEDED = {
+    "vacask": _COMPILED,
+    "spectre": _COMPILED,
+    "verilog-a": {"circuit", "synapse", "termination", "prefix"},
+    "sax": {"sample", "circuit", "termination"},
+    "touchstone": {"layer", "ohms"},
+    "touchstone-network": {"sample", "ohms"},
+}
+
+
+def refuse_unused(kind: str, typed: Iterable[str]) -> None:
+    """Refuse an option that was typed and that a format does not heed.
+
+    Parameters
+    ----------
+    kind : str
+        The format.
+    typed : iterable of str
+        Names of the command's parameters.
+
+    Raises
+    ------
+    ExportError
+        Naming all of them, and what the format heeds.
+    """
+    typed = set(typed)
+    if kind == "spice":
+        if "layer" in typed and "picture" not in typed:
+            raise ExportError("--layer got format 'spice' and no --picture, which it is for; allowed: both")
+        return
+    heeded = _HEEDED.get(kind, set())
+    unused = sorted(typed - heeded - _ALWAYS)
+    if unused:
+        names, allowed = ([f"--{name.replace('_', '-')}" for name in part] for part in (unused, sorted(heeded)))
+        raise ExportError(
+            f"{', '.join(names)} got format {kind!r}; allowed with it: {', '.join(allowed) or 'none of its own'}"
+        )
