@@ -41,7 +41,7 @@ from .network import (
     Penalty,
     register_activation,
 )
-from .options import CheckpointOptions, HoldOptions, RunOptions, SubstrateOptions, TrainingOptions
+from .options import CheckpointOptions, HoldOptions, Ramp, RunOptions, SubstrateOptions, TrainingOptions
 from .runs.settle import settle
 from .runs.terminations import Termination, Terminations, terminations
 from .runs.train import train
@@ -86,6 +86,7 @@ __all__ = [
     "RateSchedule",
     "Reference",
     "Resistive",
+    "Ramp",
     "RunOptions",
     "ScatteringGraph",
     "ScenarioError",

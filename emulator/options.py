@@ -8,13 +8,14 @@ same line. A function that takes groups also takes their fields as keywords of i
 from __future__ import annotations
 
 import inspect
+import math
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from emulator.errors import BackwaveError, CompileError, EngineError, OptionError, suggest
 from hwmodels.validation import first_problem, not_together
@@ -73,6 +74,60 @@ class SubstrateOptions(Options):
     rounding: Literal["error", "nearest"] = "error"
 
 
+class Ramp(Options):
+    """How long drivers take from one sample to the next, in one of three units.
+
+    Parameters
+    ----------
+    steps : int, optional
+        Steps of the engine.
+    seconds : float, optional
+        Rounded up to whole steps.
+    share : float, optional
+        Of the hold, rounded to whole steps; 1 at most.
+    """
+
+    steps: Count | None = None
+    seconds: Positive | None = None
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            told = f"{' and '.join(given)} are both given" if given else "none of steps, seconds and share is given"
+            raise ValueError(f"{told}; allowed: one of them")
+        return self
+
+    def of(self, hold: int, step: float) -> int:
+        """Steps of the ramp in a hold of so many steps that take `step` seconds each.
+
+        Raises
+        ------
+        EngineError
+            If it is longer than the hold.
+        """
+        if self.share is not None:
+            return max(1, round(self.share * hold))
+        steps = self.steps if self.steps is not None else math.ceil((self.seconds or 0.0) / step - 1e-9)
+        if steps > hold:
+            raise EngineError(
+                f"ramp takes {steps} steps and the hold {hold}, so that no sample would ever be reached; allowed: up to the hold"
+            )
+        return max(1, steps)
+
+    def beside(self, needed: int, step: float) -> int:
+        """A hold, in steps, that leaves so many after the ramp."""
+        if self.share is not None:
+            return math.ceil(needed / max(1.0 - self.share, 0.5))
+        return needed + self.of(10**9, step)
+
+
+def in_steps(given: Any) -> Any:
+    """A ramp that is a number is one of so many steps."""
+    return {"steps": given} if isinstance(given, int) and not isinstance(given, bool) else given
+
+
 class HoldOptions(Options):
     """How samples are presented to a substrate.
 
@@ -89,6 +144,9 @@ class HoldOptions(Options):
         brian2 target; by default numpy for short runs and a compiled, re-usable C++ program for long ones.
     seed : int
         Root of every random draw of the run, such as noise, each under its own name.
+    ramp : int or Ramp, optional
+        Steps in which the drivers of inputs and targets move evenly from one sample to the next, or
+        ``Ramp(seconds=...)`` or ``Ramp(share=...)`` of the hold; by default they jump. Every step of a ramp sends events.
     """
 
     hold: Positive | None = None
@@ -96,6 +154,7 @@ class HoldOptions(Options):
     threshold: Annotated[float, Field(ge=0)] = 0.0
     target: Target = "auto"
     seed: Seed = 0
+    ramp: Annotated[Ramp | None, BeforeValidator(in_steps)] = Field(None, exclude=True)
 
     @model_validator(mode="after")
     def _one_hold(self) -> Self:
@@ -108,7 +167,7 @@ class RunOptions(HoldOptions):
 
     Parameters
     ----------
-    hold, hold_seconds, threshold, target, seed
+    hold, hold_seconds, threshold, target, seed, ramp
         See `HoldOptions`.
     tolerance : float
         Relative settling tolerance.
@@ -135,6 +194,9 @@ class TrainingOptions(Options):
         A new order in every epoch, or samples drawn with replacement.
     evaluate_every : int, optional
         Samples between evaluations, rounded up to whole stretches; by default an epoch.
+    opening : float
+        Of unlocked learning: how ports open within a hold. Their conductance rises as this power of the time since it
+        began, with the mean that it has otherwise; 0 by default, open all the time.
     patience : int, optional
         Stop after this many evaluations without a lower test loss, and keep the best.
     test_hold : float, optional
@@ -151,6 +213,7 @@ class TrainingOptions(Options):
     batch: Count = 1
     order: Order = "epochs"
     evaluate_every: Count | None = None
+    opening: Annotated[float, Field(ge=0, le=100)] = 0.0
     patience: Count | None = None
     test_hold: Positive | None = None
     chunk: Count | None = None

@@ -30,13 +30,14 @@ from emulator.engine.layout import Layout
 from emulator.engine.plan import Plan
 from emulator.engine.port_code import (
     ORDER,
-    SCALARS,
     Received,
     bias_ask,
     bias_code,
     device_names,
     gated,
+    opening_space,
     own_state,
+    scalars,
     weight_ask,
     weight_code,
 )
@@ -91,6 +92,7 @@ def learning_objects(
         "rates": TimedArray(rates, dt=plan.hold * STEP * second, name="rates"),
         "lag": 0.5 * STEP * second,
         "h": learning.step(plan.hold),
+        **opening_space(learning, plan.hold),
         **(functions() if port.random else {}),
     }
     constants = list(learning.constants(plan.hold))
@@ -132,7 +134,7 @@ def learning_objects(
         code = f"state = {received.state}\ncostate = {received.costate}\n{port.gather}"
         xbar.run_regularly(code, clock=beat, when="start", order=ORDER["gather"], name="collect")
     if port.neuron_update:
-        code = f"{SCALARS}bend = {received.bend}\n" + gated(port.neuron_update, port.neuron_variables, "live")
+        code = f"{scalars(learning)}bend = {received.bend}\n" + gated(port.neuron_update, port.neuron_variables, "live")
         learners.run_regularly(code, clock=beat, when="start", order=ORDER["neurons"], name="neurons")
     joint = _joint(plan, learning, xbar, nodes, learners, received, clock, beat, space) if port.joint else None
     learners.run_regularly(
@@ -187,7 +189,7 @@ def _joint(
         group.run_regularly(code, clock=beat, when="start", order=ORDER["ask"], name=name)
     orders = ORDER["curve"], ORDER["answer"]
     made = joint_objects(
-        members, probes, probing.cell, xbar, learners, SCALARS, space, plan.decaying, clock, beat, orders
+        members, probes, probing.cell, xbar, learners, scalars(learning), space, plan.decaying, clock, beat, orders
     )
     return JointObjects([*objects, *made.objects], made.curvature)
 

@@ -50,6 +50,8 @@ class Plan(ABC):
         How the parameters move; then only outputs and port powers are recorded.
     seed : int
         Of the random draws of `effects`.
+    ramp : int
+        Steps in which data and targets move from one sample to the next; with 1 they jump.
     """
 
     layout: Layout
@@ -63,6 +65,7 @@ class Plan(ABC):
     effects: Effects = IDEAL
     learning: Learning | None = None
     seed: int = 0
+    ramp: int = 1
 
     @property
     def ring_depth(self) -> int:
@@ -140,6 +143,7 @@ class Plan(ABC):
             layout.tile,
             self.hold,
             self.samples,
+            self.ramp,
             self.probe,
             self.traces,
         ]

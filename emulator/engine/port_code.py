@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from brian2 import second
+
+from emulator.engine.clocks import STEP
 from emulator.learning import Learning
 
 #: whether devices can be written: that of a weight above 0, and that of one below
@@ -15,11 +19,28 @@ ORDER = {
     "read": -3, "clear": -2,
 }  # fmt: skip
 #: what all that code begins with
-SCALARS = """factor = rates(t - lag, 0)
+_SCALARS = """factor = rates(t - lag, 0)
 share = rates(t - lag, 1)
 live = int(t > lag)*rates(t - lag, 2)
 gate = live*int(share > 0)
 """
+
+
+#: how far a port is open, from the share of the hold that has passed
+_OPENED = "begun = floor((t - lag)/hold_time)\nfactor = factor*widest*((t - lag)/hold_time - begun)**opening\n"
+
+
+def scalars(learning: Learning) -> str:
+    """What the code of every parameter begins with."""
+    return _SCALARS + _OPENED * bool(learning.opening)
+
+
+def opening_space(learning: Learning, hold: int) -> dict[str, Any]:
+    """What that code names if ports open by and by within a hold: their conductance has a mean of 1 over its steps."""
+    if not learning.opening:
+        return {}
+    shape = ((np.arange(hold) + 0.5) / hold) ** learning.opening
+    return {"hold_time": hold * STEP * second, "widest": 1.0 / shape.mean(), "opening": learning.opening}
 
 
 @dataclass(frozen=True)
@@ -88,13 +109,13 @@ _BIAS_EFFORT = "is_bias = int(is_dense)\neffort = -is_bias*costate\n"
 
 def weight_ask(learning: Learning, received: Received, decaying: bool) -> str:
     """What a weight asks of its layer, and the state that it feels."""
-    asked = SCALARS + _weight_effort(received, decaying) + _summed(learning)
+    asked = scalars(learning) + _weight_effort(received, decaying) + _summed(learning)
     return asked + "felt = 1*state\nasked = 1*effort\n"
 
 
 def bias_ask(learning: Learning) -> str:
     """What a bias asks of its layer."""
-    return SCALARS + _BIAS_EFFORT + _summed(learning) + "felt = 1\nasked = 1*effort\n"
+    return scalars(learning) + _BIAS_EFFORT + _summed(learning) + "felt = 1\nasked = 1*effort\n"
 
 
 def weight_code(learning: Learning, received: Received, decaying: bool, joined: bool) -> str:
@@ -104,7 +125,7 @@ def weight_code(learning: Learning, received: Received, decaying: bool, joined: 
         begin = "is_weight = int(plastic)\neffort = 1*asked\n"
     begin += "row = 1.0*to_costate\ncolumn = 1.0*neuron\n" * learning.port.crossing
     ported = _port_code(learning, "is_weight")
-    return SCALARS + begin + ported + "w = w + dw\n" + _power_code(learning, "_column += ", "", joined)
+    return scalars(learning) + begin + ported + "w = w + dw\n" + _power_code(learning, "_column += ", "", joined)
 
 
 def bias_code(learning: Learning, joined: bool) -> str:
@@ -115,7 +136,7 @@ def bias_code(learning: Learning, joined: bool) -> str:
     begin = "w = offset\nis_weight = 0\n" + begin
     begin += "state = 1.0*is_bias\nrow = -1.0 - number\ncolumn = 1.0*i\n" * learning.port.crossing
     ported = _port_code(learning, "is_bias")
-    return SCALARS + begin + ported + "offset = w + dw\n" + _power_code(learning, " = ", "{name} + ", joined)
+    return scalars(learning) + begin + ported + "offset = w + dw\n" + _power_code(learning, " = ", "{name} + ", joined)
 
 
 def _on_bus(mask: str, joined: bool) -> str:

@@ -23,12 +23,23 @@ Recorded = tuple[list[Any], dict[str, Variable]]
 
 
 def terminals_of(plan: Plan, nodes: NeuronGroup, feed: np.ndarray, clock: Clock, hold: Clock) -> NeuronGroup:
-    """What sets the data and the targets when a sample begins; `feed` is (samples, inputs + outputs)."""
-    terminals = NeuronGroup(feed.shape[1], "at : integer (constant)", clock=clock, name="terminals")
+    """What sets the data and the targets; `feed` is (samples, inputs + outputs).
+
+    They jump when a sample begins, or move evenly from what they were for the steps of a ramp, and then are the datum itself.
+    """
+    ramped = plan.ramp > 1
+    model = "at : integer (constant)\n" + "was : 1\ngoal : 1\nlate : 1\n" * ramped
+    terminals = NeuronGroup(feed.shape[1], model, clock=clock, name="terminals")
     refer(terminals, "ext", nodes, "ext", index="at")
     set_unique(terminals, "at", np.concatenate([plan.layout.inputs, plan.layout.outputs]))
     terminals.namespace["feed"] = TimedArray(feed, dt=plan.hold * STEP * second, name="feed")
-    terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
+    if not ramped:
+        terminals.run_regularly("ext = feed(t, i)", clock=hold, when="start", order=-1, name="present")
+        return terminals
+    begin = "was = 1.0*ext\ngoal = feed(t, i)\nlate = 0"
+    terminals.run_regularly(begin, clock=hold, when="start", order=-2, name="present")
+    move = f"late = late + 1\next = int(late >= {plan.ramp})*goal + int(late < {plan.ramp})*(was + (goal - was)*late/{plan.ramp}.0)"
+    terminals.run_regularly(move, clock=clock, when="start", order=-1, name="drive")
     return terminals
 
 

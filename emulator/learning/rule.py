@@ -27,16 +27,20 @@ class Learning:
         Learn once at the end of every hold, or at every step from whatever has arrived.
     batched : bool
         Settled schedule: average the effort over several holds before the parameter moves.
+    opening : float
+        Unlocked schedule: conductances rise within a hold as this power of the time since it began.
 
     Raises
     ------
     EngineError
-        For an unknown schedule, something that is no port, or a mini-batch without settling.
+        For an unknown schedule, something that is no port, a mini-batch without settling, or ports that open by and by
+        with it.
     """
 
     port: ParameterPort
     schedule: str = "settled"
     batched: bool = False
+    opening: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.port, ParameterPort):
@@ -45,6 +49,10 @@ class Learning:
             raise EngineError(f"unknown schedule {suggest(self.schedule, SCHEDULES)}")
         if self.batched and self.schedule == "unlocked":
             raise EngineError("schedule unlocked: batch is above 1; allowed: 1, since it learns at every step")
+        if self.opening and self.schedule == "settled":
+            raise EngineError(
+                f"schedule settled: opening is {self.opening:g}; allowed: 0, since its ports open once, at the end of a hold"
+            )
         _check_code(self.port)
 
     @property
@@ -54,6 +62,7 @@ class Learning:
         code = [port.gather, port.neuron_update, port.conductance, port.update, self.schedule]
         names = [port.variables, port.neuron_variables, port.sums, sorted(self.constants(1)), port.random]
         names += [port.devices, port.drifts, port.scores, port.crossing, port.joint, self.batched]
+        names += [self.opening] if self.opening else []
         return repr([*code, *names])
 
     def step(self, hold: int) -> float:

@@ -29,7 +29,7 @@ def hold_steps(graph: ScatteringGraph) -> int:
 
 
 def steps_of_hold(graph: ScatteringGraph, run: HoldOptions) -> int:
-    """The hold asked for, rounded up to whole steps; the default hold if none is."""
+    """The hold asked for, rounded up to whole steps; if none is the default hold, and before it the ramp."""
     for name, unit in (("hold", graph.transit), ("hold_seconds", 1 / graph.step)):
         value = getattr(run, name)
         if value is None:
@@ -39,4 +39,16 @@ def steps_of_hold(graph: ScatteringGraph, run: HoldOptions) -> int:
                 f"{name} is {value!r}, or {value * unit:.3g} steps; allowed: at most {MOST_STEPS:g} steps"
             )
         return max(1, int(np.ceil(value * unit - 1e-9)))
-    return hold_steps(graph)
+    needed = hold_steps(graph)
+    return needed if run.ramp is None else run.ramp.beside(needed, graph.step)
+
+
+def steps_of_ramp(graph: ScatteringGraph, run: HoldOptions, hold: int) -> int:
+    """Steps in which data and targets move from one sample to the next in a hold of so many; 1 if they jump.
+
+    Raises
+    ------
+    EngineError
+        If the ramp is longer than the hold.
+    """
+    return 1 if run.ramp is None else run.ramp.of(hold, graph.step)

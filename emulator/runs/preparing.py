@@ -18,7 +18,7 @@ from emulator.measure.ranges import CALIBRATION
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.options import HoldOptions, TrainingOptions, TrainOptions
-from emulator.runs.holds import steps_of_hold
+from emulator.runs.holds import steps_of_hold, steps_of_ramp
 from emulator.training.forewarn import check_devices
 from emulator.training.streams import ArrayStream, Stream, feed_rows, open_stream, read_samples
 from emulator.training.substrate import Substrate, default_chunk
@@ -83,7 +83,7 @@ def compiled(
     port = Resistive(0.05) if port is None else port
     if isinstance(model, HardwareModel):
         port, model = agree(port, model)
-    learning = Learning(port, chosen.training.schedule, chosen.training.batch > 1)
+    learning = Learning(port, chosen.training.schedule, chosen.training.batch > 1, float(chosen.training.opening))
     graph = compile_network(network, hardware=model, law=law, substrate=chosen.substrate)
     check_devices(graph.network, learning)
     return graph, learning
@@ -115,14 +115,15 @@ def substrate_of(graph: ScatteringGraph, learning: Learning, data: Data, chosen:
     """The substrate with its holds, stretches and brian2 target."""
     training, run = chosen.training, chosen.run
     steps = _hold(graph, run)
+    ramp = steps_of_ramp(graph, run, steps)
     learning.port.check(learning.step(steps))
     batch, chunk = training.batch, training.chunk
     stretch = (
         default_chunk(graph, data.stream.epoch or data.total, batch) if chunk is None else -(-chunk // batch) * batch
     )
-    holds_to_read = -(-_hold(graph, HoldOptions(hold=training.test_hold)) // steps)
+    holds_to_read = -(-_hold(graph, HoldOptions(hold=training.test_hold, ramp=run.ramp)) // steps)
     stretch = -(-max(stretch, holds_to_read) // batch) * batch
-    found = Substrate(graph, learning, steps, stretch, run.seed, run.threshold, run.target, holds_to_read)
+    found = Substrate(graph, learning, steps, stretch, run.seed, run.threshold, run.target, holds_to_read, ramp)
     if run.target == "auto":
         found.target = found.choose_target(_presented(data, training, found))
     return found
@@ -165,5 +166,6 @@ def _hold(graph: ScatteringGraph, run: HoldOptions) -> int:
     """Steps per sample; by default, where nothing is reflected, until the last wave has landed."""
     prompt = graph.law.settles_on_arrival and graph.hardware.lines.bandwidth is None and not graph.hardware.lines.jitter
     if run.hold is None and run.hold_seconds is None and prompt:
-        return max(1, graph.longest_round_trip)
+        needed = max(1, graph.longest_round_trip)
+        return needed if run.ramp is None else run.ramp.beside(needed, graph.step)
     return steps_of_hold(graph, run)

@@ -26,6 +26,7 @@ from emulator.measure.rests import rests
 from emulator.measure.result import SettleResult, Traces
 from emulator.measure.settling import LOST, NOT_SETTLED, RESOLUTION, Verdict, judge
 from emulator.options import RunOptions
+from emulator.runs.holds import steps_of_ramp
 from emulator.versions import versions
 
 #: of every graph, what its last run was planned by, and the plan
@@ -90,7 +91,8 @@ def present(
     silent = np.zeros((samples, graph.network.size(graph.network.output)))
     feed = np.hstack([*columns, silent if wanted is None else wanted])
     family: Family[Any] = family_of(graph.law)
-    plan = _planned(graph, family, hold, samples, run.seed, traces)
+    ramp = steps_of_ramp(graph, run, hold)
+    plan = _planned(graph, family, (hold, samples, ramp), run.seed, traces)
     values = family.values(
         graph, plan, loaded=loaded, threshold=run.threshold, resolution=run.tolerance * RESOLUTION, seed=run.seed, age=run.age
     )  # fmt: skip
@@ -117,7 +119,8 @@ def present(
     verdict = replace(verdict, settled=at_rest & sound & solved, outcome=outcome, finite=verdict.finite & sound)
     why = None
     if diagnose and not verdict.settled.all():
-        why = _why(graph, recording, verdict, at_rest, data, wanted, hold, run.tolerance)
+        why = _why(graph, recording, verdict, at_rest, data, wanted, hold - ramp + 1, run.tolerance)
+        why += f" (the hold without the {ramp} steps in which the data move)" if why and ramp > 1 else ""
     laid_out = simulated - begun - sum(recording.times.values())
     times = {**recording.times, "layout": laid_out, "readout": time.perf_counter() - simulated}
     result = SettleResult(
@@ -148,13 +151,14 @@ def present(
     return Presented(result, bool(verdict.finite.all()), why)
 
 
-def _planned(graph: ScatteringGraph, family: Family[Any], steps: int, samples: int, seed: int, traces: bool) -> Any:
-    """The plan of a run; of the run before on this graph, if it is the same again: a plan knows its program."""
-    which = steps, samples, seed, traces
+def _planned(graph: ScatteringGraph, family: Family[Any], sizes: tuple[int, int, int], seed: int, traces: bool) -> Any:
+    """The plan of a run, of hold, samples and ramp; of the run before on this graph, if it is the same: it knows its program."""
+    which = sizes, seed, traces
+    steps, samples, ramp = sizes
     kept = _plans.get(graph)
     if kept is not None and kept[0] == which:
         return kept[1]
-    plan = family.plan(graph, steps, samples, seed=seed, traces=traces)
+    plan = replace(family.plan(graph, steps, samples, seed=seed, traces=traces), ramp=ramp)
     _plans.put(graph, (which, plan))
     return plan
 

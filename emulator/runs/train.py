@@ -160,6 +160,8 @@ class _Task:
             "rounding": chosen.substrate.rounding,
             "hold": str(self.substrate.hold),
             "holds_to_read": str(self.substrate.holds_to_read),
+            **({"ramp": str(self.substrate.ramp)} if self.substrate.ramp > 1 else {}),
+            **({"opening": str(learning.opening)} if learning.opening else {}),
             "threshold": repr(self.substrate.threshold),
             "seeds": f"{chosen.run.seed} {chosen.substrate.seed}",
             "chunk": str(self.substrate.chunk),

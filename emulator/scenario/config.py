@@ -246,6 +246,24 @@ class Config(Section):
         return next((name for name in SECTIONS_OF_EXPERIMENTS if getattr(self, name) is not None), None)
 
     @model_validator(mode="after")
+    def _one_driver(self) -> Config:
+        """What is presented, in whatever way, comes from the drivers of section `data`."""
+        if self.training is not None and self.training.data.ramp is not None:
+            raise ScenarioError("training.data.ramp is given; allowed: data.ramp, since the same drivers present both")
+        if self.data.ramp is not None and self.experiment is not None:
+            raise ScenarioError(f"data.ramp is given; allowed: without section {self.experiment}, whose samples jump")
+        self.__dict__["run"] = self.run.model_copy(update={"ramp": self.data.ramp})
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ramp_of_drivers(cls, given: Any) -> Any:
+        run = given.get("run") if isinstance(given, Mapping) else None
+        if isinstance(run, Mapping) and "ramp" in run:
+            raise ScenarioError("run.ramp is given; allowed: data.ramp, the key of the drivers")
+        return given
+
+    @model_validator(mode="after")
     def _one_experiment(self) -> Config:
         given = [name for name in SECTIONS_OF_EXPERIMENTS if getattr(self, name) is not None]
         if len(given) > 1:

@@ -20,6 +20,7 @@ from emulator.data.tables import read_table
 from emulator.errors import FileFormatError, ScenarioError
 from emulator.kinds import SAMPLES, TABLES, mistaken
 from emulator.network import Network
+from emulator.options import Ramp, in_steps
 from emulator.scenario.files import find_file
 from emulator.scenario.section import Section
 from hwmodels import rng
@@ -49,10 +50,14 @@ class DataSource(Section):
         Use only the first so many samples.
     targets : bool
         Whether the load is given the targets; without them there are no costates and no gradients.
+    ramp : int or table, optional
+        Steps in which the drivers of inputs and targets move from one sample to the next, or ``{ seconds = ... }``, or
+        ``{ share = ... }`` of the hold; see `emulator.Ramp`. Of the section ``data``, for whatever is presented.
     """
 
     limit: Annotated[int, Field(ge=1)] | None = None
     targets: StrictBool = True
+    ramp: Annotated[Ramp | None, BeforeValidator(in_steps)] = None
 
     def load(self, network: Network, folder: Path) -> Batch:
         """The samples for a network; relative paths start at `folder`."""

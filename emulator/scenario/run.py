@@ -14,7 +14,7 @@ from emulator.measure.diagnose import forewarning
 from emulator.report import draw_pictures
 from emulator.report.attempt import trouble
 from emulator.report.live.recording import RECORDING, write_recording
-from emulator.runs.holds import steps_of_hold
+from emulator.runs.holds import steps_of_hold, steps_of_ramp
 from emulator.scenario.build import Prepared, prepare
 from emulator.scenario.outdir import RESULTS, staged
 from emulator.scenario.predictions import PREDICTIONS, predictions
@@ -177,7 +177,8 @@ def _forewarning(ready: Prepared) -> str | None:
     run, first = ready.scenario.config.run, ready.batch.first(1)
     hold = steps_of_hold(ready.graph, run)
     rest = reference(ready.graph.network, first.inputs, first.targets)
-    return forewarning(ready.graph, rest, hold=hold, tolerance=run.tolerance)
+    still = hold - steps_of_ramp(ready.graph, run, hold) + 1
+    return forewarning(ready.graph, rest, hold=still, tolerance=run.tolerance)
 
 
 def _traced(ready: Prepared, result: SettleResult) -> SettleResult | None:

@@ -81,6 +81,8 @@ class Substrate:
     target : {"numpy", "cython", "standalone"}
     holds_to_read : int
         Holds for which an input is presented before its answer is read; `chunk` is at least as long.
+    ramp : int
+        Steps in which data and targets move from one sample to the next; with 1 they jump.
     """
 
     graph: ScatteringGraph
@@ -91,13 +93,15 @@ class Substrate:
     threshold: float
     target: str
     holds_to_read: int = 1
+    ramp: int = 1
     layout: Layout = field(init=False)
     compile_seconds: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._names = state_names(self.learning)
         self._family: Family[Any] = family_of(self.graph.law)
-        self._plan = self._family.plan(self.graph, self.hold, self.chunk, seed=self.seed, learning=self.learning)
+        plan = self._family.plan(self.graph, self.hold, self.chunk, seed=self.seed, learning=self.learning)
+        self._plan = replace(plan, ramp=self.ramp)
         self.layout = self._plan.layout
 
     @property
