@@ -119,7 +119,7 @@ class Ramp(Options):
     def beside(self, needed: int, step: float) -> int:
         """A hold, in steps, that leaves so many after the ramp."""
         if self.share is not None:
-            return math.ceil(needed / max(1.0 - self.share, 0.5))
+            return math.ceil(needed / (1.0 - self.share) - 1e-9) if self.share < 1 else 2 * needed
         return needed + self.of(10**9, step)
 
 
@@ -154,7 +154,7 @@ class HoldOptions(Options):
     threshold: Annotated[float, Field(ge=0)] = 0.0
     target: Target = "auto"
     seed: Seed = 0
-    ramp: Annotated[Ramp | None, BeforeValidator(in_steps)] = Field(None, exclude=True)
+    ramp: Annotated[Ramp | None, BeforeValidator(in_steps)] = Field(default=None, exclude=True)
 
     @model_validator(mode="after")
     def _one_hold(self) -> Self:
@@ -229,6 +229,9 @@ class TuningOptions(Options):
 
     Parameters
     ----------
+    aim : {"settling", "learning"}
+        The least settling time, or its least product with the charge of the lines, which is a decay of weights that learn
+        while waves fly.
     evaluations : int
         About how many predictions to spend.
     tolerance : float
@@ -239,6 +242,7 @@ class TuningOptions(Options):
         brian2 target of the confirming runs.
     """
 
+    aim: Literal["settling", "learning"] = "settling"
     evaluations: Count = 1200
     tolerance: Tolerance = 1e-3
     seed: Seed = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from emulator.runs.tune import Trial, Tuning
 
 
+class Aim(StrEnum):
+    """What a law is tuned for."""
+
+    settling = "settling"
+    learning = "learning"
+
+
 def tune(
     scenario: Annotated[
         str, typer.Argument(metavar="SCENARIO", help="Name of a bundled scenario, or path of a TOML file.")
@@ -20,6 +28,9 @@ def tune(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the proposed section [law] to this TOML file.")
     ] = None,
+    aim: Annotated[
+        Aim, typer.Option("--for", help="Settle soonest, or learn while waves fly, with lines of little charge.")
+    ] = Aim.settling,
     only: Annotated[
         str | None,
         typer.Option(help="Settings that may change, with commas, such as impedance,taper,far_end; default: all."),
@@ -37,13 +48,16 @@ def tune(
     Impedance, taper, bandwidth and terminations of two-way lines, beta, gamma
     and impedance of the worldsheet law, or nu and impedance of the upwind law
     are chosen by the predicted settling time of the slowest sample; the
-    substrate is then run with the law as it was and as proposed. The exit
+    substrate is then run with the law as it was and as proposed. With --for
+    learning it is the settling time times the charge of two-way lines, which
+    acts as a decay of weights that learn while waves fly. The exit
     status is 0 if that confirms the proposal, 1 if not, 2 for errors.
 
     \b
     Examples:
       backwave tune two-way --out law.toml
       backwave tune two-way --only bandwidth
+      backwave tune unlocked-bilateral --for learning --set run.hold=60
       backwave tune residual --samples 2 --evaluations 300
     """  # noqa: D301
     from emulator.commands.console import console, figures, progress, table, verdict
@@ -56,7 +70,9 @@ def tune(
     loaded = load_scenario(scenario, list(overrides or ()))
     names = None if only is None else [name.strip() for name in only.split(",")]
     with progress() as tell:
-        tuning = tune_scenario(loaded, only=names, samples=samples, evaluations=evaluations, seed=seed, progress=tell)
+        tuning = tune_scenario(
+            loaded, only=names, aim=aim.value, samples=samples, evaluations=evaluations, seed=seed, progress=tell
+        )
     screen = console()
     before, after = (_measured(trial) for trial in (tuning.before, tuning.after))
     slowest = f"the slowest of {len(tuning.after.predicted.steps)} samples"
@@ -76,6 +92,11 @@ def _rows(tuning: Tuning) -> Iterator[tuple[str, str, str]]:
     before, after = tuning.before, tuning.after
     yield "predicted settling time", _steps(before.predicted.worst), _steps(after.predicted.worst)
     yield "measured settling time", _measured(before), _measured(after)
+    least, most = after.worst_decay, before.worst_decay
+    if least is not None and most is not None:
+        yield "charge of the lines, C", f"{most.charge:.3g}", f"{least.charge:.3g}"
+        told = f"decay C/H in holds of {after.hold:.0f} steps, against the gradient"
+        yield told, f"{most.share:.3g}", f"{least.share:.3g}"
     if before.predicted.margin or after.predicted.margin:
         yield "margin to one answer", f"{before.predicted.margin:.3g}", f"{after.predicted.margin:.3g} (below 1)"
         yield "steps with several answers", str(before.several), str(after.several)

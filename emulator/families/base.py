@@ -178,6 +178,10 @@ class Family(ABC, Generic[P]):
         """The largest of any neuron at any of these rests: below 1 its equation surely has a single answer."""
         return 0.0
 
+    def charges(self, graph: ScatteringGraph) -> tuple[Floats, Floats] | None:
+        """Charge per unit of state of the lines that end at every neuron, and that begin there, (N,); None where none is stored."""
+        return None
+
     def foreseen(self, graph: ScatteringGraph, point: OperatingPoint) -> str | None:
         """What else there is to say of a rest before a run, as a sentence."""
         return None

@@ -120,7 +120,8 @@ def present(
     why = None
     if diagnose and not verdict.settled.all():
         why = _why(graph, recording, verdict, at_rest, data, wanted, hold - ramp + 1, run.tolerance)
-        why += f" (the hold without the {ramp} steps in which the data move)" if why and ramp > 1 else ""
+        if why is not None and ramp > 1:
+            why += f" (of the hold without the {ramp} steps in which the data move)"
     laid_out = simulated - begun - sum(recording.times.values())
     times = {**recording.times, "layout": laid_out, "readout": time.perf_counter() - simulated}
     result = SettleResult(

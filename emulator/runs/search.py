@@ -129,10 +129,18 @@ class Forecast:
         Where the samples rest, in the order in which they are presented, the first to a blank substrate.
     tolerance : float
         Relative settling tolerance.
+    weight : callable, optional
+        What the settling time of a law is multiplied by to be its cost.
     """
 
-    def __init__(self, graph: ScatteringGraph, points: Sequence[OperatingPoint], tolerance: float) -> None:
-        self.graph, self.points, self.tolerance = graph, points, tolerance
+    def __init__(
+        self,
+        graph: ScatteringGraph,
+        points: Sequence[OperatingPoint],
+        tolerance: float,
+        weight: Callable[[Law], float] = lambda law: 1.0,
+    ) -> None:
+        self.graph, self.points, self.tolerance, self.weight = graph, points, tolerance, weight
         self._most = affordable(graph)
         self._best = math.inf
 
@@ -152,8 +160,12 @@ class Forecast:
         return family_of(law).margin(with_law(self.graph, law), self.points)
 
     def cost(self, law: Law, samples: int) -> float:
-        """Steps of the slowest of the first samples, and more where junctions may have more than one answer."""
-        return self._slowest(law, samples) * (1 + _SEVERAL * max(0.0, min(self.margin(law), _FAR) - _SINGLE))
+        """Steps of the slowest of the first samples by the law's weight, and more where junctions may have several answers."""
+        return (
+            self.weight(law)
+            * self._slowest(law, samples)
+            * (1 + _SEVERAL * max(0.0, min(self.margin(law), _FAR) - _SINGLE))
+        )
 
     def _slowest(self, law: Law, samples: int) -> float:
         """Steps of the slowest; where one is given up, more the farther it still is from rest."""

@@ -17,13 +17,14 @@ from emulator.errors import EngineError
 from emulator.laws import Law
 from emulator.learning import ParameterPort, RateSchedule
 from emulator.measure.clipping import Clipping, clipped_network, limited
-from emulator.measure.reference import reference
+from emulator.measure.reference import Reference, reference
 from emulator.measure.several import told
 from emulator.network import Network
 from emulator.network.batch import Inputs
 from emulator.options import CheckpointOptions, TrainOptions
 from emulator.runs.preparing import Data, calibrated, compiled, evaluate_every, substrate_of
 from emulator.training import TrainResult, checkpoint
+from emulator.training.charging import charging, forewarned, share_left
 from emulator.training.checkpoint import Progress
 from emulator.training.forewarn import look_ahead, warnings
 from emulator.training.history import History
@@ -115,7 +116,11 @@ def train(
     here = _start(chosen.checkpoint, task.settings, task.substrate.initial(), unscaled)
     ahead = look_ahead(graph, data.stream, chosen.training.batch)
     before = _clipped(task.substrate, here.state, data.stream)
-    found = (*warnings(graph, learning, ahead, task.substrate.hold, data.total), *_cut("before training", before))
+    found = (
+        *warnings(graph, learning, ahead, task.substrate.hold, data.total),
+        *_charged(task.substrate, here.state, data.stream),
+        *_cut("before training", before),
+    )
     if warn is not None:
         for sentence in found:
             warn(sentence)
@@ -242,12 +247,30 @@ def _clipped(substrate: Substrate, state: State, stream: Stream) -> Clipping | N
     """What the hardware cuts off of the network that it holds, on the first samples; None of an iterator's."""
     if not isinstance(stream, ArrayStream) or not limited(substrate.graph.hardware):
         return None
-    network, feed, inputs, start = substrate.built(state), stream.rows(0, _LOOKED_AT), {}, 0
+    network = substrate.built(state)
+    return clipped_network(replace(substrate.graph, network=network), _exact(network, stream))
+
+
+def _charged(substrate: Substrate, state: State, stream: Stream) -> tuple[str, ...]:
+    """A sentence on what recharging lines does to ports that learn while waves fly, if it matters."""
+    graph, learning = substrate.graph, substrate.learning
+    if learning.schedule == "settled" or not isinstance(stream, ArrayStream) or not graph.law.two_way:
+        return ()
+    left = share_left(learning.opening, substrate.ramp, graph.longest_round_trip, substrate.hold)
+    network = substrate.built(state)
+    found = charging(replace(graph, network=network), _exact(network, stream), substrate.hold, left)
+    text = forewarned(found, substrate.hold)
+    return () if text is None else (text,)
+
+
+def _exact(network: Network, stream: ArrayStream) -> Reference:
+    """The exact passes of the first samples."""
+    feed, inputs, start = stream.rows(0, _LOOKED_AT), {}, 0
     for name in network.inputs:
         inputs[name] = feed[:, start : start + network.size(name)]
         start += network.size(name)
     with np.errstate(all="ignore"):
-        return clipped_network(replace(substrate.graph, network=network), reference(network, inputs, feed[:, start:]))
+        return reference(network, inputs, feed[:, start:])
 
 
 def _cut(when: str, clipping: Clipping | None) -> tuple[str, ...]:

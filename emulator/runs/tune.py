@@ -13,9 +13,10 @@ import tomli_w
 from numpy.typing import ArrayLike
 
 from emulator.compile import with_law
+from emulator.errors import EngineError
 from emulator.files import atomic_write
 from emulator.graph import ScatteringGraph
-from emulator.laws import Law
+from emulator.laws import Law, family_of
 from emulator.measure import SettleResult, reference
 from emulator.measure.rest import operating_point
 from emulator.measure.settling import hold_for
@@ -24,6 +25,7 @@ from emulator.network.batch import Inputs
 from emulator.options import RunOptions, TuneOptions
 from emulator.runs.search import Forecast, Predicted, search, settings_of, values_of
 from emulator.runs.settle import settle
+from emulator.training.charging import Charging, charging
 
 #: holds of the confirming runs in predicted settling times, at most so many steps; in longest round trips if none is
 _HOLD, _LONGEST, _HOPELESS = 1.5, 5000, 60
@@ -39,16 +41,26 @@ class Trial:
     predicted : Predicted
     measured : SettleResult
         Of the same samples, one after another.
+    charging : tuple of Charging
+        What recharging the lines would do to every layer that learns unlocked, in holds of `hold` steps; for learning only.
+    hold : float
     """
 
     law: Law
     predicted: Predicted
     measured: SettleResult
+    charging: tuple[Charging, ...] = ()
+    hold: float = math.nan
 
     @property
     def steps(self) -> float:
         """Measured settling time of the slowest sample in steps; inf where one did not settle."""
         return float(self.measured.settling_steps.max()) if self.measured.settled.all() else math.inf
+
+    @property
+    def worst_decay(self) -> Charging | None:
+        """The layer whose decay is largest against its gradient."""
+        return max(self.charging, key=lambda one: one.share, default=None)
 
     @property
     def several(self) -> int:
@@ -79,9 +91,15 @@ class Tuning:
 
     @property
     def better(self) -> bool:
-        """Whether the tuned law is predicted, and measured, to settle sooner, with answers no less unique."""
-        sooner = self.after.predicted.worst < self.before.predicted.worst
+        """Whether the tuned law is predicted, and measured, to settle sooner, with answers no less unique.
+
+        For learning: whether its lines decay weights less, and it settles all the same.
+        """
         single = self.after.several <= self.before.several
+        least, most = self.after.worst_decay, self.before.worst_decay
+        if least is not None and most is not None:
+            return least.share < most.share and math.isfinite(self.after.steps) and single
+        sooner = self.after.predicted.worst < self.before.predicted.worst
         return sooner and self.after.steps < self.before.steps and self.after.predicted.radius < 1 and single
 
     def to_toml(self) -> str:
@@ -100,6 +118,7 @@ def tune(
     targets: ArrayLike,
     *,
     only: Sequence[str] | None = None,
+    hold: float | None = None,
     progress: Callable[[str, float | None], None] | None = None,
     **options: Any,
 ) -> Tuning:
@@ -117,10 +136,13 @@ def tune(
         A few samples, presented in this order, the first to a blank substrate.
     only : sequence of str, optional
         Settings that may change, such as ``impedance`` or ``far_end``; by default all that the law has.
+    hold : float, optional
+        Steps of the holds in which it will learn; by default as long as it is predicted to need before tuning. Only with
+        ``aim="learning"``.
     progress : callable, optional
         Called with what is being done and the fraction done, None where it is not known.
     **options
-        ``tuning=TuningOptions(...)``, or its fields: `evaluations`, `tolerance`, `seed`, `target` (see
+        ``tuning=TuningOptions(...)``, or its fields: `aim`, `evaluations`, `tolerance`, `seed`, `target` (see
         `emulator.options.TuningOptions`).
 
     Raises
@@ -128,7 +150,7 @@ def tune(
     NetworkError
         If the data do not fit the network.
     EngineError
-        If the law has no such settings, or an option is outside its range.
+        If the law has no such settings, or its lines no charge to tune for learning, or an option is outside its range.
     OptionError
         For an unknown option.
     """
@@ -138,7 +160,12 @@ def tune(
     tell = progress or (lambda stage, fraction: None)
     exact = reference(graph.network, data, wanted)
     count = len(exact.states[graph.network.output])
-    forecast = Forecast(graph, [operating_point(graph, exact, k) for k in range(count)], chosen.tolerance)
+    points = [operating_point(graph, exact, k) for k in range(count)]
+    if chosen.aim == "learning":
+        charge = _charge(graph)
+        forecast = Forecast(graph, points, chosen.tolerance, lambda law: _charge(with_law(graph, law)) / charge)
+    else:
+        forecast = Forecast(graph, points, chosen.tolerance)
     begun = time.perf_counter()
     proposed = search(
         forecast,
@@ -149,11 +176,16 @@ def tune(
     )
     seconds = time.perf_counter() - begun
 
+    learns = float(_hold(graph, forecast.of(graph.law)) if hold is None else hold)
+
     def tried(law: Law) -> Trial:
         predicted = forecast.of(law)
         hold = _hold(graph, predicted) * graph.step
         run = RunOptions(hold_seconds=hold, tolerance=chosen.tolerance, target=chosen.target)
-        return Trial(law, predicted, settle(with_law(graph, law), data, wanted, run=run, diagnose=False))
+        measured = settle(with_law(graph, law), data, wanted, run=run, diagnose=False)
+        if chosen.aim == "settling":
+            return Trial(law, predicted, measured)
+        return Trial(law, predicted, measured, charging(with_law(graph, law), exact, learns), learns)
 
     tell("running the substrate as it was, and as proposed", None)
     before, after = values_of(graph.law), values_of(proposed)
@@ -165,6 +197,22 @@ def law_section(law: Law) -> dict[str, Any]:
     """A law as the table of a scenario file, without the parts that it does not have."""
     held = asdict(law)  # type: ignore[call-overload]
     return {"name": law.name, **{key: value for key, value in held.items() if value is not None and key != "name"}}
+
+
+def _charge(graph: ScatteringGraph) -> float:
+    """Charge of all lines per unit of state.
+
+    Raises
+    ------
+    EngineError
+        If they store none.
+    """
+    stored = family_of(graph.law).charges(graph)
+    if stored is None:
+        raise EngineError(
+            f"tuning of law {graph.law.name} for learning: its lines store no charge; allowed: law bilateral"
+        )
+    return float(stored[0].sum() + stored[1].sum())
 
 
 def _hold(graph: ScatteringGraph, predicted: Predicted) -> int:

@@ -18,6 +18,7 @@ from emulator.families.base import Family
 from emulator.families.bilateral.answers import foreseen, largest_margin
 from emulator.families.bilateral.bias import bias_of, own_deviation, own_rest
 from emulator.families.bilateral.carriage import carriage_of
+from emulator.families.bilateral.charge import charges_of
 from emulator.families.bilateral.effects import bilateral_effects
 from emulator.families.bilateral.held import as_held
 from emulator.families.bilateral.layout import lay_out
@@ -162,6 +163,9 @@ class BilateralFamily(Family[BilateralPlan]):
 
     def margin(self, graph: ScatteringGraph, points: Sequence[OperatingPoint]) -> float:
         return largest_margin(graph, points)
+
+    def charges(self, graph: ScatteringGraph) -> tuple[Floats, Floats]:
+        return charges_of(graph)
 
     def foreseen(self, graph: ScatteringGraph, point: OperatingPoint) -> str | None:
         return foreseen(graph, point)
