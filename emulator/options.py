@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from emulator.errors import BackwaveError, CompileError, EngineError, OptionError, suggest
 from hwmodels.validation import first_problem, not_together
@@ -93,10 +94,9 @@ class Ramp(Options):
 
     @model_validator(mode="after")
     def _one_unit(self) -> Self:
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
-        if len(given) != 1:
-            told = f"{' and '.join(given)} are both given" if given else "none of steps, seconds and share is given"
-            raise ValueError(f"{told}; allowed: one of them")
+        not_together(self, *type(self).model_fields)
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise PydanticCustomError("no_unit", "one of steps, seconds and share")
         return self
 
     def of(self, hold: int, step: float) -> int:

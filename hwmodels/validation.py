@@ -75,7 +75,7 @@ def first_problem(top: Table, error: ValidationError) -> Problem:
     kind, context, value = first["type"], first.get("ctx", {}), first["input"]
     path, here, field = _locate(top, first["loc"])
     if kind == "extra_forbidden":
-        known = tuple(f"{path.removesuffix(_leaf(path))}{name}" for one in here for name in one.model_fields)
+        known = tuple(f"{path.removesuffix(_leaf(path))}{name}" for one in here for name in _written(one))
         return Problem(path, _nearest(top, path, known), unknown=True, known=known)
     if kind == "missing":
         return Problem(path, "is missing; it must be given")
@@ -123,10 +123,15 @@ def not_together(table: BaseModel, *names: str) -> None:
         raise PydanticCustomError(_TOGETHER, "are both given", {"names": given})
 
 
+def _written(table: Table) -> Iterator[str]:
+    """Keys of a table that files may have; a field that is left out of what is written has another place there."""
+    return (name for name, field in table.model_fields.items() if not field.exclude)
+
+
 def keys(table: Table, prefix: str = "") -> Iterator[str]:
     """Dotted names of all keys below a table, those of all its sources included."""
-    for name, field in table.model_fields.items():
-        inner = _tables(field.annotation)
+    for name in _written(table):
+        inner = _tables(table.model_fields[name].annotation)
         if inner:
             for one in inner:
                 yield from keys(one, f"{prefix}{name}.")

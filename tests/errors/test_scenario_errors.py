@@ -44,6 +44,9 @@ SOURCES = [get_args(kind.model_fields["source"].annotation)[0] for kind in get_a
     ("change", "words"),
     [
         ("run.hol=3", f"unknown key 'run.hol' (did you mean 'run.hold'?); allowed: {RUN_KEYS}"),
+        ("run.ramp=3", "run.ramp is given; allowed: data.ramp, the key of the drivers"),
+        ("data.ramp={}", "data.ramp is {}; allowed: one of steps, seconds and share"),
+        ("data.ramp={steps=3, share=0.2}", "data.ramp.steps and data.ramp.share are both given; allowed: one of them"),
         ("hold=3", f"unknown key 'hold' (did you mean 'run.hold'?); allowed: {TOP_KEYS}"),
         ("titel=x", f"unknown key 'titel' (did you mean 'title'?); allowed: {TOP_KEYS}"),
         (
