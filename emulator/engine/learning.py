@@ -27,6 +27,7 @@ from emulator.engine.clocks import STEP
 from emulator.engine.events import refer
 from emulator.engine.joint import ASKS, JointObjects, joint_objects, members_of
 from emulator.engine.layout import Layout
+from emulator.engine.peaks import LEVELS, TIER, peaks_of
 from emulator.engine.plan import Plan
 from emulator.engine.port_code import (
     ORDER,
@@ -106,6 +107,7 @@ def learning_objects(
             + [f"{name} : 1 (constant)" for name in device_names(learning)]
             + ["is_dense : boolean (constant)", "costate_port : integer (constant)", "number : integer (constant)"]
             + [JOINED] * joins(layout)
+            + [TIER] * port.peaks
         ),
         namespace=space,
         clock=clock,
@@ -130,6 +132,7 @@ def learning_objects(
 
     if shared is not None:
         joined = [buses_of(shared, learners, xbar, received, plan.decaying, beat)]
+    peaks = peaks_of(layout, xbar, learners, received, beat) if port.peaks else []
     if port.gather:
         code = f"state = {received.state}\ncostate = {received.costate}\n{port.gather}"
         xbar.run_regularly(code, clock=beat, when="start", order=ORDER["gather"], name="collect")
@@ -163,7 +166,7 @@ def learning_objects(
     outputs = {"w": xbar.variables["w"], "bias": nodes.variables["bias"], **state}
     outputs |= {f"power.{name}": read.variables[name] for name in POWERS}
     together = [] if joint is None else joint.objects
-    return LearningObjects([learners, *joined, *together, read], inputs, outputs)
+    return LearningObjects([learners, *joined, *peaks, *together, read], inputs, outputs)
 
 
 def _joint(
@@ -240,5 +243,6 @@ def synapse_equations(learning: Learning | None, layout: Layout, decaying: bool 
     lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in device_names(learning)]
     lines += ["decay : 1 (constant)"] * decaying + [JOINED] * joins(layout)
     lines += [f"{ASKS}member : integer (constant)"] * learning.port.joint
+    lines += [LEVELS + TIER] * learning.port.peaks
     lines += ["plastic : boolean (constant)", "neuron : integer (constant)", "to_costate : integer (constant)"]
     return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"

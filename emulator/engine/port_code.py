@@ -15,7 +15,7 @@ from emulator.learning import Learning
 FREE = ("free_up", "free_down")
 #: what runs when, within the start of a step
 ORDER = {
-    "gather": -8, "buses": -8, "ask": -8, "neurons": -7, "curve": -7, "answer": -6, "biases": -5, "weights": -4,
+    "levels": -9, "gather": -8, "buses": -8, "ask": -8, "peaks": -8, "neurons": -7, "curve": -7, "answer": -6, "biases": -5, "weights": -4,
     "read": -3, "clear": -2,
 }  # fmt: skip
 #: what all that code begins with

@@ -194,16 +194,16 @@ def coincidences(
     counter: np.ndarray,
     p: np.ndarray,
     q: np.ndarray,
-    slots: float,
+    slots: np.ndarray | float,
 ) -> np.ndarray:
     """In how many of the slots the pulse trains of a row and of a column both have a pulse.
 
     A row has one in a slot with the chance `p`, a column with `q`; all crossings of a row see the same train.
     """
-    count = np.zeros(np.broadcast_shapes(np.shape(row), np.shape(column), np.shape(counter), np.shape(p), np.shape(q)))
-    for k in range(int(slots)):
+    count = np.zeros(np.broadcast_shapes(*(np.shape(x) for x in (row, column, counter, p, q, slots))))
+    for k in range(int(np.max(slots, initial=0))):
         slot = 64.0 * np.asarray(counter, dtype=np.float64) + k
-        count += (_unit(key, row, slot, 3) < p) & (_unit(key, column, slot, 4) < q)
+        count += (_unit(key, row, slot, 3) < p) & (_unit(key, column, slot, 4) < q) & (k < np.floor(slots))
     return count
 
 

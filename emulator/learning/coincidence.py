@@ -1,15 +1,23 @@
 """A parameter port of an array without accumulators: an outer product by chance, of two trains of pulses.
 
-At an update every row of a crossbar sends a train of `slots` pulses, each with a chance in proportion to the state on
-it, and every column one with a chance in proportion to its costate. Where both have a pulse in the same slot the device at
-the crossing gets one, up or down by the signs of the two (T. Gokmen and Y. Vlasov, Frontiers in Neuroscience 10, 333,
-2016). With the quantum q, what one mean pulse is worth,
+At an update every row of a crossbar sends a train of pulses, each with a chance in proportion to the state on it, and every
+column one with a chance in proportion to its costate. Where both have a pulse in the same slot the device at the crossing gets
+one, up or down by the signs of the two (T. Gokmen and Y. Vlasov, Frontiers in Neuroscience 10, 333, 2016). The devices of a
+row see one and the same train, and so do those of a column. Nothing remembers what was too small for a pulse, or undoes
+what was one too many: every coincidence meets the asymmetry of the device there and then.
 
-    P(row) = |state|/state_scale,    P(column) = rate state_scale |costate|/(slots q),
+The chances multiply to those of gradient descent, and are shared out between rows and columns by *update management*
+(T. Gokmen, O. M. Onen and W. Haensch, Frontiers in Neuroscience 11, 538, 2017). With the largest state X and costate D of the
+layer, what one mean pulse is worth, q, and ``K = rate X D/q``, the pulses that the strongest crossing is asked for, a train
+has the length ``L = ceil(K)``, at most `slots`, and
 
-each at most 1, so that the mean change is that of gradient descent. The devices of a row see one and the same train, and
-so do those of a column. Nothing remembers what was too small for a pulse, or undoes what was one too many: every
-coincidence meets the asymmetry of the device there and then.
+    P(row) = |state|/X sqrt(K/L),    P(column) = |costate|/D sqrt(K/L),
+
+so that a row and a column that carry their most are alike. What would need longer trains is cut off from the costates:
+``P(row) = |state|/X``, ``P(column) = |costate|/D K/L``, at most 1. Both peaks are those of one update. (As in M. J. Rasch et
+al., A flexible and fast PyTorch toolkit for simulating training and inference on analog crossbar arrays, AICAS 2021, with its
+options `update_management` and `update_bl_management`.) With a `state_scale` rows know their own scale instead: all trains have
+all slots, ``P(row) = |state|/state_scale`` and ``P(column) = rate state_scale |costate|/(slots q)``.
 """
 
 from __future__ import annotations
@@ -39,13 +47,15 @@ class Coincidence(Written):
     w_max : float
         Weight of a device at `g_max`, above 0.
     slots : int
-        Length of the trains, 1 to 31.
+        Longest trains, 1 to 31.
     strides : int
         Up to so many coincidences of an update are pulses one after another, 1 to `slots`; more are dealt out evenly to as
         many strides, in which each pulse moves the device as the first one does. With `slots` of them every pulse is on
         its own, and a program takes minutes to compile.
-    state_scale : float
-        State at which a row has a pulse in every slot, above 0; larger ones count as this.
+    state_scale : float, optional
+        State at which a row has a pulse in every slot, above 0; larger ones count as this. Absent: update management.
+    full_trains : bool
+        Whether trains have all slots however little is asked for; with a `state_scale` they do.
 
     Raises
     ------
@@ -58,7 +68,8 @@ class Coincidence(Written):
     w_max: float = 1.0
     slots: int = 31
     strides: int = 4
-    state_scale: float = 1.0
+    state_scale: float | None = None
+    full_trains: bool = False
     name: str = "coincidence"
     rule = "devices of the hardware, pulsed where random trains of row and column coincide"
     variables: tuple[str, ...] = ("writes", "beats")
@@ -67,7 +78,10 @@ class Coincidence(Written):
     def __post_init__(self) -> None:
         require_number(self, "rate", above=0.0)
         require_number(self, "w_max", above=0.0)
-        require_number(self, "state_scale", above=0.0)
+        if self.state_scale is not None:
+            require_number(self, "state_scale", above=0.0)
+        if not isinstance(self.full_trains, bool):
+            raise EngineError(f"port {self.name}: full_trains is {self.full_trains!r}; allowed: true or false")
         if isinstance(self.slots, bool) or not isinstance(self.slots, int) or not 1 <= self.slots <= _MOST_SLOTS:
             raise EngineError(
                 f"port {self.name}: slots is {self.slots!r}; allowed: whole numbers from 1 to {_MOST_SLOTS}"
@@ -86,6 +100,11 @@ class Coincidence(Written):
             )
 
     @property
+    def peaks(self) -> bool:  # type: ignore[override]
+        """Whether the trains are shared out by what the layer receives."""
+        return self.state_scale is None
+
+    @property
     def conductance(self) -> str:
         """The rate."""
         return "rate"
@@ -93,7 +112,8 @@ class Coincidence(Written):
     @property
     def constants(self) -> Mapping[str, float]:
         """Numbers of the trains and of the pulses."""
-        return {"rate": self.rate, "state_scale": self.state_scale, **self.device_constants}
+        scale = {} if self.state_scale is None else {"state_scale": self.state_scale}
+        return {"rate": self.rate, **scale, **self.device_constants}
 
     @property
     def update(self) -> str:
@@ -106,19 +126,33 @@ class Coincidence(Written):
             for k, (before, after) in enumerate(pairwise(held))
         )
         return (
-            f"{self.fade()}{self.trains}rare = int(struck > 0)\n{pulses}beats = beats + 1\n"
+            f"{self.fade()}{self.trains()}rare = int(struck > 0)\n{pulses}beats = beats + 1\n"
             + self.refreshed(held[-1])
             + self.shown(self.kept(held[-1]), "rare")
             + self.rejuvenate("rare")
         )
 
-    @property
-    def trains(self) -> str:
-        """`struck`: in how many slots both trains have a pulse; `sense`: which way it goes."""
+    def trains(self, rate: str = "conductance", quantum: str = "quantum") -> str:
+        """`struck`: in how many slots both trains have a pulse; `sense`: which way it goes.
+
+        `rate` is how much of an effort a device is asked for, and `quantum` what a mean pulse is of that.
+        """
+        if self.state_scale is not None:
+            chances = (
+                "row_chance = clip(abs(state)/state_scale, 0, 1)\n"
+                f"column_chance = clip(h*{rate}*state_scale*abs(costate)/({self.slots}*{quantum}), 0, 1)\n"
+            )
+            length = str(self.slots)
+        else:
+            length = str(self.slots) if self.full_trains else f"clip(ceil(asked_most), 1, {self.slots})"
+            part = "abs({0})/({0}_peak + int({0}_peak == 0))"
+            chances = (
+                f"asked_most = h*{rate}*state_peak*costate_peak/{quantum}\nfilled = asked_most/({length})\n"
+                f"row_chance = {part.format('state')}*sqrt(clip(filled, 0, 1))\n"
+                f"column_chance = clip({part.format('costate')}*sqrt(filled)*clip(sqrt(filled), 1, 1e300), 0, 1)\n"
+            )
         return (
-            "row_chance = clip(abs(state)/state_scale, 0, 1)\n"
-            f"column_chance = clip(h*conductance*state_scale*abs(costate)/({self.slots}*quantum), 0, 1)\n"
-            f"struck = coincidences(write_key, row, column, beats, row_chance, column_chance, {self.slots})\n"
+            f"{chances}struck = coincidences(write_key, row, column, beats, row_chance, column_chance, {length})\n"
             "sense = sign(effort)\n"
         )
 

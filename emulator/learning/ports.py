@@ -94,6 +94,9 @@ class ParameterPort(ABC):
     #: then sees `state` and `costate` as received (the state of a bias is 1), and `row` and `column`, the numbers of
     #: the drivers of the two lines
     crossing: bool = False
+    #: whether the code, that of its neurons included, sees `state_peak` and `costate_peak`: the largest |state| and |costate|
+    #: that its layer has received (the state of a bias is 1)
+    peaks: bool = False
     #: whether the code draws ``gauss(key, number, counter)`` or ``uniform(...)``; `number` is the parameter's own
     random: bool = False
 

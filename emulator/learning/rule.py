@@ -61,7 +61,7 @@ class Learning:
         port = self.port
         code = [port.gather, port.neuron_update, port.conductance, port.update, self.schedule]
         names = [port.variables, port.neuron_variables, port.sums, sorted(self.constants(1)), port.random]
-        names += [port.devices, port.drifts, port.scores, port.crossing, port.joint, self.batched]
+        names += [port.devices, port.drifts, port.scores, port.crossing, port.peaks, port.joint, self.batched]
         names += [self.opening] if self.opening else []
         return repr([*code, *names])
 

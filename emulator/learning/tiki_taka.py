@@ -3,7 +3,16 @@
 Random trains that coincide write the *fast* device A, whose zero is its symmetry point (`emulator.learning.symmetric`). What
 asymmetry does there is to pull A back to zero: A becomes a mean of recent gradients, momentum that forgets, and its noise no
 longer reaches the weight. Every so many updates A is read, row after row, and the reading is carried over to the *slow*
-device C. Four ways of carrying it are published:
+device C.
+
+The trains of the fast device are full: with the running means X and D of what a layer receives at most, its rate is
+``fast = fill slots q_A/(X D)``, whatever the size of the gradients. A reading then stands for efforts of ``reading/fast``, of
+which `rate` times `transfer` is carried over (the options `auto_scale` and `correct_gradient_magnitudes` of M. Rasch et al.,
+AICAS 2021, as used in the last of the sources below), so that `rate` means what it means to every other port, but for how
+often a device is read before it forgets. Between two readings of a device lie as many updates as full trains take it from
+end to end, ``pulses/slots`` (there: as many as it has states).
+
+Four ways of carrying over are published:
 
 - ``digital = false``: pulses on C with a chance in proportion to the reading (T. Gokmen and W. Haensch, Frontiers in Neuroscience
   14, 103, 2020);
@@ -28,6 +37,8 @@ from emulator.learning.coincidence import Coincidence
 from emulator.learning.ports import require_number
 from emulator.learning.symmetric import SymmetricPair
 
+#: how much more the end of a period counts in the mean of its readings (the source's tail weighting)
+_TAIL = 5.0
 #: what the code of a device names, and what it is called where the device is the fast one
 _OWN = ("writes", "w_max", "quantum", "write_key")
 
@@ -42,11 +53,15 @@ class TikiTaka(Coincidence):
     Parameters
     ----------
     rate : float
-        Mean change of the fast device, in halves of its range, per effort and hold.
+        Mean change of the parameter per effort and hold, for every time that an effort is read.
     transfer : float
-        Share of a reading that is carried over, in units of `w_max`; above 0.
-    period : int
-        Updates between two readings of one device; rows take turns.
+        Share of what a reading stands for that is carried over, above 0.
+    fill : float
+        Share of the slots in which an average update pulses the strongest crossing, above 0.
+    memory : float
+        Updates over which peaks are averaged, at least 1.
+    period : int, optional
+        Updates between two readings of one device; rows take turns. Absent: the pulses of its range over `slots`.
     digital : bool
         Whether readings are added up in a digital memory.
     chop : int
@@ -57,8 +72,10 @@ class TikiTaka(Coincidence):
         Standard deviation of the fast device's reference from its symmetry point, as a share of the range.
     """
 
-    transfer: float = 0.1
-    period: int = 16
+    transfer: float = 1.0
+    fill: float = 1.0
+    memory: float = 100.0
+    period: int | None = None
     digital: bool = True
     chop: int = 0
     moving_reference: bool = False
@@ -66,15 +83,30 @@ class TikiTaka(Coincidence):
     name: str = "tiki-taka"
     rule = "a fast device that averages the gradient beside every device, carried over now and then (Tiki-Taka)"
     variables: tuple[str, ...] = ("writes", "beats", "fast", "fast_writes", "hidden", "recent", "base")
+    neuron_variables = ("state_mean", "costate_mean")
+    neuron_update = "\n".join(
+        f"{name}_mean = {name}_mean + int({name}_peak > 0)*({name}_peak - {name}_mean)"
+        f"*(int({name}_mean == 0) + int({name}_mean > 0)/memory)"
+        for name in ("state", "costate")
+    )
     zero_of = "fast_"
 
     def __post_init__(self) -> None:
         require_number(self, "transfer", above=0.0)
+        require_number(self, "fill", above=0.0)
+        require_number(self, "memory", low=1.0)
         require_number(self, "zero_error", low=0.0, below=0.5)
         for field, low in (("period", 1), ("chop", 0)):
             value = getattr(self, field)
+            if field == "period" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
                 raise EngineError(f"port tiki-taka: {field} is {value!r}; allowed: whole numbers from {low}")
+        if self.state_scale is not None:
+            raise EngineError(
+                f"port tiki-taka: state_scale is {self.state_scale!r}, and its trains go by what each layer receives; allowed: "
+                "none"
+            )
         if self.moving_reference and not self.chop:
             raise EngineError("port tiki-taka: moving_reference is set and chop is 0; allowed: with chop of at least 1")
         super().__post_init__()
@@ -86,15 +118,20 @@ class TikiTaka(Coincidence):
     def _fast(self) -> SymmetricPair:
         """The fast device as a port of its own, of halves of the range."""
         law = None if self.weights is None else self.law.model_copy(update={"drift": None})
-        how = {"w_max": 1.0, "slots": self.slots, "strides": self.strides, "state_scale": self.state_scale}
-        return SymmetricPair(self.rate, law, **how)  # type: ignore[arg-type]
+        return SymmetricPair(self.rate, law, 1.0, self.slots, self.strides)
+
+    @property
+    def between(self) -> int:
+        """Updates between two readings of one device."""
+        return self.period or max(1, round(self.pulses / self.slots))
 
     @property
     def constants(self) -> Mapping[str, float]:
         """Numbers of the trains, of the pulses, and of what is carried over."""
         fast = self._fast
-        carried = {"transfer": self.transfer, "period": float(self.period), "chop": float(max(self.chop, 1))}
-        return {**super().constants, **carried, "fast_w_max": fast.w_max, "fast_quantum": fast.quantum}
+        carried = {"transfer": self.transfer, "period": float(self.between), "chop": float(max(self.chop, 1))}
+        means = {"fill": self.fill, "memory": self.memory}
+        return {**super().constants, **carried, **means, "fast_w_max": fast.w_max, "fast_quantum": fast.quantum}
 
     @property
     def update(self) -> str:
@@ -107,9 +144,11 @@ class TikiTaka(Coincidence):
             for k, (before, after) in enumerate(pairwise(held))
         )
         return (
-            f"{self.fade()}turn = abs(row) + beats\nreadings = floor(turn/period)\n"
+            f"{self.fade()}mean_most = state_mean*costate_mean\n"
+            f"fast_rate = {self.slots}*fill*fast_quantum/(mean_most + int(mean_most == 0))\n"
+            f"turn = abs(row) + beats\nreadings = floor(turn/period)\n"
             f"chopped = {'1 - 2*(floor(readings/chop) % 2)' if self.chop else '1 + 0*beats'}\n"
-            + self.trains.replace("*quantum", "*fast_quantum")
+            + self.trains("fast_rate", "fast_quantum")
             + f"sense = chopped*sense\n{pulses}fast = -(-{held[-1]})\nbeats = beats + 1\n"
             + self._read_and_carry(held[-1])
             + self.pulse(self.faded, "carried", many=True)
@@ -125,8 +164,8 @@ class TikiTaka(Coincidence):
         offset = ""
         if self.moving_reference:
             offset = " - base"
-            code += f"recent = recent + read*(seen - recent)*{2.0 / (self.chop + 1)!r}\n"
-        code += f"asked = read*transfer*w_max*chopped*(seen{offset})\n"
+            code += f"recent = recent + read*(seen - recent)*{min(1.0, _TAIL / max(self.chop, 1))!r}\n"
+        code += f"asked = read*transfer*conductance/fast_rate*chopped*(seen{offset})\n"
         if self.moving_reference:
             code += "turned = read*int((readings + 1) % chop == 0)\nbase = base + turned*(recent - base)\n"
         if self.digital:

@@ -25,7 +25,7 @@ def fitting_port(
     given : mapping
         ``rate``, and ``w_max``: by default one and a half times the largest weight or bias that is needed.
     needed : callable, optional
-        Ranges of states, which coinciding pulses are scaled to, and of weights, before learning and after.
+        Ranges of weights, before learning and after.
     summed : bool
         Whether efforts are added up before anything is written (batches, tied kernels, penalties): then an accumulator
         pays them in pulses.
@@ -35,8 +35,6 @@ def fitting_port(
         return port
     ranges = needed()
     w_max = given.get("w_max", _ROOM * ranges.weights)
-    if not isinstance(port, Coincidence):
-        return replace(port, w_max=w_max)  # type: ignore[type-var]
-    if summed:
+    if isinstance(port, Coincidence) and summed:
         return MixedPrecision(port.rate, port.weights, w_max)
-    return replace(port, w_max=w_max, state_scale=ranges.forward)
+    return replace(port, w_max=w_max)  # type: ignore[type-var]

@@ -44,7 +44,7 @@ def accuracy(port: ParameterPort, seed: int) -> float:
     images, labels = images[order] / 16, labels[order]
     draw = np.random.default_rng(seed)
     weights = [draw.normal(size=(32, 64)) / 8, draw.normal(size=(10, 32)) / 6]
-    network = Network.mlp(weights, activation="tanh", loss="softmax_cross_entropy")
+    network = Network.mlp(weights, activations="tanh", loss="softmax_cross_entropy")
     result = train(
         network, images[:1437], labels[:1437], test=(images[1437:], labels[1437:]), port=port, epochs=EPOCHS,
         evaluate_every=10**9, target="standalone", seed=seed, hardware_seed=seed,

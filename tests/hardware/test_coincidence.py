@@ -141,6 +141,23 @@ def small(loss: str = "mse") -> tuple[Network, np.ndarray, np.ndarray]:
     return network, draw.uniform(-1, 1, size=(12, 4)), draw.normal(size=(12, 3))
 
 
+def chances(port: Coincidence, states: np.ndarray, costates: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, int]:
+    """Chances of rows, of columns and of the bias's row, and the length of the trains."""
+    if port.state_scale is not None:
+        q = port.rate * port.state_scale * np.abs(costates) / (port.slots * port.quantum)
+        p = np.clip(np.abs([*states, 1.0]) / port.state_scale, 0, 1)
+        return p[:-1], np.clip(q, 0, 1), float(p[-1]), port.slots
+    most = max(1.0, np.abs(states).max())
+    asked = port.rate * most * np.abs(costates).max() / port.quantum
+    length = port.slots if port.full_trains else int(np.clip(math.ceil(asked), 1, port.slots))
+    scale = math.sqrt(port.rate * most / (port.quantum * length * np.abs(costates).max()))
+    if asked <= length:  # rows and columns alike
+        row = math.sqrt(port.rate * np.abs(costates).max() / (port.quantum * length * most))
+        return row * np.abs(states), scale * np.abs(costates), row, length
+    q = port.rate * most * np.abs(costates) / (port.quantum * length)
+    return np.abs(states) / most, np.minimum(q, 1), 1 / most, length
+
+
 def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincidence, law: PulsedUpdate, stream: float):
     """The same in plain NumPy: trains from exact states and costates, then pulse by pulse."""
     held = {name: [p.weight.copy(), p.bias.copy()] for name, p in network.parameters.items()}
@@ -161,11 +178,10 @@ def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincide
             ]
             rows = [np.broadcast_to(at + np.arange(inputs), (outputs, inputs)), -1 - numbers[1]]
             columns = [np.repeat((neuron + np.arange(outputs))[:, None], inputs, axis=1), neuron + np.arange(outputs)]
-            q = np.clip(port.rate * port.state_scale * np.abs(costates) / (port.slots * port.quantum), 0, 1)
-            for side, state in enumerate((states[None, :], np.ones(1))):
-                p = np.clip(np.abs(state) / port.state_scale, 0, 1)
+            inner, q, outer, length = chances(port, states, costates)
+            for side, p in enumerate((inner[None, :], outer)):
                 chance = q[:, None] if side == 0 else q
-                struck = coincidences(stream, rows[side], columns[side], np.float64(n), p, chance, port.slots)
+                struck = coincidences(stream, rows[side], columns[side], np.float64(n), p, chance, length)
                 seen = writes[name, side]
                 for k in range(port.strides):
                     times = (struck + port.strides - 1 - k) // port.strides
@@ -181,19 +197,28 @@ def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincide
     return held, writes
 
 
+FULL, SCALED = {"full_trains": True}, {"state_scale": 1.0}
+HARD = {"rate": 8.0}  # more than trains can do
+
+
 @pytest.mark.parametrize(
-    ("target", "strides"),
+    ("target", "strides", "how"),
     [
-        ("numpy", 7),
-        ("numpy", 2),
-        *(pytest.param(*one, marks=pytest.mark.slow) for one in (("standalone", 7), ("standalone", 2), ("cython", 2))),
+        ("numpy", 7, {}),
+        ("numpy", 2, SCALED),
+        ("numpy", 2, HARD),
+        ("numpy", 2, FULL),
+        *(
+            pytest.param(*one, marks=pytest.mark.slow)
+            for one in (("standalone", 7, HARD), ("standalone", 2, SCALED), ("standalone", 2, {}), ("cython", 2, {}))
+        ),
     ],
 )
-def test_coincident_trains_are_what_a_transcription_says(target, strides):
+def test_coincident_trains_are_what_a_transcription_says(target, strides, how):
     network, x, y = small()
     law = PulsedUpdate(pulses=80, asymmetry=0.3, nonlinearity=0.8, write_noise=0.2)
     weights = Weights(g_max="20 uS", differential=False, update=law)
-    port = Coincidence(0.1, weights, w_max=2.0, slots=7, strides=strides)
+    port = Coincidence(**{"rate": 0.1, **how}, weights=weights, w_max=2.0, slots=7, strides=strides)
     found = train(network, x, y, port=port, samples=12, chunk=5, target=target, seed=3)
     order = rng(3, "sample order", "epoch 0").permutation(12)
     held, writes = transcription(network, x[order], y[order], port, law, key(3, "writes"))
@@ -206,7 +231,7 @@ def test_coincident_trains_are_what_a_transcription_says(target, strides):
 def test_the_mean_of_many_trains_is_gradient_descent():
     weights = Weights(g_max="20 uS", update=PulsedUpdate(pulses=1000))
     x, y = np.full((1, 1), 0.7), np.full((1, COUNT), 0.6)
-    port = Coincidence(0.02, weights, slots=31)
+    port = Coincidence(0.02, weights, slots=31, state_scale=1.0)
     found = train(row(0.2), x, y, port=port, samples=1, target="numpy", seed=2).network.parameters["s1"]
     effort = 0.6 - 0.7 * 0.2
     expected, quantum, slots = 0.02 * effort * 0.7, port.quantum, 31
@@ -245,6 +270,7 @@ def test_trains_coincide_on_two_way_lines_and_while_waves_fly():
         ({"slots": 2.0}, "port coincidence: slots is 2.0; allowed: whole numbers from 1 to 31"),
         ({"strides": 40}, "port coincidence: strides is 40; allowed: whole numbers from 1 to slots (31)"),
         ({"state_scale": 0}, "port coincidence: state_scale is 0; allowed: a finite number and above 0"),
+        ({"full_trains": 1}, "port coincidence: full_trains is 1; allowed: true or false"),
         (
             {"weights": Weights(g_max="20 uS")},
             "port coincidence: nothing says what a pulse does to the devices; allowed: devices with weights.update, or "

@@ -81,7 +81,7 @@ def test_symmetry_points_undo_a_pulse_each_way():
 
 
 def transcription(port: TikiTaka, signs: list[int]) -> float:
-    """One weight of symmetric, constant steps, one pulse of the fast device per update, in plain Python."""
+    """One weight of symmetric, constant steps, one pulse of the fast device per update, in plain Python; costates of 1e6."""
     fast = slow = hidden = recent = base = 0.0
     for beats, sign in enumerate(signs):
         readings = beats // port.period
@@ -90,8 +90,8 @@ def transcription(port: TikiTaka, signs: list[int]) -> float:
         if (beats + 1) % port.period:
             continue
         if port.moving_reference:
-            recent += (fast - recent) * 2 / (port.chop + 1)
-        hidden += port.transfer * port.w_max * chopped * (fast - base)
+            recent += (fast - recent) * min(1, 5 / port.chop)
+        hidden += port.transfer * port.rate * 1e6 / (2 / 50) * chopped * (fast - base)
         if port.moving_reference and (readings + 1) % port.chop == 0:
             base += recent - base
         times = math.floor(abs(hidden) / port.quantum)
@@ -101,17 +101,17 @@ def transcription(port: TikiTaka, signs: list[int]) -> float:
 
 
 @pytest.mark.parametrize(
-    "how", [{}, {"chop": 2}, {"chop": 3, "moving_reference": True}], ids=["version 2", "chopped", "moving reference"]
+    "how", [{}, {"chop": 2}, {"chop": 8, "moving_reference": True}], ids=["version 2", "chopped", "moving reference"]
 )
 def test_readings_are_carried_over_as_a_transcription_says(how):
-    port = TikiTaka(1e9, devices(pulses=50), w_max=2.0, slots=1, transfer=0.3, period=3, **how)
-    signs = [1] * 12 + [-1] * 5 + [1] * 14
+    port = TikiTaka(2.48e-8, devices(pulses=50), w_max=2.0, slots=1, transfer=0.97, period=3, **how)
+    signs = [1] * 12 + [-1] * 5 + [1] * 40
     found = pushed(port, 1e6 * np.array(signs, float)[:, None])
     assert found[0] == pytest.approx(transcription(port, signs), abs=1e-12) and found[0] != 0
 
 
 def test_pulses_by_chance_carry_over_as_much_in_the_mean():
-    port = TikiTaka(1e9, devices(pulses=50), slots=1, transfer=0.2, period=2, digital=False)
+    port = TikiTaka(0.8e-8, devices(pulses=50), slots=1, period=2, digital=False)
     found = pushed(port, np.full((12, COUNT), 1e6))
     fast = [2 / 50 * (n + 1) for n in range(12)][1::2]
     asked = 0.2 * np.array(fast) / port.quantum
@@ -123,7 +123,7 @@ def test_pulses_by_chance_carry_over_as_much_in_the_mean():
 def test_choppers_average_out_an_error_of_the_reference():
     weights = devices(pulses=60, **SOFT)
     how = {"w_max": 1.0, "slots": 1, "transfer": 0.5, "period": 2, "zero_error": 0.1}
-    drift = {chop: pushed(TikiTaka(10.0, weights, chop=chop, **how), noise(5.0, 160)).std() for chop in (0, 4)}
+    drift = {chop: pushed(TikiTaka(0.0025, weights, chop=chop, **how), noise(5.0, 160)).std() for chop in (0, 4)}
     assert drift[4] < 0.6 * drift[0]
 
 
@@ -181,6 +181,11 @@ def test_devices_may_be_programmed_though_a_pulse_is_known():
             "allowed: differential = false",
         ),
         (lambda: TikiTaka(0.1, period=0), "port tiki-taka: period is 0; allowed: whole numbers from 1"),
+        (lambda: TikiTaka(0.1, memory=0.5), "port tiki-taka: memory is 0.5; allowed: a finite number and at least 1"),
+        (
+            lambda: TikiTaka(0.1, state_scale=1.0),
+            "port tiki-taka: state_scale is 1.0, and its trains go by what each layer receives; allowed: none",
+        ),
         (
             lambda: TikiTaka(0.1, moving_reference=True),
             "port tiki-taka: moving_reference is set and chop is 0; allowed: with chop of at least 1",
