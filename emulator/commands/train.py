@@ -95,6 +95,29 @@ def _verdict(result: TrainResult, title: str) -> str:
     return start if result.reason is None else f"{start}; {result.reason}"
 
 
+def _spent(result: TrainResult) -> Iterator[tuple[str, str]]:
+    """What the training took of the substrate: energy, and what its devices went through."""
+    from emulator.units import si
+
+    spent = result.spent
+    if spent is None:
+        return
+    if spent.joules is not None:
+        pulses = "" if spent.pulse_joules is None else f", of which pulses {si(spent.pulse_joules, 'J')}"
+        yield "energy", f"{si(spent.joules, 'J')}{pulses}; without programming and tests"
+    if spent.at_bounds is None:
+        return
+    worn = "" if spent.worn is None else f", {spent.worn:.1%} worn out"
+    yield (
+        "devices",
+        f"{spent.writes:,.4g} writes each in the mean{worn}; {spent.at_bounds:.1%} at an end of their range",
+    )
+    if spent.pulse_seconds is None:
+        yield "pulse time", "missing: weights.update.pulse_time is not known"
+    elif spent.pulse_seconds:
+        yield "pulse time", f"{si(spent.pulse_seconds, 's')} in all, beside that of the waves"
+
+
 def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str, str]]:
     """The table, row by row."""
     from emulator.units import si
@@ -117,6 +140,7 @@ def _rows(report: TrainingRunReport, result: TrainResult) -> Iterator[tuple[str,
                 f"parameters that stand still would reflect {history['available'][-1]:.3g} (loss per hold, at the end)"
             ),
         )
+    yield from _spent(result)
     hold = result.hold * result.step
     if result.clipping is not None:
         yield "clipped", result.clipping.text()

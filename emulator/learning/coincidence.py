@@ -115,6 +115,10 @@ class Coincidence(Written):
         scale = {} if self.state_scale is None else {"state_scale": self.state_scale}
         return {"rate": self.rate, **scale, **self.device_constants}
 
+    def slots_of_update(self, rows: int) -> float:
+        """All crossings at once: one train."""
+        return float(self.slots)
+
     @property
     def update(self) -> str:
         """Draw the trains, and pulse the device as often as they coincide."""

@@ -145,6 +145,15 @@ class Device(Written):
         return _WRITES if law.programming is None else max(1, int(1.0 / max(self._largest_spread(), 1.0 / _WRITES)))
 
     @property
+    def pulsed(self) -> bool:
+        """Unless devices are programmed anew."""
+        return super().pulsed and not self.programs
+
+    def slots_of_update(self, rows: int) -> float:
+        """Row after row, a burst at each."""
+        return float(rows * self.burst)
+
+    @property
     def constants(self) -> Mapping[str, float]:
         """Numbers of the rate and of the pulses."""
         return {"rate": self.rate, "leak": self.leak, **self.device_constants}

@@ -27,6 +27,7 @@ Four ways of carrying over are published:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,6 +133,10 @@ class TikiTaka(Coincidence):
         carried = {"transfer": self.transfer, "period": float(self.between), "chop": float(max(self.chop, 1))}
         means = {"fill": self.fill, "memory": self.memory}
         return {**super().constants, **carried, **means, "fast_w_max": fast.w_max, "fast_quantum": fast.quantum}
+
+    def slots_of_update(self, rows: int) -> float:
+        """A train, and the pulse of what is carried over, for every row whose turn it is."""
+        return float(self.slots + math.ceil(rows / self.between))
 
     @property
     def update(self) -> str:

@@ -112,6 +112,15 @@ class Written(ParameterPort):
         return update.pulses
 
     @property
+    def pulsed(self) -> bool:
+        """Whether writes are pulses of the devices' own law, and not programmings."""
+        return self.law.update is not None
+
+    def slots_of_update(self, rows: int) -> float:
+        """How many pulses follow one another in an update, at most, of crossbars of so many rows."""
+        return float(rows)
+
+    @property
     def one_sided(self) -> bool:
         """Whether its pairs are written by growth alone."""
         return self.law.update is not None and self.law.update.one_sided

@@ -24,6 +24,7 @@ from emulator.network.batch import Inputs
 from emulator.options import CheckpointOptions, TrainOptions
 from emulator.runs.preparing import Data, calibrated, compiled, evaluate_every, substrate_of
 from emulator.training import TrainResult, checkpoint
+from emulator.training.bounds import saturation
 from emulator.training.charging import charging, forewarned, share_left
 from emulator.training.checkpoint import Progress
 from emulator.training.forewarn import look_ahead, warnings
@@ -199,6 +200,7 @@ class _Task:
         graph, batch = substrate.graph, self.chosen.training.batch
         unlocked = substrate.learning.schedule == "unlocked"
         updates = here.position * substrate.hold if unlocked else -(-here.position // batch)
+        costs = spent(substrate, here, batch)
         bus_events, price = 2 * graph.bus_efforts * updates, graph.hardware.energy.per_event
         return TrainResult(
             network=substrate.network(kept),
@@ -213,11 +215,16 @@ class _Task:
             several=here.several,
             target=substrate.target,
             settings=self.settings,
-            warnings=(*found, *_cut("after training", clipping), *([several] if several is not None else [])),
+            warnings=(
+                *found,
+                *_cut("after training", clipping),
+                *saturation(costs.at_bounds),
+                *([several] if several is not None else []),
+            ),
             clipping=clipping,
             test_spread=self.data.spread(graph.network),
             bus_events=bus_events,
-            spent=spent(substrate, here, batch),
+            spent=costs,
             bus_joules=None if price is None else bus_events * price,
             seeds={"run": self.chosen.run.seed, "hardware": self.chosen.substrate.seed},
             versions=versions() | built_with(substrate.target),

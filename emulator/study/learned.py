@@ -15,7 +15,9 @@ from emulator.study.statistics import chips_that_meet
 from emulator.study.verdict import Share, share_of, technology_axis
 
 #: figures of a training that are told with an interval
-FIGURES = ("training_share", "steps_to_target", "time_to_target", "energy_to_target", "writes_per_weight", "worn_out")
+FIGURES = (
+    "training_share", "steps_to_target", "time_to_target", "energy_to_target", "writes_per_weight", "worn_out", "at_bounds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -85,10 +85,12 @@ class Lesson:
         good = np.flatnonzero(scores >= wanted)
         return float(samples[good[0]]) if len(good) else None
 
-    @property
-    def seconds_of_a_sample(self) -> float:
-        """How long the substrate shows a sample."""
-        return self.result.hold * self.result.step
+    def seconds(self, samples: float | None) -> float | None:
+        """Time of waves and pulses of so many samples; None where it is not known."""
+        spent = self.result.spent
+        if samples is None or spent is None or spent.pulse_seconds is None or not self.result.samples:
+            return None
+        return samples * (self.result.hold * self.result.step + spent.pulse_seconds / self.result.samples)
 
     def joules(self, samples: float | None) -> float | None:
         """Energy of waves and pulses of so many samples; None where it is not known."""
@@ -96,10 +98,6 @@ class Lesson:
         if samples is None or spent is None or spent.joules is None or not self.result.samples:
             return None
         return spent.joules * samples / self.result.samples
-
-
-def _times(factor: float, samples: float | None) -> float | None:
-    return None if samples is None else factor * samples
 
 
 #: metrics of a training
@@ -112,10 +110,11 @@ LESSONS: Mapping[str, Callable[[Lesson], float | None]] = {
     "digital_score": lambda one: one.digital,
     "chance_score": lambda one: one.chance,
     "steps_to_target": lambda one: one.reached,
-    "time_to_target": lambda one: _times(one.seconds_of_a_sample, one.reached),
+    "time_to_target": lambda one: one.seconds(one.reached),
     "energy_to_target": lambda one: one.joules(one.reached),
     "writes_per_weight": lambda one: None if one.result.spent is None else one.result.spent.writes,
     "worn_out": lambda one: None if one.result.spent is None else one.result.spent.worn,
+    "at_bounds": lambda one: None if one.result.spent is None else one.result.spent.at_bounds,
 }
 
 

@@ -195,14 +195,16 @@ _BUILT_IN: dict[str, Metric] = {
     "chance_score": Metric("", "higher", "test score of the best constant answer", label="constant answer"),
     "steps_to_target": Metric("samples", "lower", "samples presented until a test first finds 90 % of what exact descent "
                               "learns in the end", 0, label="samples to learn", shown=""),
-    "time_to_target": Metric("s", "lower", "time that the substrate takes for these samples, without that of pulses", 0,
-                             label="time to learn", log=True),
+    "time_to_target": Metric("s", "lower", "time that the substrate takes for these samples, waves and pulses, without that of "
+                             "programming; missing while that of a pulse is", 0, label="time to learn", log=True),
     "energy_to_target": Metric("J", "lower", "energy of waves and pulses until then, without that of programming; missing while a "
                                "figure of the hardware is", 0, label="energy to learn", log=True),
     "writes_per_weight": Metric("writes", "lower", "mean number of pulses or programmings of a device in the whole training; of "
                                 "exact weights, of updates", 0, label="writes per weight", shown="", log=True),
     "worn_out": _share("lower", "share of devices that are worn out after the training; missing where endurance is not known",
                        "worn-out devices", None),
+    "at_bounds": _share("lower", "share of devices at an end of their range after the training; missing where none are written",
+                        "devices at an end", None),
     "several_answers": _share("lower", "share of steps in which a two-way junction had several answers",
                               "steps with several answers", _several),
     "clipped_forward": _share("lower", "share of forward waves that are cut off at full scale", "clipped forward waves",

@@ -8,6 +8,7 @@ import numpy as np
 
 from emulator.engine.learning import plastic_masks
 from emulator.learning import Written
+from emulator.training.bounds import at_bounds
 from emulator.training.checkpoint import Progress
 from emulator.training.substrate import Substrate
 
@@ -28,12 +29,22 @@ class Spent:
         updates, each of which moves every parameter a little (unlocked, it moves throughout a hold, which counts as one).
     worn : float or None
         Share of these parameters whose device has had as many pulses as it endures; None where that is not known.
+    pulse_joules : float or None
+        The part of `joules` that pulses take; None where that of one is not known, or nothing is pulsed.
+    pulse_seconds : float or None
+        Time of all pulses, which adds to that of the waves: of trains of their full length, or of writes row after row; None
+        where that of one is not known, 0 where nothing is pulsed.
+    at_bounds : float or None
+        Share of the devices of these parameters that are at an end of their range in the end; None without devices.
     """
 
     joules: float | None
     unpriced: tuple[str, ...]
     writes: float
     worn: float | None
+    pulse_joules: float | None = None
+    pulse_seconds: float | None = 0.0
+    at_bounds: float | None = None
 
 
 def spent(substrate: Substrate, here: Progress, batch: int) -> Spent:
@@ -66,11 +77,21 @@ def spent(substrate: Substrate, here: Progress, batch: int) -> Spent:
         if name in port.variables
     ]
     writes = np.sum(each, axis=0)
-    worn, pulses, update = None, 0.0, port.law.update
+    update, worn, joules = port.law.update, None, None
     if update is not None:
         worn = None if update.endurance is None else float((np.max(each, axis=0) >= update.endurance).mean())
-        if update.pulse_energy is None:
-            missing = (*missing, "weights.update.pulse_energy")
-        else:
-            pulses = float(writes.sum()) * update.pulse_energy
-    return Spent(None if missing else float(cost.total) + pulses, missing, float(writes.mean()), worn)
+    full = at_bounds(substrate, here.state)
+    if update is None or not port.pulsed:
+        total = None if missing else float(cost.total)
+        return Spent(total, missing, float(writes.mean()), worn, None, 0.0, full)
+    if update.pulse_energy is None:
+        missing = (*missing, "weights.update.pulse_energy")
+    else:
+        joules = float(writes.sum()) * update.pulse_energy
+    updates = steps if substrate.learning.schedule == "unlocked" else -(-here.position // batch)
+    rows = max(
+        (len(block.rows) + block.biased for block in substrate.layout.blocks if block.layer is not None), default=0
+    )
+    seconds = None if update.pulse_time is None else updates * port.slots_of_update(rows) * update.pulse_time
+    total = None if missing or joules is None else float(cost.total) + joules
+    return Spent(total, missing, float(writes.mean()), worn, joules, seconds, full)

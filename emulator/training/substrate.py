@@ -198,9 +198,9 @@ class Substrate:
         how: dict[str, Any] = {"loaded": loaded, "threshold": self.threshold, "seed": seed, "weight": weight}
         values = self._family.values(self.graph, self._plan, **how)
         constants = self.learning.constants(self.hold, key(self.seed, "writes"), self.hold * self.graph.step)
-        return {**values} | {f"port.{name}": value for name, value in constants.items()} | self._devices()
+        return {**values} | {f"port.{name}": value for name, value in constants.items()} | self.devices()
 
-    def _devices(self) -> State:
+    def devices(self) -> State:
         """Whether the devices can be written, and how each differs from the mean, if the port asks; none of a bias is stuck."""
         port, found = self.learning.port, dict[str, Floats]()
         if port.devices:

@@ -4,7 +4,7 @@
     python -m tests.benchmarks.aihwkit_digits PYTHON 0.2 0.005 3    one of them: asymmetry, step, number of seeds
 
 PYTHON is an interpreter that has aihwkit (1.1.0; it need not stand beside brian2). Both learn 1,437 digits for five epochs at a
-rate of 0.05, one sample after another in the same order, from the same random weights of 64-32-10 (tanh, softmax, biases in
+rate that falls from 0.05 along half a cosine, one sample after another in the same order, from the same random weights of 64-32-10 (tanh, softmax, biases in
 devices too), with trains of at most 31 pulses and update management of chances and of lengths; the other 360 digits are the
 test, in exact numbers. Devices are single ones from -1 to 1 with constant steps that vary by 30 % from pulse to pulse. The
 conversion: ``dw_min = dw (1 + a)``, ``up_down = 2 a/(1 + a)``, and ``learning rate = rate (1 + a)``, since their trains count in
@@ -20,6 +20,10 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_digits
+
+from emulator import Coincidence, Network, train
+from emulator.learning import RateSchedule
+from hwmodels import PulsedUpdate, Weights
 
 ASYMMETRIES, STEPS, SEEDS = (0.0, 0.05, 0.2, 0.5), (0.001, 0.005, 0.02), 5
 EPOCHS, TRAINED, RATE, NOISE = 5, 1437, 0.05, 0.3
@@ -40,16 +44,17 @@ for path in sys.argv[6:]:
         start = given[name]
         tile = AnalogTile(start.shape[0], start.shape[1] + 1, config)
         tile.set_weights(torch.tensor(np.pad(start, ((0, 0), (0, 1))), dtype=torch.float32))
-        tile.set_learning_rate(rate*(1 + a))
         tiles.append(tile)
     one = torch.ones(1, 1)
-    for x, label in zip(torch.tensor(given["x"], dtype=torch.float32), given["y"].tolist()):
+    for x, label, factor in zip(torch.tensor(given["x"], dtype=torch.float32), given["y"].tolist(), given["factors"].tolist()):
         w1, w2 = (tile.get_weights()[0] for tile in tiles)
         into = torch.cat([x[None], one], 1)
         hidden = torch.cat([torch.tanh(into @ w1.T), one], 1)
         error = torch.softmax(hidden @ w2.T, 1)
         error[0, label] -= 1
         back = (error @ w2)[:, :-1]*(1 - hidden[:, :-1]**2)
+        for tile in tiles:
+            tile.set_learning_rate(rate*(1 + a)*factor)
         tiles[0].update(into, back)
         tiles[1].update(hidden, error)
     w1, w2 = (tile.get_weights()[0].numpy() for tile in tiles)
@@ -67,7 +72,7 @@ def given(seed: int) -> dict[str, np.ndarray]:
     seen = np.concatenate([draw.permutation(TRAINED) for _ in range(EPOCHS)])
     return {
         "x": images[seen], "y": labels[seen], "first": first, "second": second, "test_x": images[TRAINED:],
-        "test_y": labels[TRAINED:],
+        "test_y": labels[TRAINED:], "factors": RateSchedule(decay=len(seen)).factors(0, len(seen)),
     }  # fmt: skip
 
 
@@ -93,14 +98,12 @@ def theirs(python: str, cell: tuple[float, float], all_data: list[dict[str, np.n
 
 def ours(cell: tuple[float, float], seed: int, data: dict[str, np.ndarray]) -> tuple[float, float]:
     """Accuracy and drift of ours."""
-    from emulator import Coincidence, Network, train
-    from hwmodels import PulsedUpdate, Weights
-
     update = PulsedUpdate(pulses=2 / cell[1], asymmetry=cell[0], write_noise=NOISE)
     port = Coincidence(RATE, Weights(g_max="1 uS", differential=False, update=update))
     network = Network.mlp([data["first"], data["second"]], activations="tanh", loss="softmax_cross_entropy")
     samples = iter(zip(data["x"], data["y"], strict=True))
-    found = train(network, samples, port=port, target="standalone", seed=seed, hardware_seed=seed).network.parameters
+    how = {"seed": seed, "hardware_seed": seed, "rate_schedule": RateSchedule(decay=len(data["x"]))}
+    found = train(network, samples, port=port, target="standalone", **how).network.parameters
     held = [np.column_stack([found[name].weight, found[name].bias]) for name in ("s1", "s2")]
     return judged(data, *held)
 

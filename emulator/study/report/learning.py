@@ -21,7 +21,7 @@ SHARE = Quantity("yield", "yield", "%")
 _MOST = 0.5
 _HEADS = (
     "learns?", "chips that learn", "score, tested", "of exact descent", "samples to learn", "time to learn",
-    "energy to learn", "writes per weight", "worn out", "good gradients", "breaks first",
+    "energy to learn", "writes per weight", "worn out", "at bounds", "good gradients", "breaks first",
 )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def learning_table(evidence: Evidence, found: Sequence[Learning]) -> Table:
         figures = [
             _figure(said, one.figures["score"]),
             *(_figure(metric(n), one.figures[n]) for n in ("training_share", "steps_to_target", "time_to_target",
-                                                          "energy_to_target", "writes_per_weight", "worn_out")),
+                                                          "energy_to_target", "writes_per_weight", "worn_out", "at_bounds")),
         ]  # fmt: skip
         rows.append(
             (
