@@ -73,10 +73,14 @@ def test_pulses_take_their_time_and_energy(port, slots):
         assert spent.pulse_joules is None
     else:
         assert spent.pulse_joules == pytest.approx(spent.writes * 2 * COUNT * 3e-12)
-    assert spent.joules is None and "weights.update.pulse_energy" not in spent.unpriced  # of ideal lines nothing is known
+    assert (
+        spent.joules is None and "weights.update.pulse_energy" not in spent.unpriced
+    )  # of ideal lines nothing is known
 
 
 def test_what_is_not_known_of_a_pulse_is_missing():
     spent = pushed(Coincidence(0.1, devices(), slots=7), np.full(COUNT, 0.5)).spent
-    assert spent.pulse_seconds is None and spent.pulse_joules is None and "weights.update.pulse_energy" in spent.unpriced
+    assert (
+        spent.pulse_seconds is None and spent.pulse_joules is None and "weights.update.pulse_energy" in spent.unpriced
+    )
     assert pushed(Resistive(0.1), np.full(COUNT, 0.5)).spent.pulse_seconds == 0
