@@ -74,7 +74,7 @@ class TikiTaka(Coincidence):
     """
 
     transfer: float = 1.0
-    fill: float = 1.0
+    fill: float = 0.2
     memory: float = 100.0
     period: int | None = None
     digital: bool = True
