@@ -48,7 +48,7 @@ def test_an_end_is_each_devices_own():
 
 
 def test_fast_devices_that_are_full_count():
-    port = TikiTaka(1e-9, devices(), slots=1, period=1000)
+    port = TikiTaka(1e-9, devices(), slots=1, period=1000, fill=1.0)
     assert pushed(port, np.full(COUNT, 1.0), holds=15).spent.at_bounds == 1
 
 

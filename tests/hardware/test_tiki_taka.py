@@ -67,7 +67,7 @@ def test_writes_are_those_of_both_devices_of_a_weight():
     network = Network.mlp([np.zeros((COUNT, 1))], loss="mse")
     weights = devices(pulses=60, endurance=3.0, **SOFT)
     x, y = np.ones((20, 1)), noise(1.0, 20)
-    port = TikiTaka(10.0, weights, w_max=1.0)
+    port = TikiTaka(10.0, weights, w_max=1.0, fill=1.0)
     found = train(network, x, y, port=port, chunk=20, epochs=1, target="numpy", seed=2).spent
     assert found.writes >= 3 and found.worn > 0.5
 
@@ -104,14 +104,14 @@ def transcription(port: TikiTaka, signs: list[int]) -> float:
     "how", [{}, {"chop": 2}, {"chop": 8, "moving_reference": True}], ids=["version 2", "chopped", "moving reference"]
 )
 def test_readings_are_carried_over_as_a_transcription_says(how):
-    port = TikiTaka(2.48e-8, devices(pulses=50), w_max=2.0, slots=1, transfer=0.97, period=3, **how)
+    port = TikiTaka(2.48e-8, devices(pulses=50), w_max=2.0, slots=1, fill=1.0, transfer=0.97, period=3, **how)
     signs = [1] * 12 + [-1] * 5 + [1] * 40
     found = pushed(port, 1e6 * np.array(signs, float)[:, None])
     assert found[0] == pytest.approx(transcription(port, signs), abs=1e-12) and found[0] != 0
 
 
 def test_pulses_by_chance_carry_over_as_much_in_the_mean():
-    port = TikiTaka(0.8e-8, devices(pulses=50), slots=1, period=2, digital=False)
+    port = TikiTaka(0.8e-8, devices(pulses=50), slots=1, fill=1.0, period=2, digital=False)
     found = pushed(port, np.full((12, COUNT), 1e6))
     fast = [2 / 50 * (n + 1) for n in range(12)][1::2]
     asked = 0.2 * np.array(fast) / port.quantum
@@ -122,7 +122,7 @@ def test_pulses_by_chance_carry_over_as_much_in_the_mean():
 
 def test_choppers_average_out_an_error_of_the_reference():
     weights = devices(pulses=60, **SOFT)
-    how = {"w_max": 1.0, "slots": 1, "transfer": 0.5, "period": 2, "zero_error": 0.1}
+    how = {"w_max": 1.0, "slots": 1, "fill": 1.0, "transfer": 0.5, "period": 2, "zero_error": 0.1}
     drift = {chop: pushed(TikiTaka(0.0025, weights, chop=chop, **how), noise(5.0, 160)).std() for chop in (0, 4)}
     assert drift[4] < 0.6 * drift[0]
 
