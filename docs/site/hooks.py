@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
@@ -15,15 +16,23 @@ for place in (ROOT, Path(__file__).parent):
     sys.path.insert(0, str(place))
 
 from gallery import pictures  # noqa: E402
+from kept import differs, outdated  # noqa: E402
 from reference import PAGES  # noqa: E402
+
+#: kept pictures, and those of the gallery that they must be like
+_FRESH = {"worldsheet.png": "digits/worldsheet.png", "circuit.png": "circuit.png"}
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages of the reference, and the pictures of the gallery."""
     for name, write in PAGES.items():
         files.append(File.generated(config, f"docs/reference/{name}.md", content=write()))
-    for name, picture in pictures().items():
+    made = pictures()
+    for name, picture in made.items():
         files.append(File.generated(config, f"docs/pictures/{name}", content=picture))
+    found = outdated() + [words for name, fresh in _FRESH.items() if (words := differs(name, made[fresh]))]
+    if found:
+        raise PluginError("; ".join(found))
     return files
 
 

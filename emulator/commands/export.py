@@ -102,7 +102,7 @@ def export(
             )  # fmt: skip
             files, warnings = written.files, written.warnings
             if picture is not None:
-                schematic(ready.graph, picture, layer=layer, options=options)
+                schematic(ready.graph, picture, layer=layer, options=options, title=ready.scenario.title)
         elif kind in COMPILED:
             files, warnings = export_compiled(
                 ready.graph, out, kind, batch.inputs, batch.targets, options=options, sample=sample, force=force

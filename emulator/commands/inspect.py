@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,21 +36,21 @@ def inspect(
 
     with progress() as tell:
         tell("preparing network and substrate", None)
-        graph, port = _prepared(what, overrides or [])
+        graph, port, title = _prepared(what, overrides or [])
     screen = console()
     screen.print(graph.whole.summary(), soft_wrap=True)
     screen.print()
     screen.print(graph.summary(), soft_wrap=True)
     if port is not None:
         screen.print(f"\nparameter ports: {port}", soft_wrap=True)
-    for path, write in ((draw, graph.draw), (json, graph.to_json), (graphml, graph.to_graphml)):
+    for path, write in ((draw, partial(graph.draw, title=title)), (json, graph.to_json), (graphml, graph.to_graphml)):
         if path is not None:
             write(path)
             screen.print(f"written: {path}", soft_wrap=True)
 
 
-def _prepared(what: str, overrides: list[str]) -> tuple[ScatteringGraph, str | None]:
-    """The substrate of a scenario, with its parameter ports if it learns, or of a network file."""
+def _prepared(what: str, overrides: list[str]) -> tuple[ScatteringGraph, str | None, str]:
+    """The substrate of a scenario, with its parameter ports if it learns, or of a network file; and what it is called."""
     if what.endswith((".npz", ".onnx")):
         from emulator.commands.paths import refuse_other
         from emulator.compile import compile_network
@@ -60,10 +61,10 @@ def _prepared(what: str, overrides: list[str]) -> tuple[ScatteringGraph, str | N
         if overrides:
             raise ScenarioError(f"--set changes scenarios, and '{what}' is a network file; allowed: no --set")
         refuse_other(Path(what), NETWORK)
-        return compile_network(Network.load(what)), None
+        return compile_network(Network.load(what)), None, Path(what).stem
     from emulator.scenario import load_scenario
     from emulator.scenario.build import prepare
 
     scenario = load_scenario(what, overrides)
     training = scenario.config.training
-    return prepare(scenario).graph, None if training is None else training.port.told
+    return prepare(scenario).graph, None if training is None else training.port.told, scenario.title

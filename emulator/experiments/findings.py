@@ -43,6 +43,8 @@ class Findings:
         Draws the picture, after the figures have been written.
     files : dict
         Further pictures, drawn likewise, and texts by file name.
+    substrate : str or None
+        What the pictures say of law and hardware where they are not the scenario's; None where they say it themselves.
     """
 
     good: bool
@@ -52,6 +54,7 @@ class Findings:
     data: dict[str, Any]
     figure: Callable[[], Figure]
     files: dict[str, Callable[[], Figure] | str] = field(default_factory=dict)
+    substrate: str | None = ""
 
 
 class Row(NamedTuple):

@@ -6,8 +6,11 @@ import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from emulator.errors import BackwaveError, ScenarioError
 from emulator.experiments.atlas.experiment import atlas
@@ -20,6 +23,7 @@ from emulator.experiments.precision.experiment import precision
 from emulator.experiments.questions.experiment import questions
 from emulator.experiments.technologies.experiment import technologies
 from emulator.report.attempt import attempt
+from emulator.report.style import told_below
 from emulator.scenario.outdir import FORMAT, RESULTS, resumable, staged, write_tables
 from emulator.scenario.scenario import Scenario
 from emulator.study.points import Progress, check_numbers
@@ -121,12 +125,19 @@ def run_experiment(
         report = ExperimentReport(scenario, findings, folder, (RESULTS, *texts, *kept))
         _write(report, kind, staging)
         troubles: list[str] = []
-        drawn = [name for name, draw in pictures.items() if attempt(staging / name, draw, troubles)]
+        told = None if findings.substrate is None else findings.substrate or scenario.substrate
+        drawn = [
+            name for name, draw in pictures.items() if attempt(staging / name, partial(_told, draw, told), troubles)
+        ]
         report = replace(report, files=(RESULTS, *drawn, *texts, *kept), troubles=tuple(troubles))
         _write(report, kind, staging)
         if kept:
             store.replace(staging / POINTS)
     return report
+
+
+def _told(draw: Callable[[], Figure], substrate: str | None) -> Figure:
+    return told_below(draw(), substrate)
 
 
 def _forget_empty(path: Path) -> None:

@@ -22,8 +22,9 @@ def schematic(
     *,
     layer: str | None = None,
     options: Options | None = None,
+    title: str | None = None,
 ) -> Axes:
     """Draw the circuit around one crossbar with matplotlib; see `emulator.export.picture.schematic`."""
     from emulator.export.picture import schematic as draw
 
-    return draw(graph, path, layer=layer, options=options)
+    return draw(graph, path, layer=layer, options=options, title=title)

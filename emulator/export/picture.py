@@ -17,6 +17,7 @@ from emulator.files import atomic_write
 from emulator.graph import ScatteringGraph
 from emulator.graph.coupling import Coupling
 from emulator.measure.synapses import crossbar
+from emulator.text import for_terminal
 from emulator.units import si
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def schematic(
     *,
     layer: str | None = None,
     options: Options | None = None,
+    title: str | None = None,
 ) -> Axes:
     """Draw the circuit around one crossbar as `emulator.export.spice` writes it.
 
@@ -48,6 +50,8 @@ def schematic(
         Dense layer; the first, by default.
     options : Options
         Kind of circuit, as for the netlist.
+    title : str, optional
+        What the network is called, above crossbar, law and hardware.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def schematic(
     if layer not in layers:
         raise ExportError(f"schematic: no crossbar {suggest(str(layer), [str(name) for name in layers])}")
     picture = _Picture(graph, options, layers[layer])
-    picture.draw()
+    picture.draw(title)
     if path is not None:
         _save(picture.ax, Path(path))
     return picture.ax
@@ -93,7 +97,7 @@ class _Picture:
             self.from_x, self.from_columns = ([si(int(d) * graph.step, "s") for d in part] for part in delays)
             self.ends = "R"
 
-    def draw(self) -> None:
+    def draw(self, title: str | None) -> None:
         """Everything, from left to right."""
         weight, (row, column) = crossbar(self.graph, self.coupling), self.coupling.pairs()
         shown = (row < self.shown[0]) & (column < self.shown[1])
@@ -110,8 +114,10 @@ class _Picture:
         size = f"{self.rows} x {self.columns}"
         size += "" if self.coupling.devices is None else f" with {self.coupling.size} synapses"
         drawn = "" if self.shown == (self.rows, self.columns) else f", of which {self.shown[0]} x {self.shown[1]} drawn"
-        self.ax.set_title(f"crossbar {label}, {size}{drawn}: {self.options.circuit} circuit", fontsize=10,
-                          parse_math=False)  # fmt: skip
+        named = [title] if title else []
+        named.append(f"law {self.graph.law.name}, hardware {self.graph.hardware.name}")
+        named.append(f"crossbar {label}, {size}{drawn}: {self.options.circuit} circuit")
+        self.ax.set_title("\n".join(map(for_terminal, named)), fontsize=10, parse_math=False)
         ohms = si(self.options.ohms, "ohm")
         kind = "ideal transformers of ratio w" if self.options.in_series else f"two transconductors w/{ohms} each"
         two = "voltage: state, current: costate" if self.options.bilateral else "blue: states, orange: costates"

@@ -43,7 +43,12 @@ _NAME_WIDTH = 20
 _FONT = 6.5
 
 
-def draw(graph: CompiledNetwork, path: str | os.PathLike[str] | None = None, ax: Axes | None = None) -> Axes:
+def draw(
+    graph: CompiledNetwork,
+    path: str | os.PathLike[str] | None = None,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
     """Draw elements by kind, and between them bundles with their number of lines and mean delays.
 
     Parameters
@@ -54,6 +59,8 @@ def draw(graph: CompiledNetwork, path: str | os.PathLike[str] | None = None, ax:
         Where to save the picture (atomically); the ending tells the format.
     ax : Axes, optional
         Where to draw; by default on a new figure, ``ax.figure``, that is as large as the graph needs.
+    title : str, optional
+        What the network is called, above its wiring, law and hardware.
 
     Returns
     -------
@@ -78,7 +85,7 @@ def draw(graph: CompiledNetwork, path: str | os.PathLike[str] | None = None, ax:
     ax.set_axis_off()
     _draw_bundles(graph, placement, ax, scale)
     _draw_elements(graph, placement, ax, scale)
-    _explain(graph, ax, scale)
+    _explain(graph, ax, scale, title)
     if path is not None:
         _save(ax, Path(path))
     return ax
@@ -111,7 +118,7 @@ def _write(ax: Axes, x: float, y: float, text: str, scale: float, va: str, color
     label.set(linespacing=1.05, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6 * scale})
 
 
-def _explain(graph: CompiledNetwork, ax: Axes, scale: float) -> None:
+def _explain(graph: CompiledNetwork, ax: Axes, scale: float, title: str | None) -> None:
     """Title and legend."""
     kinds = [kind for kind in _STYLES if any(element.kind == kind for element in graph.elements)]
     handles = [_handle(kind, 8 * scale) for kind in kinds]
@@ -120,8 +127,9 @@ def _explain(graph: CompiledNetwork, ax: Axes, scale: float) -> None:
     columns = max(2, int(ax.get_window_extent().width / (130 * scale)))
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "ncols": columns}
     ax.legend(handles=handles, frameon=False, fontsize=8 * scale, **place)
-    title = f"{graph.wiring} wiring, {graph.law.name} law, hardware {shorten(graph.hardware.name, 40)}"
-    ax.set_title(title, fontsize=9 * scale, parse_math=False)
+    named = [shorten(title, 80)] if title else []
+    named.append(f"{graph.wiring} wiring, law {graph.law.name}, hardware {shorten(graph.hardware.name, 40)}")
+    ax.set_title("\n".join(named), fontsize=9 * scale, parse_math=False)
 
 
 def _handle(kind: ElementKind, size: float) -> Line2D:

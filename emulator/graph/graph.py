@@ -28,11 +28,11 @@ class ScatteringGraph(CompiledNetwork):
         """What a notebook shows."""
         return f"<pre>{html.escape(self.summary())}</pre>"
 
-    def draw(self, path: str | Path | None = None, ax: Axes | None = None) -> Axes:
+    def draw(self, path: str | Path | None = None, ax: Axes | None = None, title: str | None = None) -> Axes:
         """Draw elements and bundles with matplotlib; save to `path` if given."""
         from emulator.graph.draw import draw
 
-        return draw(self, path, ax)
+        return draw(self, path, ax, title)
 
     def to_json(self, path: str | Path) -> None:
         """Write the graph with every delay as JSON (atomically)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-from emulator.errors import ExportError
+from emulator.errors import ExportError, suggest
 from emulator.files import staging_folder
 from emulator.graph import ScatteringGraph
 from emulator.measure import SettleResult
+from emulator.network import Network
 from emulator.report.samples import Floats, traces_of
 from emulator.report.style import letters, name_rows, name_substrate, new_figure, time_unit
 
@@ -90,10 +92,55 @@ def animate(result: SettleResult, path: str | Path, sample: int = -1, scenario: 
             clock.set_text(f"{(step + 1) * graph.step / unit.seconds:.4g} {unit.name}")
             return drawn
 
-        film = FuncAnimation(figure, show, frames=list(steps), blit=False)
-        with staging_folder(path) as staging:
-            film.save(staging / path.name, writer=_WRITERS[path.suffix](fps=_FRAMES_A_SECOND), dpi=90)
-            (staging / path.name).replace(path)
+        return _write(FuncAnimation(figure, show, frames=list(steps), blit=False), path)
+
+
+def animate_weights(networks: Sequence[Network], path: str | Path, layer: str | None = None) -> Path:
+    """Write a film of weights that move: one layer of a network as it learns, a picture each.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        The same network at different times, in their order.
+    path : str or Path
+        Ends in ``.gif`` or, where ffmpeg is installed, in ``.mp4``.
+    layer : str, optional
+        A dense layer; the first, by default.
+
+    Raises
+    ------
+    ExportError
+        If there is nothing to show, no such layer, or the film cannot be written.
+    """
+    path = Path(path)
+    check_film(path)
+    if not networks:
+        raise ExportError("the animation got no networks; allowed: at least one")
+    layer = next(iter(networks[0].dense)) if layer is None else layer
+    if any(layer not in one.dense for one in networks):
+        raise ExportError(f"the animation: no dense layer {suggest(layer, networks[0].dense)}")
+    values = [np.asarray(one.dense[layer].weight) for one in networks]
+    most = max(float(np.abs(one).max(initial=0.0)) for one in values) or 1.0
+    with letters():
+        figure = new_figure(f"Weights of layer {layer}", 5.5, 4.5)
+        axes = figure.subplots()
+        image = axes.imshow(values[0], aspect="auto", interpolation="nearest", cmap=_SIGNED, vmin=-most, vmax=most)
+        axes.set(xlabel="from neuron", ylabel="to neuron")
+        figure.colorbar(image, ax=axes, label="weight (output over input)")
+        clock = figure.text(0.99, 0.99, "", ha="right", va="top")
+
+        def show(number: int) -> list[AxesImage]:
+            image.set_data(values[number])
+            clock.set_text(f"{number} of {len(values) - 1}")
+            return [image]
+
+        return _write(FuncAnimation(figure, show, frames=len(values), blit=False), path)
+
+
+def _write(film: FuncAnimation, path: Path) -> Path:
+    with staging_folder(path) as staging:
+        film.save(staging / path.name, writer=_WRITERS[path.suffix](fps=_FRAMES_A_SECOND), dpi=90)
+        (staging / path.name).replace(path)
     return path
 
 

@@ -56,8 +56,9 @@ def event_raster(result: SettleResult, sample: int = -1) -> Figure:
         for label, colour, mine in kinds:
             if not dense:
                 axes.scatter(
-                    time[mine], height[trace.port[mine]], s=9, marker="|", linewidths=1.2, color=colour, label=label
-                )
+                    time[mine], height[trace.port[mine]], s=9, marker="|", linewidths=1.2, color=colour, label=label,
+                    clip_on=False,
+                )  # fmt: skip
             above = below + np.bincount(np.rint(time[mine] / step).astype(int), minlength=result.hold)
             rate.stairs(above, np.arange(result.hold + 1) * step, baseline=below, color=colour, fill=True, label=label)
             below = above
@@ -69,7 +70,7 @@ def event_raster(result: SettleResult, sample: int = -1) -> Figure:
         axes.set_ylabel("ports (by row, input to output)")
         axes.set_xlabel(f"time since the sample was presented ({unit.name})")
         transit_axis(rate, unit, graph.transit_seconds)
-        legend_below(figure, rate if dense else axes)
+        legend_below(figure, rate if dense else axes, larger=3)
     return figure
 
 

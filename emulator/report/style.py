@@ -20,6 +20,8 @@ from hwmodels.units import PREFIXES
 
 #: colours that differ for every kind of colour vision (M. Okabe and K. Ito, Color Universal Design, 2008)
 STATE, COSTATE, MARK, QUIET = "#0072B2", "#D55E00", "#000000", "#7F7F7F"
+#: a third colour, for what is neither
+THIRD = "#009E73"
 #: lines on top of a heat map: darker than its bright end, brighter than its dark end
 LINE = COSTATE
 #: colour map of even lightness, readable without colour
@@ -42,6 +44,35 @@ _LETTERS_AN_INCH = 9  # of a title
 _TIMES = [
     (float(f"1e{power}"), f"{prefix}s") for power, prefix in sorted(PREFIXES.items(), reverse=True) if -15 <= power <= 0
 ]
+
+
+class Series(NamedTuple):
+    """How one of several series is drawn: each differs from the others in colour, mark and line."""
+
+    color: str
+    marker: str
+    linestyle: Any
+
+
+_SERIES = tuple(
+    map(
+        Series,
+        (STATE, COSTATE, THIRD, "#CC79A7", "#E69F00", "#56B4E9", MARK, QUIET),
+        "osD^vPX*",
+        ("-", "--", "-.", ":", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (12, 2, 2, 2))),
+    )
+)
+
+
+def series(number: int) -> Series:
+    """The style of the series with this number; after eight the colours repeat, with other marks and lines."""
+    color, other = _SERIES[number % len(_SERIES)], _SERIES[(number + number // len(_SERIES)) % len(_SERIES)]
+    return Series(color.color, other.marker, other.linestyle)
+
+
+def marks_along(count: int) -> int:
+    """Every which of `count` points of a line has a mark, so that there are some ten."""
+    return max(1, count // 10)
 
 
 class TimeUnit(NamedTuple):
@@ -72,9 +103,13 @@ def new_figure(title: str, width: float = 8.0, height: float = 5.5) -> Figure:
 
 def name_substrate(figure: Figure, graph: ScatteringGraph, scenario: str | None = None) -> Figure:
     """Say below a picture's title what it is a picture of: scenario, law and hardware."""
-    words = [f"law {graph.law.name}", f"hardware {graph.hardware.name}"]
-    told = ", ".join([scenario, *words] if scenario else words)
-    lines = textwrap.wrap(for_picture(told), int(_LETTERS_AN_INCH * figure.get_figwidth()))
+    return told_below(figure, scenario, f"law {graph.law.name}, hardware {graph.hardware.name}")
+
+
+def told_below(figure: Figure, *told: str | None) -> Figure:
+    """More lines below a picture's title, as many as they need; None is no line."""
+    width = int(_LETTERS_AN_INCH * figure.get_figwidth())
+    lines = [line for text in told if text for line in textwrap.wrap(for_picture(text), width)]
     figure.suptitle("\n".join([figure.get_suptitle(), *lines]), x=0.01, ha="left")
     return figure
 
@@ -95,10 +130,10 @@ def name_rows(axes: Axes, graph: ScatteringGraph) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def legend_below(figure: Figure, axes: Axes) -> Legend:
-    """One legend for the whole figure, below everything, so that it hides nothing."""
+def legend_below(figure: Figure, axes: Axes, larger: float = 1.0) -> Legend:
+    """One legend for the whole figure, below everything, so that it hides nothing; with marks that are so much larger."""
     handles, labels = axes.get_legend_handles_labels()
-    return figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), markerscale=3)
+    return figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), markerscale=larger)
 
 
 def save(figure: Figure, path: Path) -> None:

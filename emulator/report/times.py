@@ -24,6 +24,8 @@ from emulator.report.style import (
 from emulator.units import si
 
 _BINS = 80
+#: samples whose marks may be large
+_FEW = 60
 #: distances from rest below are drawn here: they are exact, or round-off
 _EXACT = 1e-16
 
@@ -73,14 +75,14 @@ def _distances(axes: Axes, result: SettleResult) -> None:
     finite = np.isfinite(result.deviation)
     top = max(float(result.deviation[finite].max(initial=0.0)), result.tolerance) * 10
     distance = np.clip(np.where(finite, result.deviation, np.inf), _EXACT, top)
-    number = np.arange(len(distance))
+    number, size = np.arange(len(distance)), 7 if len(distance) <= _FEW else 4
     for kind, chosen, colour, marker in (
-        ("settled", result.settled, STATE, "."),
+        ("settled", result.settled, STATE, "o"),
         ("not settled", ~result.settled & finite, COSTATE, "x"),
         ("beyond all numbers", ~result.settled & ~finite, MARK, "^"),
     ):
         if chosen.any():
-            axes.plot(number[chosen], distance[chosen], marker, color=colour, markersize=5, label=kind)
+            axes.plot(number[chosen], distance[chosen], marker, color=colour, markersize=size, label=kind)
     axes.axhline(result.tolerance, color=MARK, linewidth=1, linestyle=":", label=f"tolerance {result.tolerance:g}")
     axes.set_yscale("log")
     axes.set_ylim(min(float(distance.min()), result.tolerance) / 3, top * 1.5)

@@ -63,6 +63,12 @@ class Scenario:
         """What it is called in lists and reports: its title, or else its name."""
         return self.config.title or self.name
 
+    @property
+    def substrate(self) -> str:
+        """Law and hardware as a picture names them."""
+        model = self.config.hardware.model
+        return f"law {self.config.law.name}, hardware {Path(model).stem if model.endswith('.toml') else model}"
+
     def named(self) -> AbstractContextManager[None]:
         """Let errors from inside name the scenario."""
         return within(f"scenario '{self.name}'")

@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 from emulator.errors import ScenarioError
 from emulator.locks import held
 from emulator.report.attempt import attempt
+from emulator.report.style import told_below
 from emulator.report.training import training_figure
 from emulator.scenario.load import bundled, load_scenario
 from emulator.scenario.outdir import RESULTS, resumable, staged
 from emulator.scenario.scenario import Scenario
 from emulator.scenario.train_results import TrainingRunReport, write_training
 from emulator.scenario.training import TrainingConfig
+from emulator.training import TrainResult
 from emulator.training.loop import TrainingReport
 
 Progress = Callable[[str, float | None], None]
@@ -89,11 +91,15 @@ def _training(
             result.network.save(staging / NETWORK)
             names = [RESULTS, NETWORK, *([CHECKPOINT] if path.exists() else [])]
             report = TrainingRunReport(scenario, result, folder, tuple(names))
-            draw = partial(training_figure, result, scenario.title)
+            draw = partial(_drawn, result, scenario)
             report = _written(report, draw, staging)
             if path.exists():
                 path.replace(staging / CHECKPOINT)
     return report
+
+
+def _drawn(result: TrainResult, scenario: Scenario) -> Figure:
+    return told_below(training_figure(result, scenario.title), scenario.substrate)
 
 
 def _written(report: TrainingRunReport, draw: Callable[[], Figure], staging: Path) -> TrainingRunReport:

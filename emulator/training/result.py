@@ -11,6 +11,8 @@ from emulator.measure.clipping import Clipping
 from emulator.network import Network
 from emulator.training.history import History
 from emulator.training.spent import Spent
+from emulator.units import si
+from hwmodels import markup
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,17 @@ class TrainResult:
     def test_r2(self) -> float:
         """Of a regression, the share of the test targets' variance that outputs explained at the last test; else NaN."""
         return 1 - 2 * self.test_loss / self.test_spread if self.test_spread > 0 else math.nan
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        rows = [
+            ("samples", f"{self.samples:,}"),
+            ("time on the substrate", si(self.samples * self.hold * self.step, "s")),
+        ]
+        rows += [(name.replace("_", " "), f"{value:.4g}") for name in ("test_accuracy", "test_r2", "test_loss")
+                 if not math.isnan(value := getattr(self, name))]  # fmt: skip
+        reason = "" if self.reason is None else f"; {self.reason}"
+        return markup.table(f"Training: {self.status}{reason}", [*rows, *(("warning", text) for text in self.warnings)])
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, ready for JSON (NaN becomes None)."""

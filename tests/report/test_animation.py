@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 
@@ -10,12 +11,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from emulator import Network, compile_network, settle
+from emulator import Network, compile_network, settle, train
 from emulator.cli import app
 from emulator.errors import EngineError, ExportError
-from emulator.report.animation import animate
+from emulator.report.animation import animate, animate_weights
 from emulator.study import load_study
 from hwmodels import load
+from tests.refusals import refuses
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +78,26 @@ def test_notebooks_show_tables_of_texts(result):
     shown = model._repr_html_()
     assert "noise.receiver" in shown and "0.25" in shown and "&lt;script&gt;" in shown and "<script>" not in shown
     assert "every field" in load("ideal")._repr_html_() or "clock" in load("ideal")._repr_html_()
+
+
+def test_weights_move(tmp_path):
+    rng = np.random.default_rng(0)
+    networks = [Network.mlp([(k + 1) * rng.normal(size=(3, 2)), rng.normal(size=(2, 3))]) for k in range(3)]
+    with Image.open(animate_weights(networks, tmp_path / "weights.gif", layer="s2")) as film:
+        assert film.n_frames == 3
+    refuses(
+        "the animation got no networks; allowed: at least one",
+        lambda: animate_weights([], tmp_path / "a.gif"),
+        ExportError,
+    )
+    with pytest.raises(ExportError, match="no dense layer 's3'"):
+        animate_weights(networks, tmp_path / "a.gif", layer="s3")
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.gif"]
+
+
+def test_notebooks_show_trainings():
+    network = Network.mlp([np.ones((2, 3))], loss="softmax_cross_entropy")
+    result = train(network, np.ones((4, 3)), [0, 1, 0, 1], test=(np.ones((2, 3)), [0, 1]), epochs=1, target="numpy")
+    shown = result._repr_html_()
+    assert "Training: " in shown and '<td style="text-align:left">samples</td>' in shown and "test accuracy" in shown
+    assert "&lt;b&gt;" in dataclasses.replace(result, warnings=("<b>",))._repr_html_()

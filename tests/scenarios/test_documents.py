@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import os
 import re
 import shlex
@@ -171,3 +173,49 @@ def test_ci_installs_and_tests_as_the_readme_says():
     assert 'pip install ".[test]"' in line and 'pip install --quiet ".[test]"' in script
     assert any("backwave run digits" in line for line in script)
     assert "pip install . && backwave run digits" in README
+
+
+def _kept():
+    spec = importlib.util.spec_from_file_location("kept", ROOT / "docs" / "site" / "kept.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_kept_picture_is_outdated():
+    assert _kept().outdated() == []
+
+
+def test_kept_pictures_are_outdated_by_what_they_were_made_from(tmp_path):
+    """By their scenario, by what draws them, and by another picture; not by comments."""
+    kept = _kept()
+    for path in {path for paths in kept.MADE_FROM.values() for path in paths}:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    shutil.copytree(ROOT / kept.FOLDER, tmp_path / kept.FOLDER)
+    assert kept.outdated(tmp_path) == []
+    style = tmp_path / "emulator/report/style.py"
+    style.write_text(style.read_text().replace("#: colour map of even", "#: another remark: colour map of even"))
+    assert kept.outdated(tmp_path) == []
+    style.write_text(style.read_text() + "HEAT = 'viridis'\n")
+    assert [text.split()[0] for text in kept.outdated(tmp_path)] == [
+        "atlas-wave-pmp.png", "atlas.png", "unlocked-bilateral.png", "worldsheet.png"
+    ]  # fmt: skip
+    scenario = tmp_path / "scenarios/studies/feasibility.toml"
+    scenario.write_text(scenario.read_text().replace("chips = 40 ", "chips = 41 "))
+    (words,) = [text for text in kept.outdated(tmp_path) if text.startswith("feasibility")]
+    assert "is outdated; make it anew by `backwave study feasibility" in words
+    fresh = (ROOT / kept.FOLDER / "worldsheet.png").read_bytes()
+    assert kept.differs("worldsheet.png", fresh, tmp_path) is None
+    assert "another picture" in kept.differs("worldsheet.png", _inverted(fresh), tmp_path)
+    (tmp_path / kept.FOLDER / "new.png").write_bytes(fresh)
+    assert "'new.png'" in kept.outdated(tmp_path)[0]
+
+
+def _inverted(picture: bytes) -> bytes:
+    from PIL import Image, ImageOps
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as found:
+        ImageOps.invert(found.convert("RGB")).save(buffer, "png")
+    return buffer.getvalue()

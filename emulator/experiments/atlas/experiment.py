@@ -58,8 +58,16 @@ def atlas(scenario: Scenario, way: Way) -> Findings:
         notes=notes,
         data={"cells": [_described(axes, cell) for axes, inside in maps for cell in inside]},
         figure=partial(maps_figure, maps, section.within, scenario.title),
+        substrate=_substrate(scenario, section),
         files={"times.png": partial(times_figure, maps, section.within), **more, "cells.csv": cells_csv(maps)},
     )
+
+
+def _substrate(scenario: Scenario, section: AtlasConfig) -> str | None:
+    """Law and hardware; maps that set another law are called after it."""
+    if not any(key.partition(".")[0] == "law" for one in section.maps for key in one.set):
+        return scenario.substrate
+    return f"law as named at every map, hardware {scenario.config.hardware.model}"
 
 
 def cells_of(scenario: Scenario, one: MapConfig) -> Iterator[Ask]:

@@ -13,12 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from emulator.experiments.atlas.cells import Cell, Map, agreement
-from emulator.report.style import COSTATE, HEAT, MARK, QUIET, STATE, letters, new_figure
+from emulator.report.style import COSTATE, HEAT, MARK, QUIET, letters, new_figure, series
 from emulator.text import for_picture
 
 _COLUMNS = 3
-_COLOURS = (STATE, COSTATE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-_MARKS = "osD^vPX*"
 
 
 @dataclass(frozen=True)
@@ -120,19 +118,20 @@ def times_figure(maps: Sequence[tuple[Map, list[Cell]]], within: float) -> Figur
     with letters():
         figure = new_figure("Predicted and measured settling time", 7.0, 7.0)
         axes = figure.subplots()
-        ends = [1.0, 10.0]
+        ends: list[float] = []
         for number, (labels, cells) in enumerate(maps):
             settled = [c for c in cells if c.settled and np.isfinite(c.predicted)]
             x, y = [max(c.measured, 1.0) for c in settled], [max(c.predicted, 1.0) for c in settled]
             ends += [*x, *y]
-            colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number % len(_MARKS)]
-            axes.plot(x, y, mark, color=colour, markersize=4, alpha=0.7, label=for_picture(labels.name))
-        line = np.array([min(ends), max(ends)])
+            style = series(number)
+            axes.plot(x, y, style.marker, color=style.color, markersize=4, alpha=0.7, label=for_picture(labels.name))
+        line = np.array([min(ends, default=1.0), max(ends, default=10.0)])
         axes.plot(line, line, color=MARK, linewidth=0.9, label="equal")
         axes.fill_between(line, line * (1 - within), line * (1 + within), color=QUIET, alpha=0.2, linewidth=0,
                           label=f"within {within:.0%}")  # fmt: skip
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.margins(0.02)
         axes.set_xlabel("measured settling time (steps)")
         axes.set_ylabel("predicted settling time (steps)")
         axes.legend(loc="upper left")

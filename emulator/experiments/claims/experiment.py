@@ -40,5 +40,6 @@ def claims(scenario: Scenario, way: Way) -> Findings:
         notes=[(claim.name, claim.measure) for claim in found],
         data={"claims": [claim.to_dict() for claim in found]},
         figure=partial(claims_figure, found, scenario.title),
+        substrate=f"law, hardware and network of every panel are in {TEXT}",
         files={TEXT: claims_text(found, scenario.title, PICTURE)},
     )

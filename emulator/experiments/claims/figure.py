@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -9,11 +10,11 @@ from matplotlib.figure import Figure
 
 from emulator.experiments.claims import Claim
 from emulator.experiments.claims.base import Panel
-from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
+from emulator.report.style import MARK, QUIET, letters, marks_along, new_figure, series
 
-_COLOURS = (STATE, COSTATE, "#009E73", "#CC79A7", "#E69F00")
-_MARKERS = ("o", "s", "^", "D", "v")
 _COLUMNS = 2
+#: of what is expected, all in black
+_EXPECTED = ("--", ":", "-.")
 
 
 def claims_figure(claims: Sequence[Claim], title: str) -> Figure:
@@ -32,14 +33,15 @@ def claims_figure(claims: Sequence[Claim], title: str) -> Figure:
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
     """What was measured as points or full lines, what is expected as dashed lines."""
-    kinds = zip(_COLOURS, _MARKERS, strict=True)
+    measured, expected = itertools.count(), itertools.cycle(_EXPECTED)
     for curve in panel.curves:
         if curve.expected:
-            axes.plot(curve.x, curve.y, "--", color=MARK, linewidth=0.9, label=curve.label, zorder=3)
+            axes.plot(curve.x, curve.y, next(expected), color=MARK, linewidth=0.9, label=curve.label, zorder=3)
         else:
-            colour, marker = next(kinds)
-            axes.plot(curve.x, curve.y, marker if panel.points else "-", color=colour, markersize=4, linewidth=1.4,
-                      label=curve.label)  # fmt: skip
+            style = series(next(measured))
+            line = {"linestyle": "none"} if panel.points else {"markevery": marks_along(len(curve.x))}
+            axes.plot(curve.x, curve.y, color=style.color, marker=style.marker, markersize=4, linewidth=1.4,
+                      label=curve.label, **line)  # fmt: skip
     if panel.log:
         axes.set_yscale("log")
     if panel.categories:

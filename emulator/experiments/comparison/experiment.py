@@ -51,7 +51,15 @@ def comparison(scenario: Scenario, way: Way) -> Findings:
         notes=[*_warnings(outcomes), *map(_told, outcomes)],
         data={"comparison": [{**asdict(one), "mean": one.mean, "spread": one.spread} for one in outcomes]},
         figure=partial(comparison_figure, outcomes, scenario.title, compared.x_label),
+        substrate=_substrate(scenario, compared),
     )
+
+
+def _substrate(scenario: Scenario, compared: ComparisonConfig) -> str:
+    """Law and hardware, each the scenario's unless variants change it."""
+    changed_tables = {key.partition(".")[0] for variant in compared.variants for key in variant.set}
+    own = dict(zip(("law", "hardware"), scenario.substrate.split(", "), strict=True))
+    return ", ".join(f"{table} as named" if table in changed_tables else words for table, words in own.items())
 
 
 def measured(work: Work, scenario: Scenario, task: Task) -> Measured:

@@ -9,11 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from emulator.experiments.comparison.outcome import Outcome
-from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
+from emulator.report.style import COSTATE, MARK, QUIET, STATE, THIRD, letters, new_figure
 from emulator.text import for_picture
 
-#: a third colour of the same palette, for what is neither state nor costate
-THIRD = "#009E73"
 _NAMES = {"descent": "exact online gradient descent", "pipelined": "pipelined backpropagation, stale weights"}
 
 
@@ -32,8 +30,9 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
     with letters():
         figure = new_figure(title, height=5.0)
         axes = figure.subplots()
-        for outcome, colour in zip([o for o in outcomes if o.is_baseline], (MARK, THIRD), strict=False):
-            _band(axes, outcome, colour, per)
+        baselines = [o for o in outcomes if o.is_baseline]
+        for outcome, colour, line in zip(baselines, (MARK, THIRD), ("--", "-."), strict=False):
+            _band(axes, outcome, colour, line, per)
         good = np.array([not np.isnan(o.mean) for o in variants])
         mean = np.array([per * o.mean for o in variants])
         spread = np.array([per * o.spread for o in variants])
@@ -73,12 +72,12 @@ def _accuracy_axis(axes: Axes, values: Sequence[float]) -> None:
     axes.set_ylabel("test accuracy (%)")
 
 
-def _band(axes: Axes, outcome: Outcome, colour: str, per: int) -> None:
+def _band(axes: Axes, outcome: Outcome, colour: str, line: str, per: int) -> None:
     """A baseline: mean as a line, spread as a band."""
     label = _NAMES.get(outcome.name, for_picture(outcome.name))
     if np.isnan(outcome.mean):
-        axes.plot([], [], color=colour, linestyle="--", label=f"{label}: diverged")
+        axes.plot([], [], color=colour, linestyle=line, label=f"{label}: diverged")
         return
-    axes.axhline(per * outcome.mean, color=colour, linestyle="--", linewidth=1.2, label=label)
+    axes.axhline(per * outcome.mean, color=colour, linestyle=line, linewidth=1.2, label=label)
     low, high = per * (outcome.mean - outcome.spread), per * (outcome.mean + outcome.spread)
     axes.axhspan(low, high, color=colour, alpha=0.1, linewidth=0)

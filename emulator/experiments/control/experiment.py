@@ -178,6 +178,7 @@ def _findings(
             DESCENT: partial(descent_figure, problem, [(one.law, one.solution) for one in answers], best, scenario.title),
             VALUES: _values(problem, own.solution, best),
         },
+        substrate=None,
     )  # fmt: skip
 
 

@@ -14,10 +14,21 @@ from emulator.control.problem import ControlProblem
 from emulator.control.solve import Solution
 from emulator.laws import Law
 from emulator.report.samples import traces_of
-from emulator.report.style import HEAT, MARK, QUIET, legend_below, letters, name_substrate, new_figure, time_unit
+from emulator.report.style import (
+    HEAT,
+    MARK,
+    QUIET,
+    legend_below,
+    letters,
+    marks_along,
+    name_substrate,
+    new_figure,
+    series,
+    time_unit,
+    told_below,
+)
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-_STYLES = ("-", "--", ":", "-.")
+_STEPS, _THOUSAND = "steps of the solver (thousands)", 1000.0
 #: log10 of the smallest deviation that is told apart
 _LEAST = -9.0
 
@@ -31,10 +42,15 @@ def _label(law: Law, solved: Solved) -> str:
     return f"{law.name} ({', '.join(f'{name} {value:g}' for name, value in law.parameters.items())})"
 
 
+def _named(figure: Figure, solved: Solved) -> Figure:
+    laws = ", ".join(_label(law, solved) for law, _ in solved)
+    return told_below(figure, f"law {laws}", f"hardware {solved[0][1].graph.hardware.name}")
+
+
 def control_figure(problem: ControlProblem, solved: Solved, best: Optimum | None, title: str) -> Figure:
     """States, costates and controls against time: every law's as lines, the exact ones as marks."""
     with letters():
-        figure = name_substrate(new_figure(title, 9.0, 10.0), solved[0][1].graph)
+        figure = _named(new_figure(title, 9.0, 10.0), solved)
         panels = figure.subplots(3, 1, sharex=True)
         shown = (("states", "states"), ("costates", "costates"), ("controls", "controls"))
         for axes, (what, label) in zip(panels, shown, strict=True):
@@ -42,22 +58,24 @@ def control_figure(problem: ControlProblem, solved: Solved, best: Optimum | None
             for number, (law, solution) in enumerate(solved):
                 for k, (name, values) in enumerate(zip(names, getattr(solution, what).T, strict=True)):
                     style = {
-                        "color": _COLOURS[k % len(_COLOURS)], "linestyle": _STYLES[number % len(_STYLES)], "linewidth": 1.4,
+                        "color": series(k).color, "marker": series(k).marker, "markersize": 3,
+                        "linestyle": series(number).linestyle, "linewidth": 1.4, "clip_on": False,
                         "label": f"{'costate of ' if what == 'costates' else ''}{name}, {_label(law, solved)}",
                     }  # fmt: skip
                     if what == "controls":
-                        axes.stairs(values, problem.times, baseline=None, **style)
+                        axes.plot(problem.times, [*values, values[-1]], drawstyle="steps-post", **style)
                     else:
                         axes.plot(problem.times, values, **style)
             if best is not None:
                 times = problem.times[:-1] + problem.dt / 2 if what == "controls" else problem.times
-                for k, values in enumerate(getattr(best, what).T):
-                    label_of = f"exact ({best.method})" if k == 0 else "_"
-                    axes.plot(times, values, ".", color=MARK, markersize=3.5, label=label_of, zorder=3)
+                for k, (name, values) in enumerate(zip(names, getattr(best, what).T, strict=True)):
+                    axes.plot(times, values, series(k).marker, color=MARK, markersize=7, fillstyle="none", clip_on=False, zorder=3,
+                              label=f"{name}, exact ({best.method})")  # fmt: skip
             axes.set_ylabel(f"{label} (units of the problem)")
             axes.grid(color=QUIET, alpha=0.25)
             axes.legend(loc="best", fontsize=8, ncols=1 + (len(names) * len(solved) > 3))
         panels[-1].set_xlabel("time t of the controlled system (unit of the horizon)")
+        panels[-1].set_xlim(0, problem.horizon)
     return figure
 
 
@@ -98,24 +116,30 @@ def _deviations(solution: Solution, traced: np.ndarray, final: np.ndarray) -> np
 def descent_figure(problem: ControlProblem, solved: Solved, best: Optimum | None, title: str) -> Figure:
     """Effort and excess cost against solver steps, and the controls on their way."""
     with letters():
-        figure = name_substrate(new_figure(f"{title}: the controls coming to rest", 11.0, 5.5), solved[0][1].graph)
+        figure = _named(new_figure(f"{title}: the controls coming to rest", 11.0, 5.5), solved)
         left, right = figure.subplots(1, 2)
         for number, (law, solution) in enumerate(solved):
-            history, colour = solution.history, _COLOURS[number % len(_COLOURS)]
-            steps = history["updates"] * solution.hold
-            _falling(left, steps, history["effort"], colour, "-", f"effort on the controls, {_label(law, solved)}")
+            history = solution.history
+            steps = history["updates"] * solution.hold / _THOUSAND
+            _falling(left, steps, history["effort"], number, "-", f"effort on the controls, {_label(law, solved)}")
             if best is not None:
                 excess = np.abs(history["cost"] - best.cost) / max(abs(best.cost), 1e-300)
-                _falling(left, steps, excess, colour, "--", f"cost above the optimum, {_label(law, solved)}")
-        left.set_xlabel("steps of the solver")
+                _falling(left, steps, excess, number, "--", f"cost above the optimum, {_label(law, solved)}")
+        left.set_xlabel(_STEPS)
+        left.set_xlim(left=0)
         left.set_ylabel("relative to the first, or to the optimum")
         left.grid(color=QUIET, alpha=0.25)
         own = solved[0][1]
         path = own.history["controls"].reshape(len(own.history["updates"]), problem.steps, -1)[:, :, 0]
         drawn = right.pcolormesh(
-            own.history["updates"] * own.hold, problem.times[:-1] + problem.dt / 2, path.T, cmap=HEAT, shading="nearest"
+            own.history["updates"] * own.hold / _THOUSAND,
+            problem.times[:-1] + problem.dt / 2,
+            path.T,
+            cmap=HEAT,
+            shading="nearest",
         )
-        right.set_xlabel("steps of the solver")
+        right.set_xlim(0, own.steps / _THOUSAND)
+        right.set_xlabel(_STEPS)
         right.set_ylabel("time t of the controlled system (unit of the horizon)")
         name = next(iter(problem.controls))
         figure.colorbar(drawn, ax=right, label=f"control {name} (units of the problem)")
@@ -123,5 +147,7 @@ def descent_figure(problem: ControlProblem, solved: Solved, best: Optimum | None
     return figure
 
 
-def _falling(axes: Axes, steps: np.ndarray, values: np.ndarray, colour: str, style: str, label: str) -> None:
-    axes.semilogy(steps, np.where(values > 0, values, np.nan), style, color=colour, linewidth=1.3, label=label)
+def _falling(axes: Axes, steps: np.ndarray, values: np.ndarray, number: int, line: str, label: str) -> None:
+    own = series(number)
+    axes.semilogy(steps, np.where(values > 0, values, np.nan), line, color=own.color, marker=own.marker, markersize=4,
+                  markevery=marks_along(len(steps)), linewidth=1.3, label=label)  # fmt: skip

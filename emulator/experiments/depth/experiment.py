@@ -68,6 +68,7 @@ def depth(scenario: Scenario, way: Way) -> Findings:
             "growth": {name: None if slope != slope else slope for name, slope in grown.items()},
         },
         figure=partial(depth_figure, points, scenario.title),
+        substrate=f"law and lines as named at every curve, hardware {scenario.config.hardware.model}",
     )
 
 

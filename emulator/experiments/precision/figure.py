@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from emulator.experiments.precision.curves import QUANTITIES, Curve, PrecisionStudy
-from emulator.report.style import COSTATE, MARK, QUIET, STATE, letters, new_figure
+from emulator.report.style import MARK, QUIET, letters, new_figure, series
 
-_COLOURS = dict(zip(QUANTITIES, (STATE, COSTATE, "#009E73"), strict=True))
+_STYLES = {quantity: series(number) for number, quantity in enumerate(QUANTITIES)}
 
 
 def precision_figure(study: PrecisionStudy, title: str) -> Figure:
@@ -18,11 +18,11 @@ def precision_figure(study: PrecisionStudy, title: str) -> Figure:
     with letters():
         figure = new_figure(title, width=10.0, height=5.0)
         left, right = figure.subplots(1, 2, sharey=True)
-        for quantity, colour in _COLOURS.items():
-            _curve(left, study.bits, quantity, colour, "-o", quantity)
-            _curve(left, study.bits_with_noise, quantity, colour, ":", None)
-            _curve(right, study.noise, quantity, colour, "-o", None)
-        left.plot([], [], ":", color=MARK, label=f"with receiver noise of rms {study.floor:g}")
+        for quantity in QUANTITIES:
+            _curve(left, study.bits, quantity, "-", quantity)
+            _curve(left, study.bits_with_noise, quantity, ":", None)
+            _curve(right, study.noise, quantity, "-", None)
+        left.plot([], [], ":o", color=MARK, fillstyle="none", label=f"with receiver noise of rms {study.floor:g}")
         x = study.bits.x
         _guide(
             left, x, 3 * study.bits.costates[0] * 2.0 ** -(x - x[0]), "slope expected: a factor 2 per bit, 1 in noise"
@@ -41,8 +41,10 @@ def precision_figure(study: PrecisionStudy, title: str) -> Figure:
     return figure
 
 
-def _curve(axes: Axes, curve: Curve, quantity: str, colour: str, style: str, label: str | None) -> None:
-    axes.plot(curve.x, getattr(curve, quantity), style, color=colour, markersize=4, linewidth=1.3, label=label)
+def _curve(axes: Axes, curve: Curve, quantity: str, line: str, label: str | None) -> None:
+    own = _STYLES[quantity]
+    axes.plot(curve.x, getattr(curve, quantity), line, color=own.color, marker=own.marker, markersize=5, linewidth=1.3, label=label,
+              fillstyle="full" if line == "-" else "none")  # fmt: skip
 
 
 def _guide(axes: Axes, x: np.ndarray, y: np.ndarray, label: str | None) -> None:

@@ -65,6 +65,7 @@ def questions(scenario: Scenario, way: Way) -> Findings:
             ]
         },
         figure=partial(questions_figure, answered, scenario.title),
+        substrate=f"law, hardware and network of every panel are in {TEXT}",
         files={TEXT: questions_text(answered, scenario.title, PICTURE, " ".join(command_of(scenario, "questions")))},
     )  # fmt: skip
 

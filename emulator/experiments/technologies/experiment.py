@@ -66,6 +66,7 @@ def technologies(scenario: Scenario, way: Way) -> Findings:
         notes=notes,
         data={"technologies": [result.to_dict() for result in results]},
         figure=partial(technologies_figure, results, scenario.title),
+        substrate=f"law {scenario.config.law.name}, hardware as named at every row",
     )
 
 

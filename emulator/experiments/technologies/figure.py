@@ -45,8 +45,8 @@ def technologies_figure(results: Sequence[TechnologyResult], title: str) -> Figu
         for axes in (error, time, energy):
             axes.set_xscale("log")
         accuracy.set_xlabel("accuracy (%)")
-        accuracy.margins(x=0.15)
-        accuracy.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        accuracy.set_xlim(_room(accuracy.get_xlim()[0]), 100)
+        accuracy.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         error.set_xlabel("gradient error over exact\ngradient (norms)")
         time.set_xlabel("settling time, median (s)")
         energy.set_xlabel("energy per sample (J)")
@@ -66,4 +66,10 @@ def _point(
     if value is None or not math.isfinite(value):
         axes.text(0.5, row, absent, transform=axes.get_yaxis_transform(), ha="center", va="center", color=QUIET)
     else:
-        axes.plot(value, row, mark, color=colour, fillstyle="none" if open_ else "full", markersize=7)
+        axes.plot(value, row, mark, color=colour, fillstyle="none" if open_ else "full", markersize=7,
+                  clip_on=False)  # fmt: skip
+
+
+def _room(low: float) -> float:
+    """Where an axis of percents begins that ends at 100."""
+    return max(0.0, 10 * math.floor(min(low, 90.0) / 10))

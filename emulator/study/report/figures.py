@@ -23,8 +23,8 @@ _SIZE = (4.5, 3.1)
 #: heat maps with at most this many cells show their numbers
 _NUMBERED = 36
 _LONGEST = 18
-#: how far an axis of shares goes beyond 0 and 1
-_BEYOND = 0.03
+#: marks of curves, one per colour
+_MARKS = "osD^vPX"
 #: letters in a line at an axis
 _LINE = 34
 #: an axis has a tick at each of its places if there is room for so many
@@ -47,11 +47,12 @@ def curves(along: Quantity, what: Quantity, drawn: Sequence[Curve], target: Sequ
     with page_style():
         figure, axes = _new()
         faint = 0.18 if len(drawn) == 1 else 0.1
-        for (name, x, band), colour in zip(drawn, _colours(len(drawn)), strict=True):
+        for number, ((name, x, band), colour) in enumerate(zip(drawn, _colours(len(drawn)), strict=True)):
             known = np.isfinite(band.median)
             axes.fill_between(x[known], band.low[known], band.high[known], color=colour, alpha=faint, linewidth=0)
-            axes.plot(x[known], band.median[known], color=colour, linewidth=1.8, marker="o", markersize=4,
-                      markeredgecolor=PAPER, label=_short(name))  # fmt: skip
+            axes.plot(x[known], band.median[known], color=colour, linewidth=1.8,
+                      marker=_MARKS[number % len(_MARKS)], markersize=5, markeredgecolor=PAPER, clip_on=False,
+                      label=_short(name))  # fmt: skip
         _bounds(axes.axhline, target)
         lows = np.concatenate([band.low[np.isfinite(band.low)] for _, _, band in drawn])
         if not len(lows):
@@ -149,7 +150,7 @@ def _intervals(axes: Axes, labels: Sequence[str], middle: Floats, low: Floats, h
     rows = np.arange(len(labels))
     known = np.isfinite(middle)
     axes.hlines(rows[known], low[known], high[known], color=SERIES[0], linewidth=3.5, alpha=0.4)
-    axes.plot(middle[known], rows[known], "o", color=SERIES[0], markersize=6, markeredgecolor=PAPER)
+    axes.plot(middle[known], rows[known], "o", color=SERIES[0], markersize=6, markeredgecolor=PAPER, clip_on=False)
     for row in rows[~known]:
         axes.text(0.5, row, MISSING, transform=axes.get_yaxis_transform(), ha="center", va="center", color=QUIET)
     axes.set_yticks(rows, [_short(label) for label in labels])
@@ -184,7 +185,7 @@ def _scale(axes: Axes, side: str, quantity: Quantity) -> None:
         own.set_major_locator(MaxNLocator(5))
         if quantity.unit == "%":
             low, high = getattr(axes, f"get_{side}lim")()
-            getattr(axes, f"set_{side}lim")(max(low, -_BEYOND), min(high, 1 + _BEYOND))
+            getattr(axes, f"set_{side}lim")(max(low, 0.0), min(high, 1.0))
     own.set_major_formatter(FuncFormatter(quantity.tick))
     own.set_label_text(_wrapped(quantity.title))
 
