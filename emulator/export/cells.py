@@ -22,6 +22,8 @@ from emulator.network.functions import KINK
 
 #: volts by which the pre-activation rises in the gap at a kink, and of the gap in a transient and before
 _FLAT, _GAP, _NONE = 1e-9, 1000.0, 1e-30
+#: the same rise, and where the kink is, in Verilog-A
+_FINE = 1e-12
 _SCALES = (("vfs", 1.0), ("rref", 50.0))
 
 
@@ -179,15 +181,19 @@ def _bend(low: float) -> Iterator[str]:
 
 
 def _bend_verilog(low: float) -> Iterator[str]:
-    """The same as Verilog-A; its inner node ``v`` is the pre-activation with the gap."""
+    """The same as Verilog-A; its inner node ``v`` is the pre-activation with the gap.
+
+    Where the kink is and how far the gap rises are places by which waves differ from brian2's, and small waves by more than
+    a millionth: compilers of Verilog-A are held to less.
+    """
     yield f"gap = ($abstime > tgap) ? {_GAP!r} : {_NONE!r};"
     yield f"if (V(v) <= 0) begin share = {low!r}; rest = V(v); end"
-    yield f"else if (V(v) > gap) begin share = 1; rest = V(v)-gap+{_FLAT!r}; end"
-    yield f"else if (V(lam) > 0) begin share = {low!r}+{1 - low!r}*V(v)/gap; rest = {_FLAT!r}*V(v)/gap; end"
+    yield f"else if (V(v) > gap) begin share = 1; rest = V(v)-gap+{_FINE!r}; end"
+    yield f"else if (V(lam) > 0) begin share = {low!r}+{1 - low!r}*V(v)/gap; rest = {_FINE!r}*V(v)/gap; end"
     yield f"else if (V(v) > 0.5*gap) begin share = {low!r}; rest = V(v); end"
     yield "else begin share = 1; rest = V(v)-gap; end"
     yield "V(mu) <+ V(lam)*share;"
-    yield f"V(bs) <+ {float(KINK)!r}*vfs+rest;"
+    yield f"V(bs) <+ {_FINE!r}*vfs+rest;"
     yield "I(v) <+ I(bs)-V(mu)/rref;"
 
 

@@ -16,9 +16,12 @@ from emulator.export.netlist import interface
 from emulator.export.options import Options
 from emulator.export.spice_text import one_line
 from emulator.export.testbench import FINE, SUPPLIES
+from emulator.export.warnings import MOST_SYNAPSES, synapse_count
 from emulator.graph import ScatteringGraph
 
 _WIDTH = 100
+#: rise time and step of the transient of large circuits, in steps of the graph
+_COARSE = 0.25
 #: tolerances of VACASK, and its steps: as they are asked for, since nothing in the circuit integrates
 _OPTIONS = (
     'options reltol=1e-9 abstol=1e-15 vntol=1e-13 gmin=0 tran_method="trap" tran_lteratio=1e9 tran_redofactor=0 '
@@ -67,7 +70,7 @@ def vacask_text(
     yield "  analysis op1 op"
     for name, _ in sources:
         yield f'  alter instance("v{name}") type="pwl"'
-    fine = repr(FINE * graph.step)
+    fine = repr(_fine(graph, options))
     yield f"  analysis tran1 tran step={fine} stop={_stop(graph, expected)!r} maxstep={fine}"
     yield "endc"
 
@@ -92,7 +95,7 @@ def spectre_text(
         design, ((name, f"type=pwl dc={pwl[-1]!r} wave=[{' '.join(map(repr, pwl))}]") for name, pwl in sources)
     )
     yield "op1 dc"
-    yield f"tran1 tran stop={_stop(graph, expected)!r} maxstep={FINE * graph.step!r}"
+    yield f"tran1 tran stop={_stop(graph, expected)!r} maxstep={_fine(graph, options)!r}"
 
 
 def _told(warnings: Sequence[str]) -> Iterator[str]:
@@ -112,10 +115,16 @@ def _sources(graph: ScatteringGraph, options: Options, expected: Expected) -> It
     """Names of inputs and targets, with the corners of their waves: seconds and volts by turns."""
     inputs, targets, _ = interface(graph, options)
     before, after = (np.concatenate([one.inputs, one.targets]) for one in (expected.before, expected.sample))
-    start, rise = graph.step, graph.step + FINE * graph.step
+    start, rise = graph.step, graph.step + _fine(graph, options)
     for name, old, new in zip([*inputs, *targets], before.tolist(), after.tolist(), strict=True):
         old, new = old * options.volts, new * options.volts
         yield name, [0.0, old, start, old, rise, new]
+
+
+def _fine(graph: ScatteringGraph, options: Options) -> float:
+    """Seconds in which sources rise, and of the simulator's steps: of large circuits, whole parts of the stubs' half steps."""
+    large = synapse_count(graph) > MOST_SYNAPSES[options.circuit]
+    return (_COARSE if large else FINE) * graph.step
 
 
 def _stop(graph: ScatteringGraph, expected: Expected) -> float:
