@@ -31,7 +31,7 @@ MADE_FROM: dict[str, tuple[str, ...]] = {
     "atlas.png": ("scenarios/atlas.toml", *_MAPS),
     "atlas-wave-pmp.png": ("scenarios/atlas-wave-pmp.toml", *_MAPS),
     "unlocked-bilateral.png": ("scenarios/unlocked-bilateral.toml", "emulator/experiments/comparison/figure.py", _STYLE),
-    "feasibility.png": ("scenarios/studies/feasibility.toml", "emulator/study/report/headline.py", "emulator/study/report/cards.py"),
+    "feasibility.png": ("emulator/study/report/headline.py", "emulator/study/report/cards.py", "emulator/study/report/learning.py"),
 }  # fmt: skip
 #: how far a fresh picture may be from the kept one: mean over pixels and colours, of 255
 _NEAR = 2.0

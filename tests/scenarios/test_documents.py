@@ -201,10 +201,10 @@ def test_kept_pictures_are_outdated_by_what_they_were_made_from(tmp_path):
     assert [text.split()[0] for text in kept.outdated(tmp_path)] == [
         "atlas-wave-pmp.png", "atlas.png", "unlocked-bilateral.png", "worldsheet.png"
     ]  # fmt: skip
-    scenario = tmp_path / "scenarios/studies/feasibility.toml"
-    scenario.write_text(scenario.read_text().replace("chips = 40 ", "chips = 41 "))
-    (words,) = [text for text in kept.outdated(tmp_path) if text.startswith("feasibility")]
-    assert "is outdated; make it anew by `backwave study feasibility" in words
+    scenario = tmp_path / "scenarios/digits.toml"
+    scenario.write_text(scenario.read_text().replace("hidden = [32]", "hidden = [33]"))
+    (words,) = [text for text in kept.outdated(tmp_path) if text.startswith("circuit")]
+    assert "is outdated; make it anew by `backwave export digits --out circuit --picture circuit.png`" in words
     fresh = (ROOT / kept.FOLDER / "worldsheet.png").read_bytes()
     assert kept.differs("worldsheet.png", fresh, tmp_path) is None
     assert "another picture" in kept.differs("worldsheet.png", _inverted(fresh), tmp_path)
