@@ -65,6 +65,13 @@ const sheet = kind => {
   }
   pen.fillStyle = "#fff";
   starts.forEach(s => s > view.n0 && s < view.n1 && pen.fillRect(0, tall - (s - view.n0) * tall / rows, wide, 1));
+  data.rows.forEach((row, r) => {
+    const low = Math.max(starts[r], view.n0), high = Math.min(starts[r] + row.size, view.n1), text = row.name.slice(0, 24);
+    if ((high - low) * tall / rows < 16) return;
+    const middle = tall - ((low + high) / 2 - view.n0) * tall / rows;
+    pen.fillStyle = "rgba(0, 0, 0, 0.6)"; pen.fillRect(2, middle - 8, pen.measureText(text).width + 8, 16);
+    pen.fillStyle = "#fff"; pen.fillText(text, 6, middle + 4);
+  });
   pen.strokeStyle = "#e69f00"; pen.lineWidth = 2;
   const x = (at.t - view.t0 + 0.5) * wide / columns, y = tall - (at.n - view.n0 + 0.5) * tall / rows;
   pen.strokeRect(x - 5, y - 5, 10, 10);
