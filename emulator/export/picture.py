@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _INK, _STATE, _COSTATE = "#222222", "#0072B2", "#D55E00"
-#: rows and columns that are drawn of a larger crossbar
-_ROWS, _COLUMNS = 3, 3
+#: most rows and columns of a crossbar that is drawn whole, and how many of a larger one are
+_WHOLE, _SOME = 10, 3
 _ROW, _COLUMN, _LEFT = 1.7, 2.3, 4.3
 _DPI = 150
 
@@ -82,7 +82,8 @@ class _Picture:
         self.coupling: Coupling = graph.couplings[number]
         self.node = Nodes(graph)
         self.rows, self.columns = len(self.coupling.rows), len(self.coupling.columns)
-        self.shown = min(self.rows, _ROWS), min(self.columns, _COLUMNS)
+        whole = max(self.rows, self.columns) <= _WHOLE
+        self.shown = (self.rows, self.columns) if whole else (min(self.rows, _SOME), min(self.columns, _SOME))
         width, height = _LEFT + _COLUMN * self.shown[1] + 0.4, _ROW * self.shown[0] + 4.6
         self.bottom = -_ROW * self.shown[0] + 0.5
         self.ax = Figure(figsize=(0.82 * width, 0.82 * height), layout="constrained").add_subplot()

@@ -93,6 +93,9 @@ def test_scikit_rf_reads_the_network_around_its_rest(tmp_path):
 
 def test_a_schematic_names_the_nodes_delays_and_weights_of_the_netlist(tmp_path):
     graph = chain((5, 4, 2), low=1, high=4)
+    whole = [text.get_text() for text in schematic(graph).texts]
+    assert {f"{w:.2g}" for w in graph.network.parameters["h0_s"].weight.ravel()} <= set(whole)
+    graph = chain((12, 4, 2), low=1, high=4)
     for circuit in ("directional", "bilateral"):
         options = Options(circuit)
         texts = [text.get_text() for text in schematic(graph, tmp_path / "a.png", options=options).texts]
