@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from emulator.export import Check
+    from emulator.export.predicted import Prediction
     from emulator.export.task import Task
+    from emulator.export.verification import CornerCheck
 
 #: cells that are named of a wrong circuit
 _SUSPECTS = 10
@@ -48,17 +52,38 @@ def export(
         list[str] | None,
         typer.Option(metavar="KEY=LOW:HIGH", help="spice: warn outside a range, such as 'conductance=1 uS:1 mS'."),
     ] = None,
-    volts: Annotated[float, typer.Option(help="spice: volts of a state of 1.")] = 1.0,
+    volts: Annotated[
+        float | None,
+        typer.Option(help="spice: volts of a state of 1.", show_default="1, or what --cells are sized for"),
+    ] = None,
     full_scale: Annotated[
         float | None, typer.Option(help="spice: volts of the largest state, in place of --volts.")
     ] = None,
-    ohms: Annotated[float, typer.Option(help="Ohms of a state over costate of 1; touchstone: of the ports.")] = 50.0,
+    ohms: Annotated[
+        float | None,
+        typer.Option(
+            help="Ohms of a state over costate of 1; touchstone: of the ports.",
+            show_default="50, or what --cells are sized for",
+        ),
+    ] = None,
     mismatch: Annotated[bool, typer.Option("--mismatch", help="spice: weights with the hardware's spread.")] = False,
     seed: Annotated[int, typer.Option(help="spice: seed of the spread.")] = 1,
     dialect: Annotated[str, typer.Option(help="spice: ngspice, or ltspice or xyce (read by ngspice).")] = "ngspice",
     prefix: Annotated[
         str, typer.Option(help="spice: start of the names of cells, subcircuits and parameters.")
     ] = "bw_",
+    cells: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="spice: subcircuits in place of cells, held to the contract; or ota, the example."
+        ),
+    ] = None,
+    corner: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--corner", metavar="FILE", help="spice: a set of .param, beside the typical one; may be repeated."
+        ),
+    ] = None,
     layer: Annotated[str | None, typer.Option(help="touchstone and picture: the dense layer.")] = None,
     picture: Annotated[
         Path | None, typer.Option(help="spice: draw the circuit around one crossbar to this file.")
@@ -72,6 +97,7 @@ def export(
       backwave export digits --out circuit
       backwave export digits --circuit bilateral --full-scale 0.5 --out circuit
       backwave export digits --format touchstone --layer s1 --out tile
+      backwave export digits --cells ota --corner slow.inc --out transistors
     """  # noqa: D301
     from emulator.commands.console import console, progress
     from emulator.export import Options, schematic, spice
@@ -79,6 +105,7 @@ def export(
     from emulator.export.expected import expect
     from emulator.export.formats import AT_REST, export_file
     from emulator.export.options import Buildable
+    from emulator.export.own_cells import cells_file, scale_of
     from emulator.export.used import refuse_unused
     from emulator.export.warnings import left_out
     from emulator.scenario import load_scenario
@@ -86,6 +113,9 @@ def export(
 
     refuse_unused(kind, typed(context))
     warnings: tuple[str, ...] = ()
+    sized = {} if cells is None else scale_of(cells_file(cells))
+    volts = sized.get("vfs", 1.0) if volts is None else volts
+    ohms = sized.get("rref", 50.0) if ohms is None else ohms
     with progress() as tell:
         tell("preparing network and substrate", None)
         ready = prepare(load_scenario(scenario, overrides or []))
@@ -99,6 +129,7 @@ def export(
             written = spice(
                 ready.graph, out, batch.inputs, batch.targets, options=options, sample=sample,
                 full_scale=full_scale, hold=hold, force=force, command=shlex.join(["backwave", *sys.argv[1:]]),
+                cells=cells, corners=corner or (),
             )  # fmt: skip
             files, warnings = written.files, written.warnings
             if picture is not None:
@@ -135,6 +166,11 @@ def verify(
         float | None, typer.Option(help="Largest relative deviation that agrees.", show_default="1e-8 at rest")
     ] = None,
     samples: Annotated[int, typer.Option(help="Samples of the batch by which to judge the task, at most 20.")] = 0,
+    hardware: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="What the cells were fitted to: the circuit must lie among its chips."),
+    ] = None,
+    chips: Annotated[int, typer.Option(help="Chips to settle with --hardware.")] = 40,
 ) -> None:
     """Run an exported circuit in ngspice and compare it with what it must show.
 
@@ -145,6 +181,7 @@ def verify(
     Examples:
       backwave verify circuit
       backwave verify circuit --limit 900 --memory 8
+      backwave verify transistors --hardware my-cells.toml --samples 20
     """  # noqa: D301
     from emulator.commands.console import console, progress, table
     from emulator.commands.console import verdict as line
@@ -155,18 +192,38 @@ def verify(
     refuse_other(directory, CIRCUIT)
     with progress() as tell:
         tell("running ngspice", None)
-        outcome = check_export(directory, limit=limit, memory=memory, tolerance=tolerance, samples=samples)
+        outcome = check_export(
+            directory, limit=limit, memory=memory, tolerance=tolerance, samples=samples, hardware=hardware, chips=chips
+        )
     screen = console()
     heads = ("comparison", "values", "worst node", "at", "ngspice", "expected", "deviation", "allowed", "")
     screen.print(table(heads, [_row(check) for check in outcome.checks]))
-    if outcome.suspects:
+    if outcome.cells:
         rows = [
+            (
+                one.cell,
+                str(one.nodes),
+                one.worst,
+                f"{one.deviation:.2g}",
+                f"{one.allowed:g}",
+                "keeps it" if one.keeps else "breaks it",
+            )
+            for one in outcome.cells
+        ]
+        screen.print(table(("cell", "nodes", "worst", "of full scale", "allowed", "its contract"), rows))
+    if outcome.corners:
+        titles = ("corner", "worst node", "deviation", "allowed", "output error", "settles in", "")
+        screen.print(table(titles, [_corner(one) for one in outcome.corners]))
+    if outcome.prediction is not None:
+        _print_prediction(outcome.prediction, screen)
+    if outcome.suspects:
+        named = [
             (one.node, one.cell, f"{one.found:.6g}", f"{one.expected:.6g}", f"{one.deviation:.2g}")
             for one in outcome.suspects[:_SUSPECTS]
         ]
-        more = len(outcome.suspects) - len(rows)
+        more = len(outcome.suspects) - len(named)
         screen.print(f"cells whose own equations do not hold{f', and {more} more' if more > 0 else ''}:")
-        screen.print(table(("node", "cell", "is", "its pins make", "times what is allowed"), rows))
+        screen.print(table(("node", "cell", "is", "its pins make", "times what is allowed"), named))
     if outcome.task is not None:
         screen.print(table(("the task", "circuit"), _task_rows(outcome.task)))
     for note in (f"network {outcome.network}", *outcome.notes):
@@ -190,6 +247,32 @@ def _task_rows(task: Task) -> list[tuple[str, str]]:
         ("settling of the states, in the circuit", told(task.settling, "s")),
         ("settling of the states, predicted", told(task.predicted, "s")),
     ]
+
+
+def _corner(one: CornerCheck) -> tuple[str, ...]:
+    from emulator.units import si
+
+    return (
+        one.corner,
+        one.check.worst,
+        f"{one.check.deviation:.2g}",
+        f"{one.check.allowed:.0e}",
+        f"{one.output_error:.2g}",
+        "does not" if one.settling is None else si(one.settling, "s"),
+        "agrees" if one.check.agrees else "differs",
+    )
+
+
+def _print_prediction(found: Prediction, screen: Console) -> None:
+    from emulator.commands.console import table
+
+    screen.print(
+        f"{found.share:.1%} of {found.compared} states and costates lie within 3 standard deviations of {found.chips} chips of "
+        f"{found.hardware} (allowed: at least 95 %); deviations are {found.spread:.2f} of a standard deviation (rms)",
+        soft_wrap=True,
+    )
+    rows = [(node, str(b), f"{x:.5g}", f"{mean:.5g}", f"{z:.2f}") for node, b, x, mean, z in found.worst]
+    screen.print(table(("worst node", "sample", "circuit", "mean of the chips", "standard deviations"), rows))
 
 
 def _row(check: Check) -> tuple[str, ...]:

@@ -22,15 +22,25 @@ from emulator.graph import ScatteringGraph
 from emulator.graph.names import printable
 from emulator.measure.synapses import Floats
 
-LIBRARY, NETLIST, OP, TRAN, EXPECTED, NETWORK = (
-    "lib.inc", "net.cir", "tb_op.cir", "tb_tran.cir", "expected.json", "network.npz",
+LIBRARY, OWN, NETLIST, OP, TRAN, CORNERS, EXPECTED, NETWORK = (
+    "lib.inc", "cells.inc", "net.cir", "tb_op.cir", "tb_tran.cir", "tb_corners.cir", "expected.json", "network.npz",
 )  # fmt: skip
-CIRCUIT_FILES = (LIBRARY, NETLIST, OP, TRAN)
-FILES = (*CIRCUIT_FILES, MAP, EXPECTED, NETWORK)
 EXPECTED_FORMAT, VERSION = "backwave-expected", 3
 
 
-def write_bundle(folder: Path, bench: Bench, warnings: Sequence[str], task: Sequence[Sample] = ()) -> None:
+def circuit_files(own: bool, corners: bool) -> tuple[str, ...]:
+    """Netlists of an export: with cells of one's own, and with corners, or without."""
+    return (LIBRARY, *([OWN] if own else []), NETLIST, OP, TRAN, *([CORNERS] if corners else []))
+
+
+def all_files(own: bool, corners: bool) -> tuple[str, ...]:
+    """Everything in an export's folder."""
+    return (*circuit_files(own, corners), MAP, EXPECTED, NETWORK)
+
+
+def write_bundle(
+    folder: Path, bench: Bench, warnings: Sequence[str], task: Sequence[Sample] = (), cells: Sequence[str] = ()
+) -> None:
     """Write expected values, network and map beside the netlists that are there already.
 
     Raises
@@ -42,9 +52,9 @@ def write_bundle(folder: Path, bench: Bench, warnings: Sequence[str], task: Sequ
     values = expected_values(bench)
     values["task"] = [[one.inputs.tolist(), one.targets.tolist()] for one in task]
     (folder / EXPECTED).write_text(json.dumps(values, allow_nan=False) + "\n", encoding="ascii")
-    described = _map(bench, warnings)
+    described = _map(bench, warnings, cells)
     described["waves"] = {name: wave_digest(np.array(wave)) for name, wave in (values["waves"] or {}).items()}
-    described["digests"] = {name: file_digest(folder / name) for name in FILES if name != MAP}
+    described["digests"] = {name: file_digest(folder / name) for name in described["files"] if name != MAP}
     described["seal"] = seal(described)
     text = json.dumps(described, indent=1, allow_nan=False)
     (folder / MAP).write_text(text + "\n", encoding="ascii")
@@ -119,12 +129,12 @@ def probed_bundles(graph: ScatteringGraph, rows: Iterable[int], signals: Iterabl
     }
 
 
-def _map(bench: Bench, warnings: Sequence[str]) -> dict[str, Any]:
+def _map(bench: Bench, warnings: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     graph, options = bench.graph, bench.options
     return {
         "format": FORMAT,
         "version": VERSION,
-        "files": list(FILES),
+        "files": list(all_files(bool(cells), bool(bench.corners))),
         "kind": "spice",
         "network": graph.network.digest,
         "dialect": options.dialect,
@@ -143,6 +153,9 @@ def _map(bench: Bench, warnings: Sequence[str]) -> dict[str, Any]:
         "bundles": bundles(graph),
         "crossbars": crossbars(graph),
         "lines": _lines(bench),
+        "cells": list(cells),
+        "corners": {one.name: one.values.get("vfs", options.volts) for one in bench.corners},
+        "corners_stop": bench.corners_stop if bench.corners else None,
     }
 
 

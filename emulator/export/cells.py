@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emulator.export.contract import ACTIVATION, pins
 from emulator.export.design import SUPPLY
 from emulator.export.options import Options
 from emulator.export.two_way import TwoWayLines
@@ -71,31 +72,36 @@ def library(graph: ScatteringGraph, options: Options) -> list[Cell]:
         found.append(_LINE)
         found += _load(graph.loss, options)
     if not in_row:
-        found.append(Cell("sum", ("node",), _SCALES[1:], ("R1 node 0 {rref}",), ("I(node) <+ V(node)/rref;",)))
+        found.append(_SUM)
     if options.in_series:
         found.append(Cell("join", ("a", "b"), (), ("V1 a b 0",), ("V(a,b) <+ 1e-15*I(a,b);",)))
     found.append(_BIAS_IN_SERIES if in_row else _BIAS)
     return found
 
 
+_SUM = Cell(
+    "sum", pins("sum", "directional", "gyrator"), _SCALES[1:], ("R1 node 0 {rref}",), ("I(node) <+ V(node)/rref;",)
+)
 _BIAS = Cell(
-    "bias", ("s",), (("bias", 0.0), *_SCALES), ("I1 0 s {bias*vfs/rref}", "R1 s 0 {rref}"),
+    "bias", pins("bias", "directional", "gyrator"), (("bias", 0.0), *_SCALES), ("I1 0 s {bias*vfs/rref}", "R1 s 0 {rref}"),
     ("I(s) <+ (V(s)-bias*vfs)/rref;",),
 )  # fmt: skip
 _BIAS_IN_SERIES = Cell(
-    "bias", ("s", "low"), (("bias", 0.0), *_SCALES), ("V1 s low {bias*vfs}",), ("V(s,low) <+ bias*vfs;",)
-)
+    "bias", pins("bias", "bilateral", "gyrator"), (("bias", 0.0), *_SCALES), ("V1 s low {bias*vfs}",),
+    ("V(s,low) <+ bias*vfs;",),
+)  # fmt: skip
 _GYRATOR = Cell(
-    "gyrator", ("a", "b", *SUPPLY), _SCALES[1:], ("G1 a 0 b 0 {1/rref}", "G2 0 b a 0 {1/rref}"),
+    "gyrator", pins("gyrator", "bilateral", "gyrator"), _SCALES[1:],
+    ("G1 a 0 b 0 {1/rref}", "G2 0 b a 0 {1/rref}"),
     ("I(a) <+ V(b)/rref;", "I(b) <+ -V(a)/rref;"),
 )  # fmt: skip
 _SOURCE = Cell(
-    "source", ("pad", "x", "lam"), _SCALES[1:], ("V1 pad x 0", "H1 lam 0 V1 {rref}"),
+    "source", pins("source", "bilateral", "gyrator"), _SCALES[1:], ("V1 pad x 0", "H1 lam 0 V1 {rref}"),
     ("V(pad,x) <+ 1e-15*I(pad,x);", "V(lam) <+ rref*I(pad,x);"),
 )  # fmt: skip
 #: matched; ``rel=10`` keeps ngspice from adding a breakpoint for every bend of a waveform
 _LINE = Cell(
-    "line", ("near", "far"), (("td", 1.0), ("z0", 50.0), ("rt", 50.0)),
+    "line", pins("line", "directional", "gyrator"), (("td", 1.0), ("z0", 50.0), ("rt", 50.0)),
     ("T1 near 0 far 0 Z0={z0} TD={td} rel=10", "R1 far 0 {rt}"),
     (
         "branch (near) b1;", "branch (far) b2;", "analog begin",
@@ -134,7 +140,7 @@ def expression(text: str, argument: str, slope: float) -> str:
 
 def _activation(name: str, function: str, slope: float, options: Options) -> Cell:
     """``x = phi(s)`` and ``mu = phi'(s) lam``; in the bilateral circuit `mu` is the current into ``s``."""
-    pins = ("s", "x", "lam", "mu", *SUPPLY)
+    ends = pins(ACTIVATION, options.circuit, options.synapse)
     value, derivative = (expression(text, "(V(s)/{vfs})", slope) for text in ACTIVATIONS[function].circuit())
     state = f"V={{vfs}}*({value})"
     costate = f"B2 mu 0 V=({derivative})*V(lam)"
@@ -142,7 +148,7 @@ def _activation(name: str, function: str, slope: float, options: Options) -> Cel
     if not options.bilateral:
         body: tuple[str, ...] = ("real u;", "analog begin", "u = V(s)/vfs;", f"V(x) <+ vfs*({phi});", f"V(mu) <+ ({slopes})*V(lam);",
                 "end")  # fmt: skip
-        return Cell(name, pins, _SCALES, (f"B1 x 0 {state}", costate), body)
+        return Cell(name, ends, _SCALES, (f"B1 x 0 {state}", costate), body)
     ahead = (f"B1 drive 0 {state}", "V1 drive x 0", "H1 lam 0 V1 {rref}")
     known = activation_function(function, slope)
     begin = ("V(drive) <+ vfs*({});", "V(drive,x) <+ 1e-15*I(drive,x);", "V(lam) <+ rref*I(drive,x);")
@@ -152,10 +158,10 @@ def _activation(name: str, function: str, slope: float, options: Options) -> Cel
         body = ("branch (s) bs;", "real u, gap, share, rest;", "analog begin", "u = V(s)/vfs;", begin[0].format(phi), *begin[1:], *kink,
                 "end")  # fmt: skip
         parameters = (*_SCALES, ("tgap", 0.0))
-        return Cell(name, pins, parameters, (*ahead, *_bend(low)), body, ("drive", "v"))
+        return Cell(name, ends, parameters, (*ahead, *_bend(low)), body, ("drive", "v"))
     body = ("real u;", "analog begin", "u = V(s)/vfs;", begin[0].format(phi), *begin[1:],
             f"V(mu) <+ ({slopes})*V(lam);", "I(s) <+ V(mu)/rref;", "end")  # fmt: skip
-    return Cell(name, pins, _SCALES, (*ahead, costate, "G1 s 0 mu 0 {1/rref}"), body, ("drive",))
+    return Cell(name, ends, _SCALES, (*ahead, costate, "G1 s 0 mu 0 {1/rref}"), body, ("drive",))
 
 
 def _bend(low: float) -> Iterator[str]:
@@ -200,33 +206,33 @@ def _bend_verilog(low: float) -> Iterator[str]:
 def _synapses(graph: ScatteringGraph, options: Options) -> Iterator[Cell]:
     """One weight, both ways; in synapse wiring together with its two lines."""
     parameters = (("w", 1.0), *_SCALES)
-    pins: tuple[str, ...]
     cards: tuple[str, ...]
     ahead, back = "I(s) <+ -w/rref*V(x);", "I(lam) <+ -w/rref*V(mu);"
     match options.circuit, options.synapse:
         case "directional", "gyrator":
-            pins, cards = ("x", "s", "mu", "lam"), ("G1 0 s x 0 {w/rref}", "G2 0 lam mu 0 {w/rref}")
+            cards = ("G1 0 s x 0 {w/rref}", "G2 0 lam mu 0 {w/rref}")
             body: tuple[str, ...] = (ahead, back)
         case "directional", _:
-            pins, cards = ("x", "s0", "s", "mu", "lam0", "lam"), ("E1 s s0 x 0 {w}", "E2 lam lam0 mu 0 {w}")
+            cards = ("E1 s s0 x 0 {w}", "E2 lam lam0 mu 0 {w}")
             body = ("V(s,s0) <+ w*V(x);", "V(lam,lam0) <+ w*V(mu);")
         case _, "gyrator":
-            pins, cards = ("x", "column"), ("G1 0 column x 0 {w/rref}", "G2 x 0 column 0 {w/rref}")
+            cards = ("G1 0 column x 0 {w/rref}", "G2 x 0 column 0 {w/rref}")
             body = ("I(column) <+ -w/rref*V(x);", "I(x) <+ w/rref*V(column);")
         case _:
-            pins, cards = ("x", "s0", "s"), ("V1 s0 m 0", "E1 s m x 0 {w}", "F1 x 0 V1 {w}")
+            cards = ("V1 s0 m 0", "E1 s m x 0 {w}", "F1 x 0 V1 {w}")
             body = ("V(s,s0) <+ w*V(x);", "I(x) <+ -w*I(s,s0);")
-    yield Cell("synapse", (*pins, *SUPPLY), parameters, cards, body)
+    ends = pins("synapse", options.circuit, options.synapse)
+    yield Cell("synapse", ends, parameters, cards, body)
     if graph.wiring == "synapse":
         there, returning = f"absdelay({_wave('x')}, tdf)", f"absdelay({_wave('mu')}, tdb)"
         delayed = tuple(part.replace("V(x)", there).replace("V(mu)", returning) for part in body)
-        inner = " ".join({"x": "xf", "mu": "muf"}.get(pin, pin) for pin in pins)
+        inner = " ".join({"x": "xf", "mu": "muf"}.get(pin, pin) for pin in ends)
         cards = (
             "Xf x xf line td={tdf} z0={rref} rt={rref}", "Xb mu muf line td={tdb} z0={rref} rt={rref}",
-            f"Xw {inner} vdd vss synapse w={{w}} vfs={{vfs}} rref={{rref}}",
+            f"Xw {inner} synapse w={{w}} vfs={{vfs}} rref={{rref}}",
         )  # fmt: skip
         times = (("tdf", 1.0), ("tdb", 1.0))
-        yield Cell("synapse_line", (*pins, *SUPPLY), (*parameters, *times), cards, delayed)
+        yield Cell("synapse_line", ends, (*parameters, *times), cards, delayed)
 
 
 def _wave(node: str) -> str:
@@ -236,7 +242,7 @@ def _wave(node: str) -> str:
 def _load(loss: str, options: Options, kappa: float = 1.0) -> Iterator[Cell]:
     """``dLoss/dx`` into the costate of the output (or, as a current, out of it); `kappa` multiplies a squared loss."""
     series = options.in_series and not options.bilateral
-    pins = ("x",) if options.bilateral else ("x", "lam0", "lam") if series else ("x", "lam")
+    joined = pins("load", options.circuit, options.synapse, loss)
     ends, branch = (
         ("x 0", "I(x)") if options.bilateral else ("lam lam0", "V(lam,lam0)") if series else ("0 lam", "I(lam)")
     )
@@ -244,7 +250,7 @@ def _load(loss: str, options: Options, kappa: float = 1.0) -> Iterator[Cell]:
     if loss == "mse":
         card = f"E1 {ends} x y 1" if series else f"G1 {ends} x y {{{kappa!r}/rref}}"
         body = f"{branch} <+ V(x,y);" if series else f"{branch} <+ {sign}{kappa!r}/rref*V(x,y);"
-        yield Cell("load", ("x", "y", *pins[1:], *SUPPLY), _SCALES, (card,), (body,))
+        yield Cell("load", joined, _SCALES, (card,), (body,))
         return
     # no exponent is above 0 at the solution; a simulator's first guesses would overflow
     share = "{vfs}*exp(min(V(x)-V(lse),0)/{vfs})-V(y)"
@@ -261,4 +267,4 @@ def _load(loss: str, options: Options, kappa: float = 1.0) -> Iterator[Cell]:
         ("R1 total 0 1", "B1 lse 0 V=V(top)+{vfs}*ln(V(total)>0.5 ? V(total) : 0.5)"),
         ("I(total) <+ V(total);", "V(lse) <+ V(top)+vfs*ln((V(total) > 0.5) ? V(total) : 0.5);"),
     )  # fmt: skip
-    yield Cell("load", ("x", "lse", "y", *pins[1:], *SUPPLY), _SCALES, (f"B1 {ends} {driven}",), (body,))
+    yield Cell("load", joined, _SCALES, (f"B1 {ends} {driven}",), (body,))

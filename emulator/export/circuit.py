@@ -122,7 +122,7 @@ class _Reader:
         self.left -= len(data)
         self.digests[name] = hashlib.sha256(data).hexdigest()
         self.open.append(name)
-        for number, parts in _statements(self.folder / name, data, titled=not place):
+        for number, parts in statements_of(self.folder / name, data, titled=not place):
             at = f"file '{self.folder / name}', line {number}: "
             found = _INCLUDE.fullmatch(" ".join(parts))
             if found:
@@ -132,7 +132,7 @@ class _Reader:
             try:
                 what = use(whole)
             except ValueError as error:
-                raise FileFormatError(f"{at}{_shown(whole)} {error}") from None
+                raise FileFormatError(f"{at}{shown(whole)} {error}") from None
             if what is Use.END and place:
                 raise FileFormatError(f"{at}'.end' in a file that is included; allowed: at the end of a testbench")
             if what is Use.RUN:
@@ -140,8 +140,8 @@ class _Reader:
         self.open.pop()
 
 
-def _statements(path: Path, data: bytes, titled: bool) -> Iterator[tuple[int, list[str]]]:
-    """Line number and physical lines of every statement; nothing may follow ``.end``.
+def statements_of(path: Path, data: bytes, titled: bool) -> Iterator[tuple[int, list[str]]]:
+    """Line number and physical lines of every statement of a netlist's bytes; nothing may follow ``.end``.
 
     The first line of a testbench is its title, which is not obeyed, and therefore not allowed to look as if it were.
     """
@@ -160,7 +160,7 @@ def _statements(path: Path, data: bytes, titled: bool) -> Iterator[tuple[int, li
         line = raw.strip()
         if line.startswith("*"):
             if _OBEYED.match(line):
-                raise FileFormatError(f"{at}{_shown(line)} is a comment that simulators obey; allowed: other comments")
+                raise FileFormatError(f"{at}{shown(line)} is a comment that simulators obey; allowed: other comments")
             continue
         line = line.partition(";")[0].rstrip()
         if not line or (titled and number == 1 and line[0].isalnum()):
@@ -175,7 +175,7 @@ def _statements(path: Path, data: bytes, titled: bool) -> Iterator[tuple[int, li
         if parts:
             yield first, parts
             if parts[0].lower() == ".end":
-                raise FileFormatError(f"{at}{_shown(line)} stands after '.end'; allowed: comments")
+                raise FileFormatError(f"{at}{shown(line)} stands after '.end'; allowed: comments")
         first, parts, size = number, [line], len(line)
     if parts:
         yield first, parts
@@ -184,11 +184,10 @@ def _statements(path: Path, data: bytes, titled: bool) -> Iterator[tuple[int, li
 def _included(word: str, at: str) -> str:
     name = word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word
     if not _FILE_NAME.fullmatch(name):
-        raise FileFormatError(
-            f"{at}includes {_shown(word)}; allowed: the name of a file in the folder, such as lib.inc"
-        )
+        raise FileFormatError(f"{at}includes {shown(word)}; allowed: the name of a file in the folder, such as lib.inc")
     return name
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """A statement in a few characters."""
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")

@@ -7,7 +7,8 @@ seal is another export, and is taken for one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+import re
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,13 @@ import numpy as np
 from emulator.compile import compile_network
 from emulator.errors import CompileError, ExportError, FileFormatError, NetworkError
 from emulator.export.bundle import (
-    CIRCUIT_FILES,
     EXPECTED,
     EXPECTED_FORMAT,
-    FILES,
     NETWORK,
     VERSION,
+    all_files,
     bundles,
+    circuit_files,
     crossbars,
     file_digest,
     probed_bundles,
@@ -29,6 +30,7 @@ from emulator.export.bundle import (
     wave_digest,
 )
 from emulator.export.circuit import inside
+from emulator.export.corners import NAME as CORNER
 from emulator.export.design import MOST_PINS, SUPPLY, TOP
 from emulator.export.document import Document, read_document, shown
 from emulator.export.expected import SIGNALS, Sample
@@ -52,6 +54,7 @@ _MOST_MAP, _MOST_EXPECTED, _MOST_NETWORK = 64 << 20, 128 << 20, 1 << 30
 _MOST_WARNINGS, _LONGEST = 10, 500
 #: of the terms of a rest that is solved for, what may be off
 _SOLVED = 1e-9
+_CELL = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,12 @@ class Claim:
         What multiplies a squared loss's gradient, and volts of a state of 1.
     own_rest : bool
         Whether its lines move the rest: equations of cells alone do not hold then.
+    cells : tuple of str
+        Cells of the library whose place others take.
+    corners : dict of str to float
+        Volts of a state of 1 at every corner of the testbench that has them side by side.
+    corners_stop : float
+        Seconds that its transient lasts.
     """
 
     network: str
@@ -110,10 +119,17 @@ class Claim:
     kappa: float
     volts: float
     own_rest: bool
+    cells: tuple[str, ...] = ()
+    corners: dict[str, float] = field(default_factory=dict)
+    corners_stop: float = 0.0
 
     def node(self, name: str) -> str:
         """What a testbench calls a node of the network."""
         return name if self.pins is None or name in self.pins else f"{TOP}.{name}"
+
+    def corner_node(self, name: str, corner: str) -> str:
+        """What the testbench of the corners calls a node of one of them."""
+        return f"{name}_{corner}" if self.pins is None or name in self.pins else f"x{corner}.{name}"
 
     @property
     def settled(self) -> dict[str, Floats]:
@@ -152,7 +168,22 @@ def read_claim(folder: Path) -> Claim:
         start, step, stop, digests, _warnings(described), _pins(graph, described.text("circuit")),
         graph, _sample(expected, graph), _task(expected, graph), described.positive("kappa"),
         described.positive("volts_per_state"), described.content.get("lines") is not None,
+        *_others(described),
     )  # fmt: skip
+
+
+def _others(described: Document) -> tuple[tuple[str, ...], dict[str, float], float]:
+    """Replaced cells, and corners with their scale; exports of earlier versions have neither."""
+    cells, corners = described.content.get("cells", []), described.content.get("corners", {})
+    if not isinstance(cells, list) or any(type(name) is not str or not _CELL.fullmatch(name) for name in cells):
+        raise FileFormatError(f"{described.at('cells')} is {shown(cells)}; allowed: names of cells")
+    if not isinstance(corners, dict) or any(not CORNER.fullmatch(name) for name in corners):
+        raise FileFormatError(
+            f"{described.at('corners')} is {shown(corners)}; allowed: names of corners and their volts"
+        )
+    section = Document(corners, described.place, "corners.")
+    volts = {name: section.positive(name) for name in corners}
+    return tuple(cells), volts, described.positive("corners_stop") if corners else 0.0
 
 
 def _sample(expected: Document, graph: ScatteringGraph) -> Sample:
@@ -201,7 +232,7 @@ def _graph(folder: Path, described: Document) -> ScatteringGraph:
 
 def _check_map(described: Document, graph: ScatteringGraph) -> tuple[int, ...]:
     """Compare a map with the network that it is of; numbers of the rows that are probed."""
-    described.same("files", list(FILES))
+    described.same("files", list(all_files(*_more(described))))
     described.same("bundles", bundles(graph))
     described.same("crossbars", crossbars(graph))
     rows = described.part("probed", list)
@@ -318,10 +349,16 @@ def _waves(
 
 def _digests(folder: Path, described: Document) -> dict[str, str]:
     """Digests of the netlists; network and expected values must have theirs."""
-    section = described.section("digests", set(FILES) - {MAP})
+    own = _more(described)
+    section = described.section("digests", set(all_files(*own)) - {MAP})
     for name in (EXPECTED, NETWORK):
         if file_digest(inside(folder, name)) != section[name]:
             raise FileFormatError(
                 f"file '{folder / name}' is edited: its digest is not that in {MAP}; allowed: what the export wrote"
             )
-    return {name: section.text(name) for name in CIRCUIT_FILES}
+    return {name: section.text(name) for name in circuit_files(*own)}
+
+
+def _more(described: Document) -> tuple[bool, bool]:
+    """Whether an export has cells of somebody's own, and corners."""
+    return bool(described.content.get("cells")), bool(described.content.get("corners"))

@@ -98,6 +98,10 @@ class Design:
         """A node of the network as a testbench sees it."""
         return name if self.flat or name in self._pins else f"{TOP}.{name}"
 
+    def node_of(self, name: str, corner: str) -> str:
+        """A node of the instance of a corner."""
+        return f"{name}_{corner}" if name in self._pins else f"x{corner}.{name}"
+
     def __post_init__(self) -> None:
         self._pins = frozenset(self.top.pins)
 

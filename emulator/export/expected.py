@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -149,6 +149,16 @@ def expect(
         prediction,
         load_conductance(graph) if two_way else 1.0,
     )
+
+
+def resting(expected: Expected, hold: int | None) -> Expected:
+    """The same with a rest after the last wave: cells with a bandwidth of their own need time, as much again or `hold`."""
+    waves = expected.waves
+    if waves is None:
+        return expected
+    more = max(expected.hold, 4) if hold is None else max(hold - expected.hold, 0)
+    longer = {name: np.concatenate([wave, np.repeat(wave[-1:], more, axis=0)]) for name, wave in waves.items()}
+    return replace(expected, hold=expected.hold + more, waves=longer)
 
 
 def _patience(graph: ScatteringGraph, prediction: Prediction | None) -> int:

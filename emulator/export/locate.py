@@ -55,6 +55,31 @@ def locate(
 
     Parameters
     ----------
+    graph, found, inputs, targets, kappa
+        As for `equations`.
+    allowed : dict of signal to (N,)
+        Deviations that count as none.
+    """
+    wanted, source = equations(graph, found, inputs, targets, kappa)
+    off = {name: np.abs(found[name] - wanted[name]) / allowed[name] for name in wanted}
+    off["s"][source] = off["mu"][source] = 0.0
+    bad = {name: np.where(np.isfinite(values), values, np.inf) > 1 for name, values in off.items()}
+    node, suspects = Nodes(graph), []
+    for signal, flags in bad.items():
+        for n in np.flatnonzero(flags).tolist():
+            cell = _cell(graph, signal, n, bool(source[n]), bad, node)
+            figures = float(found[signal][n]), float(wanted[signal][n]), float(off[signal][n])
+            suspects.append(Suspect(cell, node(signal, n), *figures))
+    return tuple(sorted(suspects, key=lambda one: -one.deviation))
+
+
+def equations(
+    graph: ScatteringGraph, found: Mapping[str, Floats], inputs: Floats, targets: Floats, kappa: float
+) -> tuple[dict[str, Floats], np.ndarray]:
+    """What every cell's equation makes of its own pins, and which neurons are sources.
+
+    Parameters
+    ----------
     graph : ScatteringGraph
     found : dict of signal to (N,)
         ``x``, ``s``, ``lam`` and ``mu`` of the circuit at rest.
@@ -62,8 +87,6 @@ def locate(
         Of the sample.
     kappa : float
         What multiplies the gradient of a squared loss.
-    allowed : dict of signal to (N,)
-        Deviations that count as none.
     """
     x, lam = found["x"], found["lam"]
     wanted = {name: np.zeros_like(x) for name in ("x", "s", "lam", "mu")}
@@ -85,16 +108,7 @@ def locate(
             own = slice(site.start, site.stop)
             wanted["x"][own] = activation_function(site.function, site.slope).phi(found["s"][own])
     wanted["mu"] = np.where(source, 0.0, first_slopes(graph, found["s"]) * lam)
-    off = {name: np.abs(found[name] - wanted[name]) / allowed[name] for name in wanted}
-    off["s"][source] = off["mu"][source] = 0.0
-    bad = {name: np.where(np.isfinite(values), values, np.inf) > 1 for name, values in off.items()}
-    node, suspects = Nodes(graph), []
-    for signal, flags in bad.items():
-        for n in np.flatnonzero(flags).tolist():
-            cell = _cell(graph, signal, n, bool(source[n]), bad, node)
-            figures = float(found[signal][n]), float(wanted[signal][n]), float(off[signal][n])
-            suspects.append(Suspect(cell, node(signal, n), *figures))
-    return tuple(sorted(suspects, key=lambda one: -one.deviation))
+    return wanted, source
 
 
 def _cell(

@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.errors import ExportError, suggest
-from emulator.export.bundle import EXPECTED, FILES, LIBRARY, NETLIST, OP, TRAN, write_bundle
+from emulator.export.bundle import CORNERS, EXPECTED, LIBRARY, NETLIST, OP, OWN, TRAN, all_files, write_bundle
 from emulator.export.cells import library
+from emulator.export.corners import check_corners, read_corners
 from emulator.export.design import SUPPLY, Design
 from emulator.export.dialect import remark, translate
-from emulator.export.expected import expect, first_samples
+from emulator.export.expected import expect, first_samples, resting
 from emulator.export.folder import MAP, staged
 from emulator.export.mismatch import weight_spread
 from emulator.export.netlist import interface, network, safe_label
 from emulator.export.options import Options, positive
+from emulator.export.own_cells import cells_file, kept, own_cells, place
 from emulator.export.penalties import refuse_penalties
 from emulator.export.spice_text import design_text, library_text, one_line
 from emulator.export.testbench import Bench
@@ -68,6 +70,8 @@ def spice(
     hold: float | None = None,
     force: bool = False,
     command: str = "",
+    cells: str | Path | None = None,
+    corners: Sequence[str | Path] = (),
 ) -> SpiceExport:
     """Write library, netlist, testbenches, a map of nodes, and expected values.
 
@@ -98,6 +102,10 @@ def spice(
         Replace an earlier export.
     command : str
         What was typed to write it, for the head of its files.
+    cells : str or Path, optional
+        A file of subcircuits that take the place of cells (see `emulator.export.own_cells`), or the name of a bundled one.
+    corners : sequence of str or Path
+        Files of ``.param`` sets, each a corner of a testbench that has all of them side by side.
 
     Returns
     -------
@@ -109,6 +117,8 @@ def spice(
         If the circuit cannot be made as asked, or the folder holds anything.
     NetworkError
         If the batch does not suit the network.
+    FileFormatError
+        If a file of cells or of a corner is none.
     OSError
         If nothing can be written there.
     """
@@ -117,38 +127,55 @@ def spice(
     hardware = graph.hardware
     if options.bilateral:
         graph = two_way(graph, held=not options.mismatch)
-    steps = _steps(graph, options, hold)
+    steps = _steps(graph, options, hold, cells is not None)
     small = synapse_count(graph) <= MOST_SYNAPSES[options.circuit]
+    cards = library(graph, options)
+    own = None if cells is None else own_cells(cells_file(cells), cards, options, graph.loss)
+    sets = read_corners([Path(path) for path in corners], options.prefix)
+    if options.dialect != "ngspice" and (own is not None or sets):
+        raise ExportError(f"cells or corners in dialect {options.dialect!r}; allowed: ngspice, which checks them")
+    if own is not None:
+        own = own.swept(dict.fromkeys(key for one in sets for key in one.values), "a corner ")
     with staged(Path(directory), force) as folder:
         expected = expect(
-            graph, inputs, targets, sample, two_way=options.bilateral, hold=steps, predicted=small,
+            graph, inputs, targets, sample, two_way=options.bilateral, hold=steps if options.bilateral else None, predicted=small,
             waves=not options.bilateral or (small and options.termination == "stub"),
         )  # fmt: skip
+        if own is not None and not options.bilateral:
+            expected = resting(expected, steps)
         if full_scale is not None:
             largest = float(np.abs(expected.rest["x"]).max()) or 1.0
             options = replace(options, volts=positive("full_scale", full_scale) / largest)
         spread = weight_spread(graph) if options.mismatch else {}
         found = warnings(graph, options, expected, hardware)
         design = network(graph, options, spread)
-        bench = Bench(design, graph, options, expected, _probed(graph, probes))
-        texts = (
-            (LIBRARY, "library of cells", library_text(library(graph, options), options.prefix)),
+        if own is not None:
+            found = (*found, *own.warnings(options.volts, options.ohms))
+            design = place(design, own, cards)
+        check_corners(sets, design)
+        names = [LIBRARY, *([] if own is None else [OWN]), NETLIST]
+        bench = Bench(design, graph, options, expected, _probed(graph, probes), tuple(names), own is not None, sets)
+        texts = [
+            (LIBRARY, "library of cells", library_text(cards if own is None else kept(cards, own), options.prefix)),
             (NETLIST, "network", design_text(design)),
             (OP, "testbench: operating point, which is forward pass and backpropagation", bench.operating_point()),
             (TRAN, "testbench: transient", bench.transient()),
-        )
+        ]
+        if own is not None:
+            texts.append((OWN, f"cells of {safe_label(own.file)}, in place of the library's", own.text(options.prefix)))
+        if sets:
+            texts.append((CORNERS, "testbench: transient of every corner", bench.side_by_side()))
         heading = list(_heading(graph, design, options, found, command))
         for name, title, lines in texts:
             _write(folder / name, title, heading, translate(lines, options.dialect))
-        write_bundle(folder, bench, found, first_samples(graph, inputs, targets, _TASK if small else 0))
-    return SpiceExport(Path(directory), FILES, options, found)
+        task = first_samples(graph, inputs, targets, _TASK if small else 0)
+        write_bundle(folder, bench, found, task, () if own is None else own.replaced)
+    return SpiceExport(Path(directory), all_files(own is not None, bool(sets)), options, found)
 
 
-def _steps(graph: ScatteringGraph, options: Options, hold: float | None) -> int | None:
-    if not options.bilateral:
-        if hold is not None:
-            raise ExportError(f"hold is {hold!r}; allowed with the directional circuit: none, it runs to its last wave")
-        return None
+def _steps(graph: ScatteringGraph, options: Options, hold: float | None, own: bool) -> int | None:
+    if not options.bilateral and hold is not None and not own:
+        raise ExportError(f"hold is {hold!r}; allowed with the directional circuit: none, it runs to its last wave")
     return None if hold is None else math.ceil(positive("hold", hold) * graph.transit)
 
 

@@ -45,6 +45,9 @@ _ELEMENTS: dict[str, tuple[str, str]] = {
     "f": (rf" \w+ \w+ \w+ {_VALUE}", "two nodes, a voltage source and a value"),
     "h": (rf" \w+ \w+ \w+ {_VALUE}", "two nodes, a voltage source and a value"),
     "d": (rf" \w+ \w+ \w+{_SETTINGS}", "two nodes and a model"),
+    "m": (rf" \w+ \w+ \w+ \w+ \w+{_SETTINGS}", "four nodes, a model and settings"),
+    "q": (rf" \w+ \w+ \w+(?: \w+)? \w+{_SETTINGS}", "three or four nodes, a model and settings"),
+    "j": (rf" \w+ \w+ \w+ \w+{_SETTINGS}", "three nodes, a model and settings"),
     "v": (
         rf" \w+ \w+(?:(?: dc)? {_VALUE})?(?: ac {_VALUE}(?: {_VALUE})?)?(?: (?:pwl|pulse|sin|exp) ?{_VALUES})?",
         "two nodes and DC, AC, PWL, PULSE, SIN or EXP with numbers",
@@ -61,7 +64,7 @@ _COMMANDS: dict[str, str] = {
     ".subckt": rf" \w+(?: \w+)*(?: params:)?{_SETTINGS}",
     ".ends": r"(?: \w+)?",
     ".param": rf"(?: \w+={_VALUE})+",
-    ".model": rf" \w+ [rcld](?: ?\( ?(?:\w+={_VALUE} ?)*\)|{_SETTINGS})",
+    ".model": rf" \w+ (?:[rcld]|[np]mos|npn|pnp|[np]jf)(?: ?\( ?(?:\w+={_VALUE} ?)*\)|{_SETTINGS})",
     ".global": r"(?: \w+)+",
     ".ic": rf"(?: v ?\( ?\w+ ?\)={_VALUE})+",
     ".nodeset": rf"(?: v ?\( ?\w+ ?\)={_VALUE})+",

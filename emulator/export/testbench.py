@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from emulator.export.corners import Corner
 from emulator.export.design import Design
 from emulator.export.expected import SIGNALS, Expected
 from emulator.export.netlist import interface
@@ -27,19 +28,36 @@ _TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 pivrel=0.1 gmin
 _PIVOTS = ("pivrel=0.1", "pivrel=0.5")
 #: where capacitors set the time step, tight tolerances would make it needlessly small
 _FAST = ".options reltol=1e-5 abstol=1e-12 vntol=1e-9 itl1=500 pivrel=0.1 gminsteps=0 trtol=100"
+#: transistors conduct nothing in cutoff: with less gmin their nodes would float, and with less tolerance no guess be near enough
+OWN_ACCURACY = ".options reltol=1e-5 abstol=1e-12 vntol=1e-7 itl1=200 gmin=1e-12"
 #: volts of the supplies, which the cells of the library leave unused
 SUPPLIES = {"vdd": 1.8, "vss": -1.8}
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What both testbenches are made from; `rows` are the numbers of the rows that are probed."""
+    """What the testbenches are made from.
+
+    Parameters
+    ----------
+    design, graph, options, expected
+    rows : tuple of int
+        Numbers of the rows that are probed.
+    files : tuple of str
+        What they include.
+    own : bool
+        Whether cells of one's own are among them.
+    corners : tuple of Corner
+    """
 
     design: Design
     graph: ScatteringGraph
     options: Options
     expected: Expected
     rows: tuple[int, ...]
+    files: tuple[str, ...] = ("lib.inc", "net.cir")
+    own: bool = False
+    corners: tuple[Corner, ...] = field(default=())
 
     @property
     def start(self) -> float:
@@ -67,6 +85,7 @@ class Bench:
     def operating_point(self) -> Iterator[str]:
         """The testbench of ``.op``."""
         yield from self._frame(_TIGHT)
+        yield from self._alone()
         yield from self._sources(lambda _, after: f"DC {after}")
         yield ".op"
         yield from card(".save", [f"v({node})" for *_, nodes in self.probes() for node in nodes])
@@ -74,10 +93,10 @@ class Bench:
 
     def transient(self) -> Iterator[str]:
         """The testbench of ``.tran``: the sample takes the place of an empty one after one step of rest."""
-        start, rise = self.start, self.start + FINE * self.graph.step
-        yield from self._frame(_FAST if self.options.bilateral and self.options.termination == "lumped" else _TIGHT)
-        yield from self._sources(lambda before, after: f"PWL(0 {before} {start!r} {before} {rise!r} {after})")
         fine = FINE * self.graph.step
+        yield from self._frame(self._loose)
+        yield from self._alone()
+        yield from self._sources(self._step)
         deviations = list(self._deviations())
         yield from (line for _, cards, _ in deviations for line in cards)
         yield f".tran {fine!r} {self.stop!r} 0 {fine!r}"
@@ -93,29 +112,72 @@ class Bench:
                 yield f".measure tran {signal}{row}_{k}_final find v({node}) at={self.last!r}"
         yield ".end"
 
+    @property
+    def _loose(self) -> str:
+        return _FAST if self.options.bilateral and self.options.termination == "lumped" else _TIGHT
+
+    def _step(self, before: str, after: str) -> str:
+        start, rise = self.start, self.start + FINE * self.graph.step
+        return f"PWL(0 {before} {start!r} {before} {rise!r} {after})"
+
+    @property
+    def corners_stop(self) -> float:
+        """Seconds at which the transient of the corners ends: as much later as their slowest lines are slower."""
+        typical = {p.name: p.value for p in self.design.parameters if p.name.startswith("td") and p.value > 0}
+        ratios = [
+            one.values[key] / value for one in self.corners for key, value in typical.items() if key in one.values
+        ]
+        return self.start + max([1.0, *ratios]) * (self.stop - self.start)
+
+    def side_by_side(self) -> Iterator[str]:
+        """The testbench of the corners: an instance of each, with sources of its own, and the transient of all of them."""
+        fine, prefix = FINE * self.graph.step, self.options.prefix
+        typical = {f"{prefix}{p.name}": p.value for p in self.design.parameters}
+        yield from self._frame(self._loose)
+        saved = []
+        for one in self.corners:
+            yield f"* corner {one.name}: {', '.join(f'{key}={value:g}' for key, value in one.values.items()) or 'as it is'}"
+            for name in SUPPLIES:
+                value = repr(one.values[name]) if name in one.values else f"{{{prefix}{name}}}"
+                yield f"V{name}_{one.name} {name}_{one.name} 0 DC {value}"
+            pins = [f"{pin}_{one.name}" for pin in self.design.top.pins]
+            settings = [f"{key}={value!r}" for key, value in one.values.items() if key not in SUPPLIES]
+            yield from card(f"X{one.name}", pins, [f"{prefix}{self.design.top.name}", *settings])
+            scale = repr(one.values.get("vfs", typical[f"{prefix}vfs"]))
+            yield from self._sources(self._step, f"_{one.name}", scale)
+            nodes = [f"{signal}{row}_{k}" for signal, row, site, _ in self.probes("x", "lam") for k in range(site.size)]
+            saved += [f"v({self.design.node_of(node, one.name)})" for node in nodes]
+        yield f".tran {fine!r} {self.corners_stop!r} 0 {fine!r}"
+        yield from card(".save", saved)
+        yield ".end"
+
     def _frame(self, accuracy: str) -> Iterator[str]:
         prefix = self.options.prefix
-        yield ".include lib.inc"
-        yield ".include net.cir"
-        yield accuracy.replace(*_PIVOTS) if self.options.bilateral else accuracy
+        yield from (f".include {name}" for name in self.files)
+        yield OWN_ACCURACY if self.own else accuracy.replace(*_PIVOTS) if self.options.bilateral else accuracy
         yield "* temperature (degC), supplies (V): the cells of the library depend on neither"
-        yield f".param {prefix}temp=27"
+        if all(p.name != "temp" for p in self.design.parameters):
+            yield f".param {prefix}temp=27"
         yield f".options temp={{{prefix}temp}}"
         for name, volts in SUPPLIES.items():
             yield f".param {prefix}{name}={volts!r}"
-            yield f"V{name} {name} 0 DC {{{prefix}{name}}}"
-        if self.options.mismatch:
+        if self.options.mismatch or self.own:
             yield f".options seed={self.options.seed}"
+
+    def _alone(self) -> Iterator[str]:
+        """The network once, with its supplies."""
+        for name in SUPPLIES:
+            yield f"V{name} {name} 0 DC {{{self.options.prefix}{name}}}"
         yield from top_instance(self.design)
 
-    def _sources(self, drive: Callable[[str, str], str]) -> Iterator[str]:
+    def _sources(self, drive: Callable[[str, str], str], suffix: str = "", volts: str = "") -> Iterator[str]:
         """Voltage sources of inputs and targets; `drive` turns values before and after into a source."""
         inputs, targets, _ = interface(self.graph, self.options)
         before, after = self.expected.before, self.expected.sample
         values = np.stack([np.concatenate([sample.inputs, sample.targets]) for sample in (before, after)])
-        scale = f"{self.options.prefix}vfs"
+        scale = volts or f"{self.options.prefix}vfs"
         for name, old, new in zip([*inputs, *targets], *values.tolist(), strict=True):
-            yield f"V{name} {name} 0 {drive(*(f'{{{value!r}*{scale}}}' for value in (old, new)))}"
+            yield f"V{name}{suffix} {name}{suffix} 0 {drive(*(f'{{{value!r}*{scale}}}' for value in (old, new)))}"
 
     def _deviations(self) -> Iterator[tuple[str, list[str], float]]:
         """Nodes with the largest deviation of the last row's states and the first row's costates from rest."""

@@ -1,0 +1,236 @@
+"""Cells of one's own: the contract, refusals, what verification finds, corners, and transistors beside their fitted model."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from emulator import ExportError, FileFormatError, NetworkBuilder, compile_network, reference
+from emulator.cli import app
+from emulator.export import Options, contract, spice, verify
+from emulator.export.cells import activations, library
+from emulator.export.examples import ota
+from emulator.export.ngspice import run_ngspice
+from emulator.export.own_cells import scale_of
+from emulator.export.two_way import with_two_way_lines
+from tests.benchmarks.transistors import fitted, verified
+from tests.refusals import refuses
+from tests.substrate import delays
+from tests.support.circuits import KINDS, chain, ngspice, sample
+from tests.support.documents import DOCUMENTS
+
+__all__ = ["ngspice"]
+SYNAPSE = """\
+* a synapse with a gain
+.param unit=1
+.subckt half a out w=1 vfs=7 rref=1 k=1 unit2=3
+G1 0 out a 0 {k*unit*w/rref}
+.ends
+.subckt synapse x s mu lam vdd vss w=1 vfs=1 rref=50 k=1
+X1 x s half w={w} rref={rref} k={k}
+X2 mu lam half w={w} rref={rref} k={k}
+.ends
+"""
+
+
+def written(tmp_path, text: str = SYNAPSE, name: str = "my.inc"):
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("circuit, synapse, wiring", KINDS)
+@pytest.mark.parametrize("loss", ["mse", "softmax_cross_entropy"])
+def test_the_library_keeps_the_contract(circuit, synapse, wiring, loss):
+    graph, options = chain(wiring=wiring, loss=loss), Options(circuit, synapse)
+    graph = with_two_way_lines(graph) if options.bilateral else graph
+    names, seen = {name for name, *_ in activations(graph)}, set()
+    for cell in library(graph, options):
+        held = contract.contract("(activation)" if cell.name in names else cell.name, circuit, synapse, loss)
+        if held is not None:
+            assert held.names == cell.pins
+            seen.add(held.cell)
+    assert {"synapse", "(activation)", "load", "bias"} <= seen
+
+
+def test_the_contract_in_the_guide_is_that_of_the_code():
+    assert "\n".join(contract.table()) in DOCUMENTS["emulator/export/GUIDE.md"]
+
+
+BODY = "G1 0 s x 0 {w/rref}\n.ends\n"
+REFUSED = {
+    "unknown cell": (".subckt synapze x s mu lam vdd vss w=1\n" + BODY, "this circuit has no cell 'synapze' (did you mean 'synapse'?)"),
+    "wrong pins": (".subckt synapse x s lam mu vdd vss w=1\n" + BODY, "cell 'synapse' has the pins x s lam mu vdd vss; allowed: x s mu lam vdd vss"),
+    "no weight": (".subckt synapse x s mu lam vdd vss\n" + BODY, "cell 'synapse' has no parameter 'w'"),
+    "control": (".control\nshell touch canary\n.endc\n", "'.control' is no part of a cell"),
+    "include": (".include other.inc\n", "'.include other.inc' is no part of a cell"),
+    "lib": (".lib other tt\n", "'.lib other tt' is no part of a cell"),
+    "codemodel": (".codemodel evil.cm\n", "'.codemodel evil.cm' is no part of a cell"),
+    "osdi": (".pre_osdi evil.osdi\n", "'.pre_osdi evil.osdi' is no part of a cell"),
+    "comment that is obeyed": ("*# shell touch canary\n", "is a comment that simulators obey"),
+    "shell in an expression": (".subckt synapse x s mu lam vdd vss w=1\nB1 s 0 I=system(1)\n.ends\n", "calls the function 'system'"),
+    "model of code": (".model m d_source(input_file=canary)\n", "is no .model as circuits need it"),
+    "element outside": ("R1 a 0 1\n", "'R1 a 0 1' stands outside of a subcircuit"),
+    "model missing": (".subckt synapse x s mu lam vdd vss w=1\nM1 s x 0 0 nch w=1u l=1u\n.ends\n", "has no model in the file"),
+    "helper missing": (".subckt synapse x s mu lam vdd vss w=1\nX1 s x nothing\n.ends\n", "no subcircuit 'nothing'"),
+    "twice": (".subckt synapse x s mu lam vdd vss w=1\n" + BODY + ".subckt bw_synapse x s mu lam vdd vss w=1\n" + BODY, "is there twice"),
+    "name of a supply": (".subckt synapse x s mu lam vdd vss w=1 vdd=2\n" + BODY, "parameter 'vdd' is one of the circuit's own"),
+    "no end": (".subckt synapse x s mu lam vdd vss w=1\n", "its last subcircuit has no '.ends'"),
+    "nothing": ("* nothing\n", "has no cell of this circuit"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_files_that_are_no_cells_are_refused_and_nothing_is_written(tmp_path, kind):
+    text, words = REFUSED[kind]
+    path = written(tmp_path, text)
+    with pytest.raises(FileFormatError, match=re.escape(words)) as found:
+        spice(chain(), tmp_path / "out", *sample(chain()), cells=path)
+    assert f"'{path}'" in str(found.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_cells_and_corners_that_do_not_fit_are_refused(tmp_path):
+    path, graph = written(tmp_path), chain()
+    refuses("cells or corners in dialect 'xyce'", lambda: spice(graph, tmp_path / "o", *sample(graph), cells=path, options=Options(dialect="xyce")), ExportError)  # fmt: skip
+    for name, text, words in (
+        ("slow.inc", ".param nothing=1\n", "corner 'slow.inc': the circuit has no parameter 'nothing'"),
+        ("slow.inc", ".param k={a}\n", f"corner '{tmp_path / 'slow.inc'}', line 1: k is '{{a}}'"),
+        ("slow.inc", "R1 a 0 1\n", f"corner '{tmp_path / 'slow.inc'}', line 1: 'R1 a 0 1' is no set of parameters"),
+        ("slow.inc", "* none\n", f"corner '{tmp_path / 'slow.inc'}' sets nothing"),
+        ("sl-ow.inc", ".param k=1\n", f"corner '{tmp_path / 'sl-ow.inc'}' is named 'sl-ow'"),
+    ):
+        corner = written(tmp_path, text, name)
+        with pytest.raises((ExportError, FileFormatError), match="^" + re.escape(words)):
+            spice(graph, tmp_path / "o", *sample(graph), cells=path, corners=[corner])
+    done = spice(graph, tmp_path / "o", *sample(graph), cells=path, options=Options(ohms=75.0))
+    assert scale_of(path) == {"vfs": 1.0, "rref": 50.0}
+    assert done.warnings == ("cells: 'my.inc' is sized for rref 50 ohm, whereas the circuit has 75 ohm",)
+
+
+def test_a_replaced_synapse_is_named_and_one_that_is_wrong_by_design_is_located(ngspice, tmp_path):
+    graph = chain()
+    spice(graph, tmp_path / "out", *sample(graph), cells=written(tmp_path))
+    outcome = verify(tmp_path / "out", tolerance=1e-4)
+    assert outcome.agrees and [cell.cell for cell in outcome.cells] == ["synapse"] and outcome.cells[0].deviation < 1e-4
+    assert any("synapse" in note for note in outcome.notes)
+    wrong = SYNAPSE.replace("X2 mu lam half w={w}", "X2 mu lam half w={-w}")
+    spice(graph, tmp_path / "wrong", *sample(graph), cells=written(tmp_path, wrong))
+    outcome = verify(tmp_path / "wrong")
+    assert not outcome.agrees and not outcome.cells[0].keeps and outcome.cells[0].worst.startswith("lam")
+    assert outcome.suspects and all(one.node.startswith("lam") for one in outcome.suspects)
+    neuron = ".subckt tanh s x lam mu vdd vss vfs=1 rref=50\nB1 x 0 V={vfs}*tanh(V(s)/{vfs})\nE1 mu 0 lam 0 1\n.ends\n"
+    spice(graph, tmp_path / "neuron", *sample(graph), cells=written(tmp_path, neuron))
+    outcome = verify(tmp_path / "neuron")
+    assert not outcome.agrees and "neuron 2_0 (tanh)" in [one.cell for one in outcome.suspects]
+    assert {one.node[:2] for one in outcome.suspects} == {"mu"}
+
+
+def test_every_corner_has_its_verdict(ngspice, tmp_path):
+    graph = chain()
+    corners = [
+        written(tmp_path, ".param bw_k=0.6 vdd=1.6\n", "slow.inc"), written(tmp_path, ".param unit=1.01 td_f0=3n\n", "fast.inc"),
+        written(tmp_path, ".param vfs=0.5 rref=75\n", "low.inc"),
+    ]  # fmt: skip
+    done = spice(graph, tmp_path / "out", *sample(graph), cells=written(tmp_path), corners=corners)
+    assert "tb_corners.cir" in done.files and "cells.inc" in done.files
+    outcome = verify(tmp_path / "out")
+    assert {one.corner: one.check.agrees for one in outcome.corners} == {
+        "typical": True,
+        "slow": False,
+        "fast": True,
+        "low": True,
+    }
+    typical, slow, fast, low = outcome.corners
+    assert (
+        typical.output_error < 1e-5 and low.output_error < 1e-5 and 1e-3 < fast.output_error < 0.05 < slow.output_error
+    )
+    assert fast.settling > typical.settling and not outcome.agrees
+
+
+def halved(factor: float):
+    """A chain whose weights are those of another times a factor."""
+    rng = np.random.default_rng(5)
+    b = NetworkBuilder()
+    h = b.input("x", 3)
+    for n, m in itertools.pairwise((3, 4, 2)):
+        h = b.dense(h, factor * rng.normal(0, n**-0.5, (m, n)), rng.normal(0, 0.1, m), activation="tanh")
+    return compile_network(b.build(output=h), hardware=delays(1, 3), seed=1)
+
+
+def test_two_networks_with_own_cells_stand_in_one_deck_each_at_its_corner(ngspice, tmp_path):
+    lines, inputs, cells = ["* two"], sample(halved(1.0))[0], written(tmp_path)
+    for prefix, factor in (("a_", 1.0), ("b_", -0.7)):
+        graph = halved(factor)
+        corner = written(tmp_path, ".param unit=1\n", "c.inc")
+        spice(graph, tmp_path / prefix, *sample(graph), cells=cells, corners=[corner], options=Options(prefix=prefix))
+        for name in ("lib.inc", "cells.inc", "net.cir"):
+            (tmp_path / f"{prefix}{name}").write_text((tmp_path / prefix / name).read_text())
+            lines.append(f".include {prefix}{name}")
+    lines += ["Vvdd vdd 0 1", "Vvss vss 0 -1", ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 gmin=1e-20"]
+    cases = {
+        "p": ("a_", 1.0, ""),
+        "q": ("b_", -0.7, "k=0.5"),
+        "r": ("a_", 1.0, "unit=0.5"),
+        "t": ("a_", 1.0, "k=2 unit=0.4"),
+    }
+    for name, (prefix, _, settings) in cases.items():
+        pins = [*(f"x{k}" for k in range(3)), f"y{name}0", f"y{name}1", f"o{name}0", f"o{name}1", "vdd", "vss"]
+        lines += [
+            f"X{name} {' '.join(pins)} {prefix}net {settings}",
+            f"Vy{name}0 y{name}0 0 0",
+            f"Vy{name}1 y{name}1 0 0",
+        ]
+    lines += [f"Vx{k} x{k} 0 {value!r}" for k, value in enumerate(inputs[0].tolist())]
+    (tmp_path / "tb.cir").write_text("\n".join([*lines, ".op", ".end", ""]))
+    found = run_ngspice(tmp_path / "tb.cir", 60)
+    for name, factor in (("p", 1.0), ("q", -0.35), ("r", 0.5), ("t", 0.8)):
+        network = halved(factor).network
+        wanted = reference(network, inputs).states[network.output][0]
+        np.testing.assert_allclose([found[f"v(o{name}{k})"][0] for k in range(2)], wanted, rtol=1e-8)
+
+
+def test_the_transistors_are_those_that_the_script_sizes():
+    slopes, share = ota.shares()
+    u = np.linspace(-4, 4, 101)
+    assert np.abs(ota.pair(np.outer(u, slopes)) @ share - np.tanh(u)).max() < 0.007
+    number = re.compile(r"(?<![\w.])\d+\.\d{3,}")
+    text, stored = ota.text(), ota.FILE.read_text()
+    assert number.sub("#", text) == number.sub("#", stored)
+    np.testing.assert_allclose(
+        [float(n) for n in number.findall(text)], [float(n) for n in number.findall(stored)], rtol=0.05
+    )
+
+
+@pytest.mark.slow
+def test_transistors_lie_among_the_chips_of_the_model_that_their_cells_were_fitted_to(ngspice, tmp_path):
+    model = fitted(False)
+    outcome = verified(model, tmp_path, samples=4, chips=16)
+    found = outcome.prediction
+    assert outcome.agrees and found is not None
+    assert found.share >= 0.95 and found.compared == 80 and 0.2 < found.spread < 2
+    assert all(cell.keeps for cell in outcome.cells)
+    blind = model.replace({name: 1e-4 for name in ("noise.offset_mismatch_forward", "noise.offset_mismatch_backward", "noise.gain_mismatch_backward")})  # fmt: skip
+    outcome = verified(blind, tmp_path / "blind", samples=2, chips=8)
+    assert not outcome.agrees and outcome.prediction is not None and outcome.prediction.share < 0.7
+
+
+def test_commands_of_cells_that_make_no_sense_are_refused(tmp_path):
+    def backwave(*arguments: object):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="backwave")
+
+    for words, arguments in (
+        (
+            "--cells got format 'sax'",
+            ("export", "digits", "--format", "sax", "--cells", "ota", "--out", tmp_path / "o"),
+        ),
+        ("a second file, --corner or --draws got", ("fit", "a.csv", "b.inc", "--out", tmp_path / "m.toml")),
+        ("--degree or --as-written got cells", ("fit", "cells", "--degree", "1", "--out", tmp_path / "m.toml")),
+        ("file of cells 'missing.inc' ", ("fit", "cells", "missing.inc", "--out", tmp_path / "m.toml")),
+        ("file of cells 'missing.inc' ", ("export", "digits", "--cells", "missing.inc", "--out", tmp_path / "o")),
+    ):
+        result = backwave(*arguments)
+        assert result.exit_code == 2 and result.output.startswith(f"backwave: error: {words}"), result.output
