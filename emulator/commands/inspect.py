@@ -67,4 +67,6 @@ def _prepared(what: str, overrides: list[str]) -> tuple[ScatteringGraph, str | N
 
     scenario = load_scenario(what, overrides)
     training = scenario.config.training
-    return prepare(scenario).graph, None if training is None else training.port.told, scenario.title
+    graph = prepare(scenario).graph
+    port = None if training is None else training.port.told_of(graph.hardware, scenario.sums(graph.network))
+    return graph, port, scenario.title

@@ -61,7 +61,8 @@ def run(
     (technologies, precision, atlas, questions) keeps its finished points and,
     interrupted, goes on with --resume. A control problem (lqr, pendulum) is solved and compared
     with its optimum. The exit status is 0 if every sample settled, 1 if not
-    (the results are written all the same), 2 for errors.
+    (the results are written all the same), 2 for errors; a comparison of
+    technologies fails only if nothing settles on any of them.
 
     \b
     Examples:

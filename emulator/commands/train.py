@@ -65,6 +65,7 @@ def train(
     from emulator.errors import ScenarioError
     from emulator.scenario import load_scenario
     from emulator.scenario.train_run import train_scenario, training_of
+    from emulator.scenario.training import OWN
 
     loaded = load_scenario(scenario, list(overrides or ()))
     folder = out or Path("runs") / loaded.name
@@ -80,7 +81,8 @@ def train(
         )
     screen = console()
     screen.print(verdict(report.finished, _verdict(report.result, loaded.title)))
-    screen.print(figures([("port", training_of(loaded).port.told), *_rows(report, report.result)]))
+    own = "own, which is " * (training_of(loaded).port.name == OWN)
+    screen.print(figures([("port", f"{own}{report.result.port}"), *_rows(report, report.result)]))
     if not report.finished:
         raise typer.Exit(1)
 

@@ -225,6 +225,7 @@ class _Task:
             test_spread=self.data.spread(graph.network),
             bus_events=bus_events,
             spent=costs,
+            port=f"{substrate.learning.port.name}: {substrate.learning.port.rule}",
             bus_joules=None if price is None else bus_events * price,
             seeds={"run": self.chosen.run.seed, "hardware": self.chosen.substrate.seed},
             versions=versions() | built_with(substrate.target),

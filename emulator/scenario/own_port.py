@@ -31,10 +31,8 @@ def fitting_port(
         pays them in pulses.
     """
     port = own_port(hardware, **given)
+    if isinstance(port, Coincidence) and summed:
+        port = MixedPrecision(port.rate, port.weights, port.w_max)
     if not isinstance(port, Written) or needed is None:
         return port
-    ranges = needed()
-    w_max = given.get("w_max", _ROOM * ranges.weights)
-    if isinstance(port, Coincidence) and summed:
-        return MixedPrecision(port.rate, port.weights, w_max)
-    return replace(port, w_max=w_max)  # type: ignore[type-var]
+    return replace(port, w_max=given.get("w_max", _ROOM * needed().weights))  # type: ignore[type-var]

@@ -219,6 +219,11 @@ class Scenario:
         graph = graph or self.compile(network, batch)
         return settle(graph, batch.inputs, batch.targets, **{"run": self.config.run, **changes})
 
+    def sums(self, network: Network) -> bool:
+        """Whether what a parameter is asked for is a sum: over a mini-batch, over places of a kernel, or with a penalty."""
+        tied = any(one.tied for one in network.dense.values())
+        return self.training.batch > 1 or bool(network.penalties) or tied
+
     def train(
         self,
         *,
@@ -252,13 +257,14 @@ class Scenario:
             hardware = self.fitted(model, network, samples, self._learning_ranges(network, samples))
         else:
             hardware = self.hardware(network, samples)
-        summed = training.batch > 1 or bool(network.penalties) or any(one.tied for one in network.dense.values())
         return train(
             network,
             samples.inputs,
             samples.targets,
             test=None if tested.targets is None else (tested.inputs, tested.targets),
-            port=training.port.build(hardware, partial(self._learning_ranges, network, samples, biases=True), summed),
+            port=training.port.build(
+                hardware, partial(self._learning_ranges, network, samples, biases=True), self.sums(network)
+            ),
             rate_schedule=training.rates(training.total(samples)),
             law=config.law.build(),
             hardware=hardware,

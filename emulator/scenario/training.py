@@ -120,6 +120,13 @@ class PortConfig(Section):
         rule = "what the hardware has of itself" if self.name == OWN else PORTS[self.name].rule
         return f"{self.name}: {rule}" if rule else self.name
 
+    def told_of(self, hardware: HardwareModel, summed: bool = False) -> str:
+        """The same of this hardware: of its own port, which one that is."""
+        if self.name != OWN:
+            return self.told
+        port = self.build(hardware, summed=summed)
+        return f"{OWN}, which is {port.name}: {port.rule}"
+
     def build(
         self, hardware: HardwareModel, needed: Callable[[], Ranges] | None = None, summed: bool = False
     ) -> ParameterPort:

@@ -58,6 +58,8 @@ class TrainResult:
         Efforts and sums that buses of tied kernels carried, and their energy; None where that of an event is not known.
     spent : Spent
         Energy of the training's waves, and writes of its devices.
+    port : str
+        The parameter port by its name, and what it is.
     """
 
     network: Network
@@ -81,6 +83,7 @@ class TrainResult:
     bus_events: int = 0
     bus_joules: float | None = None
     spent: Spent | None = None
+    port: str = ""
 
     @property
     def test_accuracy(self) -> float:
@@ -125,6 +128,7 @@ class TrainResult:
         return {
             "status": self.status,
             "reason": self.reason,
+            "port": self.port,
             "samples": self.samples,
             "complete": self.complete,
             "test_accuracy": None if math.isnan(self.test_accuracy) else self.test_accuracy,

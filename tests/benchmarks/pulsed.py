@@ -5,7 +5,8 @@
 
 The network is 64-32-10 (tanh, softmax) and learns 1,437 digits for five epochs on the matched law; the other 360 are the test.
 The devices are coarse, with soft bounds and an asymmetry that drags weights off zero: 400 pulses over the range, steps up three
-times those down, 30 % from pulse to pulse and from device to device.
+times those down, 30 % from pulse to pulse and from device to device. Rates and the other settings were chosen on the last 287 of
+the 1,437 digits, learning from the others, with two other seeds; what is not named here are the ports' own defaults.
 """
 
 from __future__ import annotations
@@ -23,17 +24,16 @@ from hwmodels import PulsedUpdate, Weights
 
 UPDATE = PulsedUpdate(pulses=400, shape="linear", nonlinearity=1.0, asymmetry=0.5, write_noise=0.3, step_spread=0.3)
 WEIGHTS = Weights(g_max="20 uS", differential=False, update=UPDATE)
-RATE, TOP, EPOCHS, SEEDS = 0.05, 2.0, 5, 5
+TOP, EPOCHS, SEEDS = 2.0, 5, 5
 WAYS: dict[str, Callable[[], ParameterPort]] = {
-    "exact": lambda: Resistive(RATE),
-    "coincidence": lambda: Coincidence(RATE, WEIGHTS, TOP, strides=2),
-    "mixed-precision": lambda: MixedPrecision(RATE, WEIGHTS, TOP),
-    "symmetric-pair": lambda: SymmetricPair(RATE, WEIGHTS, TOP, strides=2),
-    "tiki-taka": lambda: TikiTaka(0.1, WEIGHTS, TOP, strides=2, transfer=0.01),
-    "tiki-taka, chopped": lambda: TikiTaka(0.1, WEIGHTS, TOP, strides=2, transfer=0.02, period=8, chop=4),
-    "tiki-taka, moving reference": lambda: TikiTaka(
-        0.1, WEIGHTS, TOP, strides=2, transfer=0.02, period=8, chop=4, moving_reference=True
-    ),
+    "exact": lambda: Resistive(0.05),
+    "coincidence": lambda: Coincidence(0.1, WEIGHTS, TOP),
+    "mixed-precision": lambda: MixedPrecision(0.1, WEIGHTS, TOP),
+    "symmetric-pair": lambda: SymmetricPair(0.2, WEIGHTS, TOP),
+    "tiki-taka, version 1": lambda: TikiTaka(0.05, WEIGHTS, TOP, transfer=0.3, digital=False),
+    "tiki-taka, version 2": lambda: TikiTaka(0.05, WEIGHTS, TOP),
+    "tiki-taka, chopped": lambda: TikiTaka(0.05, WEIGHTS, TOP, fill=0.5, chop=100),
+    "tiki-taka, moving reference": lambda: TikiTaka(0.05, WEIGHTS, TOP, transfer=3.0, chop=5, moving_reference=True),
 }
 
 

@@ -137,6 +137,11 @@ def test_what_a_technology_has_of_itself():
     assert type(own_port(ideal.replace(weights=kept), 0.1)) is MixedPrecision
     assert type(own_port(load("loihi2"), 0.1)) is MixedPrecision
     assert type(PortConfig(name="own", rate=0.1).build(load("ecram"))) is Coincidence
+    assert (
+        PortConfig(name="own", rate=0.1).told_of(load("ecram")).startswith("own, which is coincidence: devices of the")
+    )
+    assert PortConfig(name="own", rate=0.1).told_of(load("ecram"), True).startswith("own, which is mixed-precision: ")
+    assert PortConfig(name="resistive", rate=0.1).told_of(ideal) == "resistive: matched resistor (gradient descent)"
     with pytest.raises(ScenarioError, match=r"unknown key 'training.port.slots' \(known: training.port.rate"):
         PortConfig(name="own", rate=0.1, slots=3)
     with pytest.raises(ScenarioError, match=r"training.port.rate is missing"):
