@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import math
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -12,10 +13,12 @@ from emulator.scenario.section import Section
 Text = Annotated[str, Field(min_length=1)]
 Scale = Literal["linear", "log"]
 
+B = TypeVar("B", "Bell", "LogBell")
+
 #: stands for every preset that lacks nothing
 COMPLETE = "complete presets"
 #: the ways to say which values an axis takes
-_RANGES = ("values", "linear", "log", "uniform", "loguniform")
+_RANGES = ("values", "linear", "log", "uniform", "loguniform", "normal", "lognormal")
 
 
 class Interval(Section):
@@ -37,8 +40,61 @@ class Steps(Interval):
     points: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
 
 
+class Bell(Section):
+    """A normal distribution, cut off at `low` and `high` where they are given.
+
+    Parameters
+    ----------
+    mean : float
+    deviation : float
+        Standard deviation, above 0.
+    low, high : float, optional
+    """
+
+    mean: float
+    deviation: Annotated[float, Field(gt=0)]
+    low: float | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _about_the_middle(self) -> Bell:
+        return _around(self, self.mean)
+
+
+class LogBell(Section):
+    """A lognormal distribution, cut off at `low` and `high` where they are given.
+
+    Parameters
+    ----------
+    median : float
+        Above 0.
+    deviation : float
+        Standard deviation of the natural logarithm, above 0.
+    low, high : float, optional
+    """
+
+    median: Annotated[float, Field(gt=0)]
+    deviation: Annotated[float, Field(gt=0)]
+    low: Annotated[float, Field(gt=0)] | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _about_the_middle(self) -> LogBell:
+        return _around(self, self.median)
+
+
+def _around(bell: B, middle: float) -> B:
+    """The same distribution, if its middle is left of it."""
+    low, high = -math.inf if bell.low is None else bell.low, math.inf if bell.high is None else bell.high
+    if not low < middle < high:
+        raise ScenarioError(
+            f"axes: low is {bell.low!r}, high {bell.high!r}; allowed: below and above the middle, {middle!r}"
+        )
+    return bell
+
+
 class AxisConfig(Section):
-    """An axis: a key of the scenario or its hardware, and exactly one of the five ways to say which values it takes.
+    """An axis: a key of the scenario or its hardware, and exactly one of the seven ways to say which values it takes.
 
     Parameters
     ----------
@@ -56,6 +112,8 @@ class AxisConfig(Section):
         Equal differences, or equal ratios, from `low` to `high`: so many `points`.
     uniform, loguniform : table
         Samples between `low` and `high`, drawn as ``sampling`` says.
+    normal, lognormal : table
+        Samples with a `mean` (`median`) and `deviation` (of the logarithm), perhaps cut off at `low` and `high`, likewise.
     scale : {"linear", "log"}
         How listed values are drawn and compared.
     whole : bool
@@ -71,6 +129,8 @@ class AxisConfig(Section):
     log: Steps | None = None
     uniform: Interval | None = None
     loguniform: Interval | None = None
+    normal: Bell | None = None
+    lognormal: LogBell | None = None
     scale: Scale = "linear"
     whole: bool = False
 

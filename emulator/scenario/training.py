@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from emulator.data.batch import Batch
 from emulator.errors import EngineError, ScenarioError, suggest
@@ -164,12 +164,15 @@ class Variant(Section):
         Name in tables and pictures.
     x : float, optional
         Where it stands on the horizontal axis, if all have a place there.
+    series : str
+        Name of the line that joins it with others in the picture; with a place each.
     set : dict
         Keys of the scenario to change, dotted.
     """
 
     name: Annotated[str, Field(min_length=1)]
     x: float | None = None
+    series: str = ""
     set: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -186,12 +189,34 @@ class ComparisonConfig(Section):
         layers use the weights they have when a sample passes.
     x_label : str
         What the horizontal axis shows.
+    pairs : list of (str, str)
+        Series to compare where both have a place: which is better there, and where that changes.
     """
 
     variants: Annotated[list[Variant], Field(min_length=1)]
     repeats: Count = 1
     baselines: list[Literal["descent", "pipelined"]] = Field(default_factory=list)
     x_label: str = ""
+    pairs: list[tuple[str, str]] = Field(default_factory=list)
+
+    @field_validator("pairs", mode="before")
+    @classmethod
+    def _as_pairs(cls, given: Any) -> Any:
+        """Lists of a file as pairs."""
+        return [tuple(one) if isinstance(one, list) else one for one in given] if isinstance(given, list) else given
+
+    @model_validator(mode="after")
+    def _placed(self) -> Self:
+        known = list(dict.fromkeys(variant.series for variant in self.variants))
+        for variant in self.variants:
+            if variant.series and variant.x is None:
+                raise ScenarioError(
+                    f"training.compare.variants: {variant.name!r} has a series and no x; allowed: a place on the axis"
+                )
+        for name in (name for pair in self.pairs for name in pair):
+            if name not in known:
+                raise ScenarioError(f"training.compare.pairs: no series {suggest(name, known)}")
+        return self
 
 
 class TrainingConfig(TrainingOptions):

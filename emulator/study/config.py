@@ -145,7 +145,11 @@ class ToleranceConfig(Section):
     share : float
         Share of the chips that must meet all targets.
     chips : int
-        Chips that are sampled at every value that is tried.
+        Chips that are sampled at every value that is tried, or with `sequential` at most.
+    sequential : bool
+        Whether a value is left as soon as its chips tell, with the stated confidence however often they are looked at (after
+        every `look` of them), whether enough of them are good.
+    look : int
     halvings : int
         How often the range of a knob is halved.
     per : str, optional
@@ -158,10 +162,18 @@ class ToleranceConfig(Section):
 
     share: Share = 0.9
     chips: Count = 40
+    sequential: StrictBool = False
+    look: Count = 8
     halvings: Annotated[int, Field(ge=1, le=30)] = 6
     per: Text | None = None
     trains: StrictBool = True
     knobs: Annotated[list[KnobConfig], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _looks(self) -> ToleranceConfig:
+        if "look" in self.model_fields_set and not self.sequential:
+            raise ScenarioError("tolerance.look is given; allowed: with tolerance.sequential = true")
+        return self
 
 
 class StudyConfig(Section):

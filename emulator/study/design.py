@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
 from emulator.errors import ScenarioError
@@ -24,6 +25,8 @@ from hwmodels import rng
 Method = Literal["grid", "random", "latin-hypercube", "sobol"]
 
 
+#: share of a distribution, on either side, that is never drawn
+_RARE = 1e-9
 #: points of a study at most
 MOST_POINTS = 1_000_000
 
@@ -44,6 +47,9 @@ class Axis:
         Whether equal differences or equal ratios count as equal steps.
     whole : bool
         Whether samples are rounded to whole numbers.
+    middle, deviation : float
+        With a deviation, samples are normal about the middle and cut off at the ends; on a logarithmic scale they are lognormal:
+        the middle is the median, and the deviation that of the natural logarithm.
     """
 
     key: str
@@ -52,6 +58,8 @@ class Axis:
     high: float = 0.0
     scale: Scale = "linear"
     whole: bool = False
+    middle: float = 0.0
+    deviation: float = 0.0
 
     @property
     def sampled(self) -> bool:
@@ -59,14 +67,28 @@ class Axis:
         return not self.values
 
     def at(self, unit: NDArray[np.float64]) -> list[float] | list[int]:
-        """Values at positions from 0 to 1 between the two ends."""
-        if self.scale == "log":
+        """Values at positions from 0 to 1 between the two ends: of distributions, their quantiles."""
+        if self.deviation:
+            values = self._quantiles(unit)
+        elif self.scale == "log":
             values = self.low * (self.high / self.low) ** unit
         else:
             values = self.low + (self.high - self.low) * unit
         if self.whole:
             return [int(value) for value in np.rint(values)]
         return [float(value) for value in np.clip(values, min(self.low, self.high), max(self.low, self.high))]
+
+    def _quantiles(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the normal or lognormal distribution between the ends."""
+        log, middle = self.scale == "log", math.log(self.middle) if self.scale == "log" else self.middle
+        ends = [
+            math.log(end) if log and 0 < end < math.inf else -math.inf if log and end <= 0 else end
+            for end in (self.low, self.high)
+        ]
+        first, last = (float(ndtr((end - middle) / self.deviation)) for end in ends)
+        inside = np.clip(first + (last - first) * unit, max(first, _RARE), min(last, 1 - _RARE))
+        found = middle + self.deviation * ndtri(inside)
+        return np.exp(found) if log else found
 
 
 @dataclass(frozen=True)

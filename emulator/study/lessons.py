@@ -182,7 +182,7 @@ def _descend(scenario: Scenario, lessons: tuple[Network, Batch, Batch]) -> tuple
         stream = open_stream(
             network, samples.inputs, samples.targets, order=training.order, seed=scenario.config.run.seed
         )
-        reached = baseline("descent", network, stream, rate, training.rates(count), count)
+        reached = baseline("descent", network, stream, rate, training.rates(count), count, training.batch)
     except NetworkError:
         return math.nan, math.nan
     except EngineError:  # no chain of layers: the ideal substrate is exact, too

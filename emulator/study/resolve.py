@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from emulator.errors import ScenarioError, StudyError
-from emulator.scenario.axes import COMPLETE, AxisConfig, Scale
+from emulator.scenario.axes import COMPLETE, AxisConfig, Bell, Scale
 from emulator.scenario.scenario import Scenario
 from emulator.study.config import KnobConfig, StudyConfig
 from emulator.study.design import Axis
@@ -81,7 +82,7 @@ def knobs_of(config: StudyConfig, base: Scenario, axes: Sequence[StudyAxis]) -> 
     if section is None:
         return ()
     try:
-        check(section.share, config.study.confidence, section.chips)
+        check(section.share, config.study.confidence, section.chips, section.sequential)
     except StudyError as error:
         raise ScenarioError(str(error)) from error
     apart = next((one for one in axes if one.axis.key == section.per), None)
@@ -119,8 +120,8 @@ def spread_over(config: AxisConfig, points: int) -> list[Any]:
 def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareModel, study: StudyConfig) -> StudyAxis:
     keys = (config.key, *config.also)
     settable(place, keys, study)
-    steps, ends = config.linear or config.log, config.uniform or config.loguniform
-    scale: Scale = "log" if config.log or config.loguniform else config.scale
+    steps = config.linear or config.log
+    scale: Scale = "log" if config.log or config.loguniform or config.lognormal else config.scale
     values: list[Any]
     if config.values == COMPLETE:
         values = [name for name in presets() if not load(name).missing()]
@@ -130,8 +131,7 @@ def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareMode
         if steps.points is None:
             raise ScenarioError(f"{place}: {scale}.points is missing; it must be given")
         values = list(dict.fromkeys(spread_over(config, steps.points)))
-    elif ends is not None:
-        drawn = Axis(config.key, (), ends.low, ends.high, scale, config.whole)
+    elif (drawn := _drawn(config, scale)) is not None:
         for value in drawn.at(np.array([0.0, 1.0])):
             stored(place, keys, value, base)
         return StudyAxis(drawn, keys, config.label or config.key, unit_of(keys[0], hardware))
@@ -140,6 +140,18 @@ def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareMode
     if twice is not None:
         raise ScenarioError(f"{place} has {twice!r} twice; allowed: every value once")
     return StudyAxis(Axis(config.key, found, scale=scale), keys, config.label or config.key, unit_of(keys[0], hardware))
+
+
+def _drawn(config: AxisConfig, scale: Scale) -> Axis | None:
+    """An axis whose values are samples; None if they are listed."""
+    ends, bell = config.uniform or config.loguniform, config.normal or config.lognormal
+    if ends is not None:
+        return Axis(config.key, (), ends.low, ends.high, scale, config.whole)
+    if bell is None:
+        return None
+    low = (0.0 if config.lognormal else -math.inf) if bell.low is None else bell.low
+    high, middle = math.inf if bell.high is None else bell.high, bell.mean if isinstance(bell, Bell) else bell.median
+    return Axis(config.key, (), low, high, scale, config.whole, middle, bell.deviation)
 
 
 def _knob(config: KnobConfig, key: str, where: dict[str, Any], scenario: Scenario, hardware: HardwareModel) -> Knob:

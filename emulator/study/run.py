@@ -32,7 +32,7 @@ from emulator.study.points import (
 from emulator.study.resolve import StudyKnob
 from emulator.study.store import Store, Tolerance
 from emulator.study.suit import suited
-from emulator.study.tolerance import Knob, Tried, expected_values, search_all
+from emulator.study.tolerance import Knob, Tried, answered, expected_values, search_all
 from emulator.study.work import Material, Task, Work, measured, now
 from emulator.study.writer import Writer
 from hwmodels import rng
@@ -188,14 +188,28 @@ def _tolerances(study: StudyFile, runner: Runner, writer: Writer) -> list[Tolera
         return replace(task, trial=True, untrained=not section.trains)
 
     def ask(wanted: list[tuple[Knob, float]]) -> list[Tried]:
+        _expect(study, runner, [by_name[knob.name] for knob, _ in wanted], tries)
+        if not section.sequential:
+            return tried(wanted, section.chips)
+        found, left, chips = dict[tuple[str, float], Tried](), wanted, 0
+        while left:
+            chips = min(chips + section.look, section.chips)
+            new = dict(zip(((knob.name, value) for knob, value in left), tried(left, chips), strict=True))
+            found |= new
+            left = [
+                (knob, value) for knob, value in left
+                if chips < section.chips and not answered(new[knob.name, value], section.share, confidence)
+            ]  # fmt: skip
+        return [found[knob.name, value] for knob, value in wanted]
+
+    def tried(wanted: list[tuple[Knob, float]], chips: int) -> list[Tried]:
         trials = {
             task.id: (task, knob, value)
             for knob, value in wanted
-            for chip in range(section.chips)
+            for chip in range(chips)
             for task in [trial(by_name[knob.name].keys, by_name[knob.name].changes, knob, value, chip)]
         }
         missing = [task for task, _, _ in trials.values() if task.id not in known]
-        _expect(study, runner, [by_name[knob.name] for knob, _ in wanted], tries)
         for task, outcome in runner.run(missing):
             _, knob, value = trials[task.id]
             met = (
@@ -211,8 +225,8 @@ def _tolerances(study: StudyFile, runner: Runner, writer: Writer) -> list[Tolera
             found.setdefault((knob.name, value), []).append(known[name])
         return [Tried.of(found[knob.name, value]) for knob, value in wanted]
 
-    knobs = [one.knob for one in study.knobs]
-    return search_all(knobs, section.share, study.config.study.confidence, section.halvings, ask)
+    knobs, confidence = [one.knob for one in study.knobs], study.config.study.confidence
+    return search_all(knobs, section.share, confidence, section.halvings, ask, section.sequential)
 
 
 def _expect(study: StudyFile, runner: Runner, going: Sequence[StudyKnob], tries: Counter[str]) -> None:

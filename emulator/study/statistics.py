@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import betaln, xlog1py, xlogy
 from scipy.stats import beta
 
 from emulator.study.design import Axis
@@ -38,15 +41,48 @@ def upper_bound(met: int, total: int, confidence: float) -> float:
     return 1.0 if met == total else float(beta.ppf(confidence, met + 1, total - met))
 
 
-def chips_needed(bad: int, share: float, confidence: float) -> int:
-    """The fewest chips that show a share with this confidence if `bad` of them are bad and all others are good."""
+@lru_cache(maxsize=1 << 16)
+def share_sequence(met: int, total: int, confidence: float) -> tuple[float, float]:
+    """Interval of a share that may be looked at after every trial: all of them together cover it as often as `confidence` says.
+
+    It holds the shares p under which the mixture of all shares, with the weight of Jeffreys, is not ``1/(1 - confidence)``
+    times as likely: that ratio is a martingale with mean 1, which seldom ever grows so large (J. Ville 1939; H. Robbins, Ann. Math.
+    Statist. 41, 1397, 1970).
+    """
+    if total == 0:
+        return 0.0, 1.0
+    bad, limit = total - met, betaln(met + 0.5, total - met + 0.5) - betaln(0.5, 0.5) + np.log(1 - confidence)
+
+    def beyond(share: float) -> float:
+        return float(xlogy(met, share) + xlog1py(bad, -share) - limit)
+
+    middle = met / total
+    low = 0.0 if met == 0 else brentq(beyond, 1e-300, middle) if beyond(1e-300) < 0 else 0.0
+    high = 1.0 if bad == 0 else brentq(beyond, middle, 1 - 1e-16) if beyond(1 - 1e-16) < 0 else 1.0
+    return float(low), float(high)
+
+
+def chips_needed(
+    bad: int,
+    share: float,
+    confidence: float,
+    interval: Callable[[int, int, float], tuple[float, float]] | None = None,
+) -> int:
+    """The fewest chips that show a share with this confidence if `bad` of them are bad and all others are good.
+
+    With `interval` by its lower end, by default by the one-sided bound.
+    """
+
+    def least(met: int, total: int) -> float:
+        return lower_bound(met, total, confidence) if interval is None else interval(met, total, confidence)[0]
+
     enough = bad + 1
-    while lower_bound(enough - bad, enough, confidence) < share:
+    while least(enough - bad, enough) < share:
         enough *= 2
     lacking = enough // 2
     while enough - lacking > 1:
         middle = (enough + lacking) // 2
-        if middle > bad and lower_bound(middle - bad, middle, confidence) >= share:
+        if middle > bad and least(middle - bad, middle) >= share:
             enough = middle
         else:
             lacking = middle

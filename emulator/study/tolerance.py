@@ -16,6 +16,7 @@ matters whether such chips are good, the search cannot be made.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ import numpy as np
 
 from emulator.errors import StudyError
 from emulator.study.design import Axis, Scale
-from emulator.study.statistics import chips_needed, lower_bound, share_interval
+from emulator.study.statistics import chips_needed, lower_bound, share_interval, share_sequence
 from emulator.study.store import Tolerance
 
 
@@ -99,8 +100,10 @@ class _UndecidedError(StudyError):
     """Chips that failed decide."""
 
 
-def least_chips(share: float, confidence: float) -> int:
+def least_chips(share: float, confidence: float, sequential: bool = False) -> int:
     """The fewest chips that can show this share with this confidence, when every one of them is good."""
+    if sequential:
+        return next(n for n in itertools.count(1) if share_sequence(n, n, confidence)[0] >= share)
     tail = (1 - confidence) / 2
     return int(np.ceil(np.log(tail) / np.log(share) - 1e-9))
 
@@ -110,7 +113,13 @@ def expected_values(halvings: int) -> int:
     return 2 + halvings + halvings // 2
 
 
-def search(knob: Knob, share: float, confidence: float, halvings: int) -> Search:
+def answered(tried: Tried, share: float, confidence: float) -> bool:
+    """Whether the chips so far tell, at every look, that the share is high enough, or that it is not."""
+    low, high = share_sequence(tried.met, tried.total, confidence)
+    return tried.failed == 0 and (low >= share or high < share)
+
+
+def search(knob: Knob, share: float, confidence: float, halvings: int, sequential: bool = False) -> Search:
     """Look for the tolerance of one knob.
 
     Parameters
@@ -121,6 +130,8 @@ def search(knob: Knob, share: float, confidence: float, halvings: int) -> Search
     confidence : float
     halvings : int
         The range is halved so often.
+    sequential : bool
+        Whether chips were looked at again and again until they told; all bounds are then those of `share_sequence`.
     """
     tried: dict[float, Tried] = {}
 
@@ -153,14 +164,16 @@ def search(knob: Knob, share: float, confidence: float, halvings: int) -> Search
                 high = middle
         return knob.at(low), knob.at(high)
 
-    def sure(met: int, total: int) -> bool:
-        return lower_bound(met, total, confidence) >= share
+    interval = share_sequence if sequential else share_interval
 
     def surest(met: int, total: int) -> bool:
-        return share_interval(met, total, confidence)[0] >= share
+        return interval(met, total, confidence)[0] >= share
+
+    def sure(met: int, total: int) -> bool:
+        return surest(met, total) if sequential else lower_bound(met, total, confidence) >= share
 
     def possible(met: int, total: int) -> bool:
-        return share_interval(met, total, confidence)[1] >= share
+        return interval(met, total, confidence)[1] >= share
 
     value = beyond = low = high = None
     try:
@@ -184,11 +197,12 @@ def search(knob: Knob, share: float, confidence: float, halvings: int) -> Search
         "confidence": confidence,
         "first_failed": beyond,
         "verdict": verdict,
+        **({"sequential": True} if sequential else {}),
         "trials": [_trial(at, one) for at, one in sorted(tried.items())],
     }
     if verdict == UNSURE:
         at = tried[knob.at(0.0)]
-        detail["needed"] = chips_needed(at.total - at.met, share, confidence)
+        detail["needed"] = chips_needed(at.total - at.met, share, confidence, interval if sequential else None)
     return Tolerance(knob.name, knob.unit, value, low, high, knob.offered, len(tried), detail)
 
 
@@ -203,6 +217,7 @@ def search_all(
     confidence: float,
     halvings: int,
     ask: Callable[[list[tuple[Knob, float]]], list[Tried]],
+    sequential: bool = False,
 ) -> list[Tolerance]:
     """Search all knobs side by side, so that there is work for many processes at a time.
 
@@ -213,8 +228,10 @@ def search_all(
         As for `search`.
     ask : callable
         For knobs and values, what came of the chips.
+    sequential : bool
+        As for `search`.
     """
-    searches = [search(knob, share, confidence, halvings) for knob in knobs]
+    searches = [search(knob, share, confidence, halvings, sequential) for knob in knobs]
     found: dict[int, Tolerance] = {}
     wanted = {place: next(one) for place, one in enumerate(searches)}
     while wanted:
@@ -284,7 +301,7 @@ def unknown(tolerance: Tolerance, text: Callable[[float], str]) -> str | None:
     return None
 
 
-def check(share: float, confidence: float, chips: int) -> None:
+def check(share: float, confidence: float, chips: int, sequential: bool = False) -> None:
     """Refuse a search that can find nothing, whatever the chips do.
 
     Raises
@@ -292,8 +309,10 @@ def check(share: float, confidence: float, chips: int) -> None:
     StudyError
         If so few chips cannot show the share.
     """
-    if chips < (needed := least_chips(share, confidence)):
+    if chips < (needed := least_chips(share, confidence, sequential)):
         raise StudyError(
             f"tolerance.chips is {chips}; allowed for a share of {share:g} with a confidence of {confidence:g}: "
             f"at least {needed}, since even if every chip is good fewer do not show it"
+            + " when they may be looked at again and again"
+            * sequential
         )

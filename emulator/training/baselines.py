@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from emulator.errors import EngineError
 from emulator.learning import RateSchedule
 from emulator.network import Activation, Dense, Input, Network, activation_function, loss_function
+from emulator.network.gradients import Gradient
 from emulator.training.streams import Stream
 
 Floats = NDArray[np.float64]
@@ -17,10 +18,13 @@ Floats = NDArray[np.float64]
 BASELINES = ("descent", "pipelined")
 
 
-def baseline(name: str, network: Network, stream: Stream, rate: float, rates: RateSchedule, samples: int) -> Network:
+def baseline(
+    name: str, network: Network, stream: Stream, rate: float, rates: RateSchedule, samples: int, batch: int = 1
+) -> Network:
     """Train a chain of dense layers and activations in NumPy, one sample after another; what is fixed or missing stays.
 
-    ``descent`` is exact online gradient descent. ``pipelined`` presents a sample in every tick while each layer needs a
+    ``descent`` is exact gradient descent, by default online: with a batch, efforts of so many samples are averaged before
+    anything moves. ``pipelined`` presents a sample in every tick while each layer needs a
     tick forward and a tick back: layer k of K sees sample t at tick ``t + k`` and its costate at tick ``t + 2 K - k -
     1``, uses the weights of that tick both times, and changes them at once (no copies of old weights are kept).
 
@@ -33,6 +37,8 @@ def baseline(name: str, network: Network, stream: Stream, rate: float, rates: Ra
     rate : float
     rates : RateSchedule
     samples : int
+    batch : int
+        Of ``descent``.
 
     Returns
     -------
@@ -50,7 +56,10 @@ def baseline(name: str, network: Network, stream: Stream, rate: float, rates: Ra
     feed, factors = stream.rows(0, samples), rates.factors(0, samples)
     x, y = feed[:, : chain.inputs], feed[:, chain.inputs :]
     with np.errstate(all="ignore"):
-        (_descend if name == "descent" else _pipeline)(chain, x, y, rate * factors)
+        if name == "descent":
+            _descend(chain, x, y, rate * factors, batch)
+        else:
+            _pipeline(chain, x, y, rate * factors)
     return chain.network_with(network)
 
 
@@ -98,11 +107,15 @@ class _Chain:
         back = self.weights[k].T @ mu + self.shunt[k] * x
         layer = self.layers[k]
         if layer.trainable:
-            effort = np.asarray(np.outer(mu, x), dtype=np.float64) + self.decay[k] * self.weights[k]
-            pull = layer.summed(effort, mu)
+            pull = self.pull(k, x, mu)
             self.weights[k] -= rate * pull.weight
             self.biases[k] -= rate * pull.bias
         return back
+
+    def pull(self, k: int, x: Floats, mu: Floats) -> Gradient:
+        """Gradient of the objective in the parameters of layer k."""
+        effort = np.asarray(np.outer(mu, x), dtype=np.float64) + self.decay[k] * self.weights[k]
+        return self.layers[k].summed(effort, mu)
 
     def at_output(self, x: Floats, y: Floats) -> Floats:
         """Derivative of the objective in the output."""
@@ -115,17 +128,32 @@ class _Chain:
         )
 
 
-def _descend(chain: _Chain, x: Floats, y: Floats, rates: Floats) -> None:
+def _descend(chain: _Chain, x: Floats, y: Floats, rates: Floats, batch: int) -> None:
+    """Sample by sample, or batch by batch: at the rate of its last sample, as on the substrate."""
     depth = len(chain.weights)
-    for sample, wanted, rate in zip(x, y, rates, strict=True):
-        states, slopes = [sample], []
-        for k in range(depth):
-            state, slope = chain.forward(k, states[-1])
-            states.append(state)
-            slopes.append(slope)
-        lam = chain.at_output(states[-1], wanted)
-        for k in reversed(range(depth)):
-            lam = chain.learn(k, states[k], slopes[k], lam, rate)
+    for start in range(0, len(x), batch):
+        part = slice(start, min(start + batch, len(x)))
+        size, rate = part.stop - start, rates[part.stop - 1]
+        sums: list[Gradient | None] = [None] * depth
+        for sample, wanted in zip(x[part], y[part], strict=True):
+            states, slopes = [sample], []
+            for k in range(depth):
+                state, slope = chain.forward(k, states[-1])
+                states.append(state)
+                slopes.append(slope)
+            lam = chain.at_output(states[-1], wanted)
+            for k in reversed(range(depth)):
+                if size == 1:
+                    lam = chain.learn(k, states[k], slopes[k], lam, rate)
+                    continue
+                mu, before = slopes[k] * lam, sums[k]
+                pull = chain.pull(k, states[k], mu)
+                sums[k] = pull if before is None else Gradient(before.weight + pull.weight, before.bias + pull.bias)
+                lam = chain.weights[k].T @ mu + chain.shunt[k] * states[k]
+        for k, total in enumerate(sums):
+            if total is not None and chain.layers[k].trainable:
+                chain.weights[k] -= rate / size * total.weight
+                chain.biases[k] -= rate / size * total.bias
 
 
 def _pipeline(chain: _Chain, x: Floats, y: Floats, rates: Floats) -> None:

@@ -389,7 +389,7 @@ def test_the_summary_has_the_tables(report):
     assert text.startswith("# Made-up study\n")
     assert "**Can it do it? On 37.5\u00a0% of chips.**" in text
     assert (
-        f"| noise.receiver | ≤ 0.0213 | {0.97 * 0.0213:.4g} and {1.03 * 0.0213:.4g} | 0.0137 | 1.55 \N{MULTIPLICATION SIGN} | 4 |"
+        f"| noise.receiver | ≤ 0.0213 | tried: 0.0213 holds, 0.02343 does not | {0.97 * 0.0213:.4g} and {1.03 * 0.0213:.4g} | 0.0137 | 1.55 \N{MULTIPLICATION SIGN} | 4 |"
         in text
     )
     assert "backwave study made-up.toml --out made-up.db" in text

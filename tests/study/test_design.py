@@ -38,6 +38,17 @@ def test_samples_cover_their_range_in_the_right_measure() -> None:
         assert sample == draw([NOISE, BITS], method, 256, seed=1) != draw([NOISE, BITS], method, 256, seed=2)
 
 
+def test_samples_of_distributions_are_their_quantiles() -> None:
+    unit = (np.arange(4000) + 0.5) / 4000
+    bell = np.array(Axis("x", low=-np.inf, high=np.inf, middle=3.0, deviation=0.5).at(unit))
+    assert abs(bell.mean() - 3) < 1e-3 and abs(bell.std() - 0.5) < 2e-3
+    logs = np.log(Axis("x", high=np.inf, scale="log", middle=3.0, deviation=0.5).at(unit))
+    assert abs(logs.mean() - np.log(3)) < 1e-3 and abs(logs.std() - 0.5) < 2e-3
+    cut = np.array(Axis("x", low=2.0, high=9.0, middle=3.0, deviation=1.0).at(unit))
+    assert 2 <= cut.min() < 2.01 and abs((cut < 3).mean() - 0.3413 / 0.8413) < 1e-3
+    assert Axis("x", low=-np.inf, high=np.inf, whole=True, middle=3.0, deviation=1.0).at(np.array([0.5])) == [3]
+
+
 def test_a_latin_hypercube_has_one_sample_in_every_stratum() -> None:
     sample = draw([Axis("x", low=0.0, high=10.0)], "latin-hypercube", 10, seed=0)
     assert sorted(int(one["x"]) for one in sample) == list(range(10))

@@ -97,6 +97,22 @@ def test_yields_count_chips_and_tolerances_are_searched(whole: Path) -> None:
         }
 
 
+@pytest.mark.slow
+def test_a_search_that_can_tell_stops_and_goes_on_where_it_was(whole: Path, tmp_path: Path) -> None:
+    sequential = SEARCH.replace("chips = 6", "chips = 12\nsequential = true\nlook = 3")
+    path = tmp_path / "s.sqlite"
+    study = load_study(write(tmp_path, STUDY + sequential))
+    run_study(study, path, workers=1)
+    with Store(path) as store, Store(whole) as fixed:
+        (found,), (other,) = store.tolerances(), fixed.tolerances()
+    totals = [tried["total"] for tried in found.detail["trials"]]
+    assert found.detail["sequential"] and min(totals) < 12 and all(total % 3 == 0 for total in totals)
+    assert {tried["value"] for tried in other.detail["trials"]} & {tried["value"] for tried in found.detail["trials"]}
+    before = len(rows(path, "trials"))
+    run_study(study, path, workers=1, resume=True)
+    assert len(rows(path, "trials")) == before == sum(totals)
+
+
 def test_a_point_is_the_same_alone(whole: Path) -> None:
     study = load_study(whole.parent / "study.toml")
     work = Work(study.scenario, Material.of(study.scenario), tuple(study.config.metrics), measured, "network")

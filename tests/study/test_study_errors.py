@@ -128,6 +128,14 @@ def test_study_files(tmp_path: Path, words: str, old: str, new: str) -> None:
             KNOB.replace("]\n[[", "]\nchips = 10\n[[") + "good = 0.0\nbad = 1.0",
         ),
         (
+            "tolerance.chips is 40; allowed for a share of 0.9 with a confidence of 0.95: at least 53",
+            KNOB.replace("]\n[[", "]\nsequential = true\n[[") + "good = 0.0\nbad = 1.0",
+        ),
+        (
+            "tolerance.look is given; allowed: with tolerance.sequential = true",
+            KNOB.replace("]\n[[", "]\nlook = 4\n[[") + "good = 0.0\nbad = 1.0",
+        ),
+        (
             "tolerance.per is 'law.name'; allowed: hardware",
             KNOB.replace("]\n[[", "]\nper = 'law.name'\n[[") + "good = 0.0\nbad = 1.0",
         ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.study.statistics import share_interval
-from emulator.study.tolerance import NEVER, Knob, Tried, search_all
+from emulator.study.statistics import share_interval, share_sequence
+from emulator.study.tolerance import NEVER, Knob, Tried, answered, search_all
 
 pytestmark = pytest.mark.slow
 STUDIES, CHIPS, SHARE, CONFIDENCE, HALVINGS = 500, 40, 0.9, 0.95, 6
@@ -23,6 +23,25 @@ def _searched(seed: int, middle: float, width: float):
         lambda asked: [Tried(int((breaks > value).sum()), CHIPS) for _, value in asked],
     )
     return found
+
+
+def _looked_at_again_and_again(seed: int, middle: float, width: float, most: int = 240):
+    """The same where chips are sampled eight at a time until they tell; and how many were."""
+    breaks, spent = np.random.default_rng(seed).normal(middle, width, most), []
+
+    def ask(asked):
+        found = []
+        for _, value in asked:
+            for chips in range(8, most + 1, 8):
+                tried = Tried(int((breaks[:chips] > value).sum()), chips)
+                if answered(tried, SHARE, CONFIDENCE):
+                    break
+            found.append(tried)
+            spent.append(chips)
+        return found
+
+    (found,) = search_all([Knob("k", "k", good=0.0, bad=1.0)], SHARE, CONFIDENCE, HALVINGS, ask, sequential=True)
+    return found, float(np.mean(spent))
 
 
 def _beyond_luck(misses: int, allowed: float) -> bool:
@@ -56,3 +75,23 @@ def test_intervals_of_a_yield_cover_it_as_often_as_they_say(share: float) -> Non
     met = np.random.default_rng(3).binomial(CHIPS, share, STUDIES)
     ends = [share_interval(int(one), CHIPS, CONFIDENCE) for one in met]
     assert not _beyond_luck(sum(not low <= share <= high for low, high in ends), 1 - CONFIDENCE)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9, 0.975])
+def test_looking_after_every_chip_does_not_cost_the_confidence(share: float) -> None:
+    """A study errs if its interval misses the truth at any of 200 looks; fixed intervals, looked at so often, do far more often."""
+    met = np.cumsum(np.random.default_rng(4).random((STUDIES, 200)) < share, axis=1)
+    ends = {(m, n): share_sequence(m, n, CONFIDENCE) for n in range(1, 201) for m in np.unique(met[:, n - 1]).tolist()}
+    missed = sum(
+        any(not ends[int(m), n][0] <= share <= ends[int(m), n][1] for n, m in enumerate(row, 1)) for row in met
+    )
+    assert not _beyond_luck(missed, 1 - CONFIDENCE), missed
+
+
+@pytest.mark.parametrize(("middle", "width"), [(0.5, 0.1), (0.8, 0.1)])
+def test_searches_that_stop_when_they_can_tell_cover_the_truth_with_fewer_chips(middle: float, width: float) -> None:
+    truth = middle - 1.2815515655446004 * width
+    found = [_looked_at_again_and_again(seed, middle, width) for seed in range(STUDIES)]
+    missed = sum((one.low or 0.0) > truth or (one.high is not None and one.high < truth) for one, _ in found)
+    assert not _beyond_luck(missed, 1 - CONFIDENCE), missed
+    assert np.mean([chips for _, chips in found]) < 150

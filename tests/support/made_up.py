@@ -41,8 +41,17 @@ def tolerance(knob: str, value: float | None, offered: float | None, **detail: A
     trials = [{"value": at, "met": met, "total": 40} for at, met in ((0.001, 40), (0.02, 38), (0.03, 17), (0.2, 0))]
     known = {"key": knob, "where": {}, "good": 0.001, "bad": 0.2, "scale": "log", "share": 0.9, "confidence": 0.95}
     verdict = "never holds" if value is None else "found"
+    beyond = None if value is None else round(1.1 * value, 6)
     near = (None, None) if value is None else (0.97 * value, 1.03 * value)
-    return Tolerance(knob, "", value, *near, offered, 4, {**known, "verdict": verdict, "trials": trials, **detail})
+    return Tolerance(
+        knob,
+        "",
+        value,
+        *near,
+        offered,
+        4,
+        {**known, "verdict": verdict, "first_failed": beyond, "trials": trials, **detail},
+    )
 
 
 def build_store(

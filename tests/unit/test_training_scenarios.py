@@ -44,7 +44,7 @@ def test_the_scenarios_that_train_are_there():
     assert deep.blocks >= 12
 
 
-_LONG = {"streaming", "train-technologies", "unlocked-bilateral"}
+_LONG = {"streaming", "train-technologies", "unlocked-bilateral", "unlocked-map"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in _LONG)) for n in TRAINED])
@@ -194,12 +194,13 @@ def chain(seed: int = 0):
     return network, inputs, (inputs @ rng.normal(size=(4, 3))).argmax(axis=1)
 
 
-def test_the_descent_baseline_is_what_a_settled_substrate_does():
+@pytest.mark.parametrize("batch", [1, 4])
+def test_the_descent_baseline_is_what_a_settled_substrate_does(batch):
     network, inputs, labels = chain()
     stream, rates = open_stream(network, inputs, labels, seed=2), RateSchedule(5, 50)
-    ours = baseline("descent", network, stream, 0.2, rates, 50)
+    ours = baseline("descent", network, stream, 0.2, rates, 50, batch)
     found = train(
-        network, inputs, labels, port=Resistive(0.2), rate_schedule=rates, epochs=2, seed=2, target="numpy"
+        network, inputs, labels, port=Resistive(0.2), rate_schedule=rates, epochs=2, seed=2, batch=batch, target="numpy"
     ).network
     for name, p in ours.parameters.items():
         np.testing.assert_allclose(found.parameters[name].weight, p.weight, atol=1e-9, rtol=0)

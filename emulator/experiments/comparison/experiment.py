@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator.errors import NetworkError, ScenarioError
 from emulator.experiments.comparison.figure import comparison_figure
-from emulator.experiments.comparison.outcome import Outcome
+from emulator.experiments.comparison.outcome import Outcome, crossing
 from emulator.experiments.findings import Findings, Row, Way
 from emulator.learning import Resistive
 from emulator.measure.fit import fit
@@ -29,10 +29,12 @@ _BASELINE = "baseline "
 def comparison(scenario: Scenario, way: Way) -> Findings:
     """Train every variant, and every baseline, as often as the scenario asks."""
     compared = _section(scenario)
-    kinds: list[tuple[str, float | None, bool, dict[str, Any]]] = [(b, None, True, {}) for b in compared.baselines]
-    kinds += [(v.name, v.x, False, v.set) for v in compared.variants]
+    kinds: list[tuple[str, float | None, str, bool, dict[str, Any]]] = [
+        (b, None, "", True, {}) for b in compared.baselines
+    ]
+    kinds += [(v.name, v.x, v.series, False, v.set) for v in compared.variants]
     asks = []
-    for name, _, is_baseline, changes in kinds:
+    for name, _, _, is_baseline, changes in kinds:
         what = f"{_BASELINE}{name}" if is_baseline else name
         one = changed(scenario, changes)
         asks += [
@@ -41,15 +43,19 @@ def comparison(scenario: Scenario, way: Way) -> Findings:
         ]
     rows = iter(way.rows(scenario, asks, measured, ["score", "classifies"]))
     outcomes = [
-        _outcome(name, x, is_baseline, [next(rows) for _ in range(compared.repeats)])
-        for name, x, is_baseline, _ in kinds
+        _outcome(name, x, series, is_baseline, [next(rows) for _ in range(compared.repeats)])
+        for name, x, series, is_baseline, _ in kinds
     ]
+    crossings = [(f"{a} against {b}", crossing(outcomes, (a, b))) for a, b in compared.pairs]
     return Findings(
         good=True,
         verdict=f"finished: {len(outcomes)} trainings of '{scenario.title}' compared",
         table=[],
-        notes=[*_warnings(outcomes), *map(_told, outcomes)],
-        data={"comparison": [{**asdict(one), "mean": one.mean, "spread": one.spread} for one in outcomes]},
+        notes=[*_warnings(outcomes), *map(_told, outcomes), *crossings],
+        data={
+            "comparison": [{**asdict(one), "mean": one.mean, "spread": one.spread} for one in outcomes],
+            "crossings": dict(crossings),
+        },
         figure=partial(comparison_figure, outcomes, scenario.title, compared.x_label),
         substrate=_substrate(scenario, compared),
     )
@@ -92,7 +98,7 @@ def _seeds(scenario: Scenario, repeat: int) -> dict[str, int]:
     return seeds
 
 
-def _outcome(name: str, x: float | None, is_baseline: bool, rows: list[Row]) -> Outcome:
+def _outcome(name: str, x: float | None, series: str, is_baseline: bool, rows: list[Row]) -> Outcome:
     return Outcome(
         name=name,
         x=x,
@@ -102,6 +108,7 @@ def _outcome(name: str, x: float | None, is_baseline: bool, rows: list[Row]) -> 
         seconds=sum(row.seconds for row in rows),
         warnings=tuple(dict.fromkeys(text for row in rows for text in row.notes)),
         score="accuracy" if rows[0].metrics["classifies"] else "r2",
+        series=series,
     )
 
 
@@ -132,7 +139,7 @@ def _baseline_score(name: str, scenario: Scenario) -> tuple[str, float]:
     stream = open_stream(network, samples.inputs, samples.targets, order=training.order, seed=config.run.seed)
     count, score = training.total(samples), "accuracy" if network.loss == "softmax_cross_entropy" else "r2"
     try:
-        trained = baseline(name, network, stream, port.rate, training.rates(count), count)
+        trained = baseline(name, network, stream, port.rate, training.rates(count), count, training.batch)
     except NetworkError:
         return score, float("nan")
     outputs = reference(trained, tested.inputs).states[trained.output]

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from emulator.experiments.comparison.outcome import Outcome
-from emulator.report.style import COSTATE, MARK, QUIET, STATE, THIRD, letters, new_figure
+from emulator.report.style import COSTATE, MARK, QUIET, THIRD, letters, new_figure, series
 from emulator.text import for_picture
 
 _NAMES = {"descent": "exact online gradient descent", "pipelined": "pipelined backpropagation, stale weights"}
@@ -38,15 +38,22 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
         spread = np.array([per * o.spread for o in variants])
         repeats = len(variants[0].scores)
         label = f"on the substrate (mean, standard deviation, {repeats} seeds)" if repeats > 1 else "on the substrate"
-        marks = "o-" if placed else "o"
-        axes.errorbar(x[good], mean[good], spread[good], fmt=marks, color=STATE, markersize=5, capsize=4, label=label)
-        for k, outcome in enumerate(variants):
-            values = per * np.array(outcome.scores)
-            axes.plot(np.full(len(values), x[k]), values, ".", color=STATE, alpha=0.4, markersize=4)
-            if not good[k]:
-                lost = int(np.isnan(values).sum())
-                axes.annotate(f"{lost} of {len(values)} diverged", (x[k], 0.02), xycoords=("data", "axes fraction"),
-                              rotation=90, ha="center", va="bottom", color=COSTATE)  # fmt: skip
+        names = list(dict.fromkeys(o.series for o in variants))
+        several = len(names) > 1
+        for number, name in enumerate(names):
+            look = series(number)
+            on = [k for k, o in enumerate(variants) if o.series == name]
+            at = [k for k in on if good[k]]
+            axes.errorbar(
+                x[at], mean[at], spread[at], color=look.color, marker=look.marker, linestyle=look.linestyle if placed else "", markersize=5, capsize=4,
+                label=for_picture(name) if several else label,
+            )  # fmt: skip
+            _scores(axes, [variants[k] for k in on], x[on], look.color, per)
+        if several and x.min() > 0:
+            axes.set_xscale("log")
+            ticks = sorted(set(x))
+            axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+            axes.minorticks_off()
         if not placed:
             axes.set_xticks(x, [for_picture(o.name) for o in variants], rotation=25, ha="right")
             axes.set_xlim(-0.5, len(x) - 0.5)
@@ -58,6 +65,17 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
         axes.grid(axis="y", color=QUIET, alpha=0.25)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
     return figure
+
+
+def _scores(axes: Axes, outcomes: Sequence[Outcome], x: np.ndarray, colour: str, per: int) -> None:
+    """Every repeat as a dot, and where any diverged, how many."""
+    for outcome, place in zip(outcomes, x, strict=True):
+        values = per * np.array(outcome.scores)
+        axes.plot(np.full(len(values), place), values, ".", color=colour, alpha=0.4, markersize=4)
+        if np.isnan(outcome.mean):
+            lost = int(np.isnan(values).sum())
+            axes.annotate(f"{lost} of {len(values)} diverged", (place, 0.02), xycoords=("data", "axes fraction"),
+                          rotation=90, ha="center", va="bottom", color=COSTATE)  # fmt: skip
 
 
 def _accuracy_axis(axes: Axes, values: Sequence[float]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +29,8 @@ class Outcome:
         Sentences that were known before the first sample, each once.
     score : {"accuracy", "r2"}
         What is compared: the share of right classes, or of a regression the share of the targets' variance that is explained.
+    series : str
+        The line that it is on.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Outcome:
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     score: str = "accuracy"
+    series: str = ""
 
     @property
     def mean(self) -> float:
@@ -47,3 +52,21 @@ class Outcome:
     def spread(self) -> float:
         """Standard deviation over the repeats."""
         return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else 0.0
+
+
+def crossing(outcomes: Sequence[Outcome], pair: tuple[str, str]) -> str:
+    """Which of two series is better where both have a place, as a sentence: a difference counts from two standard errors on."""
+    at = [{one.x: one for one in outcomes if one.series == name} for name in pair]
+    told = list[str]()
+    for x in sorted(x for x in at[0] if x is not None and x in at[1]):
+        first, second = at[0][x], at[1][x]
+        if not math.isfinite(first.mean) or not math.isfinite(second.mean):
+            lost = [name for name, one in zip(pair, (first, second), strict=True) if not math.isfinite(one.mean)]
+            told.append(f"at {x:g} {' and '.join(lost)} diverged")
+            continue
+        ahead = first.mean - second.mean
+        error = math.sqrt((first.spread**2 + second.spread**2) / len(first.scores))
+        better = pair[0] if ahead > 0 else pair[1]
+        clear = abs(ahead) > 2 * error if error else len(first.scores) == 1 and ahead != 0
+        told.append(f"at {x:g} {better} by {abs(ahead):.2%}" + ("" if clear else " (no clear difference)"))
+    return "; ".join(told) or "no place where both are"

@@ -85,7 +85,17 @@ def breaking_text(evidence: Evidence, found: Tolerance) -> str:
     place = f"{place}: " if place else ""
     if found.detail["verdict"] == NEVER:
         return f"{place}the targets do not hold even at {quantity.text(found.detail['good'])}"
-    return f"{place}needed {_needed(evidence, found).text}, offered {_offered_text(evidence, found)}"
+    tried = f" ({between})" if (between := _tried(evidence, found)) else ""
+    return f"{place}needed {_needed(evidence, found).text}{tried}, offered {_offered_text(evidence, found)}"
+
+
+def _tried(evidence: Evidence, found: Tolerance) -> str:
+    """The last value that held and the first that did not: what lies between was not tried; empty where all held."""
+    beyond = found.detail.get("first_failed")
+    if found.value is None or beyond is None:
+        return ""
+    quantity = knob_of(evidence, found)
+    return f"tried: {quantity.text(found.value)} holds, {quantity.text(beyond)} does not"
 
 
 def place_text(evidence: Evidence, found: Tolerance) -> str:
@@ -102,6 +112,7 @@ def requirements_table(evidence: Evidence) -> Table:
             *((place_text(evidence, one),) if placed else ()),
             named(knob_of(evidence, one)),
             _needed(evidence, one),
+            Cell(_tried(evidence, one) or ("none" if one.value is None else "none failed"), None, ""),
             _bracket(evidence, one),
             _offered(evidence, one),
             _margin(one),
@@ -109,7 +120,7 @@ def requirements_table(evidence: Evidence) -> Table:
         )
         for one in found
     ]
-    heads = ("knob", "needed", "true value between", "offered", "margin", "values tried")
+    heads = ("knob", "needed", "last and next value tried", "true value between", "offered", "margin", "values tried")
     unsure = [f"{unknown_text(evidence, one)}." for one in found if unknown(one, str) is not None]
     return table((*(("where",) if placed else ()), *heads), rows, " ".join([*_conditions(found), *unsure]))
 
@@ -127,9 +138,11 @@ def _grouped(found: Sequence[Tolerance], key: Callable[[Tolerance], str]) -> lis
 
 def _conditions(found: list[Tolerance]) -> Iterator[str]:
     """What was asked of every value."""
-    asked = {(one.detail["share"], one.detail["confidence"]) for one in found}
-    for share, confidence in sorted(asked):
+    asked = {(one.detail["share"], one.detail["confidence"], one.detail.get("sequential", False)) for one in found}
+    for share, confidence, sequential in sorted(asked):
         percent = Quantity("", "", "%")
+        if sequential:
+            yield "Chips were sampled until they told; the confidence holds however often they were looked at."
         yield f"A value holds if at least {percent.text(share)} of chips meet the targets, with {percent.text(confidence)} confidence."
 
 
