@@ -106,6 +106,7 @@ def allowed(path: Path) -> list[float]:
         more = json.loads(detail)
         found += [number for number in (value, offered, low, high, tried) if number is not None]
         found += [more[name] for name in ("good", "bad", "share", "confidence")]
+        found += [] if more.get("first_failed") is None else [more["first_failed"]]
         if value and offered:
             found += [value / offered, offered / value]
         for trial in more["trials"]:

@@ -475,3 +475,11 @@ def test_a_yield_that_is_surely_low_is_bad_news_and_says_how_low(tmp_path):
     head = report_of(read_evidence(build_store(tmp_path / "low.db", {}, outcome, chips=40, noise=1))).head
     assert (head.answer, head.tone) == ("On 15\u00a0% of chips", "bad")
     assert head.sentence.endswith("Cut off at the hardware's full scale: clipped forward waves 30\u00a0% (median).")
+
+
+def test_what_lies_between_values_that_were_tried_is_not_called_too_little():
+    from emulator.study.report.requirements import _margin, _untried
+
+    found = tolerance("hardware.precision.weights.bits", 9.0, 8.0, good=16, bad=2, first_failed=2.0)
+    assert _untried(found) and _margin(found).text == "at least 0.889 \N{MULTIPLICATION SIGN}"
+    assert not _untried(tolerance("hardware.precision.weights.bits", 9.0, 8.0, good=16, bad=2, first_failed=8.0))

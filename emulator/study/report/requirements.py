@@ -86,7 +86,18 @@ def breaking_text(evidence: Evidence, found: Tolerance) -> str:
     if found.detail["verdict"] == NEVER:
         return f"{place}the targets do not hold even at {quantity.text(found.detail['good'])}"
     tried = f" ({between})" if (between := _tried(evidence, found)) else ""
+    if _untried(found):
+        offered = _offered_text(evidence, found)
+        return f"{place}whether the offered {offered} holds is not known{tried}: more tolerance.halvings tell"
     return f"{place}needed {_needed(evidence, found).text}{tried}, offered {_offered_text(evidence, found)}"
+
+
+def _untried(found: Tolerance) -> bool:
+    """Whether what is offered lies between the last value that held and the first that did not, where nothing was tried."""
+    beyond = found.detail.get("first_failed")
+    if found.value is None or found.offered is None or beyond is None:
+        return False
+    return min(found.value, beyond) < found.offered < max(found.value, beyond)
 
 
 def _tried(evidence: Evidence, found: Tolerance) -> str:
@@ -181,6 +192,8 @@ def _margin(found: Tolerance) -> Cell:
         return number(Quantity("", ""), None)
     if math.isinf(value):
         return Cell("has none of it", None, "good")
+    if _untried(found):
+        return Cell(f"at least {value:.3g} \N{MULTIPLICATION SIGN}", value, "fair")
     tone = "bad" if value < 1 else "fair" if value < 2 else "good"
     more = "> " if found.detail["verdict"] == THROUGHOUT else ""
     return Cell(f"{more}{value:.3g} \N{MULTIPLICATION SIGN}", value, tone)
