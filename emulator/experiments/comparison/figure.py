@@ -45,7 +45,8 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
             on = [k for k, o in enumerate(variants) if o.series == name]
             at = [k for k in on if good[k]]
             axes.errorbar(
-                x[at], mean[at], spread[at], color=look.color, marker=look.marker, linestyle=look.linestyle if placed else "", markersize=5, capsize=4,
+                x[at], mean[at], spread[at], color=look.color, marker=look.marker, linestyle=look.linestyle if placed else "",
+                markersize=5, capsize=4,
                 label=for_picture(name) if several else label,
             )  # fmt: skip
             _scores(axes, [variants[k] for k in on], x[on], look.color, per)
