@@ -41,8 +41,9 @@ from emulator.laws.base import Law, Outline, halved
 
 #: largest ratio of two impedances, and of those on both sides of a crossbar, that are chosen
 _RANGE, _STEEPEST = 10.0, 4.0
-#: impedance at the output over that of the load, for networks with and without jumps of slope
+#: impedance at the output over that of the load, for networks with and without jumps of slope; what else is tried without
 _OF_KINKED, _OF_SMOOTH = 0.01, 0.2
+_TRIED = (2.0, 0.5)
 #: resistance of far ends, over the line's impedance, up to which tuning looks, per layer of weights
 _RESISTANCE_PER_LAYER = 6.0
 #: resonance beyond which no terminations are made
@@ -193,6 +194,11 @@ class Bilateral(Law):
             far_end = SeriesRC(2 * min(kappa, _MOST_RESONANT), 2.0)
         share = _OF_KINKED if outline.kinked else _OF_SMOOTH
         return replace(self, impedance=share / self.kappa, taper=taper, far_end=far_end)
+
+    def alternatives(self, outline: Outline) -> Sequence[Bilateral]:
+        """Twice and half the impedance, where slopes do not jump: what suits the network's own reflections is predicted."""
+        first = self.chosen(outline)
+        return () if outline.kinked else [replace(first, impedance=factor * first.impedance) for factor in _TRIED]
 
     def impedance_rise(self, weight: NDArray[np.float64]) -> float:
         """The taper, or what matches this crossbar."""
