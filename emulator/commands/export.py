@@ -171,6 +171,7 @@ def verify(
         typer.Option(metavar="MODEL", help="What the cells were fitted to: the circuit must lie among its chips."),
     ] = None,
     chips: Annotated[int, typer.Option(help="Chips to settle with --hardware.")] = 40,
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Runs of ngspice at a time.")] = 1,
 ) -> None:
     """Run an exported circuit in ngspice and compare it with what it must show.
 
@@ -193,7 +194,14 @@ def verify(
     with progress() as tell:
         tell("running ngspice", None)
         outcome = check_export(
-            directory, limit=limit, memory=memory, tolerance=tolerance, samples=samples, hardware=hardware, chips=chips
+            directory,
+            limit=limit,
+            memory=memory,
+            tolerance=tolerance,
+            samples=samples,
+            hardware=hardware,
+            chips=chips,
+            workers=workers,
         )
     screen = console()
     heads = ("comparison", "values", "worst node", "at", "ngspice", "expected", "deviation", "allowed", "")

@@ -38,6 +38,9 @@ def tune(
     samples: Annotated[int, typer.Option(min=1, help="Tune for the first so many samples of the scenario.")] = 4,
     evaluations: Annotated[int, typer.Option(min=1, help="About how many predictions to spend.")] = 1200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", help="Processes that search; what they find does not depend on how many.")
+    ] = 1,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
@@ -71,7 +74,14 @@ def tune(
     names = None if only is None else [name.strip() for name in only.split(",")]
     with progress() as tell:
         tuning = tune_scenario(
-            loaded, only=names, aim=aim.value, samples=samples, evaluations=evaluations, seed=seed, progress=tell
+            loaded,
+            only=names,
+            aim=aim.value,
+            samples=samples,
+            evaluations=evaluations,
+            seed=seed,
+            workers=workers,
+            progress=tell,
         )
     screen = console()
     before, after = (_measured(trial) for trial in (tuning.before, tuning.after))

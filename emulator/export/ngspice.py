@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +61,12 @@ def run_ngspice(testbench: Path, limit: float, *, memory: int = Limits.memory) -
         If ngspice is missing, takes or prints too much, fails, or leaves something unreadable.
     """
     return simulate(read_circuit(testbench), testbench, Limits(limit, memory))
+
+
+def simulate_all(runs: Sequence[tuple[Circuit, Path]], limits: Limits, workers: int) -> list[dict[str, Floats]]:
+    """Run circuits, each with the name it was read from, so many at once; see `run_ngspice`."""
+    with ThreadPoolExecutor(workers) as pool:  # they only wait for processes
+        return list(pool.map(lambda run: simulate(run[0], run[1], limits), runs))
 
 
 def simulate(circuit: Circuit, name: Path, limits: Limits) -> dict[str, Floats]:

@@ -15,7 +15,7 @@ from emulator.export.claim import Claim
 from emulator.export.confined import Limits
 from emulator.export.expected import Sample
 from emulator.export.netlist import interface
-from emulator.export.ngspice import simulate
+from emulator.export.ngspice import simulate_all
 from emulator.export.options import Options
 from emulator.export.testbench import TOLERANCE
 from emulator.measure.reference import reference
@@ -57,8 +57,9 @@ def judge(
     limits: Limits,
     samples: int,
     settling: tuple[float | None, float | None],
+    workers: int = 1,
 ) -> Task:
-    """Run the operating point of each sample.
+    """Run the operating point of each sample, so many at once.
 
     Raises
     ------
@@ -69,8 +70,9 @@ def judge(
     found, wanted, cosines = [], [], []
     whole = claim.probed == claim.rows
     outputs = graph.layer_neurons(graph.network.output)
-    for one in claim.task[:samples]:
-        saved = simulate(Circuit(presenting(claim, circuit.text, one), circuit.digests), name, limits)
+    circuits = [Circuit(presenting(claim, circuit.text, one), circuit.digests) for one in claim.task[:samples]]
+    runs = simulate_all([(one, name) for one in circuits], limits, workers)
+    for one, saved in zip(claim.task, runs, strict=False):
         ours = _signals(claim, saved)
         ends = np.cumsum([graph.network.size(layer) for layer in graph.network.inputs])[:-1]
         inputs = dict(zip(graph.network.inputs, np.split(one.inputs, ends), strict=True))

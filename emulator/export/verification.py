@@ -16,7 +16,7 @@ from emulator.export.confined import Limits
 from emulator.export.contract import TOLERANCE as TOLERANCE_OF_CELLS
 from emulator.export.held import Held, affected, full_scales, held
 from emulator.export.locate import Suspect, locate
-from emulator.export.ngspice import simulate
+from emulator.export.ngspice import simulate, simulate_all
 from emulator.export.options import positive
 from emulator.export.predicted import Prediction, compare
 from emulator.export.rounding import ROUNDING, ROUNDING_TWO_WAY, vanishing
@@ -139,6 +139,7 @@ def verify(
     samples: int = 0,
     hardware: HardwareModel | str | None = None,
     chips: int = 40,
+    workers: int = 1,
 ) -> Verification:
     """Run both testbenches of an export in ngspice.
 
@@ -167,6 +168,8 @@ def verify(
         samples, or one.
     chips : int
         How many to settle.
+    workers : int
+        Runs of ngspice at a time, each with its own limits.
 
     Raises
     ------
@@ -179,6 +182,8 @@ def verify(
     folder, limit, memory = Path(directory), positive("limit", limit), positive("memory", memory)
     if tolerance is not None:
         tolerance = positive("tolerance", tolerance)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ExportError(f"workers is {workers!r}; allowed: whole numbers from 1")
     claim = read_claim(folder)
     if isinstance(chips, bool) or not isinstance(chips, int) or not 5 <= chips <= 10000:
         raise ExportError(f"chips is {chips!r}; allowed: 5 to 10000")
@@ -188,7 +193,8 @@ def verify(
     circuits = {name: read_circuit(folder / name) for name in (OP, TRAN, *([CORNERS] if claim.corners else []))}
     limits = Limits(limit, int(memory * 1e9))
     try:
-        saved = {name: simulate(circuit, folder / name, limits) for name, circuit in circuits.items()}
+        found = simulate_all([(circuit, folder / name) for name, circuit in circuits.items()], limits, workers)
+        saved = dict(zip(circuits, found, strict=True))
     except ExportError as error:
         raise ExportError(
             "; ".join([str(error), *(f"the export warned: {text}" for text in claim.warnings)])
@@ -280,6 +286,8 @@ def _corners(saved: Mapping[str, Floats], claim: Claim, folder: Path, allowed: f
         error = float(np.abs(ends - wanted).max(initial=0.0) / (np.abs(wanted).max(initial=0.0) or volts))
         found.append(CornerCheck(corner, check, error, None if late else max(last - claim.start, 0.0)))
     return tuple(found)
+        task = judge(claim, circuits[OP], folder / OP, limits, samples, measured_settling(moving, time, claim), workers)
+    return Verification(folder, tuple(checks), claim.network, tuple(_notes(claim, edited)), suspects, task)
 
 
 def _suspects(saved: Mapping[str, Floats], claim: Claim, allowed: float) -> tuple[Suspect, ...]:

@@ -183,9 +183,9 @@ class Bilateral(Law):
 
         Impedances within 10 : 1 fall from the output to the inputs, by at most 4 at a crossbar. With `kappa` the
         `resonance` of the network so tapered, the far end is ``R = 2 kappa``, ``C = 2``: an RC whose damping is critical
-        for the slowest mode, of frequency ``1/kappa``. Lines at the output have a fifth of the impedance of the load, so
-        that junctions have one answer at data of order 1, and much less where slopes jump, so that costates move no neuron
-        over its kink for long.
+        for the slowest mode, of frequency ``1/kappa``. Lines at the output have a fifth of the impedance of the load, or half
+        or twice as much (`alternatives`), so that junctions have one answer at data of order 1, and much less where slopes
+        jump, so that costates move no neuron over its kink for long.
         """
         taper = min(_STEEPEST, _RANGE ** (1 / outline.depth)) if self.taper is None else self.taper
         far_end = self.far_end

@@ -153,8 +153,11 @@ def present(
 
 
 def _planned(graph: ScatteringGraph, family: Family[Any], sizes: tuple[int, int, int], seed: int, traces: bool) -> Any:
-    """The plan of a run, of hold, samples and ramp; of the run before on this graph, if it is the same: it knows its program."""
-    which = sizes, seed, traces
+    """The plan of a run, of hold, samples and ramp; of the run before on this graph, if only the numbers of this one differ.
+
+    What is drawn with the seed is among the numbers (see `emulator.families.base.Family.values`), and a plan knows its program.
+    """
+    which = sizes, traces
     steps, samples, ramp = sizes
     kept = _plans.get(graph)
     if kept is not None and kept[0] == which:

@@ -9,8 +9,10 @@ the logarithms of the settings and within stated bounds.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -25,6 +27,8 @@ from emulator.measure.forecast import affordable, follow, needed
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.rest import OperatingPoint
 from emulator.measure.stability import Prediction, linearised, radius_of
+from emulator.plugins import Parts
+from emulator.processes import InProcess, Pool, equip, shared_out
 from hwmodels import rng
 
 Floats = NDArray[np.float64]
@@ -35,6 +39,8 @@ _MEMBERS, _FEW = 8, 2
 _POLISH, _SIMPLEX = 0.3, 0.1
 #: margin that a proposal should keep to, what going beyond costs, and where that stops to grow
 _SINGLE, _SEVERAL, _FAR = 0.8, 20.0, 10.0
+#: laws that are judged by the same best so far, by however many processes
+_TOGETHER = 8
 #: how much longer than the best so far a setting is followed before it counts as slower
 _PATIENCE = 2.0
 
@@ -142,7 +148,6 @@ class Forecast:
     ) -> None:
         self.graph, self.points, self.tolerance, self.weight = graph, points, tolerance, weight
         self._most = affordable(graph)
-        self._best = math.inf
 
     def of(self, law: Law) -> Predicted:
         """Settling times and radius under a law."""
@@ -159,25 +164,25 @@ class Forecast:
         """The largest margin of any junction at the rest of any sample."""
         return family_of(law).margin(with_law(self.graph, law), self.points)
 
-    def cost(self, law: Law, samples: int) -> float:
-        """Steps of the slowest of the first samples by the law's weight, and more where junctions may have several answers."""
-        return (
-            self.weight(law)
-            * self._slowest(law, samples)
-            * (1 + _SEVERAL * max(0.0, min(self.margin(law), _FAR) - _SINGLE))
-        )
+    def cost(self, law: Law, samples: int, best: float = math.inf) -> tuple[float, float]:
+        """What a law costs, and the steps of the slowest of the first samples; inf where it is given up.
 
-    def _slowest(self, law: Law, samples: int) -> float:
-        """Steps of the slowest; where one is given up, more the farther it still is from rest."""
-        most = int(min(self._most, _PATIENCE * self._best + self.graph.longest_round_trip))
+        The cost is those steps by the law's weight, and more where junctions may have more than one answer. `best`: steps of the best so far.
+        """
+        cost, steps = self._slowest(law, samples, best)
+        several = max(0.0, min(self.margin(law), _FAR) - _SINGLE)
+        return self.weight(law) * cost * (1 + _SEVERAL * several), steps
+
+    def _slowest(self, law: Law, samples: int, best: float) -> tuple[float, float]:
+        """Steps of the slowest; where one is given up, a cost that is more the farther it still is from rest."""
+        most = int(min(self._most, _PATIENCE * best + self.graph.longest_round_trip))
         worst, before = 0.0, None
         for step in self._steps(law, samples):
             found = follow(self.graph, step, tolerance=self.tolerance, before=before, most=most)
             if not math.isfinite(found.within):
-                return self._most * (1 + math.log(max(found.left / self.tolerance, 1.0)) / found.steps)
+                return self._most * (1 + math.log(max(found.left / self.tolerance, 1.0)) / found.steps), math.inf
             worst, before = max(worst, found.within), step
-        self._best = min(self._best, worst)
-        return worst
+        return worst, worst
 
     def _steps(self, law: Law, samples: int) -> Iterator[LinearStep]:
         graph = with_law(self.graph, law)
@@ -191,9 +196,13 @@ def search(
     *,
     evaluations: int,
     seed: int,
+    pool: Pool | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Law:
     """The best law that about so many forecasts find, that of the graph among them.
+
+    A generation of the population is judged as a whole before the next is made, so that what is found does not depend on
+    how many processes judge it. The simplex takes one step after another.
 
     Parameters
     ----------
@@ -204,39 +213,90 @@ def search(
         The population spends them on few of the samples, the simplex on all.
     seed : int
         Of the population.
+    pool : Pool, optional
+        Processes that judge the population; by default this one.
     progress : callable, optional
         Called with the share of the evaluations that are done.
     """
-    law, done, samples = forecast.graph.law, 0, _FEW
+    law, done, best = forecast.graph.law, 0, math.inf
     bounds = np.log([[s.low, s.high] for s in settings])
+    judges: Pool = InProcess() if pool is None else pool
+    parts = equip(judges, [law.name, *(site.function for site in forecast.graph.sites)])
 
     def at(logs: Floats) -> Law:
         inside = np.exp(np.clip(logs, *bounds.T))
         return with_settings(law, {s.key: float(f"{v:.4g}") for s, v in zip(settings, inside, strict=True)})
 
-    def cost(logs: Floats) -> float:
-        nonlocal done
-        done += 1
+    def judged(laws: Sequence[Law], samples: int) -> list[float]:
+        """A few at a time, the first alone: how long the next are followed depends on the best before."""
+        if len(laws) > 1:
+            ends = [0, *range(1, len(laws), _TOGETHER), len(laws)]
+            return [cost for a, b in pairwise(ends) for cost in judged_together(laws[a:b], samples)]
+        return judged_together(laws, samples)
+
+    def judged_together(laws: Sequence[Law], samples: int) -> list[float]:
+        nonlocal done, best
+        work = judges.share(_Judging(parts, forecast, samples, best))
+        found: list[tuple[float, float, float]] = [(math.nan, math.inf, 0.0)] * len(laws)
+        for (k, _), one in shared_out(judges, _judge, work, list(enumerate(laws)), lambda one: one[2], _lost):
+            found[k] = one
+        best = min([best, *(steps for _, steps, _ in found)])
+        done += len(laws)
         if progress is not None:
             progress(min(1.0, done / evaluations))
-        return forecast.cost(at(logs), samples)
+        return [cost for cost, _, _ in found]
 
-    members = _MEMBERS * len(bounds)
     found = differential_evolution(
-        cost,
+        _unused,
         bounds,
         x0=_start(law, settings, bounds),
-        maxiter=max(0, round(evaluations * (1 - _POLISH) / members) - 1),
+        maxiter=max(0, round(evaluations * (1 - _POLISH) / (_MEMBERS * len(bounds))) - 1),
         popsize=_MEMBERS,
         seed=rng(seed, "tune", "population"),
         polish=False,
         tol=0.0,
+        updating="deferred",
+        workers=lambda _, members: judged([at(logs) for logs in members], _FEW),
     )
-    samples = len(forecast.points)
     simplex = np.clip(found.x + np.vstack([0 * found.x, _SIMPLEX * np.eye(len(bounds))]), *bounds.T)
     options = {"maxfev": max(1, evaluations - done), "initial_simplex": simplex, "xatol": 1e-4, "fatol": 1e-3}
-    polished = minimize(cost, found.x, method="Nelder-Mead", bounds=bounds, options=options)
+    judges = InProcess()  # one step after another
+    polished = minimize(
+        lambda logs: judged([at(logs)], len(forecast.points))[0], found.x, method="Nelder-Mead", bounds=bounds,
+        options=options,
+    )  # fmt: skip
     return at(polished.x)
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """What is the same for all laws of a generation; unpickling `parts` registers them."""
+
+    parts: Parts
+    forecast: Forecast
+    samples: int
+    best: float
+
+
+def _judge(work: _Judging, laws: Sequence[tuple[int, Law]]) -> list[tuple[float, float, float]]:
+    """Cost and steps of laws, and the seconds that each took, in whatever process."""
+    found = []
+    for _, law in laws:
+        begun = time.perf_counter()
+        cost, steps = work.forecast.cost(law, work.samples, work.best)
+        found.append((cost, steps, time.perf_counter() - begun))
+    return found
+
+
+def _lost(law: tuple[int, Law]) -> tuple[float, float, float]:
+    raise EngineError(
+        "a process that judged a law died every time: perhaps it needs more memory than there is; allowed: fewer workers"
+    )
+
+
+def _unused(logs: Floats) -> float:
+    """Every generation is judged as a whole."""
+    raise AssertionError(logs)
 
 
 def _start(law: Law, settings: Sequence[Setting], bounds: Floats) -> Floats:

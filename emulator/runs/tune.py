@@ -23,6 +23,7 @@ from emulator.measure.settling import hold_for
 from emulator.network import check_batch
 from emulator.network.batch import Inputs
 from emulator.options import RunOptions, TuneOptions
+from emulator.processes import pool_of
 from emulator.runs.search import Forecast, Predicted, search, settings_of, values_of
 from emulator.runs.settle import settle
 from emulator.training.charging import Charging, charging
@@ -119,6 +120,7 @@ def tune(
     *,
     only: Sequence[str] | None = None,
     hold: float | None = None,
+    workers: int = 1,
     progress: Callable[[str, float | None], None] | None = None,
     **options: Any,
 ) -> Tuning:
@@ -139,6 +141,8 @@ def tune(
     hold : float, optional
         Steps of the holds in which it will learn; by default as long as it is predicted to need before tuning. Only with
         ``aim="learning"``.
+    workers : int
+        Processes that judge settings; what they find does not depend on how many.
     progress : callable, optional
         Called with what is being done and the fraction done, None where it is not known.
     **options
@@ -151,6 +155,8 @@ def tune(
         If the data do not fit the network.
     EngineError
         If the law has no such settings, or its lines no charge to tune for learning, or an option is outside its range.
+    StudyError
+        For less than one worker.
     OptionError
         For an unknown option.
     """
@@ -167,13 +173,15 @@ def tune(
     else:
         forecast = Forecast(graph, points, chosen.tolerance)
     begun = time.perf_counter()
-    proposed = search(
-        forecast,
-        settings,
-        evaluations=chosen.evaluations,
-        seed=chosen.seed,
-        progress=lambda done: tell("searching", done),
-    )
+    with pool_of(workers, None) as pool:
+        proposed = search(
+            forecast,
+            settings,
+            evaluations=chosen.evaluations,
+            seed=chosen.seed,
+            pool=pool,
+            progress=lambda done: tell("searching", done),
+        )
     seconds = time.perf_counter() - begun
 
     learns = float(_hold(graph, forecast.of(graph.law)) if hold is None else hold)

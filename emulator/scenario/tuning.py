@@ -19,6 +19,7 @@ def tune_scenario(
     samples: int = 4,
     evaluations: int = 1200,
     seed: int = 0,
+    workers: int = 1,
     progress: Callable[[str, float | None], None] | None = None,
 ) -> Tuning:
     """Tune for the first samples of a scenario; see `emulator.tune`.
@@ -48,6 +49,7 @@ def tune_scenario(
         tolerance=run.tolerance,
         evaluations=evaluations,
         seed=seed,
+        workers=workers,
         target=run.target,
         progress=progress,
     )

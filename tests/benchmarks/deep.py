@@ -1,7 +1,7 @@
 """Two-way lines of 32 layers, 16 wide, tanh, as `Bilateral()` makes them: predicted and measured steps of fresh networks.
 
 Run with ``python -m tests.benchmarks.deep [NETWORKS]``: ten of either kind by default, each a minute or so on the numpy target.
-One sample of order 1 comes to a blank substrate, held for half as long again as predicted.
+One sample of order 1 comes to a blank substrate, held for twice as long as predicted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(networks: int) -> None:
             x, y = rng.normal(size=(2, 1, WIDTH))
             graph = compile_network(network, law=Bilateral())
             predicted = settling_steps(graph, reference(network, x, y), most=MOST)
-            hold = math.ceil(min(MOST, max(1.5 * predicted, hold_for(graph, predicted + 1))))
+            hold = math.ceil(min(MOST, max(2 * predicted, hold_for(graph, predicted + 1))))
             run = settle(graph, x, y, target="numpy", hold_seconds=hold * graph.step, diagnose=False)
             steps = f"{run.settling_steps[0]}" if run.settled[0] else f"more than {hold}"
             print(

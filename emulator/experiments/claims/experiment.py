@@ -1,4 +1,4 @@
-"""The claims, checked one after another: that takes seconds, and nothing of it is kept."""
+"""The claims, checked: that takes seconds, and nothing of it is kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def claims(scenario: Scenario, way: Way) -> Findings:
     bench = Bench(
         built.network, batch.inputs, batch.targets, config.hardware.build(scenario.folder), config.substrate.seed
     )
-    found = check_claims(bench, config.claims.checks, way.tell)
+    found = check_claims(bench, config.claims.checks, way.tell, workers=way.workers, scheduler=way.scheduler)
     held = sum(claim.holds for claim in found)
     table: Table = [("claim", "who says so", "equation", "measured", "tolerance", "holds")]
     table += [

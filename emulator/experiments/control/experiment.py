@@ -78,6 +78,10 @@ def control(scenario: Scenario, way: Way) -> Findings:
     network, config = scenario.config.network, scenario.config.control
     if config is None or not isinstance(network, ControlNetwork):
         raise ScenarioError("control needs its section and a control problem; allowed: network.source = 'control'")
+    if way.workers not in (None, 1) or way.scheduler is not None:
+        raise ScenarioError(
+            "control solves one problem after another in one process; allowed: no --workers or --scheduler"
+        )
     problem = network.problem()
     hardware = scenario.config.hardware.build(scenario.folder)
     port = None if config.port is None else config.port.build(hardware)

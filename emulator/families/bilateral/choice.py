@@ -22,19 +22,22 @@ from emulator.measure.reference import reference
 from emulator.measure.rest import OperatingPoint, exact_point
 
 #: samples that stand for all, the seed of them, and the tolerance of what is predicted
-_SAMPLES, _SEED, _TOLERANCE = 2, 0, 1e-3
+_SAMPLES, _SEED, _TOLERANCE = 3, 0, 1e-3
 #: numbers touched for one graph; one that would need more keeps to the rule
-_WORK = 400_000_000
-#: by how much a margin to one answer may be smaller than with the first of the impedances, and where there is enough of it
+_WORK = 600_000_000
+#: by how much a margin to one answer may be smaller than with the rule's impedance, and where there is enough of it
 _NARROWER, _SINGLE = 1.1, 0.8
-#: steps of the first that another has to save
-_WORTH = 0.05
+#: share of the steps within which two impedances are alike
+_ALIKE = 0.1
 
 
+@np.errstate(all="ignore")  # weights may be beyond all scales
 def soonest(graphs: Sequence[ScatteringGraph]) -> int:
     """Which of some graphs, that differ in their impedance, is predicted to settle soonest; the first where it is not known.
 
-    Others have to be clearly sooner, with junctions as sure to have one answer.
+    Of those that are alike it is that of the highest impedance: on the way from a blank substrate waves are larger than what
+    is predicted near rest, and high impedances let them die sooner. Junctions have to be about as sure to have one answer
+    as with the first.
     """
     first = graphs[0]
     most = min(affordable(first), _WORK // (_SAMPLES * numbers(first)))
@@ -42,15 +45,20 @@ def soonest(graphs: Sequence[ScatteringGraph]) -> int:
         return 0
     try:
         points = _points(first)
-        best, sure = _steps(first, points, most), max(_NARROWER * largest_margin(as_held(first), points), _SINGLE)
-        chosen, best = 0, (1 - _WORTH) * best if math.isfinite(best) else float(most)
-        for k, graph in enumerate(graphs[1:], 1):
-            steps = _steps(graph, points, min(most, math.ceil(best)))
-            if steps < best and largest_margin(as_held(graph), points) <= sure:
-                chosen, best = k, steps
+        if not all(np.isfinite(values).all() for point in points for values in (point.x, point.s, point.lam)):
+            return 0
+        sure = max(_NARROWER * largest_margin(as_held(first), points), _SINGLE)
+        times, best = dict[int, float](), math.inf
+        for k, graph in enumerate(graphs):
+            if k == 0 or largest_margin(as_held(graph), points) <= sure:
+                times[k] = _steps(
+                    graph, points, int(min(most, math.ceil((1 + _ALIKE) * best)) if best < math.inf else most)
+                )
+                best = min(best, times[k])
     except EngineError:  # this substrate cannot be predicted
         return 0
-    return chosen
+    alike = [k for k, steps in times.items() if steps <= (1 + _ALIKE) * best < math.inf]
+    return max(alike, key=lambda k: graphs[k].law.impedance, default=0)
 
 
 def _points(graph: ScatteringGraph) -> list[OperatingPoint]:
