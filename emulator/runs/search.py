@@ -167,7 +167,8 @@ class Forecast:
     def cost(self, law: Law, samples: int, best: float = math.inf) -> tuple[float, float]:
         """What a law costs, and the steps of the slowest of the first samples; inf where it is given up.
 
-        The cost is those steps by the law's weight, and more where junctions may have more than one answer. `best`: steps of the best so far.
+        The cost is those steps by the law's weight, and more where junctions may have more than one answer.
+        `best`: steps of the best so far.
         """
         cost, steps = self._slowest(law, samples, best)
         several = max(0.0, min(self.margin(law), _FAR) - _SINGLE)

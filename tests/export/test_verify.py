@@ -51,6 +51,17 @@ def test_directional_waves_equal_brian2s(ngspice, tmp_path, seed):
     assert [check.name for check in outcome.checks] == ["operating point", "waveforms", "settled values"]
 
 
+def test_runs_at_a_time_change_nothing(ngspice, exported):
+    alone, together = (verify(exported, samples=1, workers=workers) for workers in (1, 2))
+    assert together == alone and alone.agrees
+    for workers in (0, 1.5, True):
+        refuses(
+            f"workers is {workers!r}; allowed: whole numbers from 1",
+            lambda n=workers: verify(exported, workers=n),
+            ExportError,
+        )
+
+
 def test_waves_arrive_after_the_sum_of_the_line_delays(ngspice, tmp_path):
     graph = chain((3, 4, 4, 2), low=2, high=7)
     spice(graph, tmp_path / "out", *sample(graph))

@@ -119,3 +119,15 @@ def test_unknown_claims_and_missing_sections_are_refused(tmp_path):
             lambda: run_experiment(load_scenario("claims", overrides), tmp_path / "out"), EngineError)  # fmt: skip
     refuses("scenario 'digits': claims needs its section; allowed: a scenario with one",
             lambda: run_experiment(load_scenario("digits"), tmp_path / "out", kind="claims"), ScenarioError)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_claims_are_the_same_whoever_checks_them():
+    scenario = load_scenario("claims")
+    built = scenario.config.network.build(scenario.folder)
+    batch = scenario.config.data.load(built.network, scenario.folder)
+    bench = claims.Bench(built.network, batch.inputs, batch.targets, scenario.config.hardware.build(scenario.folder))
+    names = ["descent", "finite-speed", "clamp"]
+    alone, shared = (claims.check_claims(bench, names, workers=workers) for workers in (None, 2))
+    assert [claim.to_dict() for claim in shared] == [claim.to_dict() for claim in alone]
+    assert [CLAIMS[name](bench).name for name in names] == [claim.name for claim in alone]
