@@ -16,8 +16,8 @@ from emulator.compile.sites import form_sites
 from emulator.errors import CompileError, NetworkError, suggest
 from emulator.graph import ScatteringGraph
 from emulator.graph.penalties import check_penalties
-from emulator.laws import LAWS, Law, Matched, family_of
-from emulator.network import LOSSES, Network, Tiling, tiled
+from emulator.laws import LAWS, Law, Matched
+from emulator.network import LOSSES, Network, tiled
 from emulator.options import CompileOptions
 from hwmodels import HardwareModel, load
 
@@ -93,45 +93,29 @@ def compile_network(
     except NetworkError as error:
         raise CompileError(str(error)) from error
     network = network if tiling is None else tiling.network
-    made = [
-        _graph(Draft(network, model, interval, one, loss, chosen.wiring, chosen.seed, chosen.rounding), tiling)
-        for one in _open(law, network)
-    ]
-    if not law.chooses:
-        return made[0]
-    return _told(made[family_of(law).soonest(made)])
-
-
-def _graph(draft: Draft, tiling: Tiling | None) -> ScatteringGraph:
-    """A draft carried through all passes."""
+    law, notes = _chosen(law, network)
+    draft = Draft(network, model, interval, law, loss, chosen.wiring, chosen.seed, chosen.rounding)
     for step in PASSES:
         step(draft)
         check_draft(draft, after=step.__name__)
     graph = ScatteringGraph(
         **{f.name: getattr(draft, f.name) for f in dataclasses.fields(draft) if f.name in _SHARED},
         sites=tuple(draft.sites),
-        notes=tuple(draft.notes),
+        notes=(*notes, *draft.notes),
         tiling=tiling,
     )
     check_penalties(graph)
     return graph
 
 
-def _open(law: Law, network: Network) -> tuple[Law, ...]:
-    """The law itself, or what there is to choose from for a network where it leaves settings open, likeliest first."""
+def _chosen(law: Law, network: Network) -> tuple[Law, tuple[str, ...]]:
+    """The law with what it leaves open chosen for a network, and the note that tells it."""
     if not law.chooses:
-        return (law,)
-    outline = outline_of(network)
-    return law.chosen(outline), *law.alternatives(outline)
-
-
-def _told(graph: ScatteringGraph) -> ScatteringGraph:
-    """The graph with a note that tells what was chosen for it."""
-    law = graph.law
+        return law, ()
+    law = law.chosen(outline_of(network))
     settings = {"impedance": law.impedance, **law.parameters}
     told = ", ".join(f"{name} {value:.3g}" for name, value in settings.items())
-    note = f"law {law.name}: chosen for this network: {told}"
-    return dataclasses.replace(graph, notes=(note, *graph.notes))
+    return law, (f"law {law.name}: chosen for this network: {told}",)
 
 
 def with_law(graph: ScatteringGraph, law: Law) -> ScatteringGraph:

@@ -186,10 +186,6 @@ class Family(ABC, Generic[P]):
         """What else there is to say of a rest before a run, as a sentence."""
         return None
 
-    def soonest(self, graphs: Sequence[ScatteringGraph]) -> int:
-        """Which of some graphs settles soonest, that differ in settings which their law leaves open (`Law.alternatives`)."""
-        return 0
-
     def changes(self, graph: ScatteringGraph, point: OperatingPoint) -> dict[str, Sequence[Any]]:
         """Values to try where a substrate does not settle, by field of its law, mildest first."""
         return dict(graph.law.changes())

@@ -97,10 +97,6 @@ class Law(ABC):
         """The law with everything settled that it leaves to be chosen for a network."""
         return self
 
-    def alternatives(self, outline: Outline) -> Sequence[Law]:
-        """What else could be `chosen`: its family takes what is predicted to settle soonest (`Family.soonest`)."""
-        return ()
-
     def warnings(self) -> tuple[str, ...]:
         """Sentences about settings that cannot settle, known before any simulation."""
         return ()

@@ -41,9 +41,8 @@ from emulator.laws.base import Law, Outline, halved
 
 #: largest ratio of two impedances, and of those on both sides of a crossbar, that are chosen
 _RANGE, _STEEPEST = 10.0, 4.0
-#: impedance at the output over that of the load, for networks with and without jumps of slope; what else is tried without
+#: impedance at the output over that of the load, for networks with and without jumps of slope
 _OF_KINKED, _OF_SMOOTH = 0.01, 0.2
-_TRIED = (1.5, 0.5)
 #: resistance of far ends, over the line's impedance, up to which tuning looks, per layer of weights
 _RESISTANCE_PER_LAYER = 6.0
 #: resonance beyond which no terminations are made
@@ -183,9 +182,9 @@ class Bilateral(Law):
 
         Impedances within 10 : 1 fall from the output to the inputs, by at most 4 at a crossbar. With `kappa` the
         `resonance` of the network so tapered, the far end is ``R = 2 kappa``, ``C = 2``: an RC whose damping is critical
-        for the slowest mode, of frequency ``1/kappa``. Lines at the output have a fifth of the impedance of the load, or half
-        or one and a half times as much (`alternatives`), so that junctions have one answer at data of order 1, and much less where slopes
-        jump, so that costates move no neuron over its kink for long.
+        for the slowest mode, of frequency ``1/kappa``. Lines at the output have a fifth of the impedance of the load, so
+        that junctions have one answer at data of order 1, and much less where slopes jump, so that costates move no neuron
+        over its kink for long.
         """
         taper = min(_STEEPEST, _RANGE ** (1 / outline.depth)) if self.taper is None else self.taper
         far_end = self.far_end
@@ -194,13 +193,6 @@ class Bilateral(Law):
             far_end = SeriesRC(2 * min(kappa, _MOST_RESONANT), 2.0)
         share = _OF_KINKED if outline.kinked else _OF_SMOOTH
         return replace(self, impedance=share / self.kappa, taper=taper, far_end=far_end)
-
-    def alternatives(self, outline: Outline) -> Sequence[Bilateral]:
-        """Half as much again, and half the impedance, where slopes do not jump: what suits the network's own reflections is predicted."""
-        first = self.chosen(outline)
-        if outline.kinked:
-            return ()
-        return [replace(first, impedance=float(f"{factor * first.impedance:.3g}")) for factor in _TRIED]
 
     def impedance_rise(self, weight: NDArray[np.float64]) -> float:
         """The taper, or what matches this crossbar."""

@@ -19,7 +19,6 @@ from emulator.families.bilateral.answers import foreseen, largest_margin
 from emulator.families.bilateral.bias import bias_of, own_deviation, own_rest
 from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.charge import charges_of
-from emulator.families.bilateral.choice import soonest
 from emulator.families.bilateral.effects import bilateral_effects
 from emulator.families.bilateral.held import as_held
 from emulator.families.bilateral.layout import lay_out
@@ -170,10 +169,6 @@ class BilateralFamily(Family[BilateralPlan]):
 
     def foreseen(self, graph: ScatteringGraph, point: OperatingPoint) -> str | None:
         return foreseen(graph, point)
-
-    def soonest(self, graphs: Sequence[ScatteringGraph]) -> int:
-        """By samples of order 1; see `emulator.families.bilateral.choice`."""
-        return soonest(graphs)
 
     def changes(self, graph: ScatteringGraph, point: OperatingPoint) -> dict[str, Sequence[Any]]:
         """What the law proposes; for lines of one step without terminations also the bound on their bandwidth."""
