@@ -217,7 +217,7 @@ def verify(
     corners = _corners(saved[CORNERS], claim, folder, allowed) if claim.corners else ()
     task = None
     if samples:
-        task = judge(claim, circuits[OP], folder / OP, limits, samples, measured_settling(moving, time, claim))
+        task = judge(claim, circuits[OP], folder / OP, limits, samples, measured_settling(moving, time, claim), workers)
     prediction = None
     if hardware is not None:
         if claim.probed < claim.rows or not claim.task:
@@ -286,8 +286,6 @@ def _corners(saved: Mapping[str, Floats], claim: Claim, folder: Path, allowed: f
         error = float(np.abs(ends - wanted).max(initial=0.0) / (np.abs(wanted).max(initial=0.0) or volts))
         found.append(CornerCheck(corner, check, error, None if late else max(last - claim.start, 0.0)))
     return tuple(found)
-        task = judge(claim, circuits[OP], folder / OP, limits, samples, measured_settling(moving, time, claim), workers)
-    return Verification(folder, tuple(checks), claim.network, tuple(_notes(claim, edited)), suspects, task)
 
 
 def _suspects(saved: Mapping[str, Floats], claim: Claim, allowed: float) -> tuple[Suspect, ...]:
