@@ -27,7 +27,7 @@ _STYLE = "emulator/report/style.py"
 _MAPS = ("emulator/experiments/atlas/figure.py", _STYLE)
 MADE_FROM: dict[str, tuple[str, ...]] = {
     "worldsheet.png": ("scenarios/digits.toml", "emulator/report/worldsheet.py", "emulator/report/samples.py", _STYLE),
-    "circuit.png": ("scenarios/digits.toml", "emulator/export/picture.py"),
+    "circuit.png": ("scenarios/digits.toml", "emulator/export/picture.py", "emulator/export/symbols.py"),
     "atlas.png": ("scenarios/atlas.toml", *_MAPS),
     "atlas-wave-pmp.png": ("scenarios/atlas-wave-pmp.toml", *_MAPS),
     "unlocked-bilateral.png": ("scenarios/unlocked-bilateral.toml", "emulator/experiments/comparison/figure.py", _STYLE),

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, FancyBboxPatch, Polygon, Rectangle
+import numpy as np
 
 from emulator.errors import ExportError, suggest
+from emulator.export.bundles import Bundles
 from emulator.export.netlist import Nodes, safe_label
 from emulator.export.options import Options
+from emulator.export.symbols import COSTATE, STATE, Sheet
 from emulator.export.two_way import TwoWayLines, with_two_way_lines
 from emulator.files import atomic_write
 from emulator.graph import ScatteringGraph
 from emulator.graph.coupling import Coupling
-from emulator.measure.synapses import crossbar
+from emulator.measure.synapses import Floats, crossbar
 from emulator.text import for_terminal
 from emulator.units import si
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _STATE, _COSTATE = "#222222", "#0072B2", "#D55E00"
 #: most rows and columns of a crossbar that is drawn whole, and how many of a larger one are
 _WHOLE, _SOME = 10, 3
-_ROW, _COLUMN, _LEFT = 1.7, 2.3, 4.3
+#: from row to row, from column to column, to the first column, and from the last row to the neurons
+_SHARED_LINES = (1.7, 2.3, 4.3, 2.7)
+_OWN_LINES = (2.1, 4.0, 2.3, 0.9)
+#: how far below a row its synapses' own lines are, and its costates
+_OWN_AHEAD, _OWN_BACK = 0.5, 1.4
 _DPI = 150
 
 
@@ -43,7 +47,7 @@ def schematic(
     Parameters
     ----------
     graph : ScatteringGraph
-        In tile wiring.
+        In either wiring; the bilateral circuit has tiles only.
     path : str or path-like, optional
         Where to save the picture (atomically); the ending tells the format.
     layer : str, optional
@@ -56,11 +60,9 @@ def schematic(
     Raises
     ------
     ExportError
-        If there is no such layer, in synapse wiring, or if the ending is not that of a picture.
+        If there is no such layer, if the bilateral circuit is asked of synapse wiring, or if the ending is not that of a picture.
     """
     options = options or Options()
-    if graph.wiring != "tile":
-        raise ExportError(f"a schematic got wiring {graph.wiring!r}; allowed: tile")
     if options.bilateral:
         graph = with_two_way_lines(graph)
     layers = {c.layer: number for number, c in enumerate(graph.couplings) if c.layer is not None}
@@ -70,8 +72,8 @@ def schematic(
     picture = _Picture(graph, options, layers[layer])
     picture.draw(title)
     if path is not None:
-        _save(picture.ax, Path(path))
-    return picture.ax
+        _save(picture.sheet.ax, Path(path))
+    return picture.sheet.ax
 
 
 class _Picture:
@@ -84,33 +86,33 @@ class _Picture:
         self.rows, self.columns = len(self.coupling.rows), len(self.coupling.columns)
         whole = max(self.rows, self.columns) <= _WHOLE
         self.shown = (self.rows, self.columns) if whole else (min(self.rows, _SOME), min(self.columns, _SOME))
-        width, height = _LEFT + _COLUMN * self.shown[1] + 0.4, _ROW * self.shown[0] + 4.6
-        self.bottom = -_ROW * self.shown[0] + 0.5
-        self.ax = Figure(figsize=(0.82 * width, 0.82 * height), layout="constrained").add_subplot()
-        self.ax.set(xlim=(-0.9, width - 0.9), ylim=(self.bottom - 4.0, 1.1), aspect="equal")
-        self.ax.set_axis_off()
-        if options.bilateral:
-            lines = TwoWayLines(graph, options)
-            self.from_x, self.from_columns = lines.labels(number)
-            self.ends = lines.ends
-        else:
-            delays = self.coupling.delay_forward, self.coupling.delay_backward
-            self.from_x, self.from_columns = ([si(int(d) * graph.step, "s") for d in part] for part in delays)
-            self.ends = "R"
+        own = self.coupling.per_synapse
+        self.row, self.column, self.left, self.foot = _OWN_LINES if own else _SHARED_LINES
+        self.bottom = 0.5 - self.row * self.shown[0]
+        right = self.left + self.column * self.shown[1] - 0.5
+        self.sheet = Sheet(-0.9, right, self.bottom - self.foot - 1.9, 1.1)
+        two_way = TwoWayLines(graph, options) if options.bilateral else None
+        bundles = Bundles(graph, options, two_way)
+        self.ahead, self.back = (bundles.values(f"{side}{number}", number)[1] for side in "fb")
 
     def draw(self, title: str | None) -> None:
         """Everything, from left to right."""
         weight, (row, column) = crossbar(self.graph, self.coupling), self.coupling.pairs()
-        shown = (row < self.shown[0]) & (column < self.shown[1])
-        there = set(zip(row[shown].tolist(), column[shown].tolist(), strict=True))
         for i in range(self.shown[0]):
             self._row(i)
         for j in range(self.shown[1]):
             self._column(j)
-        for i in range(self.shown[0]):
-            for j in range(self.shown[1]):
-                if (i, j) in there:
-                    self._synapse(i, j, 0.0 if weight is None else float(weight[j, i]))
+        shown = np.flatnonzero((row < self.shown[0]) & (column < self.shown[1]))
+        for k, i, j in zip(shown.tolist(), row[shown].tolist(), column[shown].tolist(), strict=True):
+            w = f"{0.0 if weight is None else float(weight[j, i]):.2g}"
+            if self.coupling.per_synapse:
+                self._synapse_with_lines(i, j, k, w)
+            else:
+                self._synapse(i, j, w)
+        self._words(title)
+
+    def _words(self, title: str | None) -> None:
+        """What the network and this crossbar are called, and what the symbols mean."""
         label = safe_label(str(self.coupling.layer))
         size = f"{self.rows} x {self.columns}"
         size += "" if self.coupling.devices is None else f" with {self.coupling.size} synapses"
@@ -118,103 +120,140 @@ class _Picture:
         named = [title] if title else []
         named.append(f"law {self.graph.law.name}, hardware {self.graph.hardware.name}")
         named.append(f"crossbar {label}, {size}{drawn}: {self.options.circuit} circuit")
-        self.ax.set_title("\n".join(map(for_terminal, named)), fontsize=10, parse_math=False)
+        self.sheet.ax.set_title("\n".join(map(for_terminal, named)), fontsize=10, parse_math=False)
         ohms = si(self.options.ohms, "ohm")
         kind = "ideal transformers of ratio w" if self.options.in_series else f"two transconductors w/{ohms} each"
         two = "voltage: state, current: costate" if self.options.bilateral else "blue: states, orange: costates"
-        notes = [f"synapses: {kind}", two, f"terminations: {self.ends or 'none'} to ground"]
-        self._text(-0.7, self.bottom - 2.9, "\n".join(notes), _INK, ha="left")
+        ends = _ends(self.ahead, 0, stub=self._stub)
+        ended = f"terminations: {' and '.join(text.split()[0] for text in ends) or 'none'} to ground"
+        if self._stub and ("ct" in self.ahead or "ls" in self.ahead):
+            ended += "; stubs of half a step take the place of C (open) and L (shorted)"
+        wiring = "; every synapse has lines of its own" if self.coupling.per_synapse else ""
+        notes = [f"synapses: {kind}{wiring}", two, ended]
+        self.sheet.text(-0.7, self.bottom - self.foot - 1.85, "\n".join(notes), ha="left", va="bottom")
+
+    @property
+    def _stub(self) -> bool:
+        return self.options.termination == "stub"
 
     def _row(self, i: int) -> None:
-        y, x = -_ROW * i, self.node("x", self.coupling.rows[i])
-        end = _LEFT + _COLUMN * (self.shown[1] - 1) + 1.2
-        self._port(0.0, y, x, _STATE)
-        self._wire([(0.0, y), (0.7, y)])
-        self._line(1.5, y, f"f{self.number}_{i}: {self.from_x[i]}", upright=False)
-        self._wire([(2.3, y), (end, y)])
-        self._termination(2.75, y)
+        y, sheet = -self.row * i, self.sheet
+        end = self.left + self.column * (self.shown[1] - 1) + 1.2
+        sheet.port(0.0, y, self.node("x", self.coupling.rows[i]), STATE)
+        if self.coupling.per_synapse:
+            sheet.wire([(0.0, y), (end, y)])
+            low = y - _OWN_BACK
+            end += 0.9
+        else:
+            sheet.wire([(0.0, y), (0.7, y)])
+            sheet.line(1.5, y, 1.6)
+            sheet.text(1.5, y + 0.28, f"f{self.number}_{i}: {', '.join(_line(self.ahead, i))}")
+            sheet.wire([(2.3, y), (end, y)])
+            if before := _before(self.ahead, i, stub=self._stub):
+                sheet.box(0.35, y, 0.3, 0.16, "")
+                sheet.text(0.35, y - 0.3, "\n".join(before))
+            if ends := _ends(self.ahead, i, stub=self._stub):
+                top = y - 0.08 * len(ends)
+                sheet.wire([(2.75, y), (2.75, top)])
+                sheet.termination(2.75, top, ends)
+            low = y - 0.55
         if not self.options.bilateral:
-            self._wire([(end, y - 0.55), (0.0, y - 0.55)], _COSTATE)
-            self._port(0.0, y - 0.55, self.node("lam", self.coupling.rows[i]), _COSTATE)
+            sheet.wire([(end, low), (0.0, low)], COSTATE)
+            sheet.port(0.0, low, self.node("lam", self.coupling.rows[i]), COSTATE)
 
     def _column(self, j: int) -> None:
-        x, neuron = _LEFT + _COLUMN * j, self.coupling.columns[j]
-        low, at = self.bottom, f"{self.node('', neuron)}"
+        x, neuron, sheet = self.left + self.column * j, self.coupling.columns[j], self.sheet
+        low, at, foot = self.bottom, f"{self.node('', neuron)}", self.bottom - self.foot
         function = next(site.function for site in self.graph.sites if site.start <= neuron < site.stop)
-        top = 0.35
         if self.options.bilateral:
-            self._wire([(x, top), (x, low - 1.1)])
+            sheet.wire([(x, 0.35), (x, low - 1.1)])
             if not self.options.in_series:
-                self._box(x, low - 0.5, 0.9, 0.5, "gyrator")
-            self._line(x, low - 1.5, f"b{self.number}_{j}:\n{self.from_columns[j]}", upright=True)
-            self._wire([(x, low - 1.9), (x, low - 2.7)])
-            self._termination(x, low - 2.0)
+                sheet.box(x, low - 0.5, 0.9, 0.5, "gyrator")
+            if before := _before(self.back, j, stub=self._stub):
+                sheet.box(x, low - 0.93, 0.16, 0.24, "")
+                sheet.text(x + 0.2, low - 0.93, "\n".join(before), ha="left")
+            self._line_to(x, j, x, low - 2.0, STATE)
         else:
-            self._wire([(x, top), (x, low - 2.7)])
-            self._wire([(x + 0.6, top - 0.55), (x + 0.6, low - 1.1)], _COSTATE)
-            self._termination(x + 0.6, low - 0.35, _COSTATE)
-            self._line(x + 0.6, low - 1.5, f"b{self.number}_{j}:\n{self.from_columns[j]}", upright=True)
-            self._wire([(x + 0.6, low - 1.9), (x + 0.6, low - 2.7)], _COSTATE)
-            self._text(x + 0.65, low - 2.45, f"mu{at}", _COSTATE, ha="left")
+            sheet.wire([(x, 0.35), (x, foot)])
+            if self.coupling.per_synapse:
+                sheet.wire([(x + 0.6, -0.2), (x + 0.6, foot)], COSTATE)
+            else:
+                sheet.wire([(x + 0.6, -0.2), (x + 0.6, low - 1.1)], COSTATE)
+                self._line_to(x + 0.6, j, x + 0.6, low - 0.35, COSTATE)
+            sheet.text(x + 0.65, foot + 0.25, f"mu{at}", COSTATE, ha="left")
         centre, side = (x, "left") if self.options.bilateral else (x + 0.3, "right")
-        self._text(x + (0.08 if side == "left" else -0.08), low - 2.45, f"s{at}", _STATE, ha=side)
-        self._box(centre, low - 2.95, 1.5, 0.5, function)
-        self._wire([(centre, low - 3.2), (centre, low - 3.5)])
-        self._text(centre, low - 3.7, f"x{at}, lam{at}", _INK)
+        sheet.text(x + (0.08 if side == "left" else -0.08), foot + 0.25, f"s{at}", STATE, ha=side)
+        sheet.box(centre, foot - 0.25, 1.5, 0.5, function)
+        sheet.wire([(centre, foot - 0.5), (centre, foot - 0.8)])
+        sheet.text(centre, foot - 1.0, f"x{at}, lam{at}")
 
-    def _synapse(self, i: int, j: int, weight: float) -> None:
+    def _line_to(self, x: float, j: int, end: float, at: float, colour: str) -> None:
+        """The line of column `j`, upright, and its termination beside (`end`, `at`)."""
+        sheet, low = self.sheet, self.bottom
+        sheet.line(x, low - 1.5, 0.8, upright=True)
+        label = "\n".join([f"b{self.number}_{j}:", *_line(self.back, j)])
+        sheet.text(x + 0.2, low - 1.5, label, ha="left")
+        sheet.wire([(x, low - 1.9), (x, low - self.foot)], colour)
+        if ends := _ends(self.back, j, stub=self._stub):
+            side = -0.3 if self.options.bilateral else 0.3
+            sheet.wire([(end, at), (end + side, at - 0.04)], colour)
+            sheet.termination(end + side, at - 0.04, ends, right=side > 0)
+
+    def _synapse(self, i: int, j: int, weight: str) -> None:
         """Two transconductors, or one transformer, of the same weight."""
-        x, y = _LEFT + _COLUMN * j, -_ROW * i
-        if self.options.in_series:
-            self.ax.add_patch(Ellipse((x - 0.1, y), 0.22, 0.3, fill=False, ec=_STATE, lw=1.2))
-            self.ax.add_patch(Ellipse((x + 0.1, y), 0.22, 0.3, fill=False, ec=_STATE, lw=1.2))
-        else:
-            self.ax.add_patch(
-                Polygon([(x - 0.16, y + 0.14), (x + 0.16, y + 0.14), (x, y - 0.16)], fc=_STATE, ec="none")
-            )
+        x, y = self.left + self.column * j, -self.row * i
+        self._device(x, y, STATE, to="down")
         if not self.options.bilateral:
-            x2, y2 = x + 0.6, y - 0.55
-            points = [(x2 + 0.14, y2 - 0.16), (x2 + 0.14, y2 + 0.16), (x2 - 0.16, y2)]
-            self.ax.add_patch(Polygon(points, fc=_COSTATE, ec="none"))
-        self._text(x + 0.2, y + 0.22, f"{weight:.2g}", _INK, ha="left")
+            self._device(x + 0.6, y - 0.55, COSTATE, to="left")
+        self.sheet.text(x + 0.2, y + 0.22, weight, ha="left")
 
-    def _line(self, x: float, y: float, label: str, *, upright: bool) -> None:
-        """A transmission line: a thin cylinder."""
-        width, height = (0.24, 0.8) if upright else (1.6, 0.24)
-        box = FancyBboxPatch((x - width / 2 + 0.06, y - height / 2 + 0.06), width - 0.12, height - 0.12,
-                             boxstyle="round,pad=0.06", fc="#f2f2f2", ec=_INK, lw=1.0, zorder=2)  # fmt: skip
-        self.ax.add_patch(box)
-        if upright:
-            self._text(x + 0.2, y, label, _INK, ha="left")
+    def _synapse_with_lines(self, i: int, j: int, k: int, weight: str) -> None:
+        """The same with a line of its own to either device, ended there."""
+        x, y, sheet = self.left + self.column * j, -self.row * i, self.sheet
+        low, across = y - _OWN_AHEAD, y - _OWN_BACK
+        ways = ((x - 1.6, x - 1.05, x - 0.47, self.ahead, STATE), (x + 0.6, x + 1.2, x + 1.76, self.back, COSTATE))
+        for start, centre, end, values, colour in ways:
+            sheet.line(centre, low, 0.8)
+            sheet.text(centre, low + 0.24, ", ".join(_line(values, k)))
+            sheet.wire([(start, low), (centre - 0.4, low)], colour)
+            sheet.wire([(end, low), (end, low - 0.08)], colour)
+            sheet.termination(end, low - 0.08, _ends(values, k, stub=self._stub))
+        sheet.dot(x - 1.6, y, STATE)
+        sheet.wire([(x - 1.6, y), (x - 1.6, low)], STATE)
+        sheet.wire([(x - 0.65, low), (x - 0.2, low)], STATE)
+        self._device(x - 0.16, low, STATE, to="right")
+        sheet.dot(x + 0.6, low, COSTATE)
+        sheet.wire([(x + 1.6, low), (x + 2.0, low), (x + 2.0, across)], COSTATE)
+        self._device(x + 2.0, across + 0.16, COSTATE, to="down")
+        sheet.text(x + 0.08, low + 0.2, weight, ha="left")
+
+    def _device(self, x: float, y: float, colour: str, *, to: str) -> None:
+        if self.options.in_series:
+            self.sheet.transformer(x, y, colour)
         else:
-            self._text(x, y + 0.28, label, _INK)
+            self.sheet.amplifier(x, y, colour, to=to)
 
-    def _termination(self, x: float, y: float, colour: str = _STATE) -> None:
-        """What ends a line, to ground."""
-        if not self.ends:
-            return
-        self._wire([(x, y), (x - 0.3, y - 0.12)] if x > _LEFT - 0.5 else [(x, y), (x, y - 0.12)], colour)
-        x -= 0.3 if x > _LEFT - 0.5 else 0.0
-        self.ax.add_patch(Rectangle((x - 0.08, y - 0.42), 0.16, 0.3, fc="white", ec=_INK, lw=1.0, zorder=2))
-        self._text(x - 0.12, y - 0.28, self.ends.replace(", ", "\n"), _INK, ha="right")
-        for k, half in enumerate((0.14, 0.08, 0.03)):
-            self._wire([(x - half, y - 0.45 - 0.05 * k), (x + half, y - 0.45 - 0.05 * k)], _INK)
 
-    def _port(self, x: float, y: float, name: str, colour: str) -> None:
-        self.ax.plot([x], [y], "o", ms=3.5, color=colour, zorder=3)
-        self._text(x - 0.12, y, name, colour, ha="right")
+def _line(values: dict[str, Floats], k: int) -> list[str]:
+    """Delay, or both, and impedance of line `k` of a bundle."""
+    delays = [si(float(values[name][k]), "s") for name in (("tdf", "tdb") if "tdf" in values else ("td",))]
+    return [" and ".join(dict.fromkeys(delays)), si(float(values["z0"][k]), "ohm")]
 
-    def _box(self, x: float, y: float, width: float, height: float, label: str) -> None:
-        corner = (x - width / 2, y - height / 2)
-        self.ax.add_patch(Rectangle(corner, width, height, fc="white", ec=_INK, lw=1.0, zorder=2))
-        self._text(x, y, label, _INK)
 
-    def _wire(self, points: list[tuple[float, float]], colour: str = _STATE) -> None:
-        self.ax.plot(*zip(*points, strict=True), color=colour, lw=1.1, zorder=1)
+def _ends(values: dict[str, Floats], k: int, *, stub: bool) -> list[str]:
+    """What ends line `k`; nothing, a resistor, or one with a capacitor."""
+    found = [f"R {si(float(values['rt'][k]), 'ohm')}"] if "rt" in values else []
+    if "ct" in values:
+        found.append(f"C {si(float(values['ct'][k]), 'F')}{' (stub)' if stub else ''}")
+    return found
 
-    def _text(self, x: float, y: float, text: str, colour: str, **settings: Any) -> None:
-        given: dict[str, Any] = {"ha": "center", "va": "center", **settings}
-        self.ax.text(x, y, text, fontsize=7, color=colour, parse_math=False, zorder=4, **given)
+
+def _before(values: dict[str, Floats], k: int, *, stub: bool) -> list[str]:
+    """What line `k` begins with; nothing, or a resistor and an inductor in parallel."""
+    if "rs" not in values:
+        return []
+    inductor = f"|| L {si(float(values['ls'][k]), 'H')}{' (stub)' if stub else ''}"
+    return [f"R {si(float(values['rs'][k]), 'ohm')}", inductor]
 
 
 def _save(ax: Axes, path: Path) -> None:

@@ -24,7 +24,6 @@ from emulator.families.bilateral.lines import law_of, lines_of
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, SeriesRC, family_of
 from emulator.measure.synapses import Floats
-from emulator.units import si
 from hwmodels import HardwareModel, load
 
 #: name, pins, parameters, cards, Verilog-A and inner nodes of a cell
@@ -139,23 +138,6 @@ class TwoWayLines:
     def kinds(self) -> set[str]:
         """Cells that the lines are made of."""
         return {self._cell(k) for k in range(self._lines.count)}
-
-    @property
-    def ends(self) -> str:
-        """What ends a line to ground, in words; empty without a far end."""
-        if self.law.far_end is None:
-            return ""
-        return "R, stub" if self._options.termination == "stub" else "R, C"
-
-    def labels(self, number: int) -> tuple[list[str], list[str]]:
-        """Delays and impedance of every line to the rows, and from the columns, of crossbar `number`, in words."""
-        rows, step = self._rows(number), self._graph.step
-        found = []
-        for k in range(rows.start, int(self._first[number + 1])):
-            ahead, back = (si(int(steps[k]) * step, "s") for steps in (self._lines.forward, self._lines.backward))
-            delay = ahead if ahead == back else f"{ahead}, {back}"
-            found.append(f"{delay}, {si(float(self._lines.impedance[k]) * self._options.ohms, 'ohm')}")
-        return found[: rows.stop - rows.start], found[rows.stop - rows.start :]
 
     def values(self, number: int, *, forward: bool) -> tuple[list[str], dict[str, Floats]]:
         """Cells, and physical values by name, of the lines to the rows of coupling `number`, or from its columns."""

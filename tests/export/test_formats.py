@@ -11,9 +11,11 @@ import pytest
 from emulator import Bilateral, ExportError, ParallelRL, SeriesRC, reference, settle
 from emulator.export import Options, schematic
 from emulator.export.formats import FORMATS, export_file
+from emulator.export.netlist import network
 from emulator.export.small_signal import network_scattering
 from emulator.export.touchstone import character, tile_scattering, touchstone
 from emulator.export.two_way import with_two_way_lines
+from emulator.units import si
 from tests.refusals import refuses
 from tests.support.circuits import chain, random_case, sample
 
@@ -107,10 +109,44 @@ def test_a_schematic_names_the_nodes_delays_and_weights_of_the_netlist(tmp_path)
         assert f"{weight[2, 1]:.2g}" in texts and f"{weight[3, 1]:.2g}" not in texts
     assert (tmp_path / "a.png").stat().st_size > 10_000
     refuses("schematic: no crossbar 'h0' (did you mean 'h0_s'", lambda: schematic(graph, layer="h0"), ExportError)
-    refuses("a schematic got wiring 'synapse'", lambda: schematic(chain(wiring="synapse")), ExportError)
+    apart = chain(wiring="synapse")
+    refuses(
+        "the bilateral circuit got wiring 'synapse'",
+        lambda: schematic(apart, options=Options("bilateral")),
+        ExportError,
+    )
     refuses(
         f"file '{tmp_path / 'a.xyz'}': no picture format", lambda: schematic(graph, tmp_path / "a.xyz"), ExportError
     )
+
+
+@pytest.mark.parametrize("termination", ["stub", "lumped"])
+def test_a_schematic_shows_the_values_that_the_netlist_has(termination):
+    """Of lines, of what ends them, and of what stands before them: those of the parameters of the circuit."""
+    law = Bilateral(taper=2.0, far_end=SeriesRC(2.0, 3.0), source_end=ParallelRL(0.5, 2.0))
+    graph, options = chain(low=2, high=2, law=law), Options("bilateral", termination=termination)
+    value = {p.name: p.value for p in network(graph, options, {}).parameters}
+    texts = [text.get_text() for text in schematic(graph, options=options).texts]
+    rest = " (stub)" if termination == "stub" else ""
+    for bundle in ("f0", "b0"):
+        ends = f"R {si(value[f'rt_{bundle}'], 'ohm')}\nC {si(value[f'ct_{bundle}'], 'F')}{rest}"
+        before = f"R {si(value[f'rs_{bundle}'], 'ohm')}\n|| L {si(value[f'ls_{bundle}'], 'H')}{rest}"
+        count = len(graph.couplings[0].rows if bundle == "f0" else graph.couplings[0].columns)
+        assert texts.count(ends) == texts.count(before) == count
+        assert any(si(value[f"z0_{bundle}"], "ohm") in t for t in texts if t.startswith(f"{bundle}_0:"))
+    alone = [text.get_text() for text in schematic(chain(low=2, high=2), options=Options(ohms=75.0)).texts]
+    assert "f0_1: 2 ns, 75 ohm" in alone and "b0_2:\n2 ns\n75 ohm" in alone and alone.count("R 75 ohm") == 3 + 4
+
+
+def test_a_schematic_of_synapse_wiring_has_two_lines_per_synapse():
+    graph = chain(wiring="synapse", high=9)
+    coupling = graph.couplings[0]
+    texts = [text.get_text() for text in schematic(graph).texts]
+    steps = np.concatenate([coupling.delay_forward, coupling.delay_backward])
+    delays = sorted(f"{steps_} ns, 50 ohm" for steps_ in steps.tolist())
+    assert sorted(t for t in texts if t.endswith("ns, 50 ohm")) == delays and texts.count("R 50 ohm") == 2 * 3 * 4
+    assert {f"{w:.2g}" for w in graph.network.parameters["h0_s"].weight.ravel()} <= set(texts)
+    assert any("every synapse has lines of its own" in t for t in texts)
 
 
 def test_verilog_a_has_a_module_for_every_cell(tmp_path):
