@@ -16,7 +16,7 @@ from emulator.export.ngspice import simulate
 from emulator.export.options import Options
 from emulator.export.own_cells import OwnCells, cells_file, kept, own_cells, read_cells, scale_of
 from emulator.export.spice_text import library_text
-from emulator.export.testbench import OWN_ACCURACY, SUPPLIES
+from emulator.export.testbench import SUPPLIES, own_accuracy
 from emulator.network import ACTIVATIONS, NetworkBuilder, activation_function
 from hwmodels.fit_cells import Measured
 
@@ -96,7 +96,7 @@ class _Bench:
         options: Options, function: str, draws: int, seed: int, limit: float,
     ) -> None:  # fmt: skip
         self.path, self.own, self.cells, self.function, self.draws = path, own, cells, function, draws
-        self.volts, self.ohms, self.prefix = options.volts, options.ohms, options.prefix
+        self.volts, self.ohms, self.prefix, self.options = options.volts, options.ohms, options.prefix, options
         self.supplies, self.seed, self.limit = supplies, seed, limit
         self.settings = settings
 
@@ -121,7 +121,7 @@ class _Bench:
     def _run(self, lines: list[str]) -> dict[str, np.ndarray]:
         temperature = self.settings.get("temp", 27.0)
         frame = [
-            "* cells by themselves", *self.cells, OWN_ACCURACY, f".options temp={temperature!r} seed={self.seed}",
+            "* cells by themselves", *self.cells, own_accuracy(self.options), f".options temp={temperature!r} seed={self.seed}",
             *(f"V{name} {name} 0 DC {self.supplies[name]!r}" for name in SUPPLIES), *lines, ".end", "",
         ]  # fmt: skip
         return simulate(Circuit("\n".join(frame), {}), self.path, Limits(self.limit))

@@ -116,6 +116,9 @@ class OwnCells:
         return f"{prefix}{name}" if name in self.replaced else f"{prefix}own_{name}"
 
     def _statement(self, text: str, prefix: str) -> Iterator[str]:
+        if text[0] == "b":
+            # ngspice puts an expression in braces into that of a source as it stands: V(x)/{8*vfs} would be V(x)/8*vfs
+            text = text.replace("{", "({").replace("}", "})")
         if text[0] != "x":
             yield from card(*_halves(text))
             return

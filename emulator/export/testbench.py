@@ -28,10 +28,18 @@ _TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 pivrel=0.1 gmin
 _PIVOTS = ("pivrel=0.1", "pivrel=0.5")
 #: where capacitors set the time step, tight tolerances would make it needlessly small
 _FAST = ".options reltol=1e-5 abstol=1e-12 vntol=1e-9 itl1=500 pivrel=0.1 gminsteps=0 trtol=100"
-#: transistors conduct nothing in cutoff: with less gmin their nodes would float, and with less tolerance no guess be near enough
-OWN_ACCURACY = ".options reltol=1e-5 abstol=1e-12 vntol=1e-7 itl1=200 gmin=1e-12"
 #: volts of the supplies, which the cells of the library leave unused
 SUPPLIES = {"vdd": 1.8, "vss": -1.8}
+
+
+def own_accuracy(options: Options) -> str:
+    """Options for cells of one's own.
+
+    Transistors conduct nothing in cutoff: with less gmin their nodes would float, and with less tolerance no guess be near
+    enough. Where full scale is small, the tolerances are a millionth of it.
+    """
+    volts, amperes = min(1e-7, 1e-6 * options.volts), min(1e-12, 1e-6 * options.volts / options.ohms)
+    return f".options reltol=1e-5 abstol={amperes!r} vntol={volts!r} itl1=200 gmin=1e-12"
 
 
 @dataclass(frozen=True)
@@ -154,7 +162,13 @@ class Bench:
     def _frame(self, accuracy: str) -> Iterator[str]:
         prefix = self.options.prefix
         yield from (f".include {name}" for name in self.files)
-        yield OWN_ACCURACY if self.own else accuracy.replace(*_PIVOTS) if self.options.bilateral else accuracy
+        yield (
+            own_accuracy(self.options)
+            if self.own
+            else accuracy.replace(*_PIVOTS)
+            if self.options.bilateral
+            else accuracy
+        )
         yield "* temperature (degC), supplies (V): the cells of the library depend on neither"
         if all(p.name != "temp" for p in self.design.parameters):
             yield f".param {prefix}temp=27"

@@ -129,6 +129,22 @@ def test_a_replaced_synapse_is_named_and_one_that_is_wrong_by_design_is_located(
     assert {one.node[:2] for one in outcome.suspects} == {"mu"}
 
 
+@pytest.mark.parametrize("volts, ohms", [(0.2, 20e3), (1e-9, 1e6)])
+def test_behavioural_cells_do_at_every_scale_what_they_do_at_one_volt(ngspice, tmp_path, volts, ohms):
+    bent = re.sub(
+        r"G1 .*", "B1 0 out I={30*k*unit*w*vfs/rref}*tanh(V(a)/{30*vfs})*{1-1/3}/{2/3}", SYNAPSE.replace("vfs=7", "vfs=1")
+    ).replace("half w={w}", "half w={w} vfs={vfs}")  # fmt: skip
+    cells = written(tmp_path, bent)
+    for name, options in (("one", Options()), ("out", Options(volts=volts, ohms=ohms))):
+        graph = chain()
+        spice(graph, tmp_path / name, *sample(graph), cells=cells, options=options)
+    one, other = verify(tmp_path / "one"), verify(tmp_path / "out")
+    assert one.agrees and other.agrees and 1e-4 < one.cells[0].deviation < 0.02
+    for unit, scaled in zip(one.checks, other.checks, strict=True):
+        assert scaled.worst == unit.worst
+        np.testing.assert_allclose(scaled.found, volts * unit.found, rtol=1e-4)
+
+
 def test_every_corner_has_its_verdict(ngspice, tmp_path):
     graph = chain()
     corners = [
