@@ -101,11 +101,11 @@ def export(
     """  # noqa: D301
     from emulator.commands.console import console, progress
     from emulator.export import Options, schematic, spice
+    from emulator.export.cell_files import cells_file, scale_of
     from emulator.export.compiled import COMPILED, export_compiled
     from emulator.export.expected import expect
     from emulator.export.formats import AT_REST, export_file
     from emulator.export.options import Buildable
-    from emulator.export.own_cells import cells_file, scale_of
     from emulator.export.used import refuse_unused
     from emulator.export.warnings import left_out
     from emulator.scenario import load_scenario

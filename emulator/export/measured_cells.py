@@ -9,12 +9,14 @@ import numpy as np
 
 from emulator.compile import compile_network
 from emulator.errors import ExportError, FileFormatError, suggest
+from emulator.export.cell_files import cells_file, read_cells, scale_of
 from emulator.export.cells import Cell, activations, library
 from emulator.export.circuit import Circuit
 from emulator.export.confined import Limits
 from emulator.export.ngspice import simulate
 from emulator.export.options import Options
-from emulator.export.own_cells import OwnCells, cells_file, kept, own_cells, read_cells, scale_of
+from emulator.export.own_cells import OwnCells, own_cells
+from emulator.export.placing import kept
 from emulator.export.spice_text import library_text
 from emulator.export.testbench import SUPPLIES, own_accuracy
 from emulator.network import ACTIVATIONS, NetworkBuilder, activation_function

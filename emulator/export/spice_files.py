@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from emulator.errors import ExportError, suggest
 from emulator.export.bundle import CORNERS, EXPECTED, LIBRARY, NETLIST, OP, OWN, TRAN, all_files, write_bundle
+from emulator.export.cell_files import cells_file
 from emulator.export.cells import library
 from emulator.export.corners import check_corners, read_corners
 from emulator.export.design import SUPPLY, Design
@@ -22,8 +23,9 @@ from emulator.export.folder import MAP, staged
 from emulator.export.mismatch import weight_spread
 from emulator.export.netlist import interface, network, safe_label
 from emulator.export.options import Options, positive
-from emulator.export.own_cells import cells_file, kept, own_cells, place
+from emulator.export.own_cells import own_cells
 from emulator.export.penalties import refuse_penalties
+from emulator.export.placing import kept, place
 from emulator.export.spice_text import design_text, library_text, one_line
 from emulator.export.testbench import Bench
 from emulator.export.two_way import two_way

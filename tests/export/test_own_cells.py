@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from emulator import ExportError, FileFormatError, NetworkBuilder, compile_network, reference
 from emulator.cli import app
 from emulator.export import Options, contract, spice, verify
+from emulator.export.cell_files import scale_of
 from emulator.export.cells import activations, library
 from emulator.export.examples import ota
 from emulator.export.ngspice import run_ngspice
-from emulator.export.own_cells import scale_of
 from emulator.export.two_way import with_two_way_lines
 from tests.benchmarks.transistors import fitted, verified
 from tests.refusals import refuses
