@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from emulator.export import Check
+    from emulator.export.corner_checks import CornerCheck
     from emulator.export.predicted import Prediction
     from emulator.export.task import Task
-    from emulator.export.verification import CornerCheck
 
 #: cells that are named of a wrong circuit
 _SUSPECTS = 10

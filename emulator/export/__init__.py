@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from emulator.export.compared import Check
 from emulator.export.options import Buildable, Options
 from emulator.export.spice_files import SpiceExport, spice
-from emulator.export.verification import Check, Verification, verify
+from emulator.export.verification import Verification, verify
 from emulator.graph import ScatteringGraph
 
 if TYPE_CHECKING:

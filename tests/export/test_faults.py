@@ -12,8 +12,8 @@ import pytest
 from emulator import ExportError, NetworkBuilder, compile_network, reference
 from emulator.export import Options, spice, verify
 from emulator.export.claim import read_claim
+from emulator.export.compared import REST, compare_bundles
 from emulator.export.rounding import terms
-from emulator.export.verification import REST, _compare
 from emulator.export.warnings import MOST_SYNAPSES
 from emulator.units import apart, si
 from tests.benchmarks.confident import NETWORKS, outcome
@@ -202,9 +202,11 @@ def test_what_is_not_a_number_never_agrees(ngspice, folders, tmp_path):
         for name, values in found.rest.items()
         for k, value in enumerate(values)
     }
-    assert _compare("operating point", saved, found.rest, found, REST).deviation == 0.0
+    assert compare_bundles("operating point", saved, found.rest, found, REST).deviation == 0.0
     for value in (np.nan, np.inf, -np.inf):
-        check = _compare("operating point", {**saved, "v(xnet.lam1_2)": np.array([value])}, found.rest, found, REST)
+        check = compare_bundles(
+            "operating point", {**saved, "v(xnet.lam1_2)": np.array([value])}, found.rest, found, REST
+        )
         assert not check.agrees and check.worst == "lam1_2" and check.deviation == np.inf
 
 
