@@ -68,7 +68,9 @@ def export(
     ] = None,
     mismatch: Annotated[bool, typer.Option("--mismatch", help="spice: weights with the hardware's spread.")] = False,
     seed: Annotated[int, typer.Option(help="spice: seed of the spread.")] = 1,
-    dialect: Annotated[str, typer.Option(help="spice: ngspice, or ltspice or xyce (read by ngspice).")] = "ngspice",
+    dialect: Annotated[
+        str, typer.Option(help="spice: ngspice, or ltspice, xyce, hspice (read by ngspice).")
+    ] = "ngspice",
     prefix: Annotated[
         str, typer.Option(help="spice: start of the names of cells, subcircuits and parameters.")
     ] = "bw_",

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from emulator.export.dialect import read_by
 from emulator.export.expected import SIGNALS, Sample
 from emulator.export.folder import FORMAT, MAP
 from emulator.export.testbench import Bench
@@ -138,6 +139,7 @@ def _map(bench: Bench, warnings: Sequence[str], cells: Sequence[str]) -> dict[st
         "kind": "spice",
         "network": graph.network.digest,
         "dialect": options.dialect,
+        "read_by": read_by(options.dialect),
         "circuit": options.circuit,
         "synapse": options.synapse,
         "wiring": graph.wiring,

@@ -21,6 +21,8 @@ from emulator.network.batch import Inputs
 
 #: format -> file beside the cells
 COMPILED = {"vacask": "tb.sim", "spectre": "net.scs"}
+#: which simulators have read it, in the tests
+READ_BY = {"vacask": "VACASK 0.3.4, its cells by OpenVAF", "spectre": "none: unread"}
 CELLS, EXPECTED = "cells.va", "expected.json"
 
 
@@ -87,6 +89,7 @@ def export_compiled(
             "format": FORMAT,
             "version": 1,
             "kind": kind,
+            "read_by": READ_BY[kind],
             "files": files,
             "network": graph.network.digest,
             "warnings": list(found),

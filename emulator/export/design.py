@@ -23,6 +23,8 @@ MOST_PINS = 1000
 CHUNK = 128
 #: the instance of the network in a testbench
 TOP = "xnet"
+#: what names a node within it, in a card: other dialects than ngspice's save every node, and measure at pins only
+WITHIN = re.compile(rf"\b{TOP}\.|\bdev_lam")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,23}", re.ASCII)
 
 

@@ -1,7 +1,8 @@
 """The text of an export in the dialects of other simulators than ngspice, card by card.
 
 They differ in conditional expressions, in how parameters of subcircuits are passed, in the options of lines and solvers,
-and in what is printed. ngspice reads the result in its modes of compatibility; neither LTspice nor Xyce has: its files say so.
+and in what is printed. ngspice reads the result in its modes of compatibility; LTspice, Xyce and HSPICE have not: its files
+say so.
 """
 
 from __future__ import annotations
@@ -10,31 +11,39 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from emulator.export.design import TOP
+from emulator.export.design import WITHIN
+from emulator.export.hspice import hspice_text
 
-Dialect = Literal["ngspice", "ltspice", "xyce"]
+Dialect = Literal["ngspice", "ltspice", "xyce", "hspice"]
 #: solver options of each dialect; Xyce's come in packages
 _OPTIONS = {
     "ltspice": ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 gmin=1e-20",
     "xyce": ".options nonlin maxstep=500\n.options timeint reltol=1e-6 abstol=1e-12\n.options device gmin=1e-20",
 }
-#: what names a node within the network: they save every node, and measure at pins only
-_WITHIN = re.compile(rf"\b{TOP}\.|\bdev_lam")
+#: modes of ngspice that read them
+_MODES = {"ltspice": "ltpsa", "xyce": "psa", "hspice": "hsa"}
 _PARAMETER = re.compile(r"\s\w+=")
+
+
+def read_by(dialect: Dialect) -> str:
+    """Which simulators have read a dialect, and which have not."""
+    if dialect == "ngspice":
+        return "ngspice"
+    return f"ngspice in its mode {_MODES[dialect]}, not by {dialect} itself: unread there"
 
 
 def remark(dialect: Dialect) -> str:
     """What the head of every file says about its dialect."""
-    if dialect == "ngspice":
-        return "ngspice"
-    mode = {"ltspice": "ltpsa", "xyce": "psa"}[dialect]
-    return f"{dialect}; read by ngspice in its mode {mode}, not by {dialect} itself"
+    return dialect if dialect == "ngspice" else f"{dialect}; read by {read_by(dialect)}"
 
 
 def translate(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
     """Cards of ngspice as those of another dialect."""
     if dialect == "ngspice":
         yield from lines
+        return
+    if dialect == "hspice":
+        yield from hspice_text(lines)
         return
     printed = source = ""
     saving = False
@@ -44,7 +53,7 @@ def translate(lines: Iterable[str], dialect: Dialect) -> Iterator[str]:
         if saving:
             if dialect == "xyce" and not line.startswith("+"):
                 yield f".print {printed} format=raw v(*)"
-        elif kind in "B." and _WITHIN.search(line):
+        elif kind in "B." and WITHIN.search(line):
             continue
         elif line.startswith("+"):
             yield line

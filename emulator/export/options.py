@@ -113,7 +113,7 @@ class Options:
         know them, or the capacitors and inductors themselves.
     buildable : Buildable
         Limits to warn about.
-    dialect : {"ngspice", "ltspice", "xyce"}
+    dialect : {"ngspice", "ltspice", "xyce", "hspice"}
         Whose text to write; only ngspice runs in `verify`, and only its export can have a mismatch.
     prefix : str
         Of the names of all cells, subcircuits and parameters, so that several exports stand side by side.

@@ -32,7 +32,7 @@ def in_mode(folder, mode: str, name: str):
     return read_raw(folder / "out.raw")
 
 
-@pytest.mark.parametrize(("dialect", "mode"), [("ltspice", "ltpsa"), ("xyce", "psa")])
+@pytest.mark.parametrize(("dialect", "mode"), [("ltspice", "ltpsa"), ("xyce", "psa"), ("hspice", "hsa")])
 @pytest.mark.parametrize("circuit", ["directional", "bilateral"])
 def test_other_dialects_mean_the_same_to_ngspice_in_its_modes(ngspice, tmp_path, circuit, dialect, mode):
     """Operating points are the reference; transients are those of the text for ngspice itself."""
@@ -42,10 +42,12 @@ def test_other_dialects_mean_the_same_to_ngspice_in_its_modes(ngspice, tmp_path,
         spice(graph, tmp_path / name, *sample(graph), options=Options(circuit, dialect=name), hold=hold)
     out = tmp_path / dialect
     assert (
-        f"dialect {dialect}; read by ngspice in its mode {mode}, not by {dialect} itself"
+        f"dialect {dialect}; read by ngspice in its mode {mode}, not by {dialect} itself: unread there"
         in (out / "net.cir").read_text()
     )
-    assert "?" not in (out / "lib.inc").read_text() and "rel=" not in (out / "lib.inc").read_text()
+    assert json.loads((out / "map.json").read_text())["read_by"].startswith(f"ngspice in its mode {mode}, not")
+    assert ("?" in (out / "lib.inc").read_text()) == (dialect == "hspice")
+    assert "rel=" not in (out / "lib.inc").read_text()
     refuses(f"export '{out}' is in dialect '{dialect}'; allowed: ngspice", lambda: verify(out), ExportError)
     found, rest = in_mode(out, mode, "tb_op.cir"), json.loads((out / "expected.json").read_text())["rest"]
     for bundle, values in rest.items():
@@ -61,6 +63,51 @@ def test_other_dialects_mean_the_same_to_ngspice_in_its_modes(ngspice, tmp_path,
             np.testing.assert_allclose(*waves, rtol=0, atol=1e-6 * max(np.abs(waves[1]).max(), 1e-3))
     # some 15 points a step: without a bound they would be hundreds
     assert len(one["time"]) < 40 * other["time"][-1] / graph.step
+
+
+def test_the_dialect_of_hspice_has_its_own_quotes_sources_and_statements(tmp_path):
+    graph = chain((2, 1), high=1, activation="relu", loss="mse")
+    spice(graph, tmp_path / "out", *sample(graph), options=Options(dialect="hspice"))
+    texts = {name: (tmp_path / "out" / name).read_text() for name in ("lib.inc", "net.cir", "tb_op.cir", "tb_tran.cir")}
+    cards = {name: [card for card in text.splitlines() if not card.startswith("*")] for name, text in texts.items()}
+    assert not any(re.search(r"^B|[{}]|rel=|^\.save|xnet\.|\bln\(", card) for found in cards.values() for card in found)
+    assert "\n".join(card for card in cards["lib.inc"] if card).startswith(HSPICE_CELLS)
+    assert ".subckt bw_net x0_0 x0_1 y0 x1_0 vdd vss vfs='bw_vfs' rref='bw_rref' td_f0='bw_td_f0'" in texts["net.cir"]
+    assert "\n".join(card for card in cards["tb_tran.cir"] if card).startswith(HSPICE_BENCH)
+    assert "\n.option delmax=1.0000000000000002e-10\n.tran 1.0000000000000002e-10 " in texts["tb_tran.cir"]
+    options = Options("bilateral", dialect="hspice")
+    softmax = chain((2, 2), high=1, activation="relu", loss="softmax_cross_entropy")
+    spice(softmax, tmp_path / "two", *sample(softmax), options=options, hold=20)
+    text = (tmp_path / "two" / "lib.inc").read_text()
+    assert "GB5 0 u cur='V(mu)/rref-I(V2)'" in text and "T2 t low open low Z0='tstub/ct' TD='tstub'\n" in text
+    assert "EB1 lse 0 vol='V(top)+vfs*log(V(total)>0.5 ? V(total) : 0.5)'" in text
+
+
+#: what HSPICE's manual has: expressions in quotes, sources by formula as E and G
+HSPICE_CELLS = """\
+.subckt bw_relu s x lam mu vdd vss vfs=1 rref=50
+EB1 x 0 vol='vfs*(((V(s)/vfs)>0 ? (V(s)/vfs) : 0))'
+EB2 mu 0 vol='(((V(s)/vfs)>1e-9 ? 1 : 0))*V(lam)'
+.ends bw_relu
+.subckt bw_synapse x s mu lam vdd vss w=1 vfs=1 rref=50
+G1 0 s x 0 'w/rref'
+G2 0 lam mu 0 'w/rref'
+.ends bw_synapse
+.subckt bw_line near far td=1 z0=50 rt=50
+T1 near 0 far 0 Z0='z0' TD='td'
+R1 far 0 'rt'
+.ends bw_line
+"""
+HSPICE_BENCH = """\
+.include 'lib.inc'
+.include 'net.cir'
+.option post=1 parhier=local reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 gmin=1e-20 gmindc=1e-20
+.param bw_temp=27
+.temp 'bw_temp'
+.param bw_vdd=1.8
+.param bw_vss=-1.8
+Vvdd vdd 0 DC 'bw_vdd'
+"""
 
 
 def test_the_dialect_of_xyce_has_its_own_parameters_options_and_prints(tmp_path):

@@ -168,4 +168,5 @@ def test_the_text_for_spectre_says_that_it_is_unread(tmp_path):
     export_compiled(graph, tmp_path / "out", "spectre", *sample(graph))
     text = (tmp_path / "out" / "net.scs").read_text()
     cells = {f"bw_{cell.name}" for cell in library(graph, Options())}
+    assert json.loads((tmp_path / "out" / "map.json").read_text())["read_by"] == "none: unread"
     assert "UNREAD" in text and 'ahdl_include "cells.va"' in text and all(f" {cell}" in text for cell in cells)
