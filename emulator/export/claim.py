@@ -8,13 +8,13 @@ seal is another export, and is taken for one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from emulator.compile import compile_network
-from emulator.errors import CompileError, ExportError, FileFormatError, NetworkError
+from emulator.errors import CompileError, ExportError, FileFormatError
 from emulator.export.bundle import (
     EXPECTED,
     EXPECTED_FORMAT,
@@ -30,30 +30,22 @@ from emulator.export.bundle import (
     wave_digest,
 )
 from emulator.export.circuit import inside
+from emulator.export.claimed_rest import claimed_rest
 from emulator.export.corners import NAME as CORNER
 from emulator.export.design import MOST_PINS, SUPPLY, TOP
 from emulator.export.document import Document, read_document, shown
-from emulator.export.expected import SIGNALS, Sample
+from emulator.export.expected import Sample
 from emulator.export.folder import FORMAT, MAP
 from emulator.export.netlist import interface
 from emulator.export.options import Options
-from emulator.export.rounding import ROUNDING, terms
-from emulator.families.bilateral.lines import Passes, lines_of
-from emulator.families.bilateral.rest import rests_of
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral
-from emulator.measure.reference import reference
-from emulator.measure.rest import first_slopes, neuron_values
 from emulator.measure.synapses import Floats
 from emulator.network import Network
-from hwmodels import load
 
 #: bytes of a map, of expected values, and of a network
 _MOST_MAP, _MOST_EXPECTED, _MOST_NETWORK = 64 << 20, 128 << 20, 1 << 30
 #: warnings of an export that are repeated, and characters of each
 _MOST_WARNINGS, _LONGEST = 10, 500
-#: of the terms of a rest that is solved for, what may be off
-_SOLVED = 1e-9
 _CELL = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
@@ -159,7 +151,7 @@ def read_claim(folder: Path) -> Claim:
     rows = _check_map(described, graph)
     expected = read_document(folder, EXPECTED, _MOST_EXPECTED, EXPECTED_FORMAT, VERSION)
     expected.check_version()
-    rest, magnitudes = _rest(expected, described, graph, rows)
+    rest, magnitudes = claimed_rest(expected, described, graph, rows)
     start, step, hold, stop = _transient(expected)
     waves = _waves(expected, described, graph, rows, hold)
     digests = _digests(folder, described)
@@ -249,75 +241,6 @@ def _check_map(described: Document, graph: ScatteringGraph) -> tuple[int, ...]:
             f"{described.place} is edited: its seal is not that of its content; allowed: what the export wrote"
         )
     return tuple(rows)
-
-
-def _rest(
-    expected: Document, described: Document, graph: ScatteringGraph, rows: tuple[int, ...]
-) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """The rest of the sample, worked out anew, which is what the file must say; and the magnitudes of its terms."""
-    network, volts = graph.network, described.positive("volts_per_state")
-    kappa = described.positive("kappa")
-    sample = expected.section("sample", {"inputs", "targets"})
-    given = sample.section("inputs", set(network.inputs))
-    inputs = {name: given.array(name, (network.size(name),)) for name in network.inputs}
-    targets = sample.array("targets", (network.size(network.output),))
-    try:
-        exact = reference(network, inputs, targets[np.newaxis])
-    except NetworkError as error:
-        raise FileFormatError(f"{expected.at('sample')}: {error}") from error
-    x, s, lam = (values[0] for values in neuron_values(graph, exact))
-    lam, exactly = kappa * lam, ROUNDING
-    if described.content.get("lines") is not None:
-        exactly = _SOLVED
-        data = np.concatenate([inputs[name] for name in network.inputs])
-        s, lam, x = _own_rest(described, graph, kappa, (s, lam), data, targets)
-    found = {"x": x, "s": s, "lam": lam, "mu": first_slopes(graph, s) * lam}
-    magnitudes = terms(graph, exact, targets, kappa)
-    named = probed_bundles(graph, rows, SIGNALS)
-    section = expected.section("rest", set(named))
-    rest, behind = {}, {}
-    for name, neurons in named.items():
-        signal = name.rstrip("0123456789")
-        rest[name], behind[name] = found[signal][neurons] * volts, magnitudes[signal][neurons] * volts
-        stated = section.array(name, rest[name].shape)
-        wrong = np.flatnonzero(~(np.abs(stated - rest[name]) <= exactly * behind[name]))
-        if wrong.size:
-            k = int(wrong[0])
-            raise FileFormatError(
-                f"{section.at(name)}[{k}] is {float(stated[k])!r}, whereas network and sample give "
-                f"{float(rest[name][k])!r}; allowed: what the export wrote"
-            )
-    return rest, behind
-
-
-def _own_rest(
-    described: Document,
-    graph: ScatteringGraph,
-    kappa: float,
-    near: tuple[Floats, Floats],
-    data: Floats,
-    targets: Floats,
-) -> tuple[Floats, Floats, Floats]:
-    """Pre-activations, costates and states at rest between the lines that the map tells of."""
-    try:
-        law = Bilateral(1.0, kappa=kappa)
-        two_way = compile_network(graph.network, law=law, hardware=load("ideal"), rounding="nearest")
-    except CompileError as error:
-        raise FileFormatError(f"{described.at('lines')}: {error}; allowed: what the export wrote") from error
-    lines = lines_of(two_way)
-    names = [field.name for field in fields(Passes)]
-    section = described.section("lines", {"impedance", *names})
-    values = {name: section.array(name, (lines.count,)) for name in ("impedance", *names)}
-    for name in ("impedance", "gain_forward", "gain_backward"):
-        if not (values[name] > 0).all():
-            raise FileFormatError(f"{section.at(name)} has {float(values[name].min())!r}; allowed: numbers above 0")
-    lines = replace(lines, impedance=values["impedance"], passes=Passes(*(values[name] for name in names)))
-    with np.errstate(all="ignore"):
-        s, lam, given, wanted = (one[np.newaxis] for one in (*near, data, targets))
-        found = rests_of(two_way, s, lam, given, wanted, True, lines)
-    if not found.found[0]:
-        raise FileFormatError(f"{described.at('lines')} have no rest that is found; allowed: what the export wrote")
-    return found.s[0], found.lam[0], found.x[0]
 
 
 def _transient(expected: Document) -> tuple[float, float, int, float]:
