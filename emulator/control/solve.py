@@ -5,23 +5,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from emulator.compile import compile_network
 from emulator.control.description import Floats
 from emulator.control.problem import ControlProblem
+from emulator.control.solution import Solution, no_targets
 from emulator.errors import ControlError
 from emulator.graph import ScatteringGraph
 from emulator.laws import Law
 from emulator.learning import Inductive, Learning, ParameterPort
-from emulator.measure.reference import Reference, reference
-from emulator.measure.result import SettleResult
+from emulator.measure.reference import reference
 from emulator.options import HoldOptions, SubstrateOptions
 from emulator.runs.holds import steps_of_hold
-from emulator.runs.settle import settle
 from emulator.training.substrate import State, Substrate
 from hwmodels import HardwareModel
 
@@ -37,76 +35,6 @@ _PATIENCE = 10
 _MEASURED = 800
 
 Progress = Callable[[str, float | None], None]
-
-
-@dataclass(frozen=True)
-class Solution:
-    """What a substrate found.
-
-    Parameters
-    ----------
-    problem : ControlProblem
-    status : str
-        ``solved``: the effort on the controls has fallen to `tolerance` of what it was; or ``not solved``.
-    reason : str or None
-    controls : (N, m)
-    cost : float
-        The objective with these controls.
-    gradient : float
-        Largest derivative of the objective in a control, in exact arithmetic, over that at first.
-    updates, hold : int
-        Updates of the controls, and steps of the substrate for each.
-    history : dict of arrays
-        ``updates``, ``cost`` and ``effort`` (relative, as the ports feel it) after every stretch, and ``controls`` (S, N m).
-    port : ParameterPort
-        As it was in the end.
-    graph : ScatteringGraph
-        With the controls found.
-    target : str
-    seconds : float
-    """
-
-    problem: ControlProblem
-    status: str
-    reason: str | None
-    controls: Floats
-    cost: float
-    gradient: float
-    updates: int
-    hold: int
-    history: dict[str, Floats]
-    port: ParameterPort
-    graph: ScatteringGraph
-    target: str
-    seconds: float
-    _exact: Reference = field(repr=False)
-
-    @property
-    def solved(self) -> bool:
-        """Whether the controls rest."""
-        return self.status == "solved"
-
-    @property
-    def steps(self) -> int:
-        """Steps that the substrate took."""
-        return self.updates * self.hold
-
-    @property
-    def states(self) -> Floats:
-        """``x_0, ..., x_N`` with these controls, (N + 1, n)."""
-        return self._along(self._exact.states)
-
-    @property
-    def costates(self) -> Floats:
-        """Derivatives of the objective in the states, (N + 1, n)."""
-        return self._along(self._exact.costates)
-
-    def settled(self, **options: Any) -> SettleResult:
-        """The waves on the substrate with these controls; options as for `emulator.settle`."""
-        return settle(self.graph, self.problem.inputs, _targets(self.graph), **options)
-
-    def _along(self, layers: Any) -> Floats:
-        return np.array([layers[f"x{k}"][0] for k in range(self.problem.steps + 1)])
 
 
 @np.errstate(all="ignore")  # what grew beyond all numbers is told by the result
@@ -167,8 +95,8 @@ def solve(
     found = compile_network(
         network, hardware=hardware, law=law, substrate=substrate or SubstrateOptions(rounding="nearest")
     )
-    exact = reference(network, problem.inputs, _targets(graph))
-    at_first = reference(problem.network(), problem.inputs, _targets(graph)).gradients["u"].weight
+    exact = reference(network, problem.inputs, no_targets(graph))
+    at_first = reference(problem.network(), problem.inputs, no_targets(graph)).gradients["u"].weight
     return Solution(
         problem=problem,
         status=status,
@@ -337,12 +265,8 @@ class _Work:
     def _cost(self, controls: Floats) -> float:
         if not np.isfinite(controls).all():
             return math.inf
-        exact = reference(self.problem.network(controls), self.problem.inputs, _targets(self.graph))
+        exact = reference(self.problem.network(controls), self.problem.inputs, no_targets(self.graph))
         return math.inf if exact.loss is None else float(exact.loss[0]) + self.problem.unrolled.constant
-
-
-def _targets(graph: ScatteringGraph) -> Floats:
-    return np.zeros((1, graph.network.size(graph.network.output)))
 
 
 def _hold(graph: ScatteringGraph, run: HoldOptions) -> int:

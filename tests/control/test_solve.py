@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,9 @@ def test_a_port_of_ones_own_is_kept_and_may_be_too_fast() -> None:
     fast = solve(one, port=Resistive(500.0), run=NUMPY, updates=400)
     assert fast.status == "not solved" and "grew beyond all numbers" in str(fast.reason)
     assert heavy_ball(one).mass > 0
+    shown = replace(slow, reason="<b>")._repr_html_()
+    assert "not solved: &lt;b&gt;" in shown and "<b></" not in shown and f"{slow.cost:.6g}</td>" in shown
+    assert "Controls on law matched, hardware ideal" in shown and "20, each after" in shown
 
 
 @pytest.mark.parametrize(("name", "value"), [("updates", 0), ("updates", 1.5), ("tolerance", 0.0), ("tolerance", True)])

@@ -12,7 +12,8 @@ import numpy as np
 
 from emulator.control.exact import Optimum, optimum
 from emulator.control.problem import ControlProblem
-from emulator.control.solve import Solution, solve
+from emulator.control.solution import Solution
+from emulator.control.solve import solve
 from emulator.errors import ControlError, ScenarioError
 from emulator.experiments.control.figure import control_figure, descent_figure, filling_figure
 from emulator.experiments.findings import Findings, Table, Way

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from emulator.control.exact import Optimum
 from emulator.control.problem import ControlProblem
-from emulator.control.solve import Solution
+from emulator.control.solution import Solution
 from emulator.laws import Law
 from emulator.report.samples import traces_of
 from emulator.report.style import (
