@@ -182,7 +182,7 @@ def _rows(report: RunReport) -> Iterator[tuple[str, str]]:
     if result.held_costates:
         yield "costate error", _number(errors["costate"], "largest, against exact backpropagation")
         yield "gradient error", _number(errors["gradient"], "relative, against exact backpropagation")
-        yield "gradient cosine", _number(errors["gradient_cosine"], digits=12)
+        yield "gradient cosine", _cosine(errors["gradient_cosine"])
     if report.bias is not None:
         yield (
             "from its own rest",
@@ -274,6 +274,12 @@ def _duration(step: float, transit: float, steps: float) -> str:
     from emulator.units import si
 
     return f"{si(steps * step, 's')} ({steps / transit:.3g} transits)"
+
+
+def _cosine(value: float) -> str:
+    """To so many digits that what is missing to one is seen, up to twelve."""
+    missing = abs(1 - value)
+    return _number(value, digits=min(12, max(4, 2 - math.floor(math.log10(missing)))) if missing > 0 else 4)
 
 
 def _number(value: float, meaning: str = "", digits: int = 3) -> str:

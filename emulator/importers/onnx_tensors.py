@@ -51,7 +51,7 @@ class Tensors:
         called = label(name)
         if isinstance(found, Pieces):
             return self._pieced(start, root, found, called)
-        self.notes.append((place, f"neurons: {found.function}"))
+        self.notes.append((f"tensor {name!r}", f"neurons: {found.function}"))
         made = self.draft.activation(self.scalable(start, root), found.function, called, found.slope)
         return made.scaled(found.factor, found.shift) if (found.factor, found.shift) != (1.0, 0.0) else made
 

@@ -147,6 +147,36 @@ def test_pictures_of_studies() -> None:
     assert faults(bars, substrate=False) == [] and bars.axes[0].get_xlim()[1] <= 1.0
 
 
+def test_curves_that_coincide_are_all_seen() -> None:
+    x, what, along = np.array([1.0, 2.0, 3.0]), Quantity("accuracy", "accuracy", "%"), Quantity("bits", "bits", "")
+    heights = ([0.1, 0.5, 0.9], [0.1, 0.5, 0.8], [0.3, 0.4, 0.9])
+    drawn = [
+        studied.Curve(f"chip {k}", x, Band(*np.array([h] * 3), *np.ones((2, 3), int))) for k, h in enumerate(heights)
+    ]
+    widths = [line.get_linewidth() for line in studied.curves(along, what, drawn, [], "chips").axes[0].lines]
+    assert widths[0] > widths[1] + 1 and widths[1] == widths[2]
+
+
+def test_depths_that_do_not_settle_have_a_mark() -> None:
+    points = [
+        Point("curve", depth, 4.0 * depth, 4.0 * depth if depth < 8 else np.inf, 0.0, True) for depth in (2, 4, 8)
+    ]
+    figure = depth_figure(points, "title")
+    assert faults(figure, substrate=False) == []
+    late = [line for line in figure.axes[0].lines if line.get_fillstyle() == "none"]
+    assert [list(line.get_xdata()) for line in late] == [[8], []]
+    assert late[1].get_label() == "not within the horizon"
+    assert all(line.get_label() != "not within the horizon" for line in depth_figure(points[:2], "title").axes[0].lines)
+
+
+def test_a_panel_says_which_series_has_no_value_and_counts_in_whole_numbers() -> None:
+    axes = Figure().subplots()
+    found = (Curve([4, 8], [1, 2], "a"), Curve([4, 8], [np.nan, np.nan], "b"))
+    draw_panel(axes, Panel("depth (layers)", "steps", found))
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b: none"]
+    assert all(tick == int(tick) for tick in axes.get_xticks())
+
+
 def test_nine_series_differ() -> None:
     looks = [series(k) for k in range(16)]
     assert len({(one.color, one.marker) for one in looks}) == len({(one.color, one.linestyle) for one in looks}) == 16

@@ -154,6 +154,7 @@ def test_requirements_say_needed_offered_and_margin(report):
     assert found["faults.dropped_events"]["margin"] == "has none of it"
     assert (found["lines.jitter"]["needed"], found["lines.jitter"]["margin"]) == ("never holds", "missing")
     assert found["noise.receiver"]["true value between"] == f"{0.97 * 0.0213:.4g} and {1.03 * 0.0213:.4g}"
+    assert found["precision.forward.bits"]["true value between"] == "4 and 5"
 
 
 def test_a_technology_that_fails_whatever_is_turned_fails_as_it_is(tmp_path):

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 import emulator
 from emulator import Network
 from emulator.cli import app
-from emulator.commands.run import _energy
+from emulator.commands.run import _cosine, _energy
 from emulator.measure.energy import EnergyUse
 from hwmodels import HardwareModel, presets
 
@@ -48,6 +48,12 @@ def readings(tmp_path: Path) -> Path:
     path = tmp_path / "readings.csv"
     path.write_text("\n".join(["target_conductance_uS,measured_conductance_uS,time_s", *rows]))
     return path
+
+
+def test_a_cosine_is_told_from_one() -> None:
+    told = {0.962214155906: "0.9622", 0.9999996: "0.9999996", 1 - 3e-16: "1", 1.0: "1", -0.5: "-0.5", 0.0: "0"}
+    assert {value: _cosine(value) for value in told} == told
+    assert _cosine(float("nan")) == "none: not settled"
 
 
 @pytest.mark.parametrize("command", ["", "run", "study", "inspect", "scenarios", "presets", "presets show", "fit"])

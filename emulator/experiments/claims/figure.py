@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from emulator.experiments.claims import Claim
 from emulator.experiments.claims.base import Panel
@@ -41,12 +43,14 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
             style = series(next(measured))
             line = {"linestyle": "none"} if panel.points else {"markevery": marks_along(len(curve.x))}
             axes.plot(curve.x, curve.y, color=style.color, marker=style.marker, markersize=4, linewidth=1.4,
-                      label=curve.label, **line)  # fmt: skip
+                      label=curve.label if np.isfinite(curve.y).any() else f"{curve.label}: none", **line)  # fmt: skip
     if panel.log:
         axes.set_yscale("log")
     if panel.categories:
         axes.set_xticks(range(len(panel.categories)), panel.categories, rotation=20, ha="right", fontsize=8)
         axes.set_xlim(-0.5, len(panel.categories) - 0.5)
+    elif all(np.equal(np.mod(curve.x, 1), 0).all() for curve in panel.curves):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
     axes.grid(color=QUIET, alpha=0.25)

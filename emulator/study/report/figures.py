@@ -42,7 +42,7 @@ class Curve(NamedTuple):
 def curves(along: Quantity, what: Quantity, drawn: Sequence[Curve], target: Sequence[float], apart: str = "") -> Figure:
     """A metric along an axis: medians with their bands, one curve per name of what they are `apart` in.
 
-    Bounds of the target are dashed.
+    Bounds of the target are dashed. A curve is wider than those that coincide with it and are drawn over it.
     """
     with page_style():
         figure, axes = _new()
@@ -50,9 +50,10 @@ def curves(along: Quantity, what: Quantity, drawn: Sequence[Curve], target: Sequ
         for number, ((name, x, band), colour) in enumerate(zip(drawn, _colours(len(drawn)), strict=True)):
             known = np.isfinite(band.median)
             axes.fill_between(x[known], band.low[known], band.high[known], color=colour, alpha=faint, linewidth=0)
-            axes.plot(x[known], band.median[known], color=colour, linewidth=1.8,
-                      marker=_MARKS[number % len(_MARKS)], markersize=5, markeredgecolor=PAPER, clip_on=False,
-                      label=_short(name))  # fmt: skip
+            wider = sum(_coincide(drawn[number], later) for later in drawn[number + 1 :])
+            axes.plot(x[known], band.median[known], color=colour, linewidth=1.8 + 1.1 * wider,
+                      marker=_MARKS[number % len(_MARKS)], markersize=5 + 2 * wider, markeredgecolor=PAPER,
+                      clip_on=False, label=_short(name))  # fmt: skip
         _bounds(axes.axhline, target)
         lows = np.concatenate([band.low[np.isfinite(band.low)] for _, _, band in drawn])
         if not len(lows):
@@ -156,6 +157,13 @@ def _intervals(axes: Axes, labels: Sequence[str], middle: Floats, low: Floats, h
     axes.set_yticks(rows, [_short(label) for label in labels])
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
+
+
+def _coincide(one: Curve, other: Curve) -> bool:
+    """Whether two curves share two places in succession, or their only one."""
+    _, mine, yours = np.intersect1d(one.x, other.x, return_indices=True)
+    same = one.band.median[mine] == other.band.median[yours]
+    return bool((same[1:] & same[:-1]).any() if len(same) > 1 else same.any())
 
 
 def _nothing(figure: Figure, axes: Axes, along: Quantity, what: Quantity) -> Figure:

@@ -175,7 +175,8 @@ def _bracket(evidence: Evidence, found: Tolerance) -> Cell:
     good, bad = (found.detail[end] for end in ("good", "bad"))
     low = quantity.text(found.low) if found.low is not None else f"before {quantity.text(good)}"
     high = quantity.text(found.high) if found.high is not None else f"beyond {quantity.text(bad)}"
-    return Cell(f"{low} and {high}")
+    ends = (low, high) if found.detail["bad"] > found.detail["good"] else (high, low)
+    return Cell(" and ".join(ends))
 
 
 def _offered(evidence: Evidence, found: Tolerance) -> Cell:
