@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from emulator import FileFormatError, StudyError
 from emulator.cli import app
 from emulator.study.report import read_evidence, report_of, study_page, study_summary, write_report
+from emulator.study.report.requirements import _bracket
 from emulator.study.store import Sensitivity, Store
 from emulator.study.summary import _coordinate
 from tests.refusals import refuses
@@ -154,7 +156,12 @@ def test_requirements_say_needed_offered_and_margin(report):
     assert found["faults.dropped_events"]["margin"] == "has none of it"
     assert (found["lines.jitter"]["needed"], found["lines.jitter"]["margin"]) == ("never holds", "missing")
     assert found["noise.receiver"]["true value between"] == f"{0.97 * 0.0213:.4g} and {1.03 * 0.0213:.4g}"
-    assert found["precision.forward.bits"]["true value between"] == "4 and 5"
+
+
+def test_the_true_value_lies_between_ends_in_their_order(store):
+    for low, high in ((4.0, 5.0), (5.0, 4.0)):
+        found = SimpleNamespace(value=5.0, low=low, high=high, detail={"good": 16.0, "bad": 2.0, "key": BITS}, unit="")
+        assert _bracket(read_evidence(store), found).text == "4 and 5"
 
 
 def test_a_technology_that_fails_whatever_is_turned_fails_as_it_is(tmp_path):

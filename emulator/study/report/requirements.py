@@ -175,8 +175,8 @@ def _bracket(evidence: Evidence, found: Tolerance) -> Cell:
     good, bad = (found.detail[end] for end in ("good", "bad"))
     low = quantity.text(found.low) if found.low is not None else f"before {quantity.text(good)}"
     high = quantity.text(found.high) if found.high is not None else f"beyond {quantity.text(bad)}"
-    ends = (low, high) if found.detail["bad"] > found.detail["good"] else (high, low)
-    return Cell(" and ".join(ends))
+    falling = found.low is not None and found.high is not None and found.low > found.high
+    return Cell(f"{high} and {low}" if falling else f"{low} and {high}")
 
 
 def _offered(evidence: Evidence, found: Tolerance) -> Cell:
