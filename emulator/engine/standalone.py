@@ -56,6 +56,9 @@ from emulator.locks import lock_folder, waited_for
 _of_plan: Kept[Program] = Kept()
 #: bytes up to which a result is read; a longer one is mapped, and gone from the disk all the same
 _COPIED = 1 << 20
+#: without locks another process may just be putting its own program in the place of this one's: how often to look, and after
+#: how many seconds
+_TIMES, _MOMENT = 5, 0.1
 #: asks glibc for memory in large pages
 _LARGE_PAGES = "glibc.malloc.hugetlb=1"
 
@@ -186,7 +189,12 @@ def _program(plan: Plan, key: str) -> Program:
         if found is None:
             with making(place) as staging:
                 write_manifest(staging, _compile(plan, staging))
-            found = _found(place, time.perf_counter() - begun)
+            built = time.perf_counter() - begun
+            found = _found(place, built)
+            for _ in range(_TIMES):
+                if found is None:
+                    time.sleep(_MOMENT)
+                    found = _found(place, built)
     forget_oldest(folder)
     if found is None:
         raise EngineError(

@@ -89,7 +89,8 @@ class HardwareConfig(_Changes):  # type: ignore[misc, valid-type]
             raise ScenarioError(
                 f"hardware.set{field} is an old spelling; allowed: hardware{field or '.noise.receiver, say'}"
             )
-        for place, table in (("hardware", given), *((f"hardware.{name}", given.get(name)) for name in SECTIONS)):
+        whole = given if isinstance(given, Mapping) else {}
+        for place, table in (("hardware", whole), *((f"hardware.{name}", whole.get(name)) for name in SECTIONS)):
             if isinstance(table, Mapping) and "base" in table:
                 raise ScenarioError(
                     f"{place}.base is a key of hardware files, at their top; allowed here: hardware.model, and fields of it to change"

@@ -44,7 +44,7 @@ def nodes_of(plan: Plan, ports: NeuronGroup, clock: Clock) -> tuple[NeuronGroup,
     equations += "".join(f"\neta{k} : 1" for k in range(effects.noise_poles))
     nodes = NeuronGroup(
         count, equations, events={"moved": MOVED} if plan.probe else {},
-        namespace={**node_functions(), **functions()}, clock=clock, name="nodes",
+        namespace={**functions(), **node_functions()}, clock=clock, name="nodes",
     )  # fmt: skip
     for name, variable, index in (
         ("x", "u", "out_port"), ("mu", "u", "in_port"), ("B_in", "v", "out_port"), ("s_in", "v", "in_port"),

@@ -91,7 +91,7 @@ def _receivers(
     equations += RAW * effects.crosstalk + "y : 1\n" * effects.bandwidth
     equations += "of_neuron : integer (constant)\nof_port : integer (constant)\n"
     equations += "n_got : integer\nnext_cell : integer\nlast : 1\n" * plan.eventful
-    space = {**node_functions(), **functions()}
+    space = {**functions(), **node_functions()}
     group = NeuronGroup(len(layout.tap_port), equations, namespace=space, clock=clock, name=channel.name)
     falls = layout.tap_port >= count
     group.falls, group.is_raw = falls, falls & plan.links.passing.taps

@@ -40,7 +40,7 @@ def nodes_of(plan: WavePMPPlan, code: Code, ports: NeuronGroup, clock: Clock) ->
     equations += "act : integer (constant)\nout_port : integer (constant)\nin_port : integer (constant)\n"
     equations += "up_cell : integer\ndown_cell : integer\n" * plan.eventful
     nodes = NeuronGroup(
-        count, equations, events={"moved": MOVED} if plan.probe else {}, namespace={**node_functions(), **functions()},
+        count, equations, events={"moved": MOVED} if plan.probe else {}, namespace={**functions(), **node_functions()},
         clock=clock, name="nodes",
     )  # fmt: skip
     set_unique(nodes, "out_port", np.arange(count))
