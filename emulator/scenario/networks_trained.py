@@ -14,8 +14,9 @@ from emulator.data.samples import texts
 from emulator.errors import ScenarioError
 from emulator.network import Network, NetworkBuilder
 from emulator.network.from_sklearn import FUNCTIONS
-from emulator.scenario.datasets import FoundData, TrainingData
+from emulator.scenario.datasets import TrainingData
 from emulator.scenario.network_base import ActivationName, Built, Floats, NetworkSource, Seed, Width
+from emulator.scenario.sources import FoundData
 from hwmodels import rng
 from hwmodels.validation import one_of
 
