@@ -52,6 +52,11 @@ def _bus(name: str, count: int) -> list[str]:
 # ---- lines and what ends them
 
 
+def _ends(same: Any, there: Any, back: Any) -> Pairs:
+    """What has two ends that are alike: out of the end that a wave goes into, and there and back."""
+    return {("near", "near"): same, ("far", "far"): same, ("near", "far"): there, ("far", "near"): back}
+
+
 def line(
     f: Any = 0.0,
     delay_forward: Any = 0.0,
@@ -69,24 +74,14 @@ def line(
     back = low * gain_backward * np.exp(-2j * np.pi * np.asarray(f) * delay_backward)
     r = (impedance - 1) / (impedance + 1)
     whole = 1 - r * r * there * back
-    same, across = r * (1 - there * back) / whole, (1 - r * r) / whole
-    return {
-        ("near", "near"): same,
-        ("far", "far"): same,
-        ("near", "far"): across * there,
-        ("far", "near"): across * back,
-    }
+    across = (1 - r * r) / whole
+    return _ends(r * (1 - there * back) / whole, across * there, across * back)
 
 
 def _across(admittance: Any) -> Pairs:
     """An admittance from the wire between two ports to ground."""
-    same, through = -admittance / (2 + admittance), 2 / (2 + admittance)
-    return {
-        ("near", "near"): same,
-        ("far", "far"): same,
-        ("far", "near"): through,
-        ("near", "far"): through,
-    }
+    through = 2 / (2 + admittance)
+    return _ends(-admittance / (2 + admittance), through, through)
 
 
 def matched_end(f: Any = 0.0, resistance: Any = 1.0) -> Pairs:
@@ -114,13 +109,8 @@ def source_end(f: Any = 0.0, resistance: Any = 1.0, inductance: Any = 1.0, stub:
     else:
         s = 2j * np.pi * f
         impedance = s * inductance * resistance / (resistance + s * inductance)
-    same, through = impedance / (2 + impedance), 2 / (2 + impedance)
-    return {
-        ("near", "near"): same,
-        ("far", "far"): same,
-        ("far", "near"): through,
-        ("near", "far"): through,
-    }
+    through = 2 / (2 + impedance)
+    return _ends(impedance / (2 + impedance), through, through)
 
 
 def opened(f: Any = 0.0) -> Pairs:
