@@ -109,7 +109,7 @@ def export(
     from emulator.export.formats import AT_REST, export_file
     from emulator.export.options import Buildable
     from emulator.export.used import refuse_unused
-    from emulator.export.warnings import left_out
+    from emulator.export.warnings import CIRCUITS, left_out, still
     from emulator.scenario import load_scenario
     from emulator.scenario.build import prepare
 
@@ -148,6 +148,9 @@ def export(
                 ready.graph, out, kind, layer=layer, ohms=ohms, point=point, options=options, force=force
             )
             warnings = left_out(ready.graph, kind, options)
+        if kind == "spice" or kind in COMPILED or kind in CIRCUITS:
+            run = ready.scenario.config.run
+            warnings = (*warnings, *still(run.ramp, run.threshold))
     screen = console()
     for text in warnings:
         screen.print(f"warning: {text}")

@@ -13,13 +13,14 @@ from emulator.export.rounding import terms, vanishing
 from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
 from emulator.measure.curvature import curvature_screen
+from emulator.options import Ramp
 from emulator.units import si
 from hwmodels import HardwareModel, load
 
 #: synapses that ngspice still solves in a minute or two, by circuit
 MOST_SYNAPSES = {"directional": 200_000, "bilateral": 20_000}
 #: formats other than SPICE that are circuits of a whole network
-_CIRCUITS = ("vacask", "spectre", "sax", "touchstone-network")
+CIRCUITS = ("vacask", "spectre", "sax", "touchstone-network")
 #: parts of a hardware model that are in the circuit, or have no place in it
 _SHOWN = ("clock.", "lines.delay", "energy.", "weights.", "tiles.", "lines.impedance", "name", "differs", "sources")
 
@@ -59,9 +60,16 @@ def warnings(
 
 def left_out(graph: ScatteringGraph, kind: str, options: Options) -> tuple[str, ...]:
     """Sentences about what a circuit in another format than SPICE has not, of the graph's hardware and law."""
-    if kind not in _CIRCUITS:
+    if kind not in CIRCUITS:
         return ()
     return tuple(_left_out(graph, options.bilateral or kind == "touchstone-network", graph.hardware))
+
+
+def still(ramp: Ramp | None, threshold: float) -> tuple[str, ...]:
+    """Sentences about what a run has and no circuit: drivers that move along a ramp, ports that send from a threshold on."""
+    keys = {"data.ramp": ramp is not None, "run.threshold": threshold > 0}
+    named = [key for key, given in keys.items() if given]
+    return (f"of the scenario, these are not in the circuit: {', '.join(named)}",) if named else ()
 
 
 def _left_out(graph: ScatteringGraph, both: bool, hardware: HardwareModel) -> Iterator[str]:

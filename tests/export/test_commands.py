@@ -110,3 +110,14 @@ def test_options_that_a_format_does_not_heed_are_refused_and_what_is_left_out_is
             assert (
                 "// warning: of the hardware, these are not in the circuit: lines.crosstalk" in (out / file).read_text()
             )
+
+
+def test_how_drivers_move_and_ports_send_is_told_to_be_no_part_of_a_circuit(tmp_path):
+    (tmp_path / "s.toml").write_text(TOML + "ramp = 2\n")
+    start = ("export", tmp_path / "s.toml", "--out", tmp_path / "out", "--force")
+    for more, named in (((), "data.ramp"), (("--set", "run.threshold=0.01"), "data.ramp, run.threshold")):
+        result = backwave(*start, *more)
+        said = " ".join(result.output.split())
+        assert result.exit_code == 0 and f"of the scenario, these are not in the circuit: {named} written" in said
+    assert "of the scenario" not in backwave(*start, "--set", "data={source='random', samples=2}").output
+    assert "of the scenario" not in backwave(*start, "--format", "json").output

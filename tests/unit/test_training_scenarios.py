@@ -14,7 +14,7 @@ from emulator.cli import app
 from emulator.errors import EngineError, ScenarioError
 from emulator.experiments import run_experiment
 from emulator.experiments.comparison.figure import comparison_figure
-from emulator.experiments.comparison.outcome import Outcome
+from emulator.experiments.comparison.outcome import Outcome, crossing
 from emulator.learning import RateSchedule, Resistive
 from emulator.report.training import training_figure
 from emulator.runs.train import train
@@ -266,6 +266,24 @@ def test_the_comparison_picture_shows_means_spreads_and_what_diverged():
     assert [text.get_text() for text in axes.texts] == ["1 of 2 diverged"]
     assert axes.get_xlabel() == "hold (transits)"
     assert axes.get_ylabel() == "test accuracy (%)"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "doubt"),
+    [
+        ((0.9,), (0.7,), " (one seed, which tells nothing of others)"),
+        ((0.9, 0.92), (0.7, 0.72), ""),
+        ((0.9, 0.9), (0.7, 0.7), ""),
+        ((0.9, 0.5), (0.7, 0.6), " (no clear difference)"),
+        ((0.8, 0.9), (0.8, 0.9), " (no clear difference)"),
+    ],
+)
+def test_a_difference_is_clear_from_two_standard_errors_on_and_never_of_one_seed(first, second, doubt):
+    outcomes = [Outcome(name, 4.0, scores, (), False, series=name)
+                for name, scores in (("unlocked", first), ("settled", second))]  # fmt: skip
+    told = crossing(outcomes, ("unlocked", "settled"))
+    by = abs(np.mean(first) - np.mean(second))
+    assert told.endswith(f" by {by:.2%}{doubt}") and told.startswith("at 4 ")
 
 
 def test_comparisons_need_a_table(small, tmp_path):

@@ -55,7 +55,7 @@ class Outcome:
 
 
 def crossing(outcomes: Sequence[Outcome], pair: tuple[str, str]) -> str:
-    """Which of two series is better where both have a place, as a sentence: a difference counts from two standard errors on."""
+    """Which of two series is better where both have a place, as a sentence: a difference is clear from two standard errors on, never of one seed."""
     at = [{one.x: one for one in outcomes if one.series == name} for name in pair]
     told = list[str]()
     for x in sorted(x for x in at[0] if x is not None and x in at[1]):
@@ -67,6 +67,8 @@ def crossing(outcomes: Sequence[Outcome], pair: tuple[str, str]) -> str:
         ahead = first.mean - second.mean
         error = math.sqrt((first.spread**2 + second.spread**2) / len(first.scores))
         better = pair[0] if ahead > 0 else pair[1]
-        clear = abs(ahead) > 2 * error if error else len(first.scores) == 1 and ahead != 0
-        told.append(f"at {x:g} {better} by {abs(ahead):.2%}" + ("" if clear else " (no clear difference)"))
+        doubt = " (one seed, which tells nothing of others)" if len(first.scores) == 1 else ""
+        if not doubt and not abs(ahead) > 2 * error:
+            doubt = " (no clear difference)"
+        told.append(f"at {x:g} {better} by {abs(ahead):.2%}{doubt}")
     return "; ".join(told) or "no place where both are"
