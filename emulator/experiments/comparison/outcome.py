@@ -55,7 +55,7 @@ class Outcome:
 
 
 def crossing(outcomes: Sequence[Outcome], pair: tuple[str, str]) -> str:
-    """Which of two series is better where both have a place, as a sentence: a difference is clear from two standard errors on, never of one seed."""
+    """Which of two series is better where both have a place, as a sentence: clear from two standard errors on, never of one seed."""
     at = [{one.x: one for one in outcomes if one.series == name} for name in pair]
     told = list[str]()
     for x in sorted(x for x in at[0] if x is not None and x in at[1]):

@@ -80,7 +80,9 @@ def reduced(evidence: Evidence) -> str:
         said.append("the search for what breaks first asks for good gradients and answers, and trains nothing")
     if isinstance(tolerance.get("halvings"), int):
         said.append(f"limits are sought to 1/{2 ** tolerance['halvings']} of a range (tolerance.halvings)")
-    return f"Reduced, to take minutes: {'; '.join(said)}. What stands in parentheses is raised by --set." if said else ""
+    return (
+        f"Reduced, to take minutes: {'; '.join(said)}. What stands in parentheses is raised by --set." if said else ""
+    )
 
 
 def learning_tiles(evidence: Evidence, found: Sequence[Learning]) -> tuple[Tile, ...]:
