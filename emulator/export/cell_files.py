@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parent / "examples"
 _MOST = 4 << 20
 _COMMANDS = (".subckt", ".ends", ".param", ".model")
 #: a parameter of a statement, and its value
-SETTING = re.compile(r"(\w+)=(\{[^{}]*\}|[^\s{}]+)")
+SETTING = re.compile(r"(?<!\w)(\w+)=(\{[^{}]*\}|[^\s{}]+)")
 #: where an element names its model: words from the end, or the number of its nodes
 _MODELLED = {"m": 4, "j": 3, "d": 2}
 

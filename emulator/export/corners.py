@@ -18,8 +18,8 @@ TYPICAL = "typical"
 #: bytes of a file, and corners of a testbench
 _MOST, _MANY = 1 << 20, 20
 NAME = re.compile(r"[a-z][a-z0-9_]{0,23}", re.ASCII)
-_PAIR = re.compile(r"(\w+)=(\{[^{}]*\}|[^\s{}]+)")
-_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(meg|[tgkmunpf])?[a-z]*")
+_PAIR = re.compile(r"(?<!\w)(\w+)=(\{[^{}]*\}|[^\s{}]+)")
+_NUMBER = re.compile(r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)(meg|[tgkmunpf])?[a-z]*")
 _SUFFIX = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
 #: parameters of the testbench that a corner may set
 SUPPLIES = ("vdd", "vss")

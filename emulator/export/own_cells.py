@@ -18,12 +18,15 @@ from emulator.export.contract import ACTIVATION, contract
 from emulator.export.corners import number
 from emulator.export.options import Options
 from emulator.export.spice_text import card
+from emulator.graph.names import shorten
 from emulator.units import si
 
 #: parameters that cells may know, and need not
 _OPTIONAL = ("vfs", "rref", "tgap")
 #: names that a testbench gives its supplies
 _RESERVED = ("vdd", "vss")
+#: characters of a file's name that are shown
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class OwnCells:
     Parameters
     ----------
     file : str
-        Its name.
+        Its name, printable and short: it stands in comments and warnings.
     replaced : tuple of str
         Cells of the library whose place they take, without prefix.
     settings : dict of str to float
@@ -175,7 +178,7 @@ def own_cells(path: Path, library: Iterable[Cell], options: Options, loss: str) 
         if key in taken:
             raise FileFormatError(f"{file}: parameter {key!r} is one of the circuit's own; allowed: another name")
     _check_models(file, bodies, models)
-    return OwnCells(path.name, replaced, settings, sized, bodies, constants, models)
+    return OwnCells(shorten(path.name, _SHOWN), replaced, settings, sized, bodies, constants, models)
 
 
 def _plainly_named(bodies: Mapping[str, Body], prefix: str, file: str) -> dict[str, Body]:

@@ -164,7 +164,7 @@ def spice(
             (TRAN, "testbench: transient", bench.transient()),
         ]
         if own is not None:
-            texts.append((OWN, f"cells of {safe_label(own.file)}, in place of the library's", own.text(options.prefix)))
+            texts.append((OWN, f"cells of {own.file}, in place of the library's", own.text(options.prefix)))
         if sets:
             texts.append((CORNERS, "testbench: transient of every corner", bench.side_by_side()))
         heading = list(_heading(graph, design, options, found, command))
@@ -234,7 +234,7 @@ def _settings(graph: ScatteringGraph) -> str:
 
 def _write(path: Path, title: str, heading: Iterable[str], lines: Iterable[str]) -> None:
     with path.open("w", encoding="ascii", newline="\n") as file:
-        file.write(f"* backwave {title}\n")
+        file.write(f"* backwave {one_line(title)}\n")
         file.writelines(f"* {one_line(text)}\n" for text in heading)
         file.write("\n")
         file.writelines(f"{line}\n" for line in lines)
