@@ -84,6 +84,10 @@ def solve(
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < 1:
         raise ControlError(f"tolerance is {tolerance!r}; allowed: above 0 and below 1")
     begun, run = time.perf_counter(), run or HoldOptions()
+    if run.ramp is not None:
+        raise ControlError(
+            f"solve: ramp is {run.ramp.model_dump(exclude_none=True)}; allowed: none, since its data never change"
+        )
     graph = compile_network(
         problem.network(), hardware=hardware, law=law, substrate=substrate or SubstrateOptions(rounding="nearest")
     )

@@ -97,6 +97,8 @@ class ParameterPort(ABC):
     #: whether the code, that of its neurons included, sees `state_peak` and `costate_peak`: the largest |state| and |costate|
     #: that its layer has received (the state of a bias is 1)
     peaks: bool = False
+    #: whether its conductance weights every moment of a hold, so that it may open by and by
+    opens: bool = True
     #: whether the code draws ``gauss(key, number, counter)`` or ``uniform(...)``; `number` is the parameter's own
     random: bool = False
 

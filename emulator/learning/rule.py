@@ -53,6 +53,11 @@ class Learning:
             raise EngineError(
                 f"schedule settled: opening is {self.opening:g}; allowed: 0, since its ports open once, at the end of a hold"
             )
+        if self.opening and not self.port.opens:
+            raise EngineError(
+                f"port {self.port.name}: opening is {self.opening:g}; allowed: 0, since rows are read at moments of their own, each "
+                "with a weight that the opening would change"
+            )
         _check_code(self.port)
 
     @property

@@ -5,12 +5,13 @@ asymmetry does there is to pull A back to zero: A becomes a mean of recent gradi
 longer reaches the weight. Every so many updates A is read, row after row, and the reading is carried over to the *slow*
 device C.
 
-The trains of the fast device are full: with the running means X and D of what a layer receives at most, its rate is
-``fast = fill slots q_A/(X D)``, whatever the size of the gradients. A reading then stands for efforts of ``reading/fast``, of
-which `rate` times `transfer` is carried over (the options `auto_scale` and `correct_gradient_magnitudes` of M. Rasch et al.,
-AICAS 2021, as used in the last of the sources below), so that `rate` means what it means to every other port, but for how
-often a device is read before it forgets. Between two readings of a device lie as many updates as full trains take it from
-end to end, ``pulses/slots`` (there: as many as it has states).
+The trains of the fast device fill themselves: with the running means X and D of what a layer receives at most, its rate is
+``fast = fill slots q_A/(X D)`` per hold, whatever the size of the gradients; slots that no update of a layer asks for are left
+out. A reading then stands for efforts of ``reading/fast``, of which `rate` times `transfer` is carried over (the options
+`auto_scale` and `correct_gradient_magnitudes` of M. Rasch et al., AICAS 2021, as used in the last of the sources below), so that
+`rate` means what it means to every other port, but for how often a device is read before it forgets. Between two readings of a
+device lie as many updates as trains with a pulse in every slot take it from end to end, ``pulses/slots`` (there: as many as it
+has states).
 
 Four ways of carrying over are published:
 
@@ -82,6 +83,7 @@ class TikiTaka(Coincidence):
     moving_reference: bool = False
     zero_error: float = 0.0
     name: str = "tiki-taka"
+    opens = False
     rule = "a fast device that averages the gradient beside every device, carried over now and then (Tiki-Taka)"
     variables: tuple[str, ...] = ("writes", "beats", "fast", "fast_writes", "hidden", "recent", "base")
     neuron_variables = ("state_mean", "costate_mean")

@@ -116,6 +116,8 @@ def animate_weights(networks: Sequence[Network], path: str | Path, layer: str | 
     check_film(path)
     if not networks:
         raise ExportError("the animation got no networks; allowed: at least one")
+    if not networks[0].dense:
+        raise ExportError("the animation got networks without weights; allowed: with at least one dense layer")
     layer = next(iter(networks[0].dense)) if layer is None else layer
     if any(layer not in one.dense for one in networks):
         raise ExportError(f"the animation: no dense layer {suggest(layer, networks[0].dense)}")

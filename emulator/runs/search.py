@@ -165,14 +165,15 @@ class Forecast:
         return family_of(law).margin(with_law(self.graph, law), self.points)
 
     def cost(self, law: Law, samples: int, best: float = math.inf) -> tuple[float, float]:
-        """What a law costs, and the steps of the slowest of the first samples; inf where it is given up.
+        """What a law costs, and the steps of the slowest of the first samples by its weight; inf where it is given up.
 
-        The cost is those steps by the law's weight, and more where junctions may have more than one answer.
-        `best`: steps of the best so far.
+        The cost is that product, and more where junctions may have more than one answer.
+        `best`: the smallest such product so far, which says for how long a law is worth following.
         """
-        cost, steps = self._slowest(law, samples, best)
+        weight = self.weight(law)
+        cost, steps = self._slowest(law, samples, best / weight)
         several = max(0.0, min(self.margin(law), _FAR) - _SINGLE)
-        return self.weight(law) * cost * (1 + _SEVERAL * several), steps
+        return weight * cost * (1 + _SEVERAL * several), weight * steps
 
     def _slowest(self, law: Law, samples: int, best: float) -> tuple[float, float]:
         """Steps of the slowest; where one is given up, a cost that is more the farther it still is from rest."""

@@ -161,6 +161,9 @@ def tune(
         For an unknown option.
     """
     chosen = TuneOptions.of(tune, options).tuning
+    if hold is not None and (chosen.aim != "learning" or not (math.isfinite(hold) and hold >= 1)):
+        allowed = "at least 1 step" if chosen.aim == "learning" else "none, since only aim 'learning' asks for it"
+        raise EngineError(f"tuning: hold is {hold!r}; allowed: {allowed}")
     settings = settings_of(graph.law, only, len(graph.network.dense))
     data, wanted = check_batch(graph.network, inputs, targets)
     tell = progress or (lambda stage, fraction: None)

@@ -144,6 +144,10 @@ class AxisConfig(Section):
         bounds = self.log or self.loguniform
         if bounds is not None and bounds.low <= 0:
             raise ScenarioError(f"axes: {self.key!r} has a low of {bounds.low!r}; allowed with {given[0]}: above 0")
+        if self.values is None and "scale" in self.model_fields_set:
+            raise ScenarioError(
+                f"axes: {self.key!r} has a scale beside {given[0]}; allowed: a scale of listed values, or another way than {given[0]}"
+            )
         if self.values == []:
             raise ScenarioError(f"axes: {self.key!r} has an empty list of values; allowed: at least one")
         listed = self.values if isinstance(self.values, list) else ()

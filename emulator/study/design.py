@@ -74,9 +74,10 @@ class Axis:
             values = self.low * (self.high / self.low) ** unit
         else:
             values = self.low + (self.high - self.low) * unit
+        low, high = min(self.low, self.high), max(self.low, self.high)
         if self.whole:
-            return [int(value) for value in np.rint(values)]
-        return [float(value) for value in np.clip(values, min(self.low, self.high), max(self.low, self.high))]
+            return [int(value) for value in np.clip(np.rint(values), np.ceil(low), np.floor(high))]
+        return [float(value) for value in np.clip(values, low, high)]
 
     def _quantiles(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of the normal or lognormal distribution between the ends."""

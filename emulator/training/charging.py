@@ -69,7 +69,9 @@ def charging(graph: ScatteringGraph, exact: Reference, hold: float, left: float 
     pull = left / hold * (into * s.var(axis=0) + out * x.var(axis=0))
     each = into + out * np.mean(slope**2, axis=0)
     found = []
-    for layer in graph.network.dense:
+    for layer, dense in graph.network.dense.items():
+        if not dense.trainable:
+            continue
         at = graph.layer_neurons(layer)
         found.append(Charging(layer, float(each[at].mean()), float(pull[at].sum()), float(along[at].sum())))
     return tuple(found)

@@ -90,7 +90,12 @@ def spent(substrate: Substrate, here: Progress, batch: int) -> Spent:
         joules = float(writes.sum()) * update.pulse_energy
     updates = steps if substrate.learning.schedule == "unlocked" else -(-here.position // batch)
     rows = max(
-        (len(block.rows) + block.biased for block in substrate.layout.blocks if block.layer is not None), default=0
+        (
+            len(block.rows) + block.biased
+            for block in substrate.layout.blocks
+            if block.layer is not None and block.trainable
+        ),
+        default=0,
     )
     seconds = None if update.pulse_time is None else updates * port.slots_of_update(rows) * update.pulse_time
     total = None if missing or joules is None else float(cost.total) + joules

@@ -1,5 +1,7 @@
 """Lines that are recharged at every sample, and what drivers and ports do about it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,11 @@ from emulator import (
     tune,
 )
 from emulator.families.bilateral.charge import charges_of
+from emulator.learning import Learning, TikiTaka
+from emulator.measure.rest import operating_point
+from emulator.runs.search import Forecast
 from emulator.training.charging import charging, forewarned, share_left
+from hwmodels import PulsedUpdate, Weights
 from tests.refusals import refuses
 
 #: with a load so weak that next to nothing but the charge flows
@@ -115,3 +121,41 @@ def test_ports_that_open_once_do_not_open_by_and_by_and_one_way_lines_store_no_c
         lambda: tune(compile_network(network, law=Worldsheet(beta=0.5)), x, y, aim="learning"),
         EngineError,
     )
+    held = Weights(g_max="20 uS", differential=False, update=PulsedUpdate(pulses=100))
+    refuses(
+        "port tiki-taka: opening is 2; allowed: 0, since rows are read at moments of their own",
+        lambda: Learning(TikiTaka(0.1, held), "unlocked", opening=2.0),
+        EngineError,
+    )
+
+
+def test_a_layer_that_does_not_learn_has_no_decay_to_be_warned_of():
+    network, x, y = linear()
+    fixed = network.altered(
+        [replace(layer, trainable=False) if layer.name == "s1" else layer for layer in network.layers.values()]
+    )
+    graph = compile_network(fixed, law=WEAK)
+    assert [one.layer for one in charging(graph, reference(fixed, x, y), 10.0)] == ["s2"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"hold": 9.0}, "tuning: hold is 9.0; allowed: none, since only aim 'learning' asks for it"),
+        ({"hold": -5.0, "aim": "learning"}, "tuning: hold is -5.0; allowed: at least 1 step"),
+    ],
+)
+def test_holds_are_for_tuning_to_learn(settings, words):
+    network, x, y = linear()
+    refuses(words, lambda: tune(compile_network(network, law=WEAK), x, y, **settings), EngineError)
+
+
+def test_lines_of_less_charge_are_followed_longer():
+    """A law that takes longer than the best, and costs less, is not given up."""
+    network, x, y = linear()
+    graph = compile_network(network, law=WEAK)
+    points = [operating_point(graph, reference(network, x, y), 0)]
+    dear, cheap = (Forecast(graph, points, 1e-3, lambda law, by=by: by) for by in (1.0, 0.01))
+    cost, steps = dear.cost(WEAK, 1)
+    assert cheap.cost(WEAK, 1, best=steps / 20) == pytest.approx((cost / 100, steps / 100))
+    assert dear.cost(WEAK, 1, best=steps / 20)[1] == np.inf

@@ -64,7 +64,7 @@ def comparison(scenario: Scenario, way: Way) -> Findings:
 def _substrate(scenario: Scenario, compared: ComparisonConfig) -> str:
     """Law and hardware, each the scenario's unless variants change it."""
     changed_tables = {key.partition(".")[0] for variant in compared.variants for key in variant.set}
-    own = dict(zip(("law", "hardware"), scenario.substrate.split(", "), strict=True))
+    own = dict(zip(("law", "hardware"), scenario.substrate.split(", ", 1), strict=True))
     return ", ".join(f"{table} as named" if table in changed_tables else words for table, words in own.items())
 
 
