@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from emulator.errors import FileFormatError
 from emulator.export.circuit import shown, statements_of
-from emulator.export.corners import number
+from emulator.export.corners import SETTING, number, settings_of
 from emulator.export.statements import use
 from hwmodels import doors
 
@@ -18,8 +18,6 @@ EXAMPLES = Path(__file__).parent / "examples"
 #: bytes of a file of cells
 _MOST = 4 << 20
 _COMMANDS = (".subckt", ".ends", ".param", ".model")
-#: a parameter of a statement, and its value
-SETTING = re.compile(r"(?<!\w)(\w+)=(\{[^{}]*\}|[^\s{}]+)")
 #: where an element names its model: words from the end, or the number of its nodes
 _MODELLED = {"m": 4, "j": 3, "d": 2}
 
@@ -85,7 +83,7 @@ def read_cells(path: Path) -> tuple[dict[str, Body], dict[str, str], dict[str, s
         elif inner is not None:
             inner.statements.append(text)
         elif command == ".param":
-            constants |= dict(SETTING.findall(text))
+            constants |= settings_of(text, at, constants)
         elif command == ".model":
             models[text.split(" ")[1]] = text
         else:
@@ -99,17 +97,20 @@ def scale_of(path: Path) -> dict[str, float]:
     """For which scale the cells of a file say that they are sized: the defaults of ``vfs`` and ``rref``."""
     bodies = read_cells(path)[0]
     helpers = {instance_of(one)[0][-1] for body in bodies.values() for one in body.statements if one[0] == "x"}
-    return sized_for(body for name, body in bodies.items() if name not in helpers)
-
-
-def sized_for(bodies: Iterable[Body]) -> dict[str, float]:
-    """The scale that subcircuits have for defaults."""
     found: dict[str, float] = {}
-    for body in bodies:
-        for key in ("vfs", "rref"):
-            if key in body.formals:
-                found.setdefault(key, number(body.formals[key], f"default of {key!r}"))
+    for name, body in bodies.items():
+        if name not in helpers:
+            found = sized_for(body, f"file of cells '{path}'") | found
     return found
+
+
+def sized_for(body: Body, file: str) -> dict[str, float]:
+    """The scale that a subcircuit has for defaults; `file` is for errors."""
+    return {
+        key: number(body.formals[key], f"{file}, line {body.line}: default of {key!r}")
+        for key in ("vfs", "rref")
+        if key in body.formals
+    }
 
 
 def instance_of(text: str) -> tuple[list[str], list[str]]:
@@ -145,4 +146,4 @@ def _head(text: str, line: int, at: str) -> tuple[str, Body]:
     words = [word for word in SETTING.sub("", text).split() if word != "params:"]
     if len(words) < 3:
         raise FileFormatError(f"{at}{shown(text)} has no pins; allowed: a name and pins")
-    return words[1], Body(line, tuple(words[2:]), dict(SETTING.findall(text)))
+    return words[1], Body(line, tuple(words[2:]), settings_of(text, at))

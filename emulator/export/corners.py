@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from emulator.errors import ExportError, FileFormatError, suggest
 from emulator.export.circuit import shown, statements_of
@@ -18,9 +20,14 @@ TYPICAL = "typical"
 #: bytes of a file, and corners of a testbench
 _MOST, _MANY = 1 << 20, 20
 NAME = re.compile(r"[a-z][a-z0-9_]{0,23}", re.ASCII)
-_PAIR = re.compile(r"(?<!\w)(\w+)=(\{[^{}]*\}|[^\s{}]+)")
+#: a parameter of a statement, and its value
+SETTING = re.compile(r"(?<!\w)(\w+)=(\{[^{}]*\}|[^\s{}]+)")
 _NUMBER = re.compile(r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)(meg|[tgkmunpf])?[a-z]*")
+#: letters after a number that simulators read in different ways: thousandths of an inch, amperes or 1e-18, millions
+_AMBIGUOUS = re.compile(r"[^a-z]+(?:e[-+]?\d+)?(?:mil|a|x)")
 _SUFFIX = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
+#: units of parameters that are above 0 wherever they are so in the typical circuit
+_ABOVE = ("ohm", "s", "F", "H")
 #: parameters of the testbench that a corner may set
 SUPPLIES = ("vdd", "vss")
 
@@ -33,7 +40,7 @@ class Corner:
     ----------
     name : str
     values : dict of str to float
-        Without prefix.
+        As the file has them; without prefix once they are `named`.
     file : str
         Where they come from; empty for the typical one.
     """
@@ -42,6 +49,30 @@ class Corner:
     values: Mapping[str, float]
     file: str = ""
 
+    def named(self, known: Sequence[str], prefix: str) -> Corner:
+        """The same with the names that a circuit has, before which a file may write the prefix.
+
+        Raises
+        ------
+        ExportError
+            If the circuit has no such parameter, or one is set with and without the prefix.
+        """
+        values: dict[str, float] = {}
+        for key, value in self.values.items():
+            name = plain(key, known, prefix)
+            if name not in known:
+                raise ExportError(f"corner '{self.file}': the circuit has no parameter {suggest(name, known)}")
+            if name in values:
+                raise ExportError(f"corner '{self.file}': parameter {name!r} is there twice; allowed: once")
+            values[name] = value
+        return replace(self, values=values)
+
+
+def plain(name: str, known: Container[str], prefix: str) -> str:
+    """A name without the prefix, unless it is known with it."""
+    bare = name.removeprefix(prefix.lower())
+    return bare if name not in known and bare in known else name
+
 
 def number(text: str, place: str) -> float:
     """A number of a netlist, such as ``20k`` or ``-1.5e-3``.
@@ -49,12 +80,31 @@ def number(text: str, place: str) -> float:
     Raises
     ------
     FileFormatError
-        If it is none, such as an expression.
+        If it is none, such as an expression, is not finite, or has a letter that simulators read in different ways.
     """
     found = _NUMBER.fullmatch(text.strip("{}").strip())
     if found is None:
         raise FileFormatError(f"{place} is {shown(text)}; allowed: a number")
-    return float(found.group(1)) * _SUFFIX.get(found.group(2) or "", 1.0)
+    value = float(found.group(1)) * _SUFFIX.get(found.group(2) or "", 1.0)
+    if not math.isfinite(value) or _AMBIGUOUS.match(found.group()):
+        raise FileFormatError(f"{place} is {shown(text)}; allowed: a finite number, with one of {', '.join(_SUFFIX)}")
+    return value
+
+
+def settings_of(text: str, at: str, known: Mapping[str, object] = MappingProxyType({})) -> dict[str, str]:
+    """The parameters that a statement sets.
+
+    Raises
+    ------
+    FileFormatError
+        If one is there twice, or `known` already.
+    """
+    found: dict[str, str] = {}
+    for key, value in SETTING.findall(text):
+        if key in found or key in known:
+            raise FileFormatError(f"{at}parameter {key!r} is there twice; allowed: once")
+        found[key] = value
+    return found
 
 
 def read_corner(path: Path) -> Corner:
@@ -86,15 +136,14 @@ def read_corner(path: Path) -> Corner:
             raise FileFormatError(f"{at}{shown(whole)} {error}") from None
         if not text.startswith(".param "):
             raise FileFormatError(f"{at}{shown(whole)} is no set of parameters; allowed: .param name=number")
-        for key, value in _PAIR.findall(text):
-            values[key] = number(value, f"{at}{key}")
+        values |= {key: number(value, f"{at}{key}") for key, value in settings_of(text, at, values).items()}
     if not values:
         raise FileFormatError(f"corner '{path}' sets nothing; allowed: .param name=number")
     return Corner(name, values, path.name)
 
 
-def read_corners(paths: Sequence[Path], prefix: str) -> tuple[Corner, ...]:
-    """The corners of files, after the typical one if no file is called so; parameters may be written with the prefix.
+def read_corners(paths: Sequence[Path]) -> tuple[Corner, ...]:
+    """The corners of files, after the typical one if no file is called so.
 
     Raises
     ------
@@ -108,21 +157,17 @@ def read_corners(paths: Sequence[Path], prefix: str) -> tuple[Corner, ...]:
             raise ExportError(f"corner {name!r} is there twice; allowed: files of different names")
     if len(found) > _MANY:
         raise ExportError(f"{len(found)} corners; allowed: at most {_MANY}")
-    low = prefix.lower()
-    found = [
-        Corner(one.name, {key.removeprefix(low): value for key, value in one.values.items()}, one.file) for one in found
-    ]
     return tuple(found if not found or TYPICAL in names else [Corner(TYPICAL, {}), *found])
 
 
 def check_corners(corners: Sequence[Corner], design: Design) -> None:
-    """Raise `ExportError` if a corner sets a parameter that the circuit has not, or the circuit cannot stand side by side."""
+    """Raise `ExportError` if the circuit cannot stand side by side, or a corner sets what is above 0 to anything else."""
     if corners and design.flat:
         raise ExportError(
             f"corners with {len(design.top.pins)} pins; allowed: networks that are a subcircuit, which can stand side by side"
         )
-    known = [*(p.name for p in design.parameters), *SUPPLIES]
+    above = [p.name for p in design.parameters if p.value > 0 and (p.unit in _ABOVE or p.name in ("vfs", "td"))]
     for one in corners:
-        for key in one.values:
-            if key not in known:
-                raise ExportError(f"corner '{one.file}': the circuit has no parameter {suggest(key, known)}")
+        for key, value in one.values.items():
+            if key in above and value <= 0:
+                raise ExportError(f"corner '{one.file}': {key} is {value:g}; allowed: above 0")

@@ -6,16 +6,16 @@ models of the file inside it, so that several such files, or one file at several
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emulator.errors import FileFormatError, suggest
-from emulator.export.cell_files import SETTING, Body, halves, instance_of, model_of, read_cells, sized_for
+from emulator.export.cell_files import Body, halves, instance_of, model_of, read_cells, sized_for
 from emulator.export.cells import Cell
 from emulator.export.circuit import shown
 from emulator.export.contract import ACTIVATION, contract
-from emulator.export.corners import number
+from emulator.export.corners import SETTING, number, plain
 from emulator.export.options import Options
 from emulator.export.spice_text import card
 from emulator.graph.names import shorten
@@ -41,8 +41,8 @@ class OwnCells:
         Cells of the library whose place they take, without prefix.
     settings : dict of str to float
         Parameters of theirs that an instance, a testbench or a corner may set, and their values.
-    sized : dict of str to float
-        The scale for which it is sized: ``vfs`` in volts, ``rref`` in ohms, where its cells have defaults.
+    sized : dict of str to dict of str to float
+        The scale for which each cell is sized: ``vfs`` in volts, ``rref`` in ohms, where it has defaults.
     bodies, constants, models
         What the file has: subcircuits, parameters that stay as they are, and models.
     """
@@ -50,10 +50,15 @@ class OwnCells:
     file: str
     replaced: tuple[str, ...]
     settings: Mapping[str, float]
-    sized: Mapping[str, float]
+    sized: Mapping[str, Mapping[str, float]]
     bodies: Mapping[str, Body]
     constants: Mapping[str, str]
     models: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameters that a corner may set."""
+        return (*self.settings, *self.constants)
 
     def swept(self, names: Iterable[str], place: str) -> OwnCells:
         """The same with parameters of the file that a corner sets among the settings.
@@ -61,22 +66,33 @@ class OwnCells:
         Raises
         ------
         FileFormatError
-            If a parameter that is to be set is an expression.
+            If a parameter that is to be set is an expression, or also one of a subcircuit, which would not be set.
         """
         settings, constants = dict(self.settings), dict(self.constants)
         for name in names:
             if name in constants:
+                for body, inner in ((body, one) for body, one in self.bodies.items() if name in one.formals):
+                    raise FileFormatError(
+                        f"{place}sets {name!r}, which in '{self.file}' is a .param and, in line {inner.line}, a parameter of "
+                        f"{body!r}; allowed: different names"
+                    )
                 settings[name] = number(constants.pop(name), f"{place}sets {name!r}, which in '{self.file}'")
         return replace(self, settings=settings, constants=constants)
 
     def warnings(self, volts: float, ohms: float) -> Iterator[str]:
         """Where cells are sized for another scale than the circuit has."""
         for name, unit, value in (("vfs", "V", volts), ("rref", "ohm", ohms)):
-            if name in self.sized and abs(self.sized[name] - value) > 1e-9 * value:
-                yield (
-                    f"cells: '{self.file}' is sized for {name} {si(self.sized[name], unit)}, whereas the circuit has "
-                    f"{si(value, unit)}"
-                )
+            found: dict[float, list[str]] = {}
+            for cell, scale in self.sized.items():
+                if name in scale:
+                    found.setdefault(scale[name], []).append(cell)
+            for sized, cells in found.items():
+                if abs(sized - value) > 1e-9 * value:
+                    where = f" in {', '.join(cells)}" if len(found) > 1 else ""
+                    yield (
+                        f"cells: '{self.file}' is sized for {name} {si(sized, unit)}{where}, whereas the circuit has "
+                        f"{si(value, unit)}"
+                    )
 
     def text(self, prefix: str) -> Iterator[str]:
         """The file of an export that holds them."""
@@ -136,7 +152,7 @@ def own_cells(path: Path, library: Iterable[Cell], options: Options, loss: str) 
             held = contract(ACTIVATION, options.circuit, options.synapse)
         if held is not None:
             known[cell.name] = held, dict(cell.parameters)
-    bodies = _plainly_named(bodies, options.prefix.lower(), file)
+    bodies = _plainly_named(bodies, known, options.prefix, file)
     helpers = {
         nodes[-1]
         for body in bodies.values()
@@ -147,7 +163,7 @@ def own_cells(path: Path, library: Iterable[Cell], options: Options, loss: str) 
     for name in sorted(helpers - set(bodies)):
         raise FileFormatError(f"{file}: no subcircuit {suggest(name, sorted(bodies))}")
     replaced = tuple(name for name in bodies if name in known)
-    sized = sized_for(bodies[name] for name in replaced)
+    sized = {name: sized_for(bodies[name], file) for name in replaced}
     for name, body in bodies.items():
         at = f"{file}, line {body.line}: "
         if name not in known:
@@ -172,7 +188,17 @@ def own_cells(path: Path, library: Iterable[Cell], options: Options, loss: str) 
     for name in replaced:
         own = {key: value for key, value in bodies[name].formals.items() if key not in known[name][1]}
         for key, default in own.items():
-            settings.setdefault(key, number(default, f"{file}, line {bodies[name].line}: default of {key!r}"))
+            at = f"{file}, line {bodies[name].line}: "
+            value = number(default, f"{at}default of {key!r}")
+            if settings.setdefault(key, value) != value:
+                raise FileFormatError(
+                    f"{at}cell {name!r} has {key!r} {value:g}, another has {settings[key]:g}; allowed: one default, since it "
+                    "becomes one parameter of the network"
+                )
+            if key in constants:
+                raise FileFormatError(
+                    f"{at}parameter {key!r} of cell {name!r} is also a .param of the file; allowed: different names"
+                )
     taken = {*(key for _, parameters in known.values() for key in parameters), *_RESERVED}
     for key in [*settings, *constants]:
         if key in taken:
@@ -181,29 +207,29 @@ def own_cells(path: Path, library: Iterable[Cell], options: Options, loss: str) 
     return OwnCells(shorten(path.name, _SHOWN), replaced, settings, sized, bodies, constants, models)
 
 
-def _plainly_named(bodies: Mapping[str, Body], prefix: str, file: str) -> dict[str, Body]:
-    """Subcircuits without the export's prefix, which a file may write or not."""
+def _plainly_named(bodies: Mapping[str, Body], cells: Container[str], prefix: str, file: str) -> dict[str, Body]:
+    """Subcircuits of which cells are without the export's prefix, which a file may write or not."""
     found: dict[str, Body] = {}
     for name, body in bodies.items():
-        if name.removeprefix(prefix) in found:
+        bare = plain(name, cells, prefix)
+        if bare in found:
             raise FileFormatError(
                 f"{file}, line {body.line}: subcircuit {name!r} is there twice; allowed: with or without prefix"
             )
-        found[name.removeprefix(prefix)] = body
+        found[bare] = body
     return {name: _renamed(body, prefix, found) for name, body in found.items()}
 
 
 def _renamed(body: Body, prefix: str, bodies: Mapping[str, Body]) -> Body:
-    """A body whose instances are those of subcircuits without the export's prefix."""
+    """A body whose instances are those of subcircuits as they are named here."""
 
-    def plain(text: str) -> str:
+    def renamed(text: str) -> str:
         if text[0] != "x":
             return text
         nodes, settings = instance_of(text)
-        name = nodes[-1].removeprefix(prefix)
-        return " ".join([*nodes[:-1], name if name in bodies else nodes[-1], *settings])
+        return " ".join([*nodes[:-1], plain(nodes[-1], bodies, prefix), *settings])
 
-    return replace(body, formals=dict(body.formals), statements=[plain(text) for text in body.statements])
+    return replace(body, formals=dict(body.formals), statements=[renamed(text) for text in body.statements])
 
 
 def _check_models(file: str, bodies: Mapping[str, Body], models: Mapping[str, str]) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from emulator.export.cell_files import SETTING
+from emulator.errors import FileFormatError
 from emulator.export.cells import Cell
+from emulator.export.corners import SETTING
 from emulator.export.design import Design, Instance, Parameter, Subcircuit
 from emulator.export.own_cells import OwnCells
+
+#: parameters of the circuit that cells may have as well: of a mismatch, and the temperature
+_SHARED = {"mm", "sigma", "temp"}
 
 
 def kept(library: Iterable[Cell], own: OwnCells) -> list[Cell]:
@@ -28,8 +32,20 @@ def kept(library: Iterable[Cell], own: OwnCells) -> list[Cell]:
 
 
 def place(design: Design, own: OwnCells, library: Iterable[Cell]) -> Design:
-    """A design whose replaced cells get their own parameters, all the way down; they are parameters of the network."""
-    names = [key for key in own.settings if all(key != p.name for p in design.parameters)]
+    """A design whose replaced cells get their own parameters, all the way down; they are parameters of the network.
+
+    Raises
+    ------
+    FileFormatError
+        If the circuit has a parameter of such a name, and not one that cells share with it.
+    """
+    taken = {p.name for p in design.parameters}
+    for key in own.settings:
+        if key in taken - _SHARED:
+            raise FileFormatError(
+                f"file of cells '{own.file}': parameter {key!r} is one of the circuit's own; allowed: another name"
+            )
+    names = [key for key in own.settings if key not in taken]
     found = [Parameter(key, own.settings[key], "", f"of the cells in {own.file}") for key in names]
     passed = tuple((key, key) for key in own.settings)
     carrying = {*own.replaced, *(cell.name for cell in library if _holds(cell, own))}

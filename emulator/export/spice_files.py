@@ -15,7 +15,7 @@ from emulator.errors import ExportError, suggest
 from emulator.export.bundle import CORNERS, EXPECTED, LIBRARY, NETLIST, OP, OWN, TRAN, all_files, write_bundle
 from emulator.export.cell_files import cells_file
 from emulator.export.cells import library
-from emulator.export.corners import check_corners, read_corners
+from emulator.export.corners import SUPPLIES, check_corners, read_corners
 from emulator.export.design import SUPPLY, Design
 from emulator.export.dialect import remark, translate
 from emulator.export.expected import expect, first_samples, resting
@@ -133,11 +133,9 @@ def spice(
     small = synapse_count(graph) <= MOST_SYNAPSES[options.circuit]
     cards = library(graph, options)
     own = None if cells is None else own_cells(cells_file(cells), cards, options, graph.loss)
-    sets = read_corners([Path(path) for path in corners], options.prefix)
+    sets = read_corners([Path(path) for path in corners])
     if options.dialect != "ngspice" and (own is not None or sets):
         raise ExportError(f"cells or corners in dialect {options.dialect!r}; allowed: ngspice, which checks them")
-    if own is not None:
-        own = own.swept(dict.fromkeys(key for one in sets for key in one.values), "a corner ")
     with staged(Path(directory), force) as folder:
         expected = expect(
             graph, inputs, targets, sample, two_way=options.bilateral, hold=steps if options.bilateral else None, predicted=small,
@@ -151,8 +149,11 @@ def spice(
         spread = weight_spread(graph) if options.mismatch else {}
         found = warnings(graph, options, expected, hardware)
         design = network(graph, options, spread)
+        known = [*(p.name for p in design.parameters), *SUPPLIES, *(() if own is None else own.names)]
+        sets = tuple(one.named(known, options.prefix) for one in sets)
         if own is not None:
             found = (*found, *own.warnings(options.volts, options.ohms))
+            own = own.swept(dict.fromkeys(key for one in sets for key in one.values), "a corner ")
             design = place(design, own, cards)
         check_corners(sets, design)
         names = [LIBRARY, *([] if own is None else [OWN]), NETLIST]

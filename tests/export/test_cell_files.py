@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from emulator import FileFormatError
-from emulator.export import spice
+from emulator import ExportError, FileFormatError
+from emulator.export import Options, spice
 from emulator.export.cell_files import read_cells
 from emulator.export.corners import number
 from tests.support.circuits import chain, sample
 
+GRAPH = chain((2, 2, 1))
 HEAD = ".subckt synapse x s mu lam vdd vss w=1 vfs=1 rref=50"
-BODY = "G1 0 s x 0 {w/rref}\nG2 0 lam mu 0 {w/rref}\n.ends\n"
-#: as SYNAPSE, with a parameter of its own
+#: a synapse with a parameter of its own
 OWN = f"{HEAD} k=1\nG1 0 s x 0 {{k*w/rref}}\nG2 0 lam mu 0 {{k*w/rref}}\n.ends\n"
 
 
@@ -25,9 +25,8 @@ def written(folder, text: str, name: str = "my.inc"):
 
 
 def exported(folder, text: str = OWN, name: str = "my.inc", corners=(), **more):
-    graph = chain((2, 2, 1))
     return spice(
-        graph, folder / "out", *sample(graph), cells=written(folder, text, name), corners=corners, force=True, **more
+        GRAPH, folder / "out", *sample(GRAPH), cells=written(folder, text, name), corners=corners, force=True, **more
     )
 
 
@@ -54,3 +53,69 @@ def test_long_words_are_read_in_a_time_that_grows_with_their_length(tmp_path, te
         read_cells(written(tmp_path, text))
         number(text.split("=")[1].strip(), "k")
     assert time.process_time() - started < 0.5
+
+
+TANH = ".subckt tanh s x lam mu vdd vss {}\nB1 x 0 V=V(s)\nE1 mu 0 lam 0 1\n.ends\n"
+#: kind -> text of the cells, and words of the refusal
+CELLS = {
+    "name of a parameter of the circuit": (OWN.replace("k=1", "td_f0=1"), "parameter 'td_f0' is one of the circuit's own"),
+    "name of a .param of the file": (".param k=2\n" + OWN, "line 2: parameter 'k' of cell 'synapse' is also a .param of the file"),
+    "two defaults": (OWN + TANH.format("k=2"), "line 5: cell 'tanh' has 'k' 2, another has 1; allowed: one default"),
+    "twice in a head": (OWN.replace("k=1", "k=1 k=2"), "line 1: parameter 'k' is there twice"),
+    "twice in the file": (".param a=1\n.param a=2\n" + OWN, "line 2: parameter 'a' is there twice"),
+    "not finite": (OWN.replace("k=1", "k=1e999"), "line 1: default of 'k' is '1e999'; allowed: a finite number"),
+    "scale that is an expression": (OWN.replace("vfs=1", "vfs={a}"), "line 1: default of 'vfs' is '{a}'; allowed: a number"),
+}  # fmt: skip
+HELPED = ".param gain=1\n" + OWN + ".subckt half a b gain=1\nG1 0 b a 0 {gain}\n.ends\n"
+HELPED = HELPED.replace("vdd vss w=1 vfs=1 rref=50 k=1\n", "vdd vss w=1 vfs=1 rref=50 k=1\nX1 x s half\n")
+#: kind -> what a corner sets, and words of the refusal
+SET = {
+    "hidden by a helper's own": ("gain=0.5", "a corner sets 'gain', which in 'my.inc' is a .param and, in line 7, a parameter of 'half'"),
+    "with and without prefix": ("bw_k=1 k=2", "corner 'slow.inc': parameter 'k' is there twice"),
+    "twice": ("k=1 k=2", "line 1: parameter 'k' is there twice"),
+    "not finite": ("td_f0=1e999", "line 1: td_f0 is '1e999'; allowed: a finite number"),
+    "no scale": ("vfs=0", "corner 'slow.inc': vfs is 0; allowed: above 0"),
+    "below a resistance": ("rref=-1", "corner 'slow.inc': rref is -1; allowed: above 0"),
+    "a delay of nothing": ("td_f0=0", "corner 'slow.inc': td_f0 is 0; allowed: above 0"),
+    "thousandths of an inch": ("k=1mil", "line 1: k is '1mil'; allowed: a finite number, with one of t, g, meg, k"),
+    "1e-18 or amperes": ("k=1a", "line 1: k is '1a'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_parameters_of_cells_that_mean_two_things_or_nothing_are_refused(tmp_path, kind):
+    text, words = CELLS[kind]
+    with pytest.raises(FileFormatError, match=re.escape(words)) as found:
+        exported(tmp_path, text)
+    assert "my.inc'" in str(found.value) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", SET)
+def test_corners_that_would_set_nothing_or_no_circuit_are_refused(tmp_path, kind):
+    text, words = SET[kind]
+    corner = written(tmp_path, f".param {text}\n", "slow.inc")
+    with pytest.raises((ExportError, FileFormatError), match=re.escape(words)):
+        exported(tmp_path, HELPED, corners=[corner])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_prefix_that_begins_a_name_is_not_taken_from_it(tmp_path):
+    corner = written(tmp_path, ".param spread=2 s_k=3\n", "slow.inc")
+    text = OWN.replace("k=1", "k=1 spread=1").replace("{k*", "{k*spread*")
+    done = exported(tmp_path, text.replace("synapse", "s_synapse"), corners=[corner], options=Options(prefix="s_"))
+    assert "spread=2.0 k=3.0" in (done.directory / "tb_corners.cir").read_text().replace("s_", "")
+    done = exported(
+        tmp_path, text, corners=[written(tmp_path, ".param spread=2\n", "s.inc")], options=Options(prefix="s")
+    )
+    assert ".subckt ssynapse x s" in (done.directory / "cells.inc").read_text()
+    assert "spread=2.0" in (done.directory / "tb_corners.cir").read_text()
+
+
+def test_every_scale_for_which_cells_are_sized_is_told(tmp_path):
+    done = exported(tmp_path, OWN + TANH.format("vfs=0.5 rref=50"))
+    assert done.warnings == ("cells: 'my.inc' is sized for vfs 500 mV in tanh, whereas the circuit has 1 V",)
+
+
+@pytest.mark.parametrize("text, value", [("10pF", 1e-11), ("{2meg}", 2e6), ("3ohm", 3.0), ("-1.5e-3mV", -1.5e-6)])
+def test_numbers_have_the_suffixes_of_netlists(text, value):
+    assert number(text.lower(), "k") == pytest.approx(value, rel=1e-15)
