@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -36,8 +37,9 @@ from emulator.export.design import MOST_PINS, SUPPLY, TOP
 from emulator.export.document import Document, read_document, shown
 from emulator.export.expected import Sample
 from emulator.export.folder import FORMAT, MAP
+from emulator.export.held import replaceable
 from emulator.export.netlist import interface
-from emulator.export.options import Options
+from emulator.export.options import Options, Synapse
 from emulator.graph import ScatteringGraph
 from emulator.measure.synapses import Floats
 from emulator.network import Network
@@ -160,15 +162,22 @@ def read_claim(folder: Path) -> Claim:
         start, step, stop, digests, _warnings(described), _pins(graph, described.text("circuit")),
         graph, _sample(expected, graph), _task(expected, graph), described.positive("kappa"),
         described.positive("volts_per_state"), described.content.get("lines") is not None,
-        *_others(described),
+        *_others(described, graph),
     )  # fmt: skip
 
 
-def _others(described: Document) -> tuple[tuple[str, ...], dict[str, float], float]:
+def _others(described: Document, graph: ScatteringGraph) -> tuple[tuple[str, ...], dict[str, float], float]:
     """Replaced cells, and corners with their scale; exports of earlier versions have neither."""
     cells, corners = described.content.get("cells", []), described.content.get("corners", {})
     if not isinstance(cells, list) or any(type(name) is not str or not _CELL.fullmatch(name) for name in cells):
         raise FileFormatError(f"{described.at('cells')} is {shown(cells)}; allowed: names of cells")
+    if cells:
+        known = sorted(replaceable(graph, described.text("circuit"), described.choice("synapse", get_args(Synapse))))
+        for k, name in enumerate(cells):
+            if name not in known or name in cells[:k]:
+                raise FileFormatError(
+                    f"{described.at('cells')}[{k}] is {name!r}; allowed: {', '.join(known)}, each once, as the circuit has"
+                )
     if not isinstance(corners, dict) or any(not CORNER.fullmatch(name) for name in corners):
         raise FileFormatError(
             f"{described.at('corners')} is {shown(corners)}; allowed: names of corners and their volts"

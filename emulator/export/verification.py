@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from emulator.export.bundle import CORNERS, OP, TRAN
 from emulator.export.circuit import Circuit, read_circuit, refuse_start_up_files
 from emulator.export.claim import Claim, read_claim
 from emulator.export.compared import (
-    BESIDE,
     OWN,
     REST,
     SETTLED,
@@ -22,14 +20,13 @@ from emulator.export.compared import (
     Check,
     compare_bundles,
     moments,
-    scale_of_bundle,
     signals_at_rest,
 )
 from emulator.export.confined import Limits
-from emulator.export.contract import TOLERANCE as TOLERANCE_OF_CELLS
 from emulator.export.corner_checks import CornerCheck, corner_checks
-from emulator.export.held import Held, affected, full_scales, held
-from emulator.export.locate import Suspect, locate
+from emulator.export.held import Held
+from emulator.export.judged_cells import kept, suspects, unchecked
+from emulator.export.locate import Suspect
 from emulator.export.ngspice import simulate, simulate_all
 from emulator.export.options import positive
 from emulator.export.predicted import Prediction, compare
@@ -60,6 +57,8 @@ class Verification:
     corners : tuple of CornerCheck
     prediction : Prediction or None
         How the circuit lies among chips of a hardware model.
+    known : bool
+        Whether cells of somebody's own, if there are any, could be held to their contract; what could not does not agree.
     """
 
     directory: Path
@@ -71,13 +70,15 @@ class Verification:
     cells: tuple[Held, ...] = ()
     corners: tuple[CornerCheck, ...] = ()
     prediction: Prediction | None = None
+    known: bool = True
 
     @property
     def agrees(self) -> bool:
-        """Whether every comparison agrees, every cell keeps its contract, and every corner does."""
+        """Whether every comparison and corner agrees, every replaced cell is known to keep its contract, and none is wrong."""
         checks = [*self.checks, *(one.check for one in self.corners)]
         predicted = self.prediction is None or self.prediction.agrees
-        return predicted and all(check.agrees for check in checks) and all(cell.keeps for cell in self.cells)
+        sound = self.known and not self.suspects and all(cell.keeps for cell in self.cells)
+        return predicted and sound and all(check.agrees for check in checks)
 
 
 def verify(
@@ -161,9 +162,8 @@ def verify(
     checks.append(compare_bundles("settled values", moving, claim.settled, claim, allowed))
     digests = {name: digest for circuit in circuits.values() for name, digest in circuit.digests.items()}
     edited = [name for name, digest in claim.digests.items() if digests.get(name) != digest]
-    kept = _kept(saved[OP], claim)
-    well = checks[0].agrees and all(cell.keeps for cell in kept)
-    suspects = () if well else _suspects(saved[OP], claim, BESIDE if own else tolerance or REST)
+    held = kept(saved[OP], claim)
+    wrong = suspects(saved[OP], claim, tolerance) if own or not checks[0].agrees else ()
     corners = corner_checks(saved[CORNERS], claim, folder, allowed) if claim.corners else ()
     task = None
     if samples:
@@ -177,7 +177,8 @@ def verify(
         rests = _rests(claim, circuits[OP], folder / OP, limits, max(samples, 1))
         prediction = compare(claim, rests, load(hardware) if isinstance(hardware, str) else hardware, chips)
     notes = tuple(_notes(claim, edited))
-    return Verification(folder, tuple(checks), claim.network, notes, suspects, task, kept, corners, prediction)
+    known = not own or not unchecked(claim)
+    return Verification(folder, tuple(checks), claim.network, notes, wrong, task, held, corners, prediction, known)
 
 
 def _rests(claim: Claim, circuit: Circuit, name: Path, limits: Limits, samples: int) -> dict[str, Floats]:
@@ -192,47 +193,17 @@ def _rests(claim: Claim, circuit: Circuit, name: Path, limits: Limits, samples: 
     return {signal: np.stack([one[signal] for one in found]) for signal in ("x", "lam")}
 
 
-def _kept(saved: Mapping[str, Floats], claim: Claim) -> tuple[Held, ...]:
-    """How replaced cells keep their contract; unknown where not every row is saved, or lines move the rest."""
-    if not claim.cells or claim.own_rest or claim.probed < claim.rows:
-        return ()
-    sample = claim.sample
-    with np.errstate(all="ignore"):
-        return held(claim.graph, claim.cells, signals_at_rest(saved, claim), sample.inputs, sample.targets, claim.kappa)
-
-
-def _suspects(saved: Mapping[str, Floats], claim: Claim, allowed: float) -> tuple[Suspect, ...]:
-    """Cells whose equations do not hold; none where not every row is saved, or lines move the rest."""
-    if claim.own_rest or claim.probed < claim.rows:
-        return ()
-    graph = claim.graph
-    values = signals_at_rest(saved, claim)
-    scales = {name: np.ones(graph.neurons) for name in values}
-    for row, site in enumerate(graph.sites):
-        for signal in values:
-            bundle = f"{signal}{row}"
-            if bundle in claim.rest:
-                part = slice(site.start, site.stop)
-                scales[signal][part] = (
-                    scale_of_bundle(bundle, claim.rest[bundle], claim, allowed) * allowed / claim.volts
-                )
-    # a sum of what deviates by less than is allowed may deviate by more
-    scales = {name: 10 * np.where(scale > 0, scale, 1.0) for name, scale in scales.items()}
-    for cell in claim.cells:
-        for signal, where in affected(graph, cell).items():
-            scales[signal] = np.where(where, TOLERANCE_OF_CELLS * full_scales(graph)[signal], scales[signal])
-    with np.errstate(all="ignore"):
-        return locate(graph, values, claim.sample.inputs, claim.sample.targets, claim.kappa, scales)
-
-
 def _notes(claim: Claim, edited: list[str]) -> list[str]:
     found = []
     if edited:
         found.append(f"edited since the export: {', '.join(edited)}")
     if claim.cells:
         found.append(
-            f"cells of somebody's own: {', '.join(claim.cells)}; waveforms are not compared, since they have a bandwidth of theirs"
+            f"cells of somebody's own: {', '.join(claim.cells)}; waveforms are not compared, since they have a bandwidth of theirs: "
+            "of delays and reflections nothing is known"
         )
+        if why := unchecked(claim):
+            found.append(f"contract not checked, since {why}: export with every row saved, and with ideal lines")
     if claim.probed < claim.rows:
         found.append(f"{claim.probed} of {claim.rows} rows of neurons are saved and compared")
     costates = [name for name in claim.rest if name.startswith("lam")]
