@@ -117,9 +117,14 @@ def activations(graph: ScatteringGraph) -> list[tuple[str, str, float]]:
     for site in graph.sites:
         if site.role != "source" and (key := activation_key(site)) not in found:
             same = sum(function == site.function for function, _ in found)
-            label = re.sub(r"\W", "_", site.function)
-            found[key] = label if ACTIVATIONS[site.function].of_slope is None else f"{label}{same}"
+            found[key] = activation_cell(site.function, same)
     return [(name, function, slope) for (function, slope), name in found.items()]
+
+
+def activation_cell(function: str, before: int = 0) -> str:
+    """The cell of an activation after so many of its function with other parameters; functions without one have one cell."""
+    label = re.sub(r"\W", "_", function)
+    return label if ACTIVATIONS[function].of_slope is None else f"{label}{before}"
 
 
 def activation_key(site: Site) -> tuple[str, float]:

@@ -50,22 +50,27 @@ class Corner:
     file: str = ""
 
     def named(self, known: Sequence[str], prefix: str) -> Corner:
-        """The same with the names that a circuit has, before which a file may write the prefix.
+        """The same with the names that a circuit has; errors as for `named`."""
+        return replace(self, values=named(self.values, known, prefix, f"corner '{self.file}'"))
 
-        Raises
-        ------
-        ExportError
-            If the circuit has no such parameter, or one is set with and without the prefix.
-        """
-        values: dict[str, float] = {}
-        for key, value in self.values.items():
-            name = plain(key, known, prefix)
-            if name not in known:
-                raise ExportError(f"corner '{self.file}': the circuit has no parameter {suggest(name, known)}")
-            if name in values:
-                raise ExportError(f"corner '{self.file}': parameter {name!r} is there twice; allowed: once")
-            values[name] = value
-        return replace(self, values=values)
+
+def named(values: Mapping[str, float], known: Sequence[str], prefix: str, place: str) -> dict[str, float]:
+    """Parameters under the names that a circuit has, before which a file may write the prefix.
+
+    Raises
+    ------
+    ExportError
+        If the circuit has no such parameter, or one is set with and without the prefix.
+    """
+    found: dict[str, float] = {}
+    for key, value in values.items():
+        name = plain(key, known, prefix)
+        if name not in known:
+            raise ExportError(f"{place}: the circuit has no parameter {suggest(name, known)}")
+        if name in found:
+            raise ExportError(f"{place}: parameter {name!r} is there twice; allowed: once")
+        found[name] = value
+    return found
 
 
 def plain(name: str, known: Container[str], prefix: str) -> str:

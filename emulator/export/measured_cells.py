@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from emulator.compile import compile_network
-from emulator.errors import ExportError, FileFormatError, suggest
+from emulator.errors import ExportError, FileFormatError
 from emulator.export.cell_files import cells_file, read_cells, scale_of
-from emulator.export.cells import Cell, activations, library
+from emulator.export.cells import Cell, activation_cell, activations, library
 from emulator.export.circuit import Circuit
 from emulator.export.confined import Limits
+from emulator.export.corners import named
 from emulator.export.ngspice import simulate
 from emulator.export.options import Options
 from emulator.export.own_cells import OwnCells, own_cells
@@ -26,6 +28,8 @@ from hwmodels.fit_cells import Measured
 STATE, SUM, COSTATE = 1.0, 3.0, 1.0
 #: the weights at which a synapse is measured
 _WEIGHTS = (-1.0, -0.5, 0.5, 1.0)
+#: volts of a state of 1 and ohms of state over costate, where neither file nor corner says more
+_SCALE = {"vfs": 1.0, "rref": 50.0}
 #: seconds in which a step of the input rises, over the length of a transient, and points of it
 _RISE, _POINTS = 1e-3, 2000
 _LENGTHS = tuple(10.0**k for k in range(-10, -2))
@@ -52,37 +56,33 @@ def measure(
     Raises
     ------
     FileFormatError
-        If the file is none, or no parameter is called as the corner says.
+        If the file is none, or has neither a synapse nor a neuron.
     ExportError
-        If ngspice is missing or fails, or the cells do not follow their inputs.
+        If no parameter is called as the corner says, ngspice is missing or fails, or the cells do not follow their inputs.
     """
-    path = cells_file(name)
-    scale = {
-        "vfs": 1.0,
-        "rref": 50.0,
-        **scale_of(path),
-        **{key: corner[key] for key in ("vfs", "rref") if key in corner},
-    }
-    options = Options(volts=scale["vfs"], ohms=scale["rref"])
+    path, options = cells_file(name), Options()
     bodies = [cell.removeprefix(options.prefix) for cell in read_cells(path)[0]]
-    functions = [one for one in ACTIVATIONS if one in bodies] or ["tanh"]
+    functions = [one for one in ACTIVATIONS if activation_cell(one) in bodies] or ["tanh"]
     b = NetworkBuilder()
     h = b.input("x", 1)
     for function in functions:
         h = b.dense(h, [[1.0]], activation=function)
     graph = compile_network(b.build(output=h))
-    cards = library(graph, options)
+    cards, neurons = library(graph, options), activations(graph)
     own = own_cells(path, cards, options, graph.loss)
-    settings = {key: value for key, value in corner.items() if key not in (*SUPPLIES, "vfs", "rref")}
+    neuron = next((one for one in neurons if one[0] in own.replaced), neurons[0])
+    if not {neuron[0], "synapse"} & set(own.replaced):
+        raise FileFormatError(
+            f"file of cells '{path}' has {', '.join(own.replaced)}, and neither a synapse nor a neuron, which are measured; "
+            "allowed: one of them, or both"
+        )
+    given = named(corner, [*own.names, *SUPPLIES, *_SCALE], options.prefix, "a corner")
+    scale = _SCALE | scale_of(path) | {key: given[key] for key in _SCALE if key in given}
+    options = replace(options, volts=scale["vfs"], ohms=scale["rref"])
+    settings = {key: value for key, value in given.items() if key in own.names}
     own = own.swept(settings, "a corner ")
-    for key in settings:
-        if key not in own.settings:
-            raise FileFormatError(
-                f"a corner sets {key!r}; allowed: {suggest(key, [*own.settings, *SUPPLIES, 'vfs', 'rref'])}"
-            )
-    function = next((f for n, f, _ in activations(graph) if n in own.replaced), functions[0])
-    texts, supplies = list(_texts(cards, own, options)), {**SUPPLIES, **corner}
-    return _Bench(path, own, texts, settings, supplies, options, function, draws, seed, limit).measured()
+    texts, supplies = list(_texts(cards, own, options)), {**SUPPLIES, **given}
+    return _Bench(path, own, texts, settings, supplies, options, neuron, draws, seed, limit).measured()
 
 
 def _texts(cards: list[Cell], own: OwnCells, options: Options) -> Iterator[str]:
@@ -95,19 +95,20 @@ class _Bench:
 
     def __init__(
         self, path: Path, own: OwnCells, cells: list[str], settings: dict[str, float], supplies: Mapping[str, float],
-        options: Options, function: str, draws: int, seed: int, limit: float,
+        options: Options, neuron: tuple[str, str, float], draws: int, seed: int, limit: float,
     ) -> None:  # fmt: skip
-        self.path, self.own, self.cells, self.function, self.draws = path, own, cells, function, draws
+        self.path, self.own, self.cells, self.draws = path, own, cells, draws
+        self.neuron, function, slope = neuron
+        self.law = activation_function(function, slope)
         self.volts, self.ohms, self.prefix, self.options = options.volts, options.ohms, options.prefix, options
         self.supplies, self.seed, self.limit = supplies, seed, limit
         self.settings = settings
 
     def measured(self) -> Measured:
         """All that the fit needs."""
-        known = activation_function(self.function, 0.0)
         state, synapse = self._synapses()
         s, lam, x, mu = self._neurons()
-        law, slope = known.phi(s), known.dphi(s) * lam
+        law, slope = self.law.phi(s), self.law.dphi(s) * lam
         return Measured(
             self.path.name, {"neuron forward": (law, x), "synapse forward": (state, synapse[0]),
             "neuron backward": (slope, mu), "synapse backward": (state, synapse[1])}, *self._times(),
@@ -145,7 +146,7 @@ class _Bench:
         """Pre-activation and costate given; state and costate of the pre-activation found."""
         lines, s, lam = ["Vs s 0 DC 0", "Vl lam 0 DC 0"], self.volts * SUM, self.volts * COSTATE
         for k in range(self.draws):
-            lines.append(self._cell(f"n{k}", f"s x{k} lam m{k}", self.function))
+            lines.append(self._cell(f"n{k}", f"s x{k} lam m{k}", self.neuron))
             lines += [f"Rx{k} x{k} 0 {self.ohms!r}", f"Rm{k} m{k} 0 {self.ohms!r}"]
         saved = " ".join(f"v(x{k}) v(m{k})" for k in range(self.draws))
         sweep = f".dc Vs {-s!r} {s!r} {s / 12!r} Vl {-lam!r} {lam!r} {lam / 2!r}"
@@ -161,7 +162,7 @@ class _Bench:
             step = f"PWL(0 0 {rise!r} 0 {2 * rise!r} {half!r})"
             lines = [f"Vs s 0 DC 0 {step}", "Va a 0 DC 0", f"Vl lam 0 DC 0 {step}"]
             for k, (at, costate) in enumerate((("s", "a"), ("a", "lam"))):
-                lines.append(self._cell(f"n{k}", f"{at} x{k} {costate} m{k}", self.function))
+                lines.append(self._cell(f"n{k}", f"{at} x{k} {costate} m{k}", self.neuron))
                 lines.append(self._cell(f"w{k}", f"x{k} o{k} m{k} b{k}", "synapse", w=1.0))
                 lines += [f"R{name}{k} {name}{k} 0 {self.ohms!r}" for name in "xmob"]
             fine = length / _POINTS

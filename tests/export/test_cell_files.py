@@ -8,9 +8,10 @@ import time
 import pytest
 
 from emulator import ExportError, FileFormatError
-from emulator.export import Options, spice
+from emulator.export import Options, measured_cells, spice
 from emulator.export.cell_files import read_cells
 from emulator.export.corners import number
+from tests.refusals import refuses
 from tests.support.circuits import chain, sample
 
 GRAPH = chain((2, 2, 1))
@@ -119,3 +120,45 @@ def test_every_scale_for_which_cells_are_sized_is_told(tmp_path):
 @pytest.mark.parametrize("text, value", [("10pF", 1e-11), ("{2meg}", 2e6), ("3ohm", 3.0), ("-1.5e-3mV", -1.5e-6)])
 def test_numbers_have_the_suffixes_of_netlists(text, value):
     assert number(text.lower(), "k") == pytest.approx(value, rel=1e-15)
+
+
+class Reached(Exception):
+    """The first run of ngspice."""
+
+
+def first_deck(monkeypatch, *arguments: object) -> list[str]:
+    """The deck that a measurement would run first."""
+
+    def stop(circuit, *_):
+        raise Reached(circuit.text)
+
+    monkeypatch.setattr(measured_cells, "simulate", stop)
+    with pytest.raises(Reached) as found:
+        measured_cells.measure(*arguments)
+    return str(found.value).split("\n")
+
+
+def test_a_neuron_with_a_slope_is_measured_as_the_cell_that_it_is(tmp_path, monkeypatch):
+    path = written(tmp_path, TANH.replace("tanh", "leaky_relu0").format("vfs=1"))
+    monkeypatch.setattr(measured_cells._Bench, "_synapses", lambda self: ((), ((), ())))
+    deck = first_deck(monkeypatch, path, {})
+    assert ".subckt bw_leaky_relu0 s x lam mu vdd vss vfs=1 rref=50" in deck
+    assert "Xn0 s x0 lam m0 vdd vss bw_leaky_relu0 vfs=1.0 rref=50.0" in deck
+
+
+def test_a_measurement_reads_corners_as_an_export_does(tmp_path, monkeypatch):
+    path = written(tmp_path, OWN)
+    deck = first_deck(monkeypatch, path, {"bw_k": 3.0, "vdd": 1.5, "vfs": 2.0})
+    assert (
+        "Vvdd vdd 0 DC 1.5" in deck and "Xw0_0 x s0_0 x l0_0 vdd vss bw_synapse w=-1.0 vfs=2.0 rref=50.0 k=3.0" in deck
+    )
+    for corner, words in (
+        ({"kk": 1.0}, "a corner: the circuit has no parameter 'kk' (did you mean 'k'?)"),
+        ({"bw_k": 1.0, "k": 2.0}, "a corner: parameter 'k' is there twice; allowed: once"),
+    ):
+        refuses(words, lambda corner=corner: measured_cells.measure(path, corner), ExportError)
+
+
+def test_a_file_with_neither_synapse_nor_neuron_is_not_measured(tmp_path):
+    path = written(tmp_path, ".subckt sum node\nR1 node 0 50\n.ends\n")
+    refuses(f"file of cells '{path}' has sum, and neither", lambda: measured_cells.measure(path, {}), FileFormatError)
