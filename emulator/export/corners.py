@@ -92,7 +92,9 @@ def number(text: str, place: str) -> float:
         raise FileFormatError(f"{place} is {shown(text)}; allowed: a number")
     value = float(found.group(1)) * _SUFFIX.get(found.group(2) or "", 1.0)
     if not math.isfinite(value) or _AMBIGUOUS.match(found.group()):
-        raise FileFormatError(f"{place} is {shown(text)}; allowed: a finite number, with one of {', '.join(_SUFFIX)}")
+        raise FileFormatError(
+            f"{place} is {shown(text)}; allowed: a finite number, alone or with one of {', '.join(_SUFFIX)}"
+        )
     return value
 
 

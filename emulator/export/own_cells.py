@@ -71,10 +71,11 @@ class OwnCells:
         settings, constants = dict(self.settings), dict(self.constants)
         for name in names:
             if name in constants:
-                for body, inner in ((body, one) for body, one in self.bodies.items() if name in one.formals):
+                hidden = next((body for body in self.bodies if name in self.bodies[body].formals), None)
+                if hidden is not None:
                     raise FileFormatError(
-                        f"{place}sets {name!r}, which in '{self.file}' is a .param and, in line {inner.line}, a parameter of "
-                        f"{body!r}; allowed: different names"
+                        f"{place}sets {name!r}, which in '{self.file}' is a .param and, in line {self.bodies[hidden].line}, a "
+                        f"parameter of {hidden!r}; allowed: different names"
                     )
                 settings[name] = number(constants.pop(name), f"{place}sets {name!r}, which in '{self.file}'")
         return replace(self, settings=settings, constants=constants)

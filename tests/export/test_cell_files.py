@@ -78,7 +78,7 @@ SET = {
     "no scale": ("vfs=0", "corner 'slow.inc': vfs is 0; allowed: above 0"),
     "below a resistance": ("rref=-1", "corner 'slow.inc': rref is -1; allowed: above 0"),
     "a delay of nothing": ("td_f0=0", "corner 'slow.inc': td_f0 is 0; allowed: above 0"),
-    "thousandths of an inch": ("k=1mil", "line 1: k is '1mil'; allowed: a finite number, with one of t, g, meg, k"),
+    "thousandths of an inch": ("k=1mil", "line 1: k is '1mil'; allowed: a finite number, alone or with one of t, g, meg, k"),
     "1e-18 or amperes": ("k=1a", "line 1: k is '1a'"),
 }  # fmt: skip
 
