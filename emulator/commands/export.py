@@ -37,16 +37,19 @@ def export(
         list[str] | None,
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
     ] = None,
-    sample: Annotated[int, typer.Option(help="Which sample: spice presents it, touchstone-network rests at it.")] = 0,
+    sample: Annotated[
+        int, typer.Option(help="Which sample: circuits present it, sax and touchstone-network rest at it.")
+    ] = 0,
     circuit: Annotated[
         str, typer.Option(help="spice, vacask, spectre, sax, verilog-a: directional or bilateral.")
     ] = "directional",
-    synapse: Annotated[str, typer.Option(help="spice: gyrator or transformer.")] = "gyrator",
+    synapse: Annotated[str, typer.Option(help="Circuits and verilog-a: gyrator or transformer.")] = "gyrator",
     termination: Annotated[
-        str, typer.Option(help="spice, bilateral: stub (brian2's waves) or lumped (capacitors, inductors).")
+        str,
+        typer.Option(help="spice, sax, verilog-a, bilateral: stub (brian2's waves) or lumped (capacitors, inductors)."),
     ] = "stub",
     hold: Annotated[
-        float | None, typer.Option(help="spice, bilateral: mean line delays that the transient lasts.")
+        float | None, typer.Option(help="spice, bilateral or with --cells: mean line delays that the transient lasts.")
     ] = None,
     buildable: Annotated[
         list[str] | None,
@@ -54,7 +57,7 @@ def export(
     ] = None,
     volts: Annotated[
         float | None,
-        typer.Option(help="spice: volts of a state of 1.", show_default="1, or what --cells are sized for"),
+        typer.Option(help="Circuits: volts of a state of 1.", show_default="1, or what --cells are sized for"),
     ] = None,
     full_scale: Annotated[
         float | None, typer.Option(help="spice: volts of the largest state, in place of --volts.")
@@ -67,12 +70,12 @@ def export(
         ),
     ] = None,
     mismatch: Annotated[bool, typer.Option("--mismatch", help="spice: weights with the hardware's spread.")] = False,
-    seed: Annotated[int, typer.Option(help="spice: seed of the spread.")] = 1,
+    seed: Annotated[int, typer.Option(help="spice: seed of what --mismatch or --cells draw.")] = 1,
     dialect: Annotated[
         str, typer.Option(help="spice: ngspice, or ltspice, xyce, hspice (read by ngspice).")
     ] = "ngspice",
     prefix: Annotated[
-        str, typer.Option(help="spice: start of the names of cells, subcircuits and parameters.")
+        str, typer.Option(help="Circuits and verilog-a: start of the names of cells, subcircuits and parameters.")
     ] = "bw_",
     cells: Annotated[
         str | None,
@@ -108,6 +111,7 @@ def export(
     from emulator.export.expected import expect
     from emulator.export.formats import AT_REST, export_file
     from emulator.export.options import Buildable
+    from emulator.export.picture import check_schematic
     from emulator.export.used import refuse_unused
     from emulator.export.warnings import CIRCUITS, left_out, still
     from emulator.scenario import load_scenario
@@ -121,6 +125,8 @@ def export(
     with progress() as tell:
         tell("preparing network and substrate", None)
         ready = prepare(load_scenario(scenario, overrides or []))
+        if picture is not None:
+            check_schematic(ready.graph, picture, layer)
         tell("writing", None)
         batch = ready.batch
         options = Options(
@@ -164,6 +170,7 @@ def typed(context: typer.Context) -> list[str]:
 
 
 def verify(
+    context: typer.Context,
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that 'backwave export' wrote.")],
     limit: Annotated[float, typer.Option(help="Most seconds that each run of ngspice may take.")] = 300.0,
     memory: Annotated[float, typer.Option(help="Most gigabytes that each run of ngspice may use.")] = 4.0,
@@ -192,9 +199,12 @@ def verify(
     from emulator.commands.console import console, progress, table
     from emulator.commands.console import verdict as line
     from emulator.commands.paths import refuse_other
+    from emulator.errors import ExportError
     from emulator.export import verify as check_export
     from emulator.kinds import CIRCUIT
 
+    if hardware is None and "chips" in typed(context):
+        raise ExportError("--chips got no --hardware, whose chips they are; allowed: both")
     refuse_other(directory, CIRCUIT)
     with progress() as tell:
         tell("running ngspice", None)

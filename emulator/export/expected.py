@@ -152,11 +152,19 @@ def expect(
 
 
 def resting(expected: Expected, hold: int | None) -> Expected:
-    """The same with a rest after the last wave: cells with a bandwidth of their own need time, as much again or `hold`."""
+    """The same with a rest after the last wave: cells with a bandwidth of their own need time, as much again or `hold`.
+
+    Raises
+    ------
+    ExportError
+        If `hold` ends before the last wave.
+    """
     waves = expected.waves
     if waves is None:
         return expected
-    more = max(expected.hold, 4) if hold is None else max(hold - expected.hold, 0)
+    if hold is not None and hold < expected.hold:
+        raise ExportError(f"hold is {hold} steps; allowed: {expected.hold} and more, until the last wave has landed")
+    more = max(expected.hold, 4) if hold is None else hold - expected.hold
     longer = {name: np.concatenate([wave, np.repeat(wave[-1:], more, axis=0)]) for name, wave in waves.items()}
     return replace(expected, hold=expected.hold + more, waves=longer)
 

@@ -65,15 +65,39 @@ def schematic(
     options = options or Options()
     if options.bilateral:
         graph = with_two_way_lines(graph)
-    layers = {c.layer: number for number, c in enumerate(graph.couplings) if c.layer is not None}
-    layer = next(iter(layers), None) if layer is None else layer
-    if layer not in layers:
-        raise ExportError(f"schematic: no crossbar {suggest(str(layer), [str(name) for name in layers])}")
-    picture = _Picture(graph, options, layers[layer])
+    layer, number = _crossbar(graph, layer)
+    if path is not None:
+        _format(Path(path))
+    picture = _Picture(graph, options, number)
     picture.draw(title)
     if path is not None:
         _save(picture.sheet.ax, Path(path))
     return picture.sheet.ax
+
+
+def check_schematic(graph: ScatteringGraph, path: str | os.PathLike[str], layer: str | None = None) -> None:
+    """Raise `ExportError` where `schematic` would, before anything else is written."""
+    _crossbar(graph, layer)
+    _format(Path(path))
+
+
+def _crossbar(graph: ScatteringGraph, layer: str | None) -> tuple[str, int]:
+    """A dense layer, the first by default, and the number of its crossbar."""
+    layers = {c.layer: number for number, c in enumerate(graph.couplings) if c.layer is not None}
+    layer = next(iter(layers), None) if layer is None else layer
+    if layer is None or layer not in layers:
+        raise ExportError(f"schematic: no crossbar {suggest(str(layer), [str(name) for name in layers])}")
+    return layer, layers[layer]
+
+
+def _format(path: Path) -> str:
+    """The format of a picture's ending."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kind, formats = path.suffix.removeprefix(".").lower(), FigureCanvasBase.get_supported_filetypes()
+    if kind not in formats:
+        raise ExportError(f"file '{path}': no picture format {suggest(kind, formats)}")
+    return kind
 
 
 class _Picture:
@@ -258,7 +282,5 @@ def _before(values: dict[str, Floats], k: int, *, stub: bool) -> list[str]:
 
 def _save(ax: Axes, path: Path) -> None:
     figure = ax.figure.canvas.figure
-    kind, formats = path.suffix.removeprefix(".").lower(), figure.canvas.get_supported_filetypes()
-    if kind not in formats:
-        raise ExportError(f"file '{path}': no picture format {suggest(kind, formats)}")
+    kind = _format(path)
     atomic_write(path, lambda file: figure.savefig(file, format=kind, dpi=_DPI))

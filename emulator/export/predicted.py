@@ -11,6 +11,7 @@ from emulator.compile import compile_network
 from emulator.engine import effects_of, flatten
 from emulator.errors import ExportError
 from emulator.export.claim import Claim
+from emulator.export.compared import OWN
 from emulator.export.netlist import Nodes
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference
@@ -40,6 +41,8 @@ class Prediction:
     compared : int
     spread : float
         Root mean square of the deviations in standard deviations; 1 where the model has neither too much spread nor too little.
+    width : float
+        Root mean square of the chips' standard deviations, over the largest mean of a state and of a costate.
     worst : tuple of (node, sample, found, mean, deviation)
         In units of the network.
     """
@@ -50,12 +53,23 @@ class Prediction:
     share: float
     compared: int
     spread: float
+    width: float
     worst: tuple[tuple[str, int, float, float, float], ...]
 
     @property
     def agrees(self) -> bool:
         """Whether enough nodes are."""
         return self.share >= SHARE
+
+    @property
+    def note(self) -> str:
+        """What to know where chips differ by so much that hardly any circuit would lie outside; or nothing."""
+        if self.width <= OWN:
+            return ""
+        return (
+            f"chips of {self.hardware} spread by {self.width:.2g} of the largest state or costate (rms), more than the {OWN:g} that "
+            "is allowed of a circuit with cells of somebody's own: that it lies among them shows little"
+        )
 
 
 def compare(claim: Claim, found: Mapping[str, Floats], hardware: HardwareModel, chips: int) -> Prediction:
@@ -79,13 +93,14 @@ def compare(claim: Claim, found: Mapping[str, Floats], hardware: HardwareModel, 
         for name, values in _chip(claim, hardware.replace(_DYNAMIC), chip, len(found["x"])).items():
             drawn[name].append(values)
     source = np.array([site.role == "source" for site in claim.graph.sites for _ in range(site.size)])
-    node, rows, off = Nodes(claim.graph), [], []
+    node, rows, off, wide = Nodes(claim.graph), [], [], []
     for name in ("x", "lam"):
         values = np.stack(drawn[name])
         mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0, ddof=1), 1e-12)
         z = (found[name] - mean) / deviation
         at = np.flatnonzero(~source) if name == "x" else np.arange(len(source))
         off.append(z[:, at].ravel())
+        wide.append((deviation[:, at] / (np.abs(mean).max() or 1.0)).ravel())
         rows += [
             (node(name, int(n)), b, float(found[name][b, n]), float(mean[b, n]), float(z[b, n]))
             for b in range(len(z)) for n in at
@@ -94,7 +109,14 @@ def compare(claim: Claim, found: Mapping[str, Floats], hardware: HardwareModel, 
     inside = np.abs(z) <= WITHIN
     worst = tuple(sorted(rows, key=lambda row: -abs(row[4]))[:_LISTED])
     return Prediction(
-        hardware.name, chips, len(found["x"]), float(inside.mean()), len(z), float(np.sqrt((z**2).mean())), worst
+        hardware.name,
+        chips,
+        len(found["x"]),
+        float(inside.mean()),
+        len(z),
+        float(np.sqrt((z**2).mean())),
+        float(np.sqrt((np.concatenate(wide) ** 2).mean())),
+        worst,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,28 +50,26 @@ class Task:
     predicted: float | None
 
 
-def judge(
-    claim: Claim,
-    circuit: Circuit,
-    name: Path,
-    limits: Limits,
-    samples: int,
-    settling: tuple[float | None, float | None],
-    workers: int = 1,
-) -> Task:
-    """Run the operating point of each sample, so many at once.
+def present(
+    claim: Claim, circuit: Circuit, name: Path, limits: Limits, samples: int, workers: int
+) -> list[dict[str, Floats]]:
+    """Run the operating point of the first samples of a claim's task, so many at once.
 
     Raises
     ------
     ExportError
         If the testbench has not one source for every input and target, or ngspice fails.
     """
+    circuits = [Circuit(presenting(claim, circuit.text, one), circuit.digests) for one in claim.task[:samples]]
+    return simulate_all([(one, name) for one in circuits], limits, workers)
+
+
+def judge(claim: Claim, runs: Sequence[Mapping[str, Floats]], settling: tuple[float | None, float | None]) -> Task:
+    """Judge the first samples of a claim's task by what `present` saved of them."""
     graph = claim.graph
     found, wanted, cosines = [], [], []
     whole = claim.probed == claim.rows
     outputs = graph.layer_neurons(graph.network.output)
-    circuits = [Circuit(presenting(claim, circuit.text, one), circuit.digests) for one in claim.task[:samples]]
-    runs = simulate_all([(one, name) for one in circuits], limits, workers)
     for one, saved in zip(claim.task, runs, strict=False):
         ours = _signals(claim, saved)
         ends = np.cumsum([graph.network.size(layer) for layer in graph.network.inputs])[:-1]
@@ -87,7 +85,7 @@ def judge(
     largest = float(np.abs(b).max()) or 1.0
     same = None if a.shape[1] == 1 else float((a.argmax(axis=1) == b.argmax(axis=1)).mean())
     error = float(np.abs(a - b).max()) / largest
-    return Task(samples, error, same, min(cosines) if cosines else None, *settling)
+    return Task(len(runs), error, same, min(cosines) if cosines else None, *settling)
 
 
 def presenting(claim: Claim, text: str, sample: Sample) -> str:

@@ -39,6 +39,12 @@ def refuse_unused(kind: str, typed: Iterable[str]) -> None:
     if kind == "spice":
         if "layer" in typed and "picture" not in typed:
             raise ExportError("--layer got format 'spice' and no --picture, which it is for; allowed: both")
+        if "seed" in typed and not typed & {"mismatch", "cells"}:
+            raise ExportError(
+                "--seed got no --mismatch and no --cells, whose spread it draws; allowed: with one of them"
+            )
+        if {"volts", "full_scale"} <= typed:
+            raise ExportError("--volts and --full-scale both say what a state is in volts; allowed: one of them")
         return
     heeded = _HEEDED.get(kind, set())
     unused = sorted(typed - heeded - _ALWAYS)

@@ -9,7 +9,7 @@ import numpy as np
 
 from emulator.errors import ExportError
 from emulator.export.bundle import CORNERS, OP, TRAN
-from emulator.export.circuit import Circuit, read_circuit, refuse_start_up_files
+from emulator.export.circuit import read_circuit, refuse_start_up_files
 from emulator.export.claim import Claim, read_claim
 from emulator.export.compared import (
     OWN,
@@ -27,11 +27,11 @@ from emulator.export.corner_checks import CornerCheck, corner_checks
 from emulator.export.held import Held
 from emulator.export.judged_cells import kept, suspects, unchecked
 from emulator.export.locate import Suspect
-from emulator.export.ngspice import simulate, simulate_all
+from emulator.export.ngspice import simulate_all
 from emulator.export.options import positive
 from emulator.export.predicted import Prediction, compare
 from emulator.export.rounding import vanishing
-from emulator.export.task import Task, judge, measured_settling, presenting
+from emulator.export.task import Task, judge, measured_settling, present
 from emulator.measure.synapses import Floats
 from hwmodels import HardwareModel, load
 
@@ -140,6 +140,9 @@ def verify(
         raise ExportError(f"chips is {chips!r}; allowed: 5 to 10000")
     if isinstance(samples, bool) or not isinstance(samples, int) or not 0 <= samples <= len(claim.task):
         raise ExportError(f"samples is {samples!r}; allowed: 0 to {len(claim.task)}, which the export holds")
+    model = load(hardware) if isinstance(hardware, str) else hardware
+    if model is not None and (claim.probed < claim.rows or not claim.task):
+        raise ExportError(f"hardware with export '{folder}'; allowed: exports that save every row and hold their batch")
     refuse_start_up_files(folder)
     circuits = {name: read_circuit(folder / name) for name in (OP, TRAN, *([CORNERS] if claim.corners else []))}
     limits = Limits(limit, int(memory * 1e9))
@@ -165,32 +168,17 @@ def verify(
     held = kept(saved[OP], claim)
     wrong = suspects(saved[OP], claim, tolerance) if own or not checks[0].agrees else ()
     corners = corner_checks(saved[CORNERS], claim, folder, allowed) if claim.corners else ()
-    task = None
-    if samples:
-        task = judge(claim, circuits[OP], folder / OP, limits, samples, measured_settling(moving, time, claim), workers)
+    presented = max(samples, 1) if model is not None else samples
+    runs = present(claim, circuits[OP], folder / OP, limits, presented, workers) if presented else []
+    task = judge(claim, runs[:samples], measured_settling(moving, time, claim)) if samples else None
     prediction = None
-    if hardware is not None:
-        if claim.probed < claim.rows or not claim.task:
-            raise ExportError(
-                f"hardware with export '{folder}'; allowed: exports that save every row and hold their batch"
-            )
-        rests = _rests(claim, circuits[OP], folder / OP, limits, max(samples, 1))
-        prediction = compare(claim, rests, load(hardware) if isinstance(hardware, str) else hardware, chips)
-    notes = tuple(_notes(claim, edited))
+    if model is not None:
+        rests = [signals_at_rest(one, claim) for one in runs]
+        at_rest = {signal: np.stack([one[signal] for one in rests]) for signal in ("x", "lam")}
+        prediction = compare(claim, at_rest, model, chips)
+    notes = (*_notes(claim, edited), *([prediction.note] if prediction is not None and prediction.note else []))
     known = not own or not unchecked(claim)
     return Verification(folder, tuple(checks), claim.network, notes, wrong, task, held, corners, prediction, known)
-
-
-def _rests(claim: Claim, circuit: Circuit, name: Path, limits: Limits, samples: int) -> dict[str, Floats]:
-    """States and costates of the circuit at rest, sample by sample: (B, N) each."""
-    found = []
-    for one in claim.task[:samples]:
-        found.append(
-            signals_at_rest(
-                simulate(Circuit(presenting(claim, circuit.text, one), circuit.digests), name, limits), claim
-            )
-        )
-    return {signal: np.stack([one[signal] for one in found]) for signal in ("x", "lam")}
 
 
 def _notes(claim: Claim, edited: list[str]) -> list[str]:

@@ -16,9 +16,12 @@ from emulator.export import Options, contract, held, spice, verify
 from emulator.export.bundle import seal
 from emulator.export.cell_files import scale_of
 from emulator.export.cells import activations, library
+from emulator.export.corner_checks import settled_at
 from emulator.export.examples import ota
 from emulator.export.ngspice import run_ngspice
 from emulator.export.two_way import with_two_way_lines
+from hwmodels import load
+from hwmodels.errors import HardwareError
 from tests.benchmarks.transistors import fitted, verified
 from tests.refusals import refuses
 from tests.substrate import delays
@@ -243,6 +246,32 @@ def test_every_corner_has_its_verdict(ngspice, tmp_path):
     assert fast.settling > typical.settling and not outcome.agrees
 
 
+def test_a_corner_that_still_drifts_does_not_settle():
+    time = np.linspace(0, 10, 1001)
+    assert settled_at(time, np.where(time < 4, 0.0, 1.0), 1e-3, 1.0) == pytest.approx(3.99)
+    assert settled_at(time, 0.1 * time, 1e-3, 1.0) is None
+    assert settled_at(time, np.where(time < 9.5, 0.0, 1.0), 1e-3, 1.0) is None
+
+
+def test_chips_that_differ_too_much_show_little_and_are_looked_for_before_anything_runs(ngspice, tmp_path, monkeypatch):
+    graph = chain()
+    spice(graph, tmp_path / "out", *sample(graph), cells=written(tmp_path))
+    wide, narrow = (load("ideal").replace({"noise.offset_mismatch_forward": x}) for x in (5.0, 1e-3))
+    for model, words in ((wide, "shows little"), (narrow, "")):
+        notes = verify(tmp_path / "out", hardware=model, chips=5).notes
+        assert any(words in note and "chips of" in note for note in notes) == bool(words)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HardwareError, match="no_such"):
+        verify(tmp_path / "out", hardware="no_such")
+
+
+def test_a_rest_shorter_than_the_waves_is_refused(tmp_path):
+    graph, path = chain(), written(tmp_path)
+    with pytest.raises(ExportError, match=r"^hold is 1 steps; allowed: \d+ and more"):
+        spice(graph, tmp_path / "out", *sample(graph), cells=path, hold=1e-3)
+    assert not (tmp_path / "out").exists()
+
+
 def halved(factor: float):
     """A chain whose weights are those of another times a factor."""
     rng = np.random.default_rng(5)
@@ -321,8 +350,23 @@ def test_commands_of_cells_that_make_no_sense_are_refused(tmp_path):
         ),
         ("a second file, --corner or --draws got", ("fit", "a.csv", "b.inc", "--out", tmp_path / "m.toml")),
         ("--degree or --as-written got cells", ("fit", "cells", "--degree", "1", "--out", tmp_path / "m.toml")),
+        ("--seed got no --mismatch and no --cells", ("export", "digits", "--seed", "5", "--out", tmp_path / "o")),
+        (
+            "--volts and --full-scale both",
+            ("export", "digits", "--volts", "3", "--full-scale", "0.5", "--out", tmp_path / "o"),
+        ),
+        ("--chips got no --hardware", ("verify", tmp_path, "--chips", "9")),
+        (
+            "schematic: no crossbar 'none'",
+            ("export", "digits", "--picture", tmp_path / "a.png", "--layer", "none", "--out", tmp_path / "o"),
+        ),
+        (
+            f"file '{tmp_path / 'a.xyz'}': no picture format 'xyz'",
+            ("export", "digits", "--picture", tmp_path / "a.xyz", "--out", tmp_path / "o"),
+        ),
         ("file of cells 'missing.inc' ", ("fit", "cells", "missing.inc", "--out", tmp_path / "m.toml")),
         ("file of cells 'missing.inc' ", ("export", "digits", "--cells", "missing.inc", "--out", tmp_path / "o")),
     ):
         result = backwave(*arguments)
         assert result.exit_code == 2 and result.output.startswith(f"backwave: error: {words}"), result.output
+        assert not (tmp_path / "o").exists()
