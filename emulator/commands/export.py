@@ -30,7 +30,7 @@ def export(
         typer.Option(
             "--format",
             help="spice, vacask, spectre (unread), "
-            "graphml, graphml-neurons, json, node-link, sax, verilog-a, touchstone or touchstone-network.",
+            "graphml, graphml-neurons, json, node-link, sax, verilog-a, xschem, touchstone or touchstone-network.",
         ),
     ] = "spice",
     overrides: Annotated[
@@ -41,7 +41,7 @@ def export(
         int, typer.Option(help="Which sample: circuits present it, sax and touchstone-network rest at it.")
     ] = 0,
     circuit: Annotated[
-        str, typer.Option(help="spice, vacask, spectre, sax, verilog-a: directional or bilateral.")
+        str, typer.Option(help="spice, vacask, spectre, sax, verilog-a, xschem: directional or bilateral.")
     ] = "directional",
     synapse: Annotated[str, typer.Option(help="Circuits and verilog-a: gyrator or transformer.")] = "gyrator",
     termination: Annotated[

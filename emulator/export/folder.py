@@ -12,8 +12,8 @@ from emulator.files import is_listed, replacing
 #: the file that says what an export holds
 MAP = "map.json"
 FORMAT = "backwave-export"
-#: what simulators leave beside the files they run
-_OUTPUTS = (".raw", ".log")
+#: what simulators and xschem leave beside the files they read
+_OUTPUTS = (".raw", ".log", ".spice")
 
 
 def staged(directory: Path, force: bool = False) -> AbstractContextManager[Path]:

@@ -16,6 +16,7 @@ from emulator.export.penalties import refuse_penalties
 from emulator.export.sax import models_text, sax_text
 from emulator.export.touchstone import network_touchstone, touchstone
 from emulator.export.veriloga import verilog_a
+from emulator.export.xschem import write_xschem
 from emulator.graph import ScatteringGraph
 from emulator.graph.names import printable
 from emulator.measure.reference import Reference
@@ -86,6 +87,8 @@ SCATTERING = {
     "touchstone": ("tile.ts",), "touchstone-network": ("network.ts",), "sax": ("netlist.json", "models.py"),
     "verilog-a": ("cells.va",),
 }  # fmt: skip
+#: sheets and symbols of the circuit, as many as its network asks for
+SHEETS = "xschem"
 #: formats of small signals around the rest of a sample
 AT_REST = ("touchstone-network", "sax")
 
@@ -101,7 +104,7 @@ def export_file(
     options: Options | None = None,
     force: bool = False,
 ) -> tuple[str, ...]:
-    """Write one of `FORMATS` or of `SCATTERING`; the names of the files.
+    """Write one of `FORMATS` or of `SCATTERING`, or `SHEETS`; the names of the files.
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ def export_file(
     point : Reference, optional
         The rest of ``touchstone-network`` and ``sax``: its first sample.
     options : Options, optional
-        The circuit of ``sax`` and ``verilog-a``.
+        The circuit of ``sax``, ``verilog-a`` and ``xschem``.
     force : bool
         Replace an earlier export.
 
@@ -128,15 +131,19 @@ def export_file(
     OSError
         If nothing can be written there.
     """
-    if kind not in FORMATS and kind not in SCATTERING:
-        raise ExportError(f"unknown format {suggest(kind, ['spice', 'vacask', 'spectre', *FORMATS, *SCATTERING])}")
+    if kind not in FORMATS and kind not in SCATTERING and kind != SHEETS:
+        known = ["spice", "vacask", "spectre", *FORMATS, *SCATTERING, SHEETS]
+        raise ExportError(f"unknown format {suggest(kind, known)}")
+    names: tuple[str, ...]
     if kind in AT_REST:
         refuse_penalties(graph)
         if point is None:
             raise ExportError(f"{kind}: a rest is missing; allowed: the reference of a sample, with its target")
     with staged(Path(directory), force) as folder:
-        if kind in SCATTERING:
-            names: tuple[str, ...] = SCATTERING[kind]
+        if kind == SHEETS:
+            names = write_xschem(graph, folder, options)
+        elif kind in SCATTERING:
+            names = SCATTERING[kind]
             for name, text in zip(names, _texts(kind, graph, layer, ohms, point, options), strict=True):
                 (folder / name).write_text(text, encoding="ascii")
         else:

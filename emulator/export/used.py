@@ -14,6 +14,7 @@ _HEEDED = {
     "vacask": _COMPILED,
     "spectre": _COMPILED,
     "verilog-a": {"circuit", "synapse", "termination", "prefix"},
+    "xschem": {"circuit", "synapse", "termination", "volts", "ohms", "prefix"},
     "sax": {"sample", "circuit", "termination"},
     "touchstone": {"layer", "ohms"},
     "touchstone-network": {"sample", "ohms"},

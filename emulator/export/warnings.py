@@ -20,7 +20,7 @@ from hwmodels import HardwareModel, load
 #: synapses that ngspice still solves in a minute or two, by circuit
 MOST_SYNAPSES = {"directional": 200_000, "bilateral": 20_000}
 #: formats other than SPICE that are circuits of a whole network
-CIRCUITS = ("vacask", "spectre", "sax", "touchstone-network")
+CIRCUITS = ("vacask", "spectre", "sax", "touchstone-network", "xschem")
 #: parts of a hardware model that are in the circuit, or have no place in it
 _SHOWN = ("clock.", "lines.delay", "energy.", "weights.", "tiles.", "lines.impedance", "name", "differs", "sources")
 
