@@ -24,7 +24,6 @@ HARDWARE = DOCUMENTS["hwmodels/GUIDE.md"]
 #: exit status of the commands that show a failure
 FAILS = {
     "backwave run digits --set run.hold=3 --out short": 1,
-    "backwave run technologies --set data.limit=20": 1,  # one of them does not settle
 }
 #: statuses of commands of tutorials that may say that not everything settled, or cannot be told
 STATUSES = {
