@@ -193,7 +193,9 @@ def _scale(axes: Axes, side: str, quantity: Quantity) -> None:
         own.set_major_locator(MaxNLocator(5))
         if quantity.unit == "%":
             low, high = getattr(axes, f"get_{side}lim")()
-            least, most = getattr(axes.dataLim, f"interval{side}")  # a share of what descent learns may be less than none
+            least, most = getattr(
+                axes.dataLim, f"interval{side}"
+            )  # a share of what descent learns may be less than none
             getattr(axes, f"set_{side}lim")(max(low, min(0.0, least)), min(high, max(1.0, most)))
     own.set_major_formatter(FuncFormatter(quantity.tick))
     own.set_label_text(_wrapped(quantity.title))
