@@ -33,6 +33,8 @@ _SCALE = {"vfs": 1.0, "rref": 50.0}
 #: seconds in which a step of the input rises, over the length of a transient, and points of it
 _RISE, _POINTS = 1e-3, 2000
 _LENGTHS = tuple(10.0**k for k in range(-10, -2))
+#: instances of each cell that are measured at most, side by side in one deck
+MOST_DRAWS = 1000
 
 
 def measure(
@@ -60,6 +62,8 @@ def measure(
     ExportError
         If no parameter is called as the corner says, ngspice is missing or fails, or the cells do not follow their inputs.
     """
+    if isinstance(draws, bool) or not isinstance(draws, int) or not 1 <= draws <= MOST_DRAWS:
+        raise ExportError(f"fit of cells: draws is {draws!r}; allowed: whole numbers from 1 to {MOST_DRAWS}")
     path, options = cells_file(name), Options()
     bodies = [cell.removeprefix(options.prefix) for cell in read_cells(path)[0]]
     functions = [one for one in ACTIVATIONS if activation_cell(one) in bodies] or ["tanh"]

@@ -162,3 +162,9 @@ def test_a_measurement_reads_corners_as_an_export_does(tmp_path, monkeypatch):
 def test_a_file_with_neither_synapse_nor_neuron_is_not_measured(tmp_path):
     path = written(tmp_path, ".subckt sum node\nR1 node 0 50\n.ends\n")
     refuses(f"file of cells '{path}' has sum, and neither", lambda: measured_cells.measure(path, {}), FileFormatError)
+
+
+@pytest.mark.parametrize("draws", [0, -1, True, 10**6])
+def test_cells_are_measured_at_least_once(draws):
+    words = f"fit of cells: draws is {draws!r}; allowed: whole numbers from 1 to {measured_cells.MOST_DRAWS}"
+    refuses(words, lambda: measured_cells.measure("ota", {}, draws=draws), ExportError)
