@@ -83,6 +83,7 @@ def forecast_of(law: Bilateral) -> Forecast:
     return Forecast(graph, [operating_point(graph, exact, k) for k in range(3)], 1e-3)
 
 
+@pytest.mark.slow
 def test_only_what_may_change_changes_and_a_search_repeats():
     law = Bilateral(0.5, bandwidth=0.5, far_end=SeriesRC())
     settings = settings_of(law, ["impedance", "far_end"])
@@ -157,6 +158,7 @@ def backwave(*arguments: str):
     return CliRunner().invoke(app, ["tune", *arguments], prog_name="backwave")
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path):
     path, law = tmp_path / "small.toml", tmp_path / "law.toml"
     path.write_text(SCENARIO)
