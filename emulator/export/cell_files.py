@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emulator.errors import FileFormatError
-from emulator.export.circuit import shown, statements_of
+from emulator.export.circuit import bytes_of, shown, statements_of
 from emulator.export.corners import SETTING, number, settings_of
 from emulator.export.statements import use
-from hwmodels import doors
 
 #: where bundled examples are
 EXAMPLES = Path(__file__).parent / "examples"
@@ -46,12 +45,7 @@ def read_cells(path: Path) -> tuple[dict[str, Body], dict[str, str], dict[str, s
     FileFormatError
         If it is none: it cannot be read, or has a statement that is no part of a cell; the message names the line.
     """
-    try:
-        data = doors.read_bytes(path, _MOST)
-    except doors.RefusedError as error:
-        raise FileFormatError(f"file of cells '{path}' {error}") from None
-    except OSError as error:
-        raise FileFormatError(f"file of cells '{path}' cannot be read: {error.strerror}") from None
+    data = bytes_of(path, f"file of cells '{path}'", _MOST)
     bodies: dict[str, Body] = {}
     constants: dict[str, str] = {}
     models: dict[str, str] = {}

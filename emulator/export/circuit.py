@@ -86,13 +86,23 @@ def content(folder: Path, name: str, most: int) -> bytes:
     FileFormatError
         As for `inside`, or if it is no file of the disk, or has more than `most` bytes.
     """
-    real = inside(folder, name)
+    return bytes_of(inside(folder, name), f"file '{folder / name}'", most)
+
+
+def bytes_of(path: Path, place: str, most: int) -> bytes:
+    """What a stranger's file holds; `place` is what refusals call it.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be read, is no file of the disk, or has more than `most` bytes.
+    """
     try:
-        return doors.read_bytes(real, most)
+        return doors.read_bytes(path, most)
     except doors.RefusedError as error:
-        raise FileFormatError(f"file '{folder / name}' {error}") from None
+        raise FileFormatError(f"{place} {error}") from None
     except OSError as error:
-        raise FileFormatError(f"file '{folder / name}' cannot be read: {error.strerror}") from None
+        raise FileFormatError(f"{place} cannot be read: {error.strerror}") from None
 
 
 def refuse_start_up_files(folder: Path) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from emulator.errors import ExportError, FileFormatError, suggest
-from emulator.export.circuit import shown, statements_of
+from emulator.export.circuit import bytes_of, shown, statements_of
 from emulator.export.design import Design
 from emulator.export.statements import use
-from hwmodels import doors
 
 #: the corner that has all parameters as they are, unless a file has this name
 TYPICAL = "typical"
@@ -127,12 +126,7 @@ def read_corner(path: Path) -> Corner:
         raise FileFormatError(
             f"corner '{path}' is named {name!r}; allowed: a letter, then at most 23 letters, digits and _"
         )
-    try:
-        data = doors.read_bytes(path, _MOST)
-    except doors.RefusedError as error:
-        raise FileFormatError(f"corner '{path}' {error}") from None
-    except OSError as error:
-        raise FileFormatError(f"corner '{path}' cannot be read: {error.strerror}") from None
+    data = bytes_of(path, f"corner '{path}'", _MOST)
     values: dict[str, float] = {}
     for line, parts in statements_of(path, data, titled=False):
         whole, at = " ".join(parts), f"corner '{path}', line {line}: "

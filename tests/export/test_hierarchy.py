@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 import numpy as np
 import pytest
 
-from emulator import ExportError, NetworkBuilder, compile_network, reference
+from emulator import ExportError, reference
 from emulator.export import Options, design, netlist, spice, verify
 from emulator.export.ngspice import run_ngspice
 from tests.refusals import refuses
-from tests.substrate import delays
-from tests.support.circuits import chain, ngspice, sample
+from tests.support.circuits import chain, ngspice, sample, scaled
 
 __all__ = ["ngspice"]
-
-
-def scaled(factor: float):
-    """A chain whose weights are those of another times a factor."""
-    rng = np.random.default_rng(5)
-    b = NetworkBuilder()
-    h = b.input("x", 3)
-    for n, m in itertools.pairwise((3, 4, 2)):
-        h = b.dense(h, factor * rng.normal(0, n**-0.5, (m, n)), rng.normal(0, 0.1, m), activation="tanh")
-    return compile_network(b.build(output=h), hardware=delays(1, 3), seed=1)
 
 
 def costates(graph):

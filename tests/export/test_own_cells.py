@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator import ExportError, FileFormatError, NetworkBuilder, compile_network, reference
+from emulator import ExportError, FileFormatError, reference
 from emulator.cli import app
 from emulator.export import Options, contract, held, spice, verify
 from emulator.export.bundle import seal
@@ -24,8 +23,7 @@ from hwmodels import load
 from hwmodels.errors import HardwareError
 from tests.benchmarks.transistors import fitted, verified
 from tests.refusals import refuses
-from tests.substrate import delays
-from tests.support.circuits import KINDS, chain, ngspice, sample
+from tests.support.circuits import KINDS, chain, ngspice, sample, scaled
 from tests.support.documents import DOCUMENTS
 
 __all__ = ["ngspice"]
@@ -219,9 +217,9 @@ def test_behavioural_cells_do_at_every_scale_what_they_do_at_one_volt(ngspice, t
         spice(graph, tmp_path / name, *sample(graph), cells=cells, options=options)
     one, other = verify(tmp_path / "one"), verify(tmp_path / "out")
     assert one.agrees and other.agrees and 1e-4 < one.cells[0].deviation < 0.02
-    for unit, scaled in zip(one.checks, other.checks, strict=True):
-        assert scaled.worst == unit.worst
-        np.testing.assert_allclose(scaled.found, volts * unit.found, rtol=1e-4)
+    for unit, small in zip(one.checks, other.checks, strict=True):
+        assert small.worst == unit.worst
+        np.testing.assert_allclose(small.found, volts * unit.found, rtol=1e-4)
 
 
 def test_every_corner_has_its_verdict(ngspice, tmp_path):
@@ -272,20 +270,10 @@ def test_a_rest_shorter_than_the_waves_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def halved(factor: float):
-    """A chain whose weights are those of another times a factor."""
-    rng = np.random.default_rng(5)
-    b = NetworkBuilder()
-    h = b.input("x", 3)
-    for n, m in itertools.pairwise((3, 4, 2)):
-        h = b.dense(h, factor * rng.normal(0, n**-0.5, (m, n)), rng.normal(0, 0.1, m), activation="tanh")
-    return compile_network(b.build(output=h), hardware=delays(1, 3), seed=1)
-
-
 def test_two_networks_with_own_cells_stand_in_one_deck_each_at_its_corner(ngspice, tmp_path):
-    lines, inputs, cells = ["* two"], sample(halved(1.0))[0], written(tmp_path)
+    lines, inputs, cells = ["* two"], sample(scaled(1.0))[0], written(tmp_path)
     for prefix, factor in (("a_", 1.0), ("b_", -0.7)):
-        graph = halved(factor)
+        graph = scaled(factor)
         corner = written(tmp_path, ".param unit=1\n", "c.inc")
         spice(graph, tmp_path / prefix, *sample(graph), cells=cells, corners=[corner], options=Options(prefix=prefix))
         for name in ("lib.inc", "cells.inc", "net.cir"):
@@ -309,7 +297,7 @@ def test_two_networks_with_own_cells_stand_in_one_deck_each_at_its_corner(ngspic
     (tmp_path / "tb.cir").write_text("\n".join([*lines, ".op", ".end", ""]))
     found = run_ngspice(tmp_path / "tb.cir", 60)
     for name, factor in (("p", 1.0), ("q", -0.35), ("r", 0.5), ("t", 0.8)):
-        network = halved(factor).network
+        network = scaled(factor).network
         wanted = reference(network, inputs).states[network.output][0]
         np.testing.assert_allclose([found[f"v(o{name}{k})"][0] for k in range(2)], wanted, rtol=1e-8)
 

@@ -53,6 +53,16 @@ def random_case(seed: int, wiring: str = "tile", low: int = 1, high: int = 5):
     return compile_network(net, hardware=delays(low, high), wiring=wiring, seed=seed), inputs, targets  # type: ignore[arg-type]
 
 
+def scaled(factor: float) -> ScatteringGraph:
+    """A chain whose weights are those of another times a factor."""
+    rng = np.random.default_rng(5)
+    b = NetworkBuilder()
+    h = b.input("x", 3)
+    for n, m in itertools.pairwise((3, 4, 2)):
+        h = b.dense(h, factor * rng.normal(0, n**-0.5, (m, n)), rng.normal(0, 0.1, m), activation="tanh")
+    return compile_network(b.build(output=h), hardware=delays(1, 3), seed=1)
+
+
 def chain(
     sizes: tuple[int, ...] = (3, 4, 2),
     *,
