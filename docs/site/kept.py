@@ -31,7 +31,10 @@ MADE_FROM: dict[str, tuple[str, ...]] = {
     "atlas.png": ("scenarios/atlas.toml", *_MAPS),
     "atlas-wave-pmp.png": ("scenarios/atlas-wave-pmp.toml", *_MAPS),
     "unlocked-bilateral.png": ("scenarios/unlocked-bilateral.toml", "emulator/experiments/comparison/figure.py", _STYLE),
-    "feasibility.png": ("emulator/study/report/headline.py", "emulator/study/report/cards.py", "emulator/study/report/learning.py"),
+    "feasibility.png": (
+        "scenarios/studies/feasibility.toml",
+        *(f"emulator/study/report/{name}.py" for name in ("headline", "cards", "learning")),
+    ),
 }  # fmt: skip
 #: how far a fresh picture may be from the kept one: mean over pixels and colours, of 255
 _NEAR = 2.0

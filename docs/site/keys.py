@@ -38,6 +38,8 @@ UNITS = {
     "images": "samples",
     "epochs": "passes",
     "chips": "chips",
+    "look": "chips",
+    "seconds": "s",
 }
 
 
@@ -146,10 +148,16 @@ def _example(key: str, default: str, allowed: str = "") -> str:
     return f"{name} = {default}" if default not in ("none", "must be given") and not default.startswith("name=") else ""
 
 
+#: keys that a section takes from its base, and refuses
+_REFUSED = re.compile(r"(run|training\.data)\.ramp")
+
+
 def _rows(model: type[BaseModel], prefix: str, seen: tuple[type, ...] = ()) -> Iterator[list[object]]:
     meanings = _meanings(model)
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
+        if _REFUSED.fullmatch(key):
+            continue
         inside = [one for one in _tables(field.annotation) if one not in seen]
         default = "" if inside and not field.is_required() else _default(field)
         first = meanings.get(name, "")
@@ -159,7 +167,7 @@ def _rows(model: type[BaseModel], prefix: str, seen: tuple[type, ...] = ()) -> I
             yield [code(key), f"{told}{_limits(field)}", unit,
                    code(default), code(_example(key, default, _type(field.annotation))), first]  # fmt: skip
         elif first:
-            yield [code(key), "table", "", "", "", first]
+            yield [code(key), "whole number or table" if name == "ramp" else "table", "", "", "", first]
         for one in inside:
             label = key if len(inside) == 1 else f"{key}"
             if len(inside) > 1:

@@ -150,6 +150,7 @@ class ToleranceConfig(Section):
         Whether a value is left as soon as its chips tell, with the stated confidence however often they are looked at (after
         every `look` of them), whether enough of them are good.
     look : int
+        With `sequential`: after how many chips one looks.
     halvings : int
         How often the range of a knob is halved.
     per : str, optional

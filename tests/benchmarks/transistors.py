@@ -46,14 +46,12 @@ def verified(
 ) -> Verification:
     """Export the network with the cells, and compare it with the chips."""
     graph, inputs, targets = network()
-    corners: list[Path] = []
     spice(
         graph,
         folder / "out",
         inputs,
         targets,
         cells="ota",
-        corners=corners,
         options=Options(volts=0.2, ohms=20e3, seed=seed),
     )
     if mismatch:

@@ -190,6 +190,7 @@ def test_nine_series_differ() -> None:
         (lambda axes: axes.plot([0, 1], [1, 2], "b-s", label="c"), "'a' and 'c' look alike"),
         (lambda axes: axes.plot([0, 1], [1, 2], "r-s", label="c"), "'a' and 'c' differ in colour alone"),
         (lambda axes: axes.plot([0, 1], [1, 2], "r:^", label="a"), "an entry stands there twice"),
+        (lambda axes: axes.plot([0, 1], [1, 2], "r:^", label=" "), "an entry without a text"),
         (lambda axes: axes.set_xlim(-3, 3), "the x axis goes from -3 to 3, the data from 0 to 1"),
         (lambda axes: axes.clear(), "no data"),
         (lambda axes: axes.figure.suptitle("nothing"), "does not name the law"),

@@ -92,5 +92,5 @@ def _of_legend(legend) -> Iterator[str]:
         if isinstance(handle, Container) or not isinstance(handle, Line2D):
             continue
         drawn = handle.get_linestyle() != "None" or handle.get_marker() not in ("None", None)
-        if not drawn and not text:
+        if drawn and not text.strip():
             yield "an entry without a text"
