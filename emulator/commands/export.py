@@ -109,7 +109,7 @@ def export(
     from emulator.export.cell_files import cells_file, scale_of
     from emulator.export.compiled import COMPILED, export_compiled
     from emulator.export.expected import expect
-    from emulator.export.formats import AT_REST, export_file
+    from emulator.export.formats import AT_REST, check_format, export_file
     from emulator.export.options import Buildable
     from emulator.export.picture import check_schematic
     from emulator.export.used import refuse_unused
@@ -117,6 +117,7 @@ def export(
     from emulator.scenario import load_scenario
     from emulator.scenario.build import prepare
 
+    check_format(kind)
     refuse_unused(kind, typed(context))
     warnings: tuple[str, ...] = ()
     sized = {} if cells is None else scale_of(cells_file(cells))

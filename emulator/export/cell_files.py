@@ -30,6 +30,11 @@ class Body:
     formals: dict[str, str]
     statements: list[str] = field(default_factory=list)
 
+    @property
+    def models(self) -> dict[str, str]:
+        """Models that it has for itself."""
+        return {one.split(" ")[1]: one for one in self.statements if one.startswith(".model ")}
+
 
 def cells_file(name: str | Path) -> Path:
     """The file of cells of a name: that of a bundled example, or a path."""
@@ -74,6 +79,8 @@ def read_cells(path: Path) -> tuple[dict[str, Body], dict[str, str], dict[str, s
             if inner is None:
                 raise FileFormatError(f"{at}'.ends' without a subcircuit; allowed: one for each")
             inner = None
+        elif command == ".model" and text.split(" ")[1] in (models if inner is None else inner.models):
+            raise FileFormatError(f"{at}model {text.split(' ')[1]!r} is there twice; allowed: once")
         elif inner is not None:
             inner.statements.append(text)
         elif command == ".param":
@@ -122,7 +129,7 @@ def model_of(text: str, models: Mapping[str, str]) -> str | None:
     if letter in _MODELLED:
         at = _MODELLED[letter] + 1
         return words[at] if len(words) > at and words[at] in models else None
-    return next((word for word in words[3:] if word in models), None) if letter in "rcl" else None
+    return None
 
 
 def halves(text: str) -> tuple[str, list[str]]:

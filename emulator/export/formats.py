@@ -93,6 +93,13 @@ SHEETS = "xschem"
 AT_REST = ("touchstone-network", "sax")
 
 
+def check_format(kind: str) -> None:
+    """Raise `ExportError` for a format that there is not."""
+    known = ["spice", "vacask", "spectre", *FORMATS, *SCATTERING, SHEETS]
+    if kind not in known:
+        raise ExportError(f"unknown format {suggest(kind, known)}")
+
+
 def export_file(
     graph: ScatteringGraph,
     directory: str | Path,
@@ -131,9 +138,7 @@ def export_file(
     OSError
         If nothing can be written there.
     """
-    if kind not in FORMATS and kind not in SCATTERING and kind != SHEETS:
-        known = ["spice", "vacask", "spectre", *FORMATS, *SCATTERING, SHEETS]
-        raise ExportError(f"unknown format {suggest(kind, known)}")
+    check_format(kind)
     names: tuple[str, ...]
     if kind in AT_REST:
         refuse_penalties(graph)

@@ -57,7 +57,7 @@ def suspects(saved: Mapping[str, Floats], claim: Claim, tolerance: float | None)
                 # a sum of what deviates by less than is allowed may deviate by more; what is known to be wrong has no such sums
                 scale = np.maximum(scale, _LEFT * claim.terms[bundle]) if own else 10 * scale
                 scales[signal][part] = scale / claim.volts
-    scales = {name: np.where(scale > 0, scale, allowed if own else 10.0) for name, scale in scales.items()}
+    scales = {name: np.where(scale > 0, scale, allowed if own else 10 * allowed) for name, scale in scales.items()}
     for cell in claim.cells:
         for signal, where in affected(graph, claim.circuit, cell).items():
             scales[signal] = np.where(where, TOLERANCE * full_scales(graph)[signal], scales[signal])

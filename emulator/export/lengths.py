@@ -77,9 +77,8 @@ def with_lengths(text: str, factor: float, transient: dict[str, float]) -> str:
     """A testbench with every delay, the rise of its sources, and the simulator's steps so many times what they are."""
     fine = factor * FINE * transient["step"]
     stop = transient["start"] + factor * transient["hold"] * transient["step"]
-    text = re.sub(r"(?mi)^(\.param \w*td_\w+=)(\S+)$", lambda m: f"{m[1]}{float(m[2]) * factor!r}", text)
+    text = re.sub(r"(?mi)^(\.param \w*td_\w+=)([-+.\de]+)$", lambda m: f"{m[1]}{float(m[2]) * factor!r}", text)
     text = re.sub(r"(PWL\(0 \S+ \S+ \S+) \S+ (\S+\))", rf"\1 {transient['start'] + fine!r} \2", text)
-    text = re.sub(r"(?mi)^\.measure .*\n", "", text)
     return re.sub(r"(?mi)^\.tran .*$", f".tran {fine!r} {stop!r} 0 {fine!r}", text)
 
 

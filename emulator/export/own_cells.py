@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from emulator.errors import FileFormatError, suggest
@@ -103,7 +104,7 @@ class OwnCells:
             formals += [f"{key}={value!r}" for key, value in inside.items()]
             yield from card(f".subckt {self._named(name, prefix)}", body.pins, formals)
             yield from (f".param {key}={value}" for key, value in self.constants.items() if key not in body.formals)
-            used = {model for one in body.statements if (model := model_of(one, self.models))}
+            used = {model for one in body.statements if (model := model_of(one, self.models))} - set(body.models)
             yield from (self.models[model] for model in self.models if model in used)
             for one in body.statements:
                 yield from self._statement(one, prefix)
@@ -163,6 +164,17 @@ def own_cells(path: Path, library: Iterable[Cell], options: Options, loss: str) 
     }
     for name in sorted(helpers - set(bodies)):
         raise FileFormatError(f"{file}: no subcircuit {suggest(name, sorted(bodies))}")
+    try:
+        TopologicalSorter(
+            {
+                name: [instance_of(one)[0][-1] for one in body.statements if one[0] == "x"]
+                for name, body in bodies.items()
+            }
+        ).prepare()
+    except CycleError as error:
+        raise FileFormatError(
+            f"{file}: subcircuit {' within '.join(error.args[1])}; allowed: none within itself"
+        ) from None
     replaced = tuple(name for name in bodies if name in known)
     sized = {name: sized_for(bodies[name], file) for name in replaced}
     for name, body in bodies.items():
@@ -235,7 +247,7 @@ def _renamed(body: Body, prefix: str, bodies: Mapping[str, Body]) -> Body:
 
 def _check_models(file: str, bodies: Mapping[str, Body], models: Mapping[str, str]) -> None:
     for body in bodies.values():
-        inside = {one.split(" ")[1]: one for one in body.statements if one.startswith(".model ")}
+        inside = body.models
         for one in body.statements:
             if one[0] in "mjdq" and model_of(one, {**models, **inside}) is None:
                 raise FileFormatError(

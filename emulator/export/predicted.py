@@ -136,7 +136,7 @@ def _chip(claim: Claim, hardware: HardwareModel, chip: int, samples: int) -> dic
         )
     x, _, lam = neuron_values(graph, Reference(run.states, run.costates, run.gradients, None))
     gain, offset = _delivered(graph, claim)
-    return {"x": x * gain + offset, "lam": lam}
+    return {"x": x * gain + offset, "lam": claim.kappa * lam}
 
 
 def _delivered(graph: ScatteringGraph, claim: Claim) -> tuple[Floats, Floats]:

@@ -68,7 +68,7 @@ def parameter_text(design: Design) -> Iterator[str]:
     yield from _section("parameters: an instance, the testbench or a corner may set them anew")
     for p in design.parameters:
         unit = f" ({p.unit})" if p.unit else ""
-        yield f"* {p.name}: {one_line(p.meaning)}{unit}"
+        yield f"* parameter {p.name}: {one_line(p.meaning)}{unit}"
         yield f".param {design.prefix}{p.name}={p.value!r}"
 
 

@@ -12,6 +12,7 @@ from emulator.export.options import Options
 from emulator.export.rounding import terms, vanishing
 from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
+from emulator.laws import family_of
 from emulator.measure.curvature import curvature_screen
 from emulator.options import Ramp
 from emulator.units import si
@@ -22,16 +23,16 @@ MOST_SYNAPSES = {"directional": 200_000, "bilateral": 20_000}
 #: formats other than SPICE that are circuits of a whole network
 CIRCUITS = ("vacask", "spectre", "sax", "touchstone-network", "xschem")
 #: parts of a hardware model that are in the circuit, or have no place in it
-_SHOWN = ("clock.", "lines.delay", "energy.", "weights.", "tiles.", "lines.impedance", "name", "differs", "sources")
-
-#: those that two-way lines have besides
+_SHOWN = (
+    "clock.", "lines.delay", "energy.", "tiles.", "lines.impedance", "name", "differs", "sources", "weights.g_min",
+    "weights.g_max", "weights.differential", "weights.update", "weights.accumulator", "weights.fitted_",
+)  # fmt: skip
+#: those that two-way lines have besides, and what is in weights that are laid as a chip holds them
 _TWO_WAY = (
-    "lines.attenuation_",
-    "lines.loss_per_length",
-    "noise.gain_mismatch_",
-    "noise.offset_mismatch_",
+    "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth", "noise.gain_mismatch_", "noise.offset_mismatch_",
     "faults.duplicated",
-)
+)  # fmt: skip
+_HELD = ("weights.levels", "weights.programming", "weights.stuck_", "precision.weights")
 
 
 def warnings(
@@ -49,7 +50,7 @@ def warnings(
     hardware = graph.hardware if hardware is None else hardware
     return tuple(
         [
-            *_left_out(graph, options.bilateral, hardware),
+            *_left_out(graph, options.bilateral, hardware, _laid(graph, options)),
             *_vanishing(graph, expected),
             *(_settling(graph, options, expected) if options.bilateral else ()),
             *_ranges(graph, options),
@@ -62,7 +63,9 @@ def left_out(graph: ScatteringGraph, kind: str, options: Options) -> tuple[str, 
     """Sentences about what a circuit in another format than SPICE has not, of the graph's hardware and law."""
     if kind not in CIRCUITS:
         return ()
-    return tuple(_left_out(graph, options.bilateral or kind == "touchstone-network", graph.hardware))
+    both = options.bilateral or kind == "touchstone-network"
+    laid = _HELD if both and family_of(graph.law).circuits and kind != "touchstone-network" else ()
+    return tuple(_left_out(graph, both, graph.hardware, laid))
 
 
 def still(ramp: Ramp | None, threshold: float) -> tuple[str, ...]:
@@ -72,17 +75,23 @@ def still(ramp: Ramp | None, threshold: float) -> tuple[str, ...]:
     return (f"of the scenario, these are not in the circuit: {', '.join(named)}",) if named else ()
 
 
-def _left_out(graph: ScatteringGraph, both: bool, hardware: HardwareModel) -> Iterator[str]:
+def _laid(graph: ScatteringGraph, options: Options) -> tuple[str, ...]:
+    """What the weights of a SPICE circuit have of the hardware's, of a graph as it is laid."""
+    if options.mismatch:
+        return ("weights.programming",)
+    held = graph.hardware.weights.exact and graph.hardware.precision.weights.bits is None
+    return _HELD if options.bilateral and held else ()
+
+
+def _left_out(graph: ScatteringGraph, both: bool, hardware: HardwareModel, laid: tuple[str, ...]) -> Iterator[str]:
     if not both and not graph.law.settles_on_arrival:
         yield f"the directional circuit is that of the matched law, whereas the graph has the law {graph.law.name}"
-    ideal = load("ideal").flat()
-    differing = [
-        path
+    ideal, there = load("ideal").flat(), (*_SHOWN, *laid, *(_TWO_WAY if both else ()))
+    differing = dict.fromkeys(
+        path if path in ideal else ".".join(path.split(".")[:2])
         for path, entry in hardware.flat().items()
-        if not path.startswith((*_SHOWN, *(_TWO_WAY if both else ())))
-        and path in ideal
-        and entry.value != ideal[path].value
-    ]
+        if not path.startswith(there) and (path not in ideal or entry.value != ideal[path].value)
+    )
     if differing:
         yield f"of the hardware, these are not in the circuit: {', '.join(differing)}"
 

@@ -64,6 +64,8 @@ CELLS = {
     "two defaults": (OWN + TANH.format("k=2"), "line 5: cell 'tanh' has 'k' 2, another has 1; allowed: one default"),
     "twice in a head": (OWN.replace("k=1", "k=1 k=2"), "line 1: parameter 'k' is there twice"),
     "twice in the file": (".param a=1\n.param a=2\n" + OWN, "line 2: parameter 'a' is there twice"),
+    "a model twice": (OWN + ".model d d is=1e-9\n.model d d is=1e-14\n", "line 6: model 'd' is there twice; allowed: once"),
+    "within itself": (OWN.replace(".ends", "X9 x s mu lam vdd vss synapse\n.ends"), "subcircuit synapse within synapse; allowed"),
     "not finite": (OWN.replace("k=1", "k=1e999"), "line 1: default of 'k' is '1e999'; allowed: a finite number"),
     "scale that is an expression": (OWN.replace("vfs=1", "vfs={a}"), "line 1: default of 'vfs' is '{a}'; allowed: a number"),
 }  # fmt: skip
@@ -168,3 +170,17 @@ def test_a_file_with_neither_synapse_nor_neuron_is_not_measured(tmp_path):
 def test_cells_are_measured_at_least_once(draws):
     words = f"fit of cells: draws is {draws!r}; allowed: whole numbers from 1 to {measured_cells.MOST_DRAWS}"
     refuses(words, lambda: measured_cells.measure("ota", {}, draws=draws), ExportError)
+
+
+def test_a_model_of_a_subcircuits_own_is_the_one_it_gets(tmp_path):
+    """ngspice takes the first of a name."""
+    text = OWN.replace(".ends", ".model dd d is=2e-9\nD1 x s dd\n.ends") + ".model dd d is=1e-14\n"
+    cells = (exported(tmp_path, text).directory / "cells.inc").read_text()
+    assert "is=2e-9" in cells and "is=1e-14" not in cells
+
+
+def test_no_parameter_of_a_cell_makes_a_comment_that_simulators_obey(tmp_path):
+    text = (
+        exported(tmp_path, OWN.replace("k=1", "ng_script=1").replace("{k*", "{ng_script*")).directory / "net.cir"
+    ).read_text()
+    assert "* parameter ng_script:" in text and "\n* ng_script" not in text

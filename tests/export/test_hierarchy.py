@@ -57,7 +57,7 @@ def test_parameters_are_named_with_unit_and_default_and_every_name_is_prefixed(t
     text = (tmp_path / "out" / "net.cir").read_text() + (tmp_path / "out" / "lib.inc").read_text()
     assert all(name.startswith("mine_") for name in re.findall(r"(?m)^\.(?:subckt|param) (\w+)", text))
     assert f"* command: {command}" in text and "* pins of mine_net, in order: inputs" in text
-    listed = dict(re.findall(r"(?m)^\* (\w+): .*?\((ohm|s|F|V)\)\n\.param mine_\1=", text))
+    listed = dict(re.findall(r"(?m)^\* parameter (\w+): .*?\((ohm|s|F|V)\)\n\.param mine_\1=", text))
     names = {"vfs": "V", "rref": "ohm", "z0_f1": "ohm", "rt_b1": "ohm"} | (
         {"ct_f0": "F"} if options.bilateral else {"td_b0": "s"}
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator import ExportError, FileFormatError, reference
+from emulator import Bilateral, ExportError, FileFormatError, SeriesRC, reference
 from emulator.cli import app
 from emulator.export import Options, contract, held, spice, verify
 from emulator.export.bundle import seal
@@ -23,6 +23,7 @@ from hwmodels import load
 from hwmodels.errors import HardwareError
 from tests.benchmarks.transistors import fitted, verified
 from tests.refusals import refuses
+from tests.substrate import delays
 from tests.support.circuits import KINDS, chain, ngspice, sample, scaled
 from tests.support.documents import DOCUMENTS
 
@@ -261,6 +262,14 @@ def test_chips_that_differ_too_much_show_little_and_are_looked_for_before_anythi
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HardwareError, match="no_such"):
         verify(tmp_path / "out", hardware="no_such")
+
+
+def test_chips_have_the_costates_of_the_law_that_the_circuit_is_of(ngspice, tmp_path):
+    graph = chain(high=1, law=Bilateral(0.4, far_end=SeriesRC(), kappa=1.7))
+    spice(graph, tmp_path / "out", *sample(graph), options=Options("bilateral"))
+    model = delays(1, 2).replace({"noise.offset_mismatch_forward": 0.02, "noise.offset_mismatch_backward": 0.02})
+    found = verify(tmp_path / "out", hardware=model, chips=8)
+    assert found.agrees and found.prediction.share == 1
 
 
 def test_a_rest_shorter_than_the_waves_is_refused(tmp_path):

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator import Bilateral, ExportError, NetworkBuilder, SeriesRC, Worldsheet, compile_network, reference
+from emulator import Bilateral, ExportError, Matched, NetworkBuilder, SeriesRC, Worldsheet, compile_network, reference
 from emulator.export import Buildable, Options, spice, verify
 from emulator.export.two_way import TwoWayLines
 from emulator.export.warnings import MOST_SYNAPSES
+from hwmodels import load
 from tests.refusals import refuses
 from tests.substrate import delays
 from tests.support.circuits import chain, ngspice, sample
@@ -171,6 +172,26 @@ def test_warnings_name_what_is_out_of_range_left_out_or_too_large(tmp_path):
         "the directional circuit is that of the matched law, whereas the graph has the law worldsheet",
         "of the hardware, these are not in the circuit: noise.receiver",
     )
+
+
+def test_weights_that_a_chip_would_hold_are_in_the_circuit_or_told(tmp_path):
+    """Only two-way lines of the graph's own are laid with what was programmed; nothing is read anew, or drifts."""
+    weights, both = (
+        load("pcm-crossbar").weights.model_copy(update={"levels": 9, "stuck_low": 0.1}),
+        "weights.read_noise, weights.drift",
+    )
+    for law, circuit, missing in (
+        (
+            Matched(),
+            "directional",
+            "weights.levels, weights.programming, weights.read_noise, weights.drift, weights.stuck_low",
+        ),
+        (Bilateral(0.4), "bilateral", both),
+    ):
+        graph = chain(high=1, law=law, hardware={"weights": weights, "precision.weights.bits": 6})
+        told = spice(graph, tmp_path / circuit, *sample(graph), options=Options(circuit)).warnings
+        missing = f"precision.weights.bits, {missing}" if circuit == "directional" else missing
+        assert f"of the hardware, these are not in the circuit: {missing}" in told
 
 
 def test_a_circuit_that_is_too_large_is_warned_of_and_its_waves_are_not_followed(tmp_path, monkeypatch):
