@@ -165,7 +165,7 @@ def to_weights(law: Weights, conductances: Array, w_max: float) -> Array:
 
 
 def pulse(law: PulsedUpdate, x: npt.ArrayLike, direction: npt.ArrayLike, rng: np.random.Generator) -> Array:
-    """Relative conductances in [0, 1] after one pulse per device.
+    """Relative conductances in [0, 1] after one pulse per mean device; what differs from device to device is left out.
 
     Parameters
     ----------
@@ -176,12 +176,22 @@ def pulse(law: PulsedUpdate, x: npt.ArrayLike, direction: npt.ArrayLike, rng: np
     direction : array_like
         +1, -1 or 0 (no pulse) per device.
     rng : numpy.random.Generator
-        Stream of the write noise.
+        Stream of the write noise, relative and constant.
+
+    Raises
+    ------
+    HardwareError
+        For a pulse down where pulses only raise a conductance (`one_sided`).
     """
     state, sign = np.asarray(x, dtype=np.float64), np.sign(np.asarray(direction, dtype=np.float64))
-    step = law.mean_step(state, sign)
-    scores = rng.standard_normal(np.broadcast_shapes(state.shape, sign.shape))
-    return np.asarray(np.clip(state + step * (1 + law.write_noise * scores), 0.0, 1.0))
+    if law.one_sided and np.any(sign < 0):
+        raise HardwareError("direction", "is -1, and pulses of these devices (one_sided) only raise, allowed: 1 or 0")
+    shape = np.broadcast_shapes(state.shape, sign.shape)
+    step = law.mean_step(state, sign) * (1 + law.write_noise * rng.standard_normal(shape))
+    if law.constant_noise:
+        first = np.abs(sign) * (1 + sign * law.asymmetry) / law.pulses
+        step = step + first * law.constant_noise * rng.standard_normal(shape)
+    return np.asarray(np.clip(state + step, 0.0, 1.0))
 
 
 def g_max(law: Weights) -> float:

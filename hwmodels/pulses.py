@@ -30,8 +30,10 @@ _Share = Annotated[float, Quantity("1", low=0, high=1)]
 _Half = Annotated[float, Quantity("1", low=0, high=0.5)]
 _Seconds = Annotated[float, Quantity("s", low=0, above=True)]
 _Steps = Annotated[tuple[_NonNegative, ...], Field(min_length=2)]
-#: ends of a range stay at least a tenth of it apart
-BEND = 0.45
+#: ends of a device's range stay at least a tenth of the range apart, and its anchor half as much from both
+_BEND, _INSIDE = 0.45, 0.05
+#: standard deviations within which devices are taken to lie
+_MOST_SCORE = 6.0
 
 
 class PulsedUpdate(Section):
@@ -112,10 +114,12 @@ class PulsedUpdate(Section):
             k = getattr(self, name)
             if self.shape == "linear" and k is not None and k > 1:
                 raise HardwareError(name, f"{k:g} makes steps of a linear shape negative, allowed: at most 1")
-        if self.anchor is not None and not np.all(self._plain(self.anchor, np.array([1, -1])) > 0):
-            raise HardwareError(
-                "anchor", f"{self.anchor:g} is where the shape has no step, allowed: where both have one"
-            )
+        if self.anchor is not None:
+            steepest = self._bent((np.array(_MOST_SCORE), np.array(_MOST_SCORE)))
+            if not np.all(self._plain(self.anchor, np.array([1, -1]), steepest) > 0):
+                raise HardwareError(
+                    "anchor", f"{self.anchor:g} is where the shape of a device has no step, allowed: where all have one"
+                )
         return self
 
     @property
@@ -145,10 +149,21 @@ class PulsedUpdate(Section):
         """The p of pulses up and of pulses down."""
         return self.plateau, self.plateau if self.plateau_down is None else self.plateau_down
 
-    def steps(self, x: npt.ArrayLike, direction: npt.ArrayLike, bend: tuple[Array, Array] | None = None) -> Array:
-        """The shape: steps at relative conductances, in mean steps, without sign and asymmetry; `bend`: other k than its own."""
+    def steps(
+        self,
+        x: npt.ArrayLike,
+        direction: npt.ArrayLike,
+        bend: tuple[Array, Array] | None = None,
+        anchor: Array | None = None,
+    ) -> Array:
+        """The shape: steps at relative conductances, in mean steps, without sign and asymmetry.
+
+        `bend`: other k than its own; `anchor`: where the anchor lies, if elsewhere than in the range of a mean device.
+        """
         found = self._plain(x, direction, bend)
-        return found if self.anchor is None else found / self._plain(self.anchor, direction, bend)
+        if self.anchor is None:
+            return found
+        return found / self._plain(self.anchor if anchor is None else anchor, direction, bend)
 
     def _plain(self, x: npt.ArrayLike, direction: npt.ArrayLike, bend: tuple[Array, Array] | None = None) -> Array:
         """The shape as it is without an anchor."""
@@ -201,9 +216,14 @@ class PulsedUpdate(Section):
         bottom, top = self.ends(scores.get("bound", none))
         low, high = bottom.copy(), top.copy()
 
+        def along(x: Array) -> Array:
+            return np.asarray((x - bottom) / (top - bottom) if self.shape_follows else x)
+
         def excess(x: Array) -> Array:
-            place = (x - bottom) / (top - bottom) if self.shape_follows else x
-            return np.asarray((1 + a) * self.steps(place, 1, bend) - (1 - a) * self.steps(place, -1, bend))
+            place, anchor = along(x), None if self.anchor is None else along(np.asarray(self.anchor))
+            return np.asarray(
+                (1 + a) * self.steps(place, 1, bend, anchor) - (1 - a) * self.steps(place, -1, bend, anchor)
+            )
 
         even = (np.abs(excess(low)) < 1e-12) & (np.abs(excess(high)) < 1e-12)
         for _ in range(50):
@@ -214,8 +234,19 @@ class PulsedUpdate(Section):
 
     def ends(self, scores: tuple[Array, Array]) -> tuple[Array, Array]:
         """Ends (bottom, top) of the ranges of devices with these scores of the upper and of the lower end."""
-        top = 1 + np.clip(self.bound_spread * scores[0], -BEND, BEND)
-        return np.clip(self.low_spread * scores[1], -BEND, BEND), top
+        (down, rise), (fall, up) = self.end_limits
+        return np.clip(self.low_spread * scores[1], down, rise), 1 + np.clip(self.bound_spread * scores[0], fall, up)
+
+    @property
+    def end_limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """How far the lower and the upper end of a device may lie from those of the range; beyond, they are cut off.
+
+        A shape that goes with the ends has no step beyond them, so that its anchor stays inside.
+        """
+        if self.anchor is None or not self.shape_follows:
+            return (-_BEND, _BEND), (-_BEND, _BEND)
+        rise, fall = (min(_BEND, max(room - _INSIDE, 0.0)) for room in (self.anchor, 1 - self.anchor))
+        return (-_BEND, rise), (-fall, _BEND)
 
     def _bent(self, scores: tuple[Array, Array]) -> tuple[Array, Array]:
         """The k of devices with these scores, up and down."""

@@ -24,7 +24,6 @@ from emulator.learning.aging import fade_code, faded_name, leaks
 from emulator.learning.device_code import first_step, steps_code
 from emulator.learning.ports import ParameterPort
 from hwmodels import PulsedUpdate, Weights
-from hwmodels.pulses import BEND
 
 #: pulses that no device will see, and ends of a range
 _ENDLESS, _FAR = 1e18, 1e300
@@ -234,8 +233,9 @@ class Written(ParameterPort):
         """Ends of the range of the device that is written, where devices differ in them."""
         if "bound" not in update.spreads:
             return ""
-        bottom = "0*x" if self.law.differential else f"clip(low_spread*bound_down, {-BEND}, {BEND})"
-        return f"top = 1 + clip(bound_spread*{self._own('bound')}, {-BEND}, {BEND})\nbottom = {bottom}\n"
+        low, high = update.end_limits
+        bottom = "0*x" if self.law.differential else f"clip(low_spread*bound_down, {low[0]!r}, {low[1]!r})"
+        return f"top = 1 + clip(bound_spread*{self._own('bound')}, {high[0]!r}, {high[1]!r})\nbottom = {bottom}\n"
 
     def _move(self, update: PulsedUpdate, noise: str) -> str:
         """From `x` to `y`: with sign in a pair, where the other device grows by what this one cannot fall."""

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from emulator.engine.learning import plastic_masks
 from emulator.learning import TikiTaka, Written
 from emulator.training.substrate import State, Substrate
-from hwmodels.pulses import BEND
 
 Floats = NDArray[np.float64]
 #: how near an end counts, as a share of the range: a mean pulse, but for very coarse devices and very fine ones
@@ -55,14 +54,15 @@ def _share(port: Written, weight: Floats, known: Mapping[str, Floats], common: F
     near = float(np.clip(0.0 if update is None else 1.0 / update.pulses, *_NEAR))
     zero = np.zeros_like(weight)
     up, down = (known.get(f"bound_{side}", zero) for side in ("up", "down"))
-    spreads = (0.0, 0.0) if update is None else (update.bound_spread, update.low_spread)
+    if law.differential:
+        up, down = np.where(weight < 0, down, up), zero
+    bottom, top = (zero, zero + 1) if update is None else update.ends((up, down))
     if law.differential:
         x = np.abs(weight) + (0.0 if common is None else common)
-        full = x >= 1 + np.clip(spreads[0] * np.where(weight < 0, down, up), -BEND, BEND) - near
+        full = x >= top - near
         free = np.where(weight < 0, known.get("free_down", zero + 1), known.get("free_up", zero + 1)) > 0
     else:
         x = known.get("zero_up", zero + 0.5) + weight / 2
-        top, bottom = 1 + np.clip(spreads[0] * up, -BEND, BEND), np.clip(spreads[1] * down, -BEND, BEND)
         full = (x >= top - near) | (x <= bottom + near)
         free = known.get("free_up", zero + 1) > 0
     return float(full[free].mean()) if free.any() else 0.0

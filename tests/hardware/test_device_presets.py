@@ -39,8 +39,9 @@ class Law:
         own = [draw.normal(size=COUNT) for _ in range(4)]
         high, low = self.high * (1 + self.ends[0] * own[0]), self.low * (1 + self.ends[1] * own[1])
         width = self.high - self.low
-        high = np.clip(high, self.high - 0.45 * width, self.high + 0.45 * width)
-        low = np.clip(low, self.low - 0.45 * width, self.low + 0.45 * width)
+        inside = 0.05 * width  # weight 0, where a step is `dw`, stays in every device's range
+        high = np.clip(high, max(self.high - 0.45 * width, inside), self.high + 0.45 * width)
+        low = np.clip(low, self.low - 0.45 * width, min(self.low + 0.45 * width, max(self.low, -inside)))
         gain = np.exp(self.spread * own[2]) if self.lognormal else np.maximum(1 + self.spread * own[2], 0)
         w = np.full(COUNT, start)
         for sign in signs:
@@ -74,6 +75,13 @@ def along(w: Floats, low: Floats, high: Floats) -> Floats:
     return (w - low) / (high - low)
 
 
+def on_curve(w: Floats, label: float, more: int) -> Floats:
+    """Weight after `more` pulses on the curve of 32 levels of a nonlinearity that stands for this share of them."""
+    a, b = 32 * label, 2 / (1 - np.exp(-1 / label))
+    pulses = -a * np.log(1 - (w + 1) / b)
+    return b * (1 - np.exp(-(pulses + more) / a)) - 1
+
+
 ONE = lambda w, *_: np.ones_like(w)  # noqa: E731
 SOURCES = {
     "rram-gong": Law(
@@ -81,6 +89,10 @@ SOURCES = {
         lambda w, low, high: 1 + 1.18445 * np.exp(-5 * along(w, low, high)),
         lambda w, low, high: (1 - 0.259359) * (1 + 0.081404 * np.exp(5 * along(w, low, high))),
         5.0, True, 75.0, 0.2, False, 0.05, (0.3, 0.3),
+    ),
+    "rram-gong-soft": Law(
+        -0.75, 1.25, 0.002, lambda w, low, high: 1 - w / high, lambda w, low, high: 1 - w / low,
+        3.75, False, 56.0, 0.3, False, 0.01, (0.3 / 1.25, 0.3 / 0.75),
     ),
     "rram-array-om": soft(0.0949, 0.4158, 1.4113, 0.7829, (0.3499, 0.5695)),
     "rram-array-hfo2": soft(0.4622, 0.2174, 0.5841, 0.7125, (0.4295, 0.5990)),
@@ -91,7 +103,11 @@ SOURCES = {
         0, 2, 0.01, lambda w, low, high: 1 + 27.235 * np.exp(-5 * w / high), ONE, 0.6, spread=0.2, skew=0.05, ends=(0.1, 0.0)
     ),
     "rpu-specification": Law(-1, 1, 0.0016, ONE, ONE, 0.3, spread=0.3, skew=0.01, ends=(0.3, 0.3)),
-    "fefet": Law(-1, 1, 2 / 32, ONE, ONE, 0.096, False),
+    "rpu-idealized": Law(-1, 1, 0.0002, ONE, ONE, 0.3, spread=0.3, ends=(0.3, 0.3)),
+    "fefet": Law(
+        -1, 1, 2 / 32, lambda w, *_: 16 * (on_curve(w, 0.702081, 1) - w), lambda w, *_: 16 * (w - on_curve(w, 0.848677, -1)),
+        0.096, False,
+    ),
 }  # fmt: skip
 QUICK = ("rram-array-om", "ecram", "pcm-pair")
 

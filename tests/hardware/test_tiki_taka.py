@@ -62,6 +62,13 @@ def test_the_reference_is_each_devices_own_symmetry_point_and_its_error():
     np.testing.assert_allclose(found, 2 * (np.clip(x + step, bottom, top) - x), atol=1e-12)
 
 
+def test_the_reference_of_anchored_devices_is_their_anchor():
+    """Soft bounds whose steps are alike at weight 0, whatever the ends: there a pulse up moves all devices alike."""
+    law = {"pulses": 60.0, "bound_spread": 0.1, "anchor": 0.4, **SOFT}
+    found = pushed(SymmetricPair(1e9, devices(**law), slots=1), np.ones((1, COUNT)))
+    np.testing.assert_allclose(found, 2 / 60, atol=1e-9)
+
+
 def test_writes_are_those_of_both_devices_of_a_weight():
     """The fast one is written by every pulse; so it is worn first."""
     network = Network.mlp([np.zeros((COUNT, 1))], loss="mse")

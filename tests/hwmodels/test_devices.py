@@ -149,6 +149,35 @@ def test_pulse_noise_has_the_stated_spread():
     assert steps.mean() == pytest.approx(0.01, abs=4 * 0.003 / math.sqrt(50_000))
 
 
+def test_constant_noise_is_the_same_wherever_a_device_is():
+    law = PulsedUpdate(pulses=100, asymmetry=0.5, nonlinearity=3.0, constant_noise=0.3)
+    for x, way in ((0.3, 1), (0.7, -1)):
+        steps = pulse(law, np.full(50_000, x), way, rng(0, "p")) - x
+        assert steps.std() == pytest.approx(0.003 * (1 + 0.5 * way), rel=0.02)
+
+
+def test_one_sided_devices_take_no_pulse_down():
+    with pytest.raises(HardwareError, match="direction: is -1"):
+        pulse(PulsedUpdate(pulses=10, one_sided=True), [0.5], -1, rng(0, "p"))
+
+
+def test_the_anchor_stays_in_the_range_of_every_device():
+    law = PulsedUpdate(pulses=100, shape="linear", nonlinearity=1.0, anchor=0.375, bound_spread=0.3)
+    bottom, top = law.ends((np.linspace(-6, 6, 101), np.linspace(6, -6, 101)))
+    assert bottom.max() == pytest.approx(0.325) and top.min() == pytest.approx(0.55) and bottom.min() == -0.45
+    points = law.symmetry_points({"bound": (np.linspace(-6, 6, 101), np.linspace(6, -6, 101))})
+    np.testing.assert_allclose(points, 0.375, atol=1e-9)
+    along = law.model_copy(update={"shape_follows": False})
+    assert along.ends((np.array(-9.0), np.array(9.0))) == (0.45, 0.55)
+
+
+@pytest.mark.parametrize("anchor", [0.0, 1.0])
+def test_an_anchor_where_some_device_has_no_step_is_refused(anchor):
+    with pytest.raises(HardwareError, match=rf"anchor: {anchor:g} is where"):
+        PulsedUpdate(pulses=100, shape="linear", nonlinearity=0.5, nonlinearity_spread=0.1, anchor=anchor)
+    PulsedUpdate(pulses=100, shape="linear", nonlinearity=0.5, nonlinearity_spread=0.01, anchor=anchor)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
