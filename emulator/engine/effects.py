@@ -190,7 +190,7 @@ def _sending(
     dithered = any(q.bits is not None and q.rounding == "stochastic" for q in quantisers)
     if dithered:
         values["round_key"] = key(seed, "stochastic rounding")
-    stuck, level = stuck_ports(graph, layout)
+    stuck, level = stuck_ports(graph)
     if stuck.any():
         variables += ["stuck", "stuck_at"]
         values |= {"stuck": stuck.astype(float), "stuck_at": level}
@@ -220,9 +220,9 @@ def rounded(quantiser: Quantizer) -> str:
     return f"clip({code}, -top, top)" if quantiser.saturate else code
 
 
-def stuck_ports(graph: ScatteringGraph, layout: Layout) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def stuck_ports(graph: ScatteringGraph) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Ports of neurons (2N,) that always send the same wave, states before costates, and which; those of dead nodes send 0."""
-    faults, count = graph.hardware.faults, layout.neurons
+    faults, count = graph.hardware.faults, graph.neurons
     stuck, level = np.zeros(2 * count, bool), np.zeros(2 * count)
     port = strikes(faults.stuck_port, 2 * count, graph.seed, "stuck port")
     port[ports_at(graph, faults.stuck_port, "stuck_port")] = True

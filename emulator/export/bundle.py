@@ -18,6 +18,7 @@ from emulator.export.dialect import read_by
 from emulator.export.expected import SIGNALS, Sample
 from emulator.export.folder import FORMAT, MAP
 from emulator.export.testbench import Bench
+from emulator.export.two_way import changes_waves
 from emulator.families.bilateral.lines import lines_of
 from emulator.graph import ScatteringGraph
 from emulator.graph.names import printable
@@ -26,7 +27,7 @@ from emulator.measure.synapses import Floats
 LIBRARY, OWN, NETLIST, OP, TRAN, CORNERS, EXPECTED, NETWORK = (
     "lib.inc", "cells.inc", "net.cir", "tb_op.cir", "tb_tran.cir", "tb_corners.cir", "expected.json", "network.npz",
 )  # fmt: skip
-EXPECTED_FORMAT, VERSION = "backwave-expected", 3
+EXPECTED_FORMAT, VERSION = "backwave-expected", 4
 
 
 def circuit_files(own: bool, corners: bool) -> tuple[str, ...]:
@@ -165,13 +166,11 @@ def _lines(bench: Bench) -> dict[str, Any] | None:
     """What moves the rest: two-way lines that do not carry on all that they are given, one by one."""
     if not bench.options.bilateral:
         return None
-    lines = lines_of(bench.graph)
-    if lines.passes.ideal:
+    if not changes_waves(bench.graph):
         return None
-    return {
-        "impedance": lines.impedance.tolist(),
-        **{name: values.tolist() for name, values in vars(lines.passes).items()},
-    }
+    lines = lines_of(bench.graph)
+    parts = {"impedance": lines.impedance, **vars(lines.passes), **vars(lines.mishaps)}
+    return {name: np.asarray(values, dtype=np.float64).tolist() for name, values in parts.items()}
 
 
 def seal(described: Mapping[str, Any]) -> str:

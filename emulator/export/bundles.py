@@ -6,6 +6,7 @@ import numpy as np
 
 from emulator.export.cells import bent_cells
 from emulator.export.design import Parameter, Subcircuit, chunks, numbered, shares
+from emulator.export.line_cells import OF_KINDS, LineKind
 from emulator.export.options import Options
 from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
@@ -17,7 +18,36 @@ _MEANING = {
     "ct": ("F", "capacitance that ends a line"), "rs": ("ohm", "resistance before a line"),
     "ls": ("H", "inductance before a line"), "kf": ("", "gain of a line forward"), "kb": ("", "gain of a line back"),
     "vf": ("V", "offset of a line forward"), "vb": ("V", "offset of a line back"),
+    "sn": ("V", "wave that the near end of a line is stuck at"), "sf": ("V", "wave that the far end of a line is stuck at"),
+    "xt": ("", "share of a wave that leaks to each neighbour"),
 }  # fmt: skip
+
+
+class Beside:
+    """Nodes at which the waves that arrive on the lines of a bundle can be seen by those beside them.
+
+    Parameters
+    ----------
+    bundle : str
+    leaks : (n,) bool
+        Whether waves leak between each line and the one before it.
+    """
+
+    def __init__(self, bundle: str, leaks: np.ndarray) -> None:
+        self._bundle, self._leaks = bundle, np.append(leaks, False)
+
+    def nodes(self, k: int) -> list[str]:
+        """What line `k` has for the last pins of its cell; where there is no neighbour, the line itself."""
+        left, right = k - int(self._leaks[k]), k + int(self._leaks[k + 1])
+        return [self._node("f", k), self._node("b", k), *(self._node(way, at) for way in "fb" for at in (left, right))]
+
+    def shared(self, part: range) -> list[str]:
+        """The nodes that some lines of the bundle share with others of it."""
+        ends = [k for k in (part.start, part.stop) if self._leaks[k]]
+        return [self._node(way, at) for k in ends for at in (k - 1, k) for way in "fb"]
+
+    def _node(self, way: str, k: int) -> str:
+        return f"w{way}_{self._bundle}_{k}"
 
 
 class Bundles:
@@ -45,14 +75,14 @@ class Bundles:
             for name, value, meaning in (("td", 1.0, "times the delay of every line"),):
                 self.parameters.append(Parameter(name, value, "", meaning))
 
-    def values(self, bundle: str, number: int) -> tuple[list[str], dict[str, np.ndarray]]:
-        """Cell and physical values of every line of a bundle."""
+    def values(self, bundle: str, number: int) -> dict[str, np.ndarray]:
+        """Physical values of every line of a bundle."""
         if self._two_way is not None:
             return self._two_way.values(number, forward=bundle.startswith("f"))
         coupling = self._graph.couplings[number]
         steps = coupling.delay_forward if bundle.startswith("f") else coupling.delay_backward
         ohms = np.full(len(steps), self._options.ohms)
-        return ["line"] * len(steps), {"td": steps * self._graph.step, "z0": ohms, "rt": ohms}
+        return {"td": steps * self._graph.step, "z0": ohms, "rt": ohms}
 
     def lay(
         self,
@@ -64,7 +94,10 @@ class Bundles:
         low: list[str] | None = None,
     ) -> None:
         """Add the subcircuits of a bundle, and their instances between nodes; `low` is the ground of each far end."""
-        cells, values = self.values(bundle, number)
+        values, forward = self.values(bundle, number), bundle.startswith("f")
+        kinds = [LineKind()] * len(near) if self._two_way is None else self._two_way.kinds_of(number, forward=forward)
+        leaks = np.zeros(len(near), bool) if self._two_way is None else self._two_way.beside(number, forward=forward)
+        beside = Beside(bundle, leaks)
         texts: dict[str, list[str]] = {}
         for name, numbers in values.items():
             base, texts[name] = shares(numbers)
@@ -86,11 +119,17 @@ class Bundles:
                 nodes = [f"n{j}", f"f{j}"]
                 if with_low:
                     nodes.append(f"low{j}" if low else "0")
-                own = {"line": ("tdf", "tdb")}.get(cells[k], ("td",))
+                if kinds[k].beside:
+                    nodes += beside.nodes(k)
                 settings = {
-                    key: key if not texts[key][k] else f"{texts[key][k]}*{key}" for key in values if key not in own
+                    key: key if not texts[key][k] else f"{texts[key][k]}*{key}"
+                    for key in values
+                    if key not in OF_KINDS or key in kinds[k].parameters
                 }
-                found_part.add(f"l{j}", nodes, cells[k], **settings, **dict(extra))
+                found_part.add(f"l{j}", nodes, kinds[k].name, **settings, **dict(extra))
             outer = [near[k] for k in part] + [far[k] for k in part] + ([low[k] for k in part] if low else [])
+            shared = beside.shared(part)
+            found_part.pins += shared
+            outer += shared
             self.parts.append(found_part)
             top.add(name, outer, name, **{key: f"{key}_{bundle}" for key in values}, **dict(extra))

@@ -13,6 +13,7 @@ from emulator.export.document import Document
 from emulator.export.expected import SIGNALS
 from emulator.export.rounding import ROUNDING, terms
 from emulator.families.bilateral.lines import Passes, lines_of
+from emulator.families.bilateral.mishaps import Mishaps
 from emulator.families.bilateral.rest import rests_of
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
@@ -98,16 +99,35 @@ def _own_rest(
     except CompileError as error:
         raise FileFormatError(f"{described.at('lines')}: {error}; allowed: what the export wrote") from error
     lines = lines_of(two_way)
-    names = [field.name for field in fields(Passes)]
-    section = described.section("lines", {"impedance", *names})
-    values = {name: section.array(name, (lines.count,)) for name in ("impedance", *names)}
+    passes = [field.name for field in fields(Passes)]
+    section = described.section("lines", {"impedance", *passes, *(field.name for field in fields(Mishaps))})
+    values = {name: section.array(name, (lines.count,)) for name in ("impedance", *passes)}
     for name in ("impedance", "gain_forward", "gain_backward"):
         if not (values[name] > 0).all():
             raise FileFormatError(f"{section.at(name)} has {float(values[name].min())!r}; allowed: numbers above 0")
-    lines = replace(lines, impedance=values["impedance"], passes=Passes(*(values[name] for name in names)))
+    lines = replace(
+        lines,
+        impedance=values["impedance"],
+        passes=Passes(*(values[name] for name in passes)),
+        mishaps=_mishaps(section, lines.count),
+    )
     with np.errstate(all="ignore"):
         s, lam, given, wanted = (one[np.newaxis] for one in (*near, data, targets))
         found = rests_of(two_way, s, lam, given, wanted, True, lines)
     if not found.found[0]:
         raise FileFormatError(f"{described.at('lines')} have no rest that is found; allowed: what the export wrote")
     return found.s[0], found.lam[0], found.x[0]
+
+
+def _mishaps(section: Document, count: int) -> Mishaps:
+    """What befalls so many lines."""
+    flags = {name: section.array(name, (count,)) for name in ("broken", "stuck_near", "stuck_far")}
+    for name, values in flags.items():
+        if not np.isin(values, (0.0, 1.0)).all():
+            raise FileFormatError(f"{section.at(name)} has {float(values.max())!r}; allowed: 0 and 1")
+    spill = float(section.array("spill", ()))
+    if not 0 <= spill <= 0.5:
+        raise FileFormatError(f"{section.at('spill')} is {spill!r}; allowed: 0 to 0.5")
+    near, far = (section.array(name, (count,)) for name in ("near_at", "far_at"))
+    broken, stuck_near, stuck_far = (values > 0 for values in flags.values())
+    return Mishaps(broken, stuck_near, stuck_far, near, far, spill)

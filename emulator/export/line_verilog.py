@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from emulator.export.line_cells import LineKind
+
 
 def two_way_verilog(
-    kind: str, far: bool, source: bool, stub: bool, pole: float, step: float
+    kind: LineKind, far: bool, source: bool, stub: bool, pole: float, step: float
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Body and inner nodes of the module of a line.
 
     Parameters
     ----------
-    kind : str
-        ``line``, ``line_two_delays``, or ``line_lossy``, whose waves arrive with a gain and an offset.
+    kind : LineKind
     far, source, stub : bool
         Terminations at the far and at the source end, and whether they are stubs.
     pole : float
@@ -20,48 +23,45 @@ def two_way_verilog(
         Seconds.
     """
     start = "end_" if source else "near"
-    ahead, back = ("td", "td") if kind == "line" else ("tdf", "tdb")
-    inner, branches, body = [], [f"branch ({start}) b1;", "branch (far, low) b2;"], []
+    inner, branches, body = [], [f"branch ({start}) p1;", "branch (far, low) p2;"], []
     if source:
         inner.append(start)
-        body.append(f"I(near,{start}) <+ V(near,{start})/rs;")
-        if stub:
-            inner.append("short")
-            branches += [f"branch (near, {start}) b3;", "branch (short) b4;"]
-            z = "(ls/tstub)"
-            body += _line("b3", "b4", z, "tstub", "tstub") + ["I(bz) <+ 0;", "V(short) <+ 0;"][1:]
-        else:
-            inner.append("flux")
-            branches.append(f"branch (near, {start}) b3;")
-            body.append("V(b3) <+ ls*ddt(I(b3));")
+        branches += [f"branch (near, {start}) p3;", f"branch (near, {start}) p4;"]
+        body.append("I(p4) <+ V(p4)/rs;")
+        body.append(_stub("p3", "(ls/tstub)", "-") if stub else "V(p3) <+ ls*ddt(I(p3));")
     if far:
         inner.append("t")
+        branches.append("branch (t, low) p5;")
         body.append("I(far,t) <+ V(far,t)/rt;")
-        if stub:
-            inner.append("open")
-            branches += ["branch (t, low) b5;", "branch (open, low) b6;"]
-            body += _line("b5", "b6", "(tstub/ct)", "tstub", "tstub")
-        else:
-            body.append("I(t,low) <+ ct*ddt(V(t,low));")
-    carried = ("kf*", "kb*", "+2*vf", "+2*vb") if kind == "line_lossy" else ("", "", "", "")
+        body.append(_stub("p5", "(tstub/ct)", "+") if stub else "I(p5) <+ ct*ddt(V(p5));")
     if pole < 1:
         inner += ["fy", "by"]
-        ways = (("fy", "b1", ahead, *carried[::2]), ("by", "b2", back, *carried[1::2]))
-        for y, branch, delay, gain, offset in ways:
-            came = f"({gain}absdelay(V({branch})+z0*I({branch}), {delay}){offset})"
-            body.append(f"V({y}) <+ {pole!r}*{came}+{1 - pole!r}*absdelay(V({y}), {step!r});")
-        body += ["V(b1) <+ z0*I(b1)+V(by);", "V(b2) <+ z0*I(b2)+V(fy);"]
-    else:
-        body += _line("b1", "b2", "z0", ahead, back, carried)
-    return (*branches, "analog begin", *body, "end"), tuple(name for name in inner if name != "flux")
+    body += _line(kind, pole, step)
+    return (*branches, "analog begin", *body, "end"), tuple(inner)
 
 
-def _line(
-    one: str, other: str, z: str, ahead: str, back: str, carried: tuple[str, str, str, str] = ("", "", "", "")
-) -> list[str]:
-    """Both ends of a line; `carried` are gains forward and backward and offsets likewise, of its waves."""
-    gain_ahead, gain_back, more_ahead, more_back = carried
-    return [
-        f"V({one}) <+ {z}*I({one})+{gain_back}absdelay(V({other})+{z}*I({other}), {back}){more_back};",
-        f"V({other}) <+ {z}*I({other})+{gain_ahead}absdelay(V({one})+{z}*I({one}), {ahead}){more_ahead};",
-    ]
+def _line(kind: LineKind, pole: float, step: float) -> Iterator[str]:
+    """Both ends of a line: twice the wave that arrives behind the impedance."""
+    ahead, back = ("td", "td") if kind.plain else ("tdf", "tdb")
+    near, far = "V(p1)+z0*I(p1)", "V(p2)+z0*I(p2)"
+    to_far, to_near = (far, near) if kind.broken else (near, far)
+    stuck = (kind.stuck_far, kind.stuck_near) if kind.broken else (kind.stuck_near, kind.stuck_far)
+    level = ("sf", "sn") if kind.broken else ("sn", "sf")
+    for way, end, left, delay, fixed, wave in (
+        ("b", "p1", to_near, back, stuck[1], level[1]), ("f", "p2", to_far, ahead, stuck[0], level[0]),
+    ):  # fmt: skip
+        came = f"2*{wave}" if fixed else f"absdelay({left}, {delay})"
+        if kind.beside:
+            yield f"V({way}1) <+ 0.5*{came};"
+            came = f"2*((1-2*xt)*V({way}1)+xt*(V({way}l)+V({way}r)))"
+        if kind.passes:
+            came = f"k{way}*{came}+2*v{way}"
+        if pole < 1:
+            yield f"V({way}y) <+ {pole!r}*({came})+{1 - pole!r}*absdelay(V({way}y), {step!r});"
+            came = f"V({way}y)"
+        yield f"V({end}) <+ z0*I({end})+{came};"
+
+
+def _stub(branch: str, z: str, sign: str) -> str:
+    """A lossless line of the delay of a stub, open at its other end (+) or shorted (-): its own wave comes back."""
+    return f"V({branch}) <+ {z}*I({branch}){sign}absdelay(V({branch})+{z}*I({branch}), 2*tstub);"

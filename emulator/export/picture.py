@@ -117,7 +117,7 @@ class _Picture:
         self.sheet = Sheet(-0.9, right, self.bottom - self.foot - 1.9, 1.1)
         two_way = TwoWayLines(graph, options) if options.bilateral else None
         bundles = Bundles(graph, options, two_way)
-        self.ahead, self.back = (bundles.values(f"{side}{number}", number)[1] for side in "fb")
+        self.ahead, self.back = (bundles.values(f"{side}{number}", number) for side in "fb")
 
     def draw(self, title: str | None) -> None:
         """Everything, from left to right."""

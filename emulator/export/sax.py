@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -19,6 +20,7 @@ from emulator.errors import ExportError
 from emulator.export.options import Options
 from emulator.export.two_way import bilateral_law, low_pass, two_way
 from emulator.families.bilateral.lines import Lines, lines_of
+from emulator.families.bilateral.mishaps import Mishaps
 from emulator.graph import Bundle, Element, ScatteringGraph
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, load_conductance, neuron_values, operating_point, slopes
@@ -77,7 +79,7 @@ class _Netlist:
 
     def __init__(self, graph: ScatteringGraph, point: Reference, options: Options) -> None:
         self.options, self.both = options, options.bilateral
-        self.graph = two_way(graph) if self.both else graph
+        self.graph = _alone(two_way(graph)) if self.both else graph
         self.lines: Lines | None = lines_of(self.graph) if self.both else None
         rest = operating_point(self.graph, point) if self.both else _directional(graph, point)
         self.rest = rest
@@ -142,7 +144,7 @@ class _Netlist:
         settings = {
             "delay_forward": int(lines.forward[line]) * graph.step, "delay_backward": int(lines.backward[line]) * graph.step,
             "impedance": z, "gain_forward": float(passes.gain_forward[line]),
-            "gain_backward": float(passes.gain_backward[line]),
+            "gain_backward": float(passes.gain_backward[line]), **_mishaps(lines.mishaps, line),
         }  # fmt: skip
         self._add(name, "line", **settings, pole=pole, step=graph.step)
         stub = graph.step / 2 if self.options.termination == "stub" else 0.0
@@ -221,6 +223,17 @@ class _Netlist:
         yield from ((f"in{n}", f"{self.names[layer]},data_{k}") for n, (layer, k) in enumerate(inputs))
         load = next(element for element in self.graph.elements if element.kind == "load")
         yield from ((f"y{k}", f"{self.names[load.name]},target_{k}") for k in range(load.port("in").width))
+
+
+def _alone(graph: ScatteringGraph) -> ScatteringGraph:
+    """The graph without what leaks between lines: a model of SAX knows one."""
+    return replace(graph, hardware=graph.hardware.replace({"lines.crosstalk": 0.0}))
+
+
+def _mishaps(found: Mishaps, line: int) -> dict[str, bool]:
+    """What befalls a line, where something does."""
+    flags = {name: bool(getattr(found, name)[line]) for name in ("broken", "stuck_near", "stuck_far")}
+    return {name: True for name, has in flags.items() if has}
 
 
 def _directional(graph: ScatteringGraph, point: Reference) -> OperatingPoint:

@@ -66,13 +66,26 @@ def line(
     gain_backward: Any = 1.0,
     pole: Any = 1.0,
     step: Any = 0.0,
+    broken: bool = False,
+    stuck_near: bool = False,
+    stuck_far: bool = False,
 ) -> Pairs:
-    """A line: waves of its own impedance are delayed, low-passed (by a pole, once a step) and attenuated each way."""
+    """A line: waves of its own impedance are delayed, low-passed (by a pole, once a step) and attenuated each way.
+
+    A broken one brings each end its own waves back, and an end that is stuck sends none that changes.
+    """
     shift = np.exp(-2j * np.pi * np.asarray(f) * step)
     low = pole / (1 - (1 - pole) * shift)
     there = low * gain_forward * np.exp(-2j * np.pi * np.asarray(f) * delay_forward)
     back = low * gain_backward * np.exp(-2j * np.pi * np.asarray(f) * delay_backward)
+    there, back = (
+        there * (1 - (stuck_far if broken else stuck_near)),
+        back * (1 - (stuck_near if broken else stuck_far)),
+    )
     r = (impedance - 1) / (impedance + 1)
+    if broken:
+        near, far = ((r + one) / (1 + r * one) for one in (back, there))
+        return {**_ends(near, 0 * there, 0 * back), ("far", "far"): far}
     whole = 1 - r * r * there * back
     across = (1 - r * r) / whole
     return _ends(r * (1 - there * back) / whole, across * there, across * back)
@@ -321,12 +334,8 @@ def _two_way_load(widths: list[int]) -> Model:
 
 
 LINES: dict[str, Model] = {
-    "line": line,
-    "matched_end": matched_end,
-    "far_end": far_end,
-    "source_end": source_end,
-    "open": opened,
-}
+    "line": line, "matched_end": matched_end, "far_end": far_end, "source_end": source_end, "open": opened,
+}  # fmt: skip
 ONE_WAY = {
     "source": _one_way_source,
     "crossbar": _one_way_crossbar,

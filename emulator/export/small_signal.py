@@ -1,9 +1,10 @@
 """The network on two-way lines as a linear multiport: small signals around a rest, seen at its inputs and outputs.
 
 At angular frequency `w` every wave carries ``exp(i w t)``; with ``q = exp(-i w step)`` a line of impedance `Z` and delays
-`f` and `b` steps obeys ``v2 + Z i2 = h q^f (v1 + Z i1)`` and ``v1 - Z i1 = h q^b (v2 - Z i2)``, where `h` is its low-pass;
-the terminations are the stubs of `emulator.export.two_way`. Crossbars are ideal transformers, and a neuron is its
-linearisation ``dx = phi' ds``, ``dmu = phi' dlam + phi'' lam ds``. An input port is the source of a neuron, opened; an
+`f` and `b` steps obeys ``v2 + Z i2 = h q^f (v1 + Z i1)`` and ``v1 - Z i1 = h q^b (v2 - Z i2)``, where `h` is its
+low-pass, but for what `emulator.families.bilateral.carriage` has of its waves: what gets lost, comes back, or leaks to
+neighbours; the terminations are the stubs of `emulator.export.two_way`. Crossbars are ideal transformers, and a neuron is
+its linearisation ``dx = phi' ds``, ``dmu = phi' dlam + phi'' lam ds``. An input port is the source of a neuron, opened; an
 output port is its state against ground, beside the load. One sparse system per frequency is solved for all ports.
 """
 
@@ -18,7 +19,9 @@ from scipy.sparse.linalg import splu
 
 from emulator.errors import ExportError
 from emulator.export.two_way import bilateral_law, low_pass, with_two_way_lines
-from emulator.families.bilateral.lines import Lines, lines_of
+from emulator.families.bilateral.carriage import carriage_of
+from emulator.families.bilateral.layout import lay_out
+from emulator.families.bilateral.lines import Lines
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, checked_point, slopes
@@ -71,7 +74,13 @@ class _System:
 
     def __init__(self, graph: ScatteringGraph, rest: OperatingPoint) -> None:
         self.graph, self.law = graph, bilateral_law(graph)
-        self.lines: Lines = lines_of(graph)
+        layout = lay_out(graph)
+        self.lines: Lines = layout.lines
+        ends, carriage = 2 * self.lines.count, carriage_of(layout)
+        alive = np.where(carriage.stuck, 0.0, 1.0)
+        #: from what comes to the ends of lines to what is taken in, and from what they make to what is on its way to each
+        self.mix = carriage.mix[:ends, :ends]
+        self.sent = sparse.csr_array(sparse.diags_array(alive).tocsr()[carriage.partner[:ends], :ends])
         self.pole = low_pass(graph)
         self.inputs = np.concatenate([graph.layer_neurons(name) for name in graph.network.inputs])
         self.outputs = graph.layer_neurons(graph.network.output)
@@ -127,21 +136,19 @@ class _System:
         """Costates of the inputs and states of the outputs, for unit states of inputs and unit currents into outputs."""
         lines, size = self.lines, self.size
         z, count = lines.impedance, lines.count
-        filtered = self.pole / (1 - (1 - self.pole) * q)
-        ahead = filtered * lines.passes.gain_forward * q**lines.forward
-        back = filtered * lines.passes.gain_backward * q**lines.backward
         series, shunt = self._terminations(q)
-        # far: v2 + z (i2 + shunt v2) = ahead (v1 + (z - series) i1);   near: v1 - (series + z) i1 = back (v2 - z (...))
-        row = np.arange(count)
-        near = self.near
+        row, scale = np.arange(count), sparse.diags_array
         far = sparse.csr_array((np.ones(count), (row, self.far)), shape=(count, size))
         into = sparse.csr_array((np.ones(count), (row, self.into)), shape=(count, size))
         out = sparse.csr_array((np.ones(count), (row, self.out)), shape=(count, size))
-        scale = sparse.diags_array
-        first = scale(1 + z * shunt) @ far + scale(z + 0j) @ out
-        first = first - scale(ahead) @ near - scale(ahead * (z - series)) @ into
-        second = near - scale(series + z) @ into - scale(back * (1 - z * shunt)) @ far + scale(back * z) @ out
-        matrix = self.fixed.astype(np.complex128) + self._rows(self.into, first) + self._rows(self.far, second)
+        # twice the waves at the near ends, then at the far ones: what arrives, and what leaves
+        leaving = sparse.vstack([self.near + scale(z - series) @ into, scale(1 - z * shunt) @ far - scale(z) @ out])
+        arriving = sparse.vstack([self.near - scale(z + series) @ into, scale(1 + z * shunt) @ far + scale(z) @ out])
+        low_pass = self.pole / (1 - (1 - self.pole) * q)
+        carried = self.mix @ scale(q ** np.concatenate([lines.backward, lines.forward])) @ self.sent
+        equations = sparse.csr_array(arriving - low_pass * carried @ leaving)
+        matrix = self.fixed.astype(np.complex128)
+        matrix = matrix + self._rows(self.far, equations[:count]) + self._rows(self.into, equations[count:])
         right = np.zeros((size, len(self.inputs) + len(self.outputs)), dtype=np.complex128)
         right[self.x[self.inputs], np.arange(len(self.inputs))] = 1.0
         right[self.lam[self.outputs], len(self.inputs) + np.arange(len(self.outputs))] = -1.0

@@ -2,9 +2,8 @@
 
 A wave digital filter is a circuit of lines already. Its capacitor is an open stub, its inductor a shorted one, of half a
 step each way: with them the circuit's waves are brian2's, step by step. Capacitors and inductors in their place have the
-same rest and a transient a little apart. A line whose directions have delays of their own, or a low-pass, is a pair of
-matched lines behind the impedance (F. H. Branin, "Transient analysis of lossless transmission lines", Proc. IEEE 55,
-1967). So is a line that attenuates, or whose drivers and receivers differ: with a gain and an offset at the end of each.
+same rest and a transient a little apart. Lines that are more than a delay, or have a fault, are those of
+`emulator.export.line_cells`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,12 @@ import numpy as np
 
 from emulator.compile import compile_network
 from emulator.errors import ExportError
+from emulator.export.line_cells import LineKind
 from emulator.export.line_verilog import two_way_verilog
 from emulator.export.options import Options
 from emulator.families.bilateral.held import as_held
 from emulator.families.bilateral.lines import law_of, lines_of
+from emulator.families.bilateral.mishaps import Mishaps
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, SeriesRC, family_of
 from emulator.measure.synapses import Floats
@@ -28,6 +29,8 @@ from hwmodels import HardwareModel, load
 
 #: name, pins, parameters, cards, Verilog-A and inner nodes of a cell
 Parts = tuple[str, tuple[str, ...], tuple[tuple[str, float], ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+#: what is not 1 where an instance does not say it
+_DEFAULTS = dict.fromkeys(("vf", "vb", "sn", "sf", "xt"), 0.0)
 #: what settled fastest of a hand grid: series RC at the far ends, impedances that rise four-fold towards the output
 RECOMMENDED = Bilateral(impedance=1.0, taper=4.0, far_end=SeriesRC(resistance=2.0, capacitance=3.0))
 
@@ -62,12 +65,19 @@ def two_way(graph: ScatteringGraph, *, held: bool = True) -> ScatteringGraph:
     return as_held(graph) if laid and held else graph
 
 
+def breaks(hardware: HardwareModel) -> bool:
+    """Whether the lines that break do so as one conductor for both directions can."""
+    return hardware.faults.open_line.direction == "both"
+
+
 def _in_circuit(hardware: HardwareModel) -> HardwareModel:
-    """The hardware without what the circuit has not, and what would move the rest: lines stand alone, and none has a fault."""
-    ideal = load("ideal")
-    if hardware.faults == ideal.faults and not hardware.lines.crosstalk:
+    """The hardware without what the circuit has not: events, and lines that break in one direction."""
+    ideal = load("ideal").faults
+    left = ["dropped_event", "duplicated_event", *([] if breaks(hardware) else ["open_line"])]
+    changes = {f"faults.{name}": getattr(ideal, name) for name in left}
+    if all(getattr(hardware.faults, name) == getattr(ideal, name) for name in left):
         return hardware
-    return hardware.replace({"faults": ideal.faults, "lines.crosstalk": 0.0})
+    return hardware.replace(changes)
 
 
 def bilateral_law(graph: ScatteringGraph) -> Bilateral:
@@ -81,6 +91,12 @@ def bilateral_law(graph: ScatteringGraph) -> Bilateral:
     if "bilateral" not in family_of(graph.law).circuits:
         raise ExportError(f"the bilateral circuit got law {graph.law.name}; allowed: bilateral")
     return law_of(graph)
+
+
+def changes_waves(graph: ScatteringGraph) -> bool:
+    """Whether two-way lines do not carry on all that they are given, so that they rest beside backpropagation."""
+    lines = lines_of(graph)
+    return not (lines.passes.ideal and lines.mishaps.none)
 
 
 def low_pass(graph: ScatteringGraph) -> float:
@@ -135,27 +151,40 @@ class TwoWayLines:
         return self.law.far_end is not None or self.law.source_end is not None
 
     @property
-    def kinds(self) -> set[str]:
-        """Cells that the lines are made of."""
-        return {self._cell(k) for k in range(self._lines.count)}
+    def kinds(self) -> set[LineKind]:
+        """What the lines are made of."""
+        return set(self._all_kinds)
 
-    def values(self, number: int, *, forward: bool) -> tuple[list[str], dict[str, Floats]]:
-        """Cells, and physical values by name, of the lines to the rows of coupling `number`, or from its columns."""
-        rows = self._rows(number)
-        part = rows if forward else slice(rows.stop, int(self._first[number + 1]))
-        cells = [self._cell(k) for k in range(part.start, part.stop)]
+    @property
+    def uneven(self) -> bool:
+        """Whether any has a low-pass, or a delay of its own in each direction."""
+        return self.pole < 1.0 or bool((self._lines.forward != self._lines.backward).any())
+
+    @property
+    def mishaps(self) -> Mishaps:
+        """What befalls the lines."""
+        return self._lines.mishaps
+
+    def beside(self, number: int, *, forward: bool) -> np.ndarray:
+        """Whether waves leak between each of those lines and the one before it, (n,)."""
+        return self._leaks[self._part(number, forward)]
+
+    def kinds_of(self, number: int, *, forward: bool) -> list[LineKind]:
+        """Kinds of the lines to the rows of coupling `number`, or from its columns."""
+        return self._all_kinds[self._part(number, forward)]
+
+    def values(self, number: int, *, forward: bool) -> dict[str, Floats]:
+        """Physical values by name of the lines to the rows of coupling `number`, or from its columns."""
+        part, kinds = self._part(number, forward), self.kinds_of(number, forward=forward)
+        used = {name for kind in kinds for name in kind.parameters}
         step = self._graph.step
         ahead, back = (
             np.asarray(d[part] * step, dtype=np.float64) for d in (self._lines.forward, self._lines.backward)
         )
         impedance: Floats = np.asarray(self._lines.impedance[part] * self._options.ohms, dtype=np.float64)
         found: dict[str, Floats] = {}
-        if "line" in cells:
-            found["td"] = ahead
-        if {"line_two_delays", "line_lossy"} & set(cells):
-            found |= {"tdf": ahead, "tdb": back}
-        if "line_lossy" in cells:
-            found |= self._passes(part)
+        done = {"td": ahead, "tdf": ahead, "tdb": back, **self._done_to_waves(part)}
+        found |= {name: values for name, values in done.items() if name in used}
         found["z0"] = impedance
         law, transit = self.law, self._graph.transit_seconds
         if law.far_end is not None:
@@ -165,26 +194,41 @@ class TwoWayLines:
                 "rs": law.source_end.resistance * impedance,
                 "ls": law.source_end.inductance * transit * impedance,
             }
-        return cells, found
+        return found
+
+    def _part(self, number: int, forward: bool) -> slice:
+        rows = self._rows(number)
+        return rows if forward else slice(rows.stop, int(self._first[number + 1]))
 
     def _rows(self, number: int) -> slice:
         start = int(self._first[number])
         return slice(start, start + len(self._graph.couplings[number].rows))
 
-    def _cell(self, k: int) -> str:
-        if not self._lines.passes.ideal:
-            return "line_lossy"
-        same = self._lines.forward[k] == self._lines.backward[k]
-        return "line" if same and self.pole == 1.0 else "line_two_delays"
+    @cached_property
+    def _leaks(self) -> np.ndarray:
+        """Whether waves leak between each line and the one before it, (L,)."""
+        return self._lines.beside & (self.mishaps.spill > 0)
 
-    def _passes(self, part: slice) -> dict[str, Floats]:
-        """What lines make of the waves that they carry, as factors and volts."""
-        passes, volts = self._lines.passes, self._options.volts
+    @cached_property
+    def _all_kinds(self) -> list[LineKind]:
+        lines, mishaps = self._lines, self.mishaps
+        apart = (lines.forward != lines.backward) | (self.pole < 1.0)
+        passes = np.full(lines.count, not lines.passes.ideal)
+        flags = (mishaps.broken, mishaps.stuck_near, mishaps.stuck_far, self._leaks | np.append(self._leaks[1:], False))
+        apart = apart | passes | np.any(flags, axis=0)
+        return [LineKind(*map(bool, one)) for one in zip(apart, passes, *flags, strict=True)]
+
+    def _done_to_waves(self, part: slice) -> dict[str, Floats]:
+        """What lines and ends make of waves, as factors and volts."""
+        passes, mishaps, volts = self._lines.passes, self.mishaps, self._options.volts
         return {
             "kf": passes.gain_forward[part],
             "kb": passes.gain_backward[part],
             "vf": passes.offset_forward[part] * volts,
             "vb": passes.offset_backward[part] * volts,
+            "sn": mishaps.near_at[part] * volts,
+            "sf": mishaps.far_at[part] * volts,
+            "xt": np.full(part.stop - part.start, mishaps.spill),
         }
 
     def cells(self) -> Iterator[Parts]:
@@ -198,15 +242,12 @@ class TwoWayLines:
         ]
         start = "end" if source else "near"
         before, after = self._source_end(stub) if source else [], self._far_end(stub) if far else []
+        step = self._graph.step
         for kind in sorted(self.kinds):
-            if kind == "line":
-                body, times = [f"T1 {start} 0 far low Z0={{z0}} TD={{td}} rel=10"], ["td"]
-            else:
-                lossy = kind == "line_lossy"
-                body, times = self._branin(start, lossy), ["tdf", "tdb", *(["kf", "kb", "vf", "vb"] if lossy else [])]
-            parameters = tuple((name, 0.0 if name in ("vf", "vb") else 1.0) for name in [*times, "z0", *names])
-            verilog, inner = two_way_verilog(kind, far, source, stub, self.pole, self._graph.step)
-            yield kind, ("near", "far", "low"), parameters, (*before, *body, *after), verilog, inner
+            parameters = tuple((name, _DEFAULTS.get(name, 1.0)) for name in [*kind.parameters, "z0", *names])
+            verilog, inner = two_way_verilog(kind, far, source, stub, self.pole, step)
+            cards = (*before, *kind.cards(start, self.pole, step), *after)
+            yield kind.name, kind.pins, parameters, cards, verilog, inner
 
     def _far_end(self, stub: bool) -> list[str]:
         if not stub:
@@ -217,31 +258,3 @@ class TwoWayLines:
         if not stub:
             return ["R2 near end {rs}", "L2 near end {ls}"]
         return ["R2 near end {rs}", "T3 near end short 0 Z0={ls/tstub} TD={tstub} rel=10", "V3 short 0 0"]
-
-    def _branin(self, start: str, lossy: bool) -> list[str]:
-        """Each end is the impedance in series with twice the wave that arrives there; what leaves is the rest."""
-        end = "g" if lossy else "1"
-        found = []
-        for leaving, arriving, port, ground, delay in (("f", "b", start, "0", "tdf"), ("b", "f", "far", "low", "tdb")):
-            came = f"{arriving}y" if self.pole < 1 else f"{arriving}{end}"
-            found += [
-                f"R{leaving} {port} {leaving}i {{z0}}",
-                f"E{leaving}i {leaving}i {ground} {came} 0 2",
-                f"E{leaving}u {leaving}u 0 {port} {ground} 1",
-                f"E{leaving}0 {leaving}0 {leaving}u {came} 0 -1",
-                f"T{leaving} {leaving}0 0 {leaving}1 0 Z0=50 TD={{{delay}}} rel=10",
-                f"R{leaving}1 {leaving}1 0 50",
-            ]
-            if lossy:  # an attenuator or an amplifier, matched, at the end of the line
-                found += [
-                    f"E{leaving}g {leaving}g {leaving}o {leaving}1 0 {{k{leaving}}}",
-                    f"V{leaving}o {leaving}o 0 {{v{leaving}}}",
-                ]
-            if self.pole < 1:
-                found += [
-                    f"E{leaving}v {leaving}v 0 {leaving}{end} 0 {self.pole!r}",
-                    f"E{leaving}y {leaving}y {leaving}v {leaving}z 0 {1 - self.pole!r}",
-                    f"T{leaving}z {leaving}y 0 {leaving}z 0 Z0=50 TD={self._graph.step!r} rel=10",
-                    f"R{leaving}z {leaving}z 0 50",
-                ]
-        return found

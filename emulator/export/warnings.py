@@ -10,7 +10,7 @@ from emulator.export.expected import Expected
 from emulator.export.netlist import safe_label
 from emulator.export.options import Options
 from emulator.export.rounding import terms, vanishing
-from emulator.export.two_way import TwoWayLines
+from emulator.export.two_way import TwoWayLines, breaks
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.curvature import curvature_screen
@@ -30,7 +30,7 @@ _SHOWN = (
 #: those that two-way lines have besides, and what is in weights that are laid as a chip holds them
 _TWO_WAY = (
     "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth", "noise.gain_mismatch_", "noise.offset_mismatch_",
-    "faults.duplicated",
+    "lines.crosstalk", "faults.stuck_port", "faults.dead_node", "faults.duplicated",
 )  # fmt: skip
 _HELD = ("weights.levels", "weights.programming", "weights.stuck_", "precision.weights")
 
@@ -65,7 +65,7 @@ def left_out(graph: ScatteringGraph, kind: str, options: Options) -> tuple[str, 
         return ()
     both = options.bilateral or kind == "touchstone-network"
     laid = _HELD if both and family_of(graph.law).circuits and kind != "touchstone-network" else ()
-    return tuple(_left_out(graph, both, graph.hardware, laid))
+    return tuple(_left_out(graph, both, graph.hardware, laid, ("lines.crosstalk",) if kind == "sax" else ()))
 
 
 def still(ramp: Ramp | None, threshold: float) -> tuple[str, ...]:
@@ -83,10 +83,13 @@ def _laid(graph: ScatteringGraph, options: Options) -> tuple[str, ...]:
     return _HELD if options.bilateral and held else ()
 
 
-def _left_out(graph: ScatteringGraph, both: bool, hardware: HardwareModel, laid: tuple[str, ...]) -> Iterator[str]:
+def _left_out(
+    graph: ScatteringGraph, both: bool, hardware: HardwareModel, laid: tuple[str, ...], lacking: tuple[str, ...] = ()
+) -> Iterator[str]:
     if not both and not graph.law.settles_on_arrival:
         yield f"the directional circuit is that of the matched law, whereas the graph has the law {graph.law.name}"
-    ideal, there = load("ideal").flat(), (*_SHOWN, *laid, *(_TWO_WAY if both else ()))
+    ideal, there = load("ideal").flat(), (*_SHOWN, *laid, *(_two_way(hardware) if both else ()))
+    there = tuple(path for path in there if path not in lacking)
     differing = dict.fromkeys(
         path if path in ideal else ".".join(path.split(".")[:2])
         for path, entry in hardware.flat().items()
@@ -94,6 +97,10 @@ def _left_out(graph: ScatteringGraph, both: bool, hardware: HardwareModel, laid:
     )
     if differing:
         yield f"of the hardware, these are not in the circuit: {', '.join(differing)}"
+
+
+def _two_way(hardware: HardwareModel) -> tuple[str, ...]:
+    return (*_TWO_WAY, *(("faults.open_line",) if breaks(hardware) else ()))
 
 
 def _vanishing(graph: ScatteringGraph, expected: Expected) -> Iterator[str]:
@@ -109,12 +116,13 @@ def _vanishing(graph: ScatteringGraph, expected: Expected) -> Iterator[str]:
 
 def _settling(graph: ScatteringGraph, options: Options, expected: Expected) -> Iterator[str]:
     lines = TwoWayLines(graph, options)
-    if "line_lossy" in lines.kinds:
+    if any(kind.passes for kind in lines.kinds):
         yield (
             "lines: some attenuate, or have gains and offsets of their own; they are pairs of matched lines with amplifiers, and "
             "the circuit rests beside backpropagation, where its static equations say"
         )
-    if "line_two_delays" in lines.kinds:
+    yield from _mishaps(lines)
+    if lines.uneven:
         yield (
             "lines: some have a low-pass or a delay of its own in each direction, as no single passive line has; they "
             "are pairs of matched lines"
@@ -133,6 +141,22 @@ def _settling(graph: ScatteringGraph, options: Options, expected: Expected) -> I
         yield f"spectrum: {found.sentence}; lower impedances or other terminations may settle it"
     elif found.steps > expected.hold:
         yield f"spectrum: {found.sentence}, whereas the transient lasts {expected.hold}"
+
+
+def _mishaps(lines: TwoWayLines) -> Iterator[str]:
+    found = lines.mishaps
+    if found.none:
+        return
+    stuck = int(found.stuck_near.sum() + found.stuck_far.sum())
+    parts = [
+        f"{found.broken.sum()} broken" if found.broken.any() else "",
+        f"{stuck} end(s) stuck" if stuck else "",
+        "waves leak between neighbours" if found.spill else "",
+    ]
+    yield (
+        f"lines: {', '.join(filter(None, parts))}; they are pairs of matched lines with sources in the place of what went wrong, "
+        "and the circuit rests beside backpropagation, where its static equations say"
+    )
 
 
 def _ranges(graph: ScatteringGraph, options: Options) -> Iterator[str]:
@@ -172,4 +196,7 @@ def _verified(graph: ScatteringGraph, options: Options, expected: Expected) -> I
             f"(some {most})"
         )
     elif options.bilateral and expected.waves is None and options.termination == "stub":
-        yield "waves: brian2 does not come to rest before the sample appears, so verify compares no waveforms"
+        yield (
+            "waves: before the sample appears brian2 does not come to rest, or a neuron rests at its kink, so verify compares no "
+            "waveforms"
+        )

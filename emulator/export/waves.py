@@ -11,9 +11,10 @@ from emulator.errors import ExportError
 from emulator.graph import ScatteringGraph
 from emulator.laws import Matched
 from emulator.measure.reference import reference
-from emulator.measure.rest import operating_point
+from emulator.measure.rest import OperatingPoint, operating_point
 from emulator.measure.result import Traces
 from emulator.measure.synapses import Floats
+from emulator.network import ACTIVATIONS
 from emulator.runs.settle import settle
 from hwmodels import load
 
@@ -41,12 +42,20 @@ def matched_waves(graph: ScatteringGraph, inputs: Pair, targets: Floats) -> dict
 
 
 def two_way_waves(graph: ScatteringGraph, inputs: Pair, targets: Floats, hold: int) -> dict[str, Floats] | None:
-    """The same on the two-way lines of a graph, for `hold` steps; None if it never comes to rest before."""
-    noise, lines = graph.hardware.noise, graph.hardware.lines.model_copy(update={"crosstalk": 0.0, "jitter": 0.0})
+    """The same on the two-way lines of a graph, for `hold` steps.
+
+    None if it never comes to rest before, or rests where a circuit does not begin.
+    """
+    noise, lines = graph.hardware.noise, graph.hardware.lines.model_copy(update={"jitter": 0.0})
     mismatch = {f"noise.{name}": getattr(noise, name) for name in type(noise).model_fields if "mismatch" in name}
-    plain = replace(graph, hardware=load("ideal").replace({"lines": lines, **mismatch}))
+    plain = replace(
+        graph, hardware=load("ideal").replace({"lines": lines, "faults": graph.hardware.faults, **mismatch})
+    )
     exact = reference(graph.network, {name: values[:1] for name, values in inputs.items()}, targets[:1])
-    rest = operating_point(plain, exact).x
+    point = operating_point(plain, exact)
+    if _at_kink(graph, point):
+        return None
+    rest = point.x
     first = least = math.ceil(_REST * graph.longest_round_trip / hold)
     while least <= _LONGER * first:
         order = [0] * least + [1]
@@ -62,6 +71,13 @@ def two_way_waves(graph: ScatteringGraph, inputs: Pair, targets: Floats, hold: i
             return _last(run.traces, hold)
         least = _patience(off[:at], hold, least)
     return None
+
+
+def _at_kink(graph: ScatteringGraph, point: OperatingPoint) -> bool:
+    """Whether a neuron rests at its kink, and passes on some share of its costate: circuits have a gap there in transients only."""
+    hinges = [ACTIVATIONS[site.function].hinge and site.role != "source" for site in graph.sites]
+    bent = np.repeat(hinges, [site.size for site in graph.sites])
+    return bool((bent & (point.s == 0) & (np.abs(point.lam) > _AT_REST)).any())
 
 
 def _patience(off: Floats, hold: int, least: int) -> int:

@@ -195,7 +195,7 @@ def test_files_that_are_damaged_are_refused(exported, monkeypatch):
             ("[" * 100_000, f"file '{path}' is not JSON"),
             ('{"format": 1' + "0" * 5000 + "}", f"file '{path}' is not JSON"),
             ("[]", f"file '{path}' is not of format 'backwave-"),
-            (kept.replace('"version": 3', '"version": 1'), f"file '{path}' is not of format 'backwave-"),
+            (kept.replace('"version": 4', '"version": 1'), f"file '{path}' is not of format 'backwave-"),
             ('{"format": 1' + "0" * 400 + "}", f"file '{path}' is not JSON: holds a whole number of 1329 bits"),
         ):  # fmt: skip
             path.write_text(text)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
-from emulator.errors import FileFormatError
+from emulator.errors import ExportError, FileFormatError
 from emulator.export import Options, spice, verify
 from emulator.export.bundle import MAP, seal
-from emulator.families.bilateral.held import as_held
+from emulator.export.claim import read_claim
+from emulator.export.design import chunks
+from emulator.export.two_way import two_way
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import predict
 from hwmodels import HardwareModel
 from hwmodels.fit_line import fit_line, scattering_parameters
 from tests.substrate import delays
+from tests.support.circuits import MISHAPS
 
 LAW = Bilateral(0.3, 2.0, far_end=SeriesRC())
 UNLIKE = {
@@ -88,14 +92,81 @@ def test_gains_and_offsets_are_in_the_circuit_and_an_edited_line_is_found(tmp_pa
         verify(tmp_path / "out")
 
 
-def test_faults_are_named_as_left_out_and_the_weights_are_those_of_the_chip(tmp_path):
+def wired(activations="tanh", loss="mse", changes=MISHAPS, high=3):
+    """A graph whose lines have faults, and a sample."""
+    network, inputs, targets = sample(activations, loss)
+    named = {"faults.stuck_port": ("x1[1]",), "faults.dead_node": ("x1[3]",), "faults.open_line": ("x1[2]",)}
+    placed = {k: v | {"places": named[k]} if k in named else v for k, v in changes.items()}
+    return compile_network(network, law=LAW, hardware=delays(1, high).replace(placed), seed=3), inputs, targets
+
+
+def only(*words):
+    return {name: value for name, value in MISHAPS.items() if any(word in name for word in words)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        (MISHAPS, Options("bilateral", volts=0.5)),
+        *(
+            pytest.param(changes, Options("bilateral", "transformer"), marks=pytest.mark.slow)
+            for changes in (only("stuck"), only("dead"), only("open", "attenuation"), only("crosstalk"))
+        ),
+    ],
+)
+def test_faults_and_leaks_are_in_the_circuit_which_has_brian2s_rest_and_waves(monkeypatch, tmp_path, changes, options):
+    """Each direction unlike the other; bundles in pieces, which share the waves of lines that are beside each other."""
+    monkeypatch.setattr("emulator.export.bundles.chunks", partial(chunks, size=2))
+    graph, inputs, targets = wired(changes=changes, high=2)
+    made = spice(graph, tmp_path / "out", inputs, targets, options=options, hold=40)
+    assert not any("not in the circuit" in text for text in made.warnings)
+    found = {check.name: check.deviation for check in verify(tmp_path / "out").checks}
+    assert found["operating point"] < 1e-9 and found["waveforms"] < 1e-6
+
+
+def test_what_a_folder_says_of_faults_is_held_to_the_rest(tmp_path):
+    graph, inputs, targets = wired(changes=only("stuck", "dead"))
+    spice(graph, tmp_path / "out", inputs, targets, options=Options("bilateral", termination="lumped"))
+    path = tmp_path / "out" / MAP
+    for name, value, words in (
+        ("broken", 1.0, "no rest that is found"), ("near_at", 0.9, "whereas network and"), ("spill", 0.1, "whereas network and"),
+        ("stuck_near", 0.5, "has 0.5; allowed: 0 and 1"), ("spill", 0.7, "is 0.7; allowed: 0 to 0.5"),
+    ):  # fmt: skip
+        kept = path.read_text()
+        described = json.loads(kept)
+        lines = described["lines"]
+        lines[name] = value if name == "spill" else [value] * len(lines[name])
+        described["seal"] = seal(described)
+        path.write_text(json.dumps(described))
+        with pytest.raises(FileFormatError, match=words):
+            read_claim(tmp_path / "out")
+        path.write_text(kept)
+
+
+def test_what_has_no_place_in_a_circuit_is_named_and_the_weights_are_those_of_the_chip(tmp_path):
     network, inputs, targets = sample()
-    faults = {"faults.stuck_port": {"places": ("x1[0]",), "value": 0.2}, "lines.crosstalk": 0.02}
+    faults = {"faults.dropped_event": {"rate": 0.1}, "faults.open_line": {"places": ("x1[0]",), "direction": "forward"}}
     changes = faults | {"weights.g_max": 25e-6, "weights.levels": 8}
     graph = compile_network(network, law=LAW, hardware=delays(1, 2).replace(changes), seed=3)
     made = spice(graph, tmp_path / "out", inputs, targets, options=Options(circuit="bilateral"))
     (told,) = [text for text in made.warnings if "not in the circuit" in text]
-    assert "lines.crosstalk" in told and "faults.stuck_port" in told
+    assert "faults.dropped_event" in told and "faults.open_line" in told
     found = verify(tmp_path / "out")
-    assert found.network == as_held(graph).network.digest != network.digest
+    assert found.network == two_way(graph).network.digest != network.digest
     assert all(check.deviation < 1e-6 for check in found.checks if check.name != "settled values")
+
+
+def test_a_circuit_without_a_rest_is_not_exported(tmp_path):
+    """Between two breaks a column floats."""
+    graph, inputs, targets = wired(changes={"faults.open_line": {"rate": 1.0}})
+    with pytest.raises(ExportError, match="the bilateral circuit has no rest that is found with sample 0"):
+        spice(graph, tmp_path / "out", inputs, targets, options=Options("bilateral"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_waves_are_not_compared_from_a_rest_at_a_kink(tmp_path):
+    """All inputs of a relu without a bias are 0 before the sample; a stuck port makes an error there."""
+    graph, inputs, targets = wired("relu", "softmax_cross_entropy", only("stuck"))
+    made = spice(graph, tmp_path / "out", inputs, targets, options=Options("bilateral"))
+    assert any("a neuron rests at its kink" in text for text in made.warnings)
+    assert [check.name for check in verify(tmp_path / "out").checks] == ["operating point", "settled values"]

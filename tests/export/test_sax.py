@@ -17,7 +17,7 @@ from emulator.export.formats import export_file
 from emulator.export.sax import sax_netlist
 from tests.refusals import refuses
 from tests.substrate import delays
-from tests.support.circuits import chain, random_case, sample
+from tests.support.circuits import MISHAPS, chain, random_case, sample
 from tests.support.scattering import joined, scattering
 
 BOTH = Options(), Options("bilateral")
@@ -37,6 +37,7 @@ CASES = {
     "chain": lambda: chain(loss="softmax_cross_entropy"),
     "sliced": sliced,
     "source ends": lambda: chain(law=SOURCE_ENDS),
+    "mishaps": lambda: chain(law=SOURCE_ENDS, hardware=MISHAPS | {"lines.crosstalk": 0.0}),
     **{f"random {seed}": (lambda seed=seed: random_case(seed)[0]) for seed in (3, 5)},
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator import compile_network
+from emulator import Bilateral, ParallelRL, SeriesRC, compile_network
 from emulator.export import Options
 from emulator.export.cells import library
 from emulator.export.compiled import export_compiled
@@ -24,7 +24,7 @@ from emulator.export.veriloga import verilog_a
 from emulator.network import ACTIVATIONS
 from emulator.scenario import load_scenario
 from emulator.scenario.build import prepare
-from tests.support.circuits import chain, random_case, sample
+from tests.support.circuits import MISHAPS, chain, random_case, sample
 
 #: steps for which a sample's waves are compared on two-way lines
 HOLD = 25
@@ -103,6 +103,17 @@ def test_neurons_on_either_side_of_their_kink_have_brian2s_waves_between_two_way
     compiled(tools, tmp_path, verilog_a(with_two_way_lines(graph), options))
     worst, followed = deviations(tools, tmp_path, graph, *sample(graph), options, 60)
     assert followed and worst[0] < 1e-9 and worst[1] < 1e-8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pole", [1.0, 0.7])
+def test_lines_with_faults_have_brian2s_rest_and_waves(tools, tmp_path, pole):
+    """Ends that are stuck, a break, leaks and losses, and gains and offsets of each direction; with a low-pass, and without."""
+    law = Bilateral(0.3, 2.0, bandwidth=pole, far_end=SeriesRC(), source_end=ParallelRL())
+    graph, options = chain(hardware=MISHAPS, law=law, high=2), Options("bilateral")
+    compiled(tools, tmp_path, verilog_a(graph, options))
+    worst, followed = deviations(tools, tmp_path, graph, *sample(graph), options, 60)
+    assert followed and worst[0] < 1e-9 and worst[1] < 1e-6
 
 
 @pytest.mark.slow

@@ -209,7 +209,7 @@ def test_folders_that_are_no_export_are_refused(exported, tmp_path):
     refuses("limit is -1", lambda: verify(exported, limit=-1), ExportError)
     for name, content, words in (
         ("map.json", "{", f"file '{exported / 'map.json'}' is not JSON"),
-        ("map.json", "{}", f"file '{exported / 'map.json'}' is not of format 'backwave-export' and version 3"),
+        ("map.json", "{}", f"file '{exported / 'map.json'}' is not of format 'backwave-export' and version 4"),
         (
             "map.json",
             json.dumps({"format": "backwave-export", "version": 1, "kind": "sax"}),

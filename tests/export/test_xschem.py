@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emulator import Bilateral, SeriesRC
 from emulator.export import Options
 from emulator.export.expected import expect
 from emulator.export.formats import export_file
@@ -18,7 +19,7 @@ from emulator.export.ngspice import run_ngspice
 from emulator.export.spice_text import design_text
 from emulator.export.testbench import Bench
 from emulator.export.two_way import two_way
-from tests.support.circuits import chain, ngspice, sample
+from tests.support.circuits import MISHAPS, chain, ngspice, sample
 
 __all__ = ["ngspice"]
 CASES = [
@@ -60,9 +61,14 @@ def statements(text: str) -> dict[str, list[list[str]]]:
 
 
 def graph_of(circuit: str, wiring: str):
-    activation = "relu" if circuit == "directional" else "tanh"
-    graph = chain((4, 5, 3), loss="softmax_cross_entropy", activation=activation, wiring=wiring)
-    return graph, two_way(graph) if circuit == "bilateral" else graph
+    """A graph, and what its circuit is of; two-way lines have faults, and weights that are the chip's."""
+    both = circuit == "bilateral"
+    made = MISHAPS | {"weights.g_max": 25e-6, "weights.levels": 8}
+    graph = chain(
+        (4, 5, 3), loss="softmax_cross_entropy", activation="tanh" if both else "relu", wiring=wiring,
+        law=Bilateral(0.3, 2.0, far_end=SeriesRC()) if both else None, hardware=made if both else None,
+    )  # fmt: skip
+    return graph, two_way(graph) if both else graph
 
 
 def flat(graph, options: Options):
@@ -113,7 +119,7 @@ def test_the_netlist_of_xschem_is_ours_and_rests_where_the_network_does(
     assert {name: sorted(cards) for name, cards in found.items()} == {
         name: sorted(cards) for name, cards in ours.items()
     }
-    expected = expect(used, *sample(graph), 0, waves=False)
+    expected = expect(used, *sample(graph), 0, two_way=options.bilateral, predicted=False, waves=False)
     bench = Bench(design, used, options, expected, tuple(range(len(used.sites))), ("net.spice",))
     (folder / "net.spice").write_text(re.sub(r"^\.end$", "", written, flags=re.M))
     (folder / "tb.cir").write_text("\n".join(["* test", *bench.operating_point(), ""]))

@@ -177,7 +177,7 @@ def test_what_is_drawn_for_each_line_has_the_stated_spread_on_its_own():
     network = Network.mlp([np.ones((1000, 3)) / 40, np.ones((3, 1000)) / 40], activations="tanh")
     graph = compile_network(network, law=LAW, hardware=delays(1, 1).replace(MISMATCH | UNEVEN), seed=4)
     layout = lay_out(graph)
-    lines, carries = layout.lines, carriage_of(graph, layout)
+    lines, carries = layout.lines, carriage_of(layout)
     ahead, back = slice(lines.count, 2 * lines.count), slice(lines.count)
     drawn = {
         "gain forward": (carries.gain[ahead] - 1) / 0.03, "gain backward": (carries.gain[back] - 1) / 0.02,

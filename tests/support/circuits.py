@@ -28,6 +28,13 @@ KINDS = [
     *itertools.product(["directional"], ["gyrator", "transformer"], ["tile", "synapse"]),
     *itertools.product(["bilateral"], ["gyrator", "transformer"], ["tile"]),
 ]
+#: what befalls two-way lines of a `chain` and has its place in a circuit, each direction unlike the other
+MISHAPS = {
+    "faults.stuck_port": {"places": ("h0[1]",), "value": 0.3, "direction": "forward"},
+    "faults.dead_node": {"places": ("h0[3]",)}, "faults.open_line": {"places": ("h0[2]",)}, "lines.crosstalk": 0.06,
+    "lines.attenuation_forward": 0.9, "lines.attenuation_backward": 0.95, "lines.impedance_tolerance": 0.1,
+    "noise.gain_mismatch_forward": 0.02, "noise.offset_mismatch_backward": 0.01,
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ class Together:
         feed = np.hstack([*inputs, *targets])
         merged = joined_lines(self.layouts)
         how: dict[str, Any] = {"hold": hold, "samples": len(feed), "effects": IDEAL, "power": False}
-        each = [carriage_of(g, layout) for g, layout in zip(self.graphs, self.layouts, strict=True)]
+        each = [carriage_of(layout) for layout in self.layouts]
         plan = BilateralPlan(merged, self.graphs[0].law, "mse", carriage=joined_carriages(each), **how)
         outputs, times, target = execute(plan, self._values(plan, each, tolerance), feed, "numpy")
         found, neuron = [], 0

@@ -27,7 +27,7 @@ from emulator.network import softmax
 def own_rest(graph: ScatteringGraph, reference: Reference, sample: int) -> OperatingPoint:
     """Where a graph rests with one sample of a reference."""
     exact = exact_point(graph, reference, sample)
-    if carriage_of(graph, lay_out(graph)).ideal:
+    if carriage_of(lay_out(graph)).ideal:
         return exact
     x, s, lam = (one[np.newaxis] for one in (exact.x, exact.s, exact.lam))
     found = rests_of(graph, s, lam, *_given(graph, x, lam, exact.loaded), exact.loaded)
@@ -49,7 +49,7 @@ def _given(graph: ScatteringGraph, x: Floats, lam: Floats, loaded: bool) -> tupl
 def bias_of(graph: ScatteringGraph, reference: Reference) -> Bias | None:
     """The rests of a batch against backpropagation; None where they are the same, or without targets."""
     layout = lay_out(graph)
-    if carriage_of(graph, layout).ideal or not reference.costates:
+    if carriage_of(layout).ideal or not reference.costates:
         return None
     x, s, lam = neuron_values(graph, reference)
     lam = load_conductance(graph) * lam

@@ -16,10 +16,8 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from emulator.engine.effects import stuck_ports
 from emulator.engine.layout import Floats
 from emulator.families.bilateral.layout import BilateralLayout
-from emulator.graph import ScatteringGraph
 
 
 @dataclass(frozen=True)
@@ -104,23 +102,21 @@ class Carriage:
         return self.gain[self.partner] * waves + self.offset[self.partner]
 
 
-def carriage_of(graph: ScatteringGraph, layout: BilateralLayout) -> Carriage:
+def carriage_of(layout: BilateralLayout) -> Carriage:
     """What the lines and ports of a substrate do."""
     lines, rest = layout.lines, layout.ports - 2 * layout.lines.count
     passes, count = lines.passes, lines.count
     gain = np.concatenate([passes.gain_backward, passes.gain_forward, np.ones(rest)])
     offset = np.concatenate([passes.offset_backward, passes.offset_forward, np.zeros(rest)])
-    stuck, level = stuck_ports(graph, layout)
-    port = layout.node + layout.neurons * ~layout.out
-    own = layout.at_neuron & (layout.lines_of_port > 0)
+    mishaps, none = lines.mishaps, np.zeros(rest)
+    stuck = np.concatenate([mishaps.stuck_near, mishaps.stuck_far, none > 0])
+    level = np.concatenate([mishaps.near_at, mishaps.far_at, none])
     left, right = np.arange(layout.ports), np.arange(layout.ports)
-    spill = graph.hardware.lines.crosstalk
-    if spill:
+    if mishaps.spill:
         for start in (0, count):
             for side, step in ((left, -1), (right, 1)):
                 at = np.flatnonzero(lines.beside if step < 0 else np.append(lines.beside[1:], False))
                 side[start + at] += step
     return Carriage(
-        gain, offset, layout.partner, own & stuck[port], np.where(own & stuck[port], level[port], 0.0), spill, left, right,
-        not layout.broken.any(),
+        gain, offset, layout.partner, stuck, level, mishaps.spill, left, right, not mishaps.broken.any(),
     )  # fmt: skip

@@ -80,7 +80,7 @@ class BilateralFamily(Family[BilateralPlan]):
         learning: Learning | None = None,
     ) -> BilateralPlan:
         layout, learns = lay_out(graph), learning is not None
-        carriage = carriage_of(graph, layout)
+        carriage = carriage_of(layout)
         effects = bilateral_effects(graph, layout, carriage, seed)
         return BilateralPlan(
             layout, law_of(graph), graph.loss, hold, samples, probe=not learns, power=not learns, traces=traces,

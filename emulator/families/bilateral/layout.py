@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from emulator.engine.effects import broken_lines
 from emulator.engine.layout import Floats, Ints, Layout, neurons_of, spread
 from emulator.errors import EngineError
 from emulator.families.bilateral.branches import FOLLOWED
@@ -48,8 +47,6 @@ class BilateralLayout(Layout):
     series, conductance : (N,)
         `Zs` and `G` of every neuron.
     crossbars : Crossbars
-    broken : (L,) bool
-        Which lines carry nothing: a wave comes back to the end that it left.
     """
 
     lines: Lines
@@ -68,7 +65,6 @@ class BilateralLayout(Layout):
     series: Floats
     conductance: Floats
     crossbars: Crossbars
-    broken: np.ndarray
 
     @property
     def ports(self) -> int:
@@ -88,7 +84,7 @@ def lay_out(graph: ScatteringGraph, lines: Lines | None = None) -> BilateralLayo
     lines = lines_of(graph) if lines is None else lines
     ends = ends_of(lines, min(law.bandwidth, graph.hardware.lines.filter_coefficient(graph.step)))
     port, crossbars = np.arange(ends.count), lay_out_crossbars(graph, ends)
-    weights, broken = crossbars.weights, broken_lines(graph, lines.tail, lines.head)
+    weights, broken = crossbars.weights, lines.mishaps.broken
     cut = np.concatenate([broken, broken, np.zeros(ends.count - 2 * lines.count, bool)])
     longest = int(max(lines.forward.max(), lines.backward.max()))
     made = BilateralLayout(
@@ -112,7 +108,6 @@ def lay_out(graph: ScatteringGraph, lines: Lines | None = None) -> BilateralLayo
         out=np.isin(port, np.concatenate([ends.tails, ends.sources])),
         mate=ends.mate.astype(np.int32),
         crossbars=crossbars,
-        broken=broken,
         **answers(ends, graph.neurons),
     )
     return replace(made, decay=spread(made, weight_penalties(graph), 0.0))

@@ -17,6 +17,7 @@ import numpy as np
 
 from emulator.engine.layout import Floats, Ints
 from emulator.errors import EngineError
+from emulator.families.bilateral.mishaps import Mishaps, mishaps_of
 from emulator.graph import Bundle, ScatteringGraph
 from emulator.graph.elements import Steps
 from emulator.laws import Bilateral
@@ -69,6 +70,7 @@ class Lines:
         What lines make of the waves that they carry.
     beside : (L,) bool
         Whether the line before it runs beside it, in its bundle.
+    mishaps : Mishaps
     """
 
     tail: Ints
@@ -83,6 +85,7 @@ class Lines:
     source_pole: Floats | None
     passes: Passes
     beside: np.ndarray
+    mishaps: Mishaps
 
     @property
     def count(self) -> int:
@@ -141,9 +144,10 @@ def lines_of(graph: ScatteringGraph) -> Lines:
     z, law = np.concatenate(impedance), law_of(graph)
     far_z, far_pole = far_end(law, z, graph.transit)
     source_z, source_pole = source_end(law, z, graph.transit)
+    tails, heads = (np.concatenate(part).astype(np.int32) for part in (tail, head))
     return Lines(
-        tail=np.concatenate(tail).astype(np.int32),
-        head=np.concatenate(head).astype(np.int32),
+        tail=tails,
+        head=heads,
         crossbar=np.concatenate(crossbar).astype(np.int32),
         impedance=z,
         forward=np.concatenate(forward).astype(np.int32),
@@ -153,6 +157,7 @@ def lines_of(graph: ScatteringGraph) -> Lines:
         source_impedance=source_z,
         source_pole=source_pole,
         beside=np.concatenate(beside),
+        mishaps=mishaps_of(graph, tails, heads),
         passes=Passes(*(np.concatenate(part) for part in zip(*passes, strict=True))),
     )
 

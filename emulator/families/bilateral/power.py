@@ -26,7 +26,7 @@ def power_balance(graph: ScatteringGraph, waves: WaveTraces) -> PowerBalance:
     given = np.where(source, waves.x * waves.lam, 0.0)
     taken = np.where(source, 0.0, waves.x * (waves.lam - carried))
     biased = biases(graph) * waves.mu
-    stored, dissipated, lost = _lines(layout, carriage_of(graph, layout), leaving, arriving)
+    stored, dissipated, lost = _lines(layout, carriage_of(layout), leaving, arriving)
     return PowerBalance(
         ports=into,
         stored=stored,

@@ -91,7 +91,7 @@ class Statics:
     ) -> None:
         self.graph, self.loaded, self.layout = graph, loaded, lay_out(graph, lines)
         layout, law = self.layout, law_of(graph)
-        self.carriage = carriage_of(graph, layout) if carriage is None else carriage
+        self.carriage = carriage_of(layout) if carriage is None else carriage
         source = np.array([name == "source" for name in layout.function])
         self.inner, self.sources = np.flatnonzero(~source), layout.inputs
         self.Z, self.G, self.bias = layout.series, layout.conductance + loaded * layout.shunt, biases(graph)

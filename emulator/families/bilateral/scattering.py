@@ -122,7 +122,7 @@ class BilateralStep(LinearStep):
         point = checked_point(graph, point)
         self.junctions = Junctions(graph, point)
         layout = self.junctions.layout
-        carriage = carriage_of(graph, layout)
+        carriage = carriage_of(layout)
         alive = sparse.diags_array(np.where(carriage.stuck, 0.0, 1.0))
         self._sent = sparse.csr_array((alive @ self.junctions.scatter)[layout.partner])
         self._mix = None if carriage.ideal else carriage.mix
@@ -237,4 +237,4 @@ def swap_test(graph: ScatteringGraph, point: Reference | OperatingPoint) -> Swap
         )
     if layout.ports > _MOST_PORTS:
         raise EngineError(f"swap test: {layout.ports} ports; allowed: at most {_MOST_PORTS}")
-    return SwapTest(linalg.eigvals((carriage_of(graph, layout).through @ junctions.scatter).toarray()))
+    return SwapTest(linalg.eigvals((carriage_of(layout).through @ junctions.scatter).toarray()))
