@@ -337,18 +337,10 @@ LINES: dict[str, Model] = {
     "line": line, "matched_end": matched_end, "far_end": far_end, "source_end": source_end, "open": opened,
 }  # fmt: skip
 ONE_WAY = {
-    "source": _one_way_source,
-    "crossbar": _one_way_crossbar,
-    "activation": _one_way_activation,
-    "adder": _one_way_adder,
-    "fanout": _one_way_fanout,
-    "load": _one_way_load,
-}
+    "source": _one_way_source, "crossbar": _one_way_crossbar, "activation": _one_way_activation, "adder": _one_way_adder,
+    "fanout": _one_way_fanout, "load": _one_way_load,
+}  # fmt: skip
 TWO_WAY = {
-    "source": _two_way_source,
-    "crossbar": _two_way_crossbar,
-    "activation": _two_way_activation,
-    "adder": _two_way_adder,
-    "fanout": _two_way_fanout,
-    "load": _two_way_load,
-}
+    "source": _two_way_source, "crossbar": _two_way_crossbar, "activation": _two_way_activation, "adder": _two_way_adder,
+    "fanout": _two_way_fanout, "load": _two_way_load,
+}  # fmt: skip
