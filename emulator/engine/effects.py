@@ -32,6 +32,7 @@ from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.learning.device_code import read_noise_code
 from hwmodels import Fault, Quantizer
+from hwmodels.faults import Faults
 
 Value = NDArray[np.float64] | float
 
@@ -252,6 +253,11 @@ def broken_lines(graph: ScatteringGraph, tail: NDArray[np.int32], head: NDArray[
     ports = ports_at(graph, fault, "open_line")
     named = ports[ports < graph.neurons]
     return strikes(fault, len(tail), graph.seed, "open line") | np.isin(tail, named) | np.isin(head, named)
+
+
+def lasting_faults(faults: Faults) -> tuple[str, ...]:
+    """Names of the faults that last and that lines can have which are one conductor for both directions."""
+    return ("stuck_port", "dead_node", *(("open_line",) if faults.open_line.direction == "both" else ()))
 
 
 def event_faults(graph: ScatteringGraph) -> tuple[tuple[str, str, Fault], ...]:

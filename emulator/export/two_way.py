@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from emulator.compile import compile_network
+from emulator.engine.effects import lasting_faults
 from emulator.errors import ExportError
 from emulator.export.line_cells import LineKind
 from emulator.export.line_verilog import two_way_verilog
@@ -25,7 +26,8 @@ from emulator.families.bilateral.mishaps import Mishaps
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral, SeriesRC, family_of
 from emulator.measure.synapses import Floats
-from hwmodels import HardwareModel, load
+from hwmodels import Fault, HardwareModel
+from hwmodels.faults import Faults
 
 #: name, pins, parameters, cards, Verilog-A and inner nodes of a cell
 Parts = tuple[str, tuple[str, ...], tuple[tuple[str, float], ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -65,19 +67,11 @@ def two_way(graph: ScatteringGraph, *, held: bool = True) -> ScatteringGraph:
     return as_held(graph) if laid and held else graph
 
 
-def breaks(hardware: HardwareModel) -> bool:
-    """Whether the lines that break do so as one conductor for both directions can."""
-    return hardware.faults.open_line.direction == "both"
-
-
 def _in_circuit(hardware: HardwareModel) -> HardwareModel:
-    """The hardware without what the circuit has not: events, and lines that break in one direction."""
-    ideal = load("ideal").faults
-    left = ["dropped_event", "duplicated_event", *([] if breaks(hardware) else ["open_line"])]
-    changes = {f"faults.{name}": getattr(ideal, name) for name in left}
-    if all(getattr(hardware.faults, name) == getattr(ideal, name) for name in left):
-        return hardware
-    return hardware.replace(changes)
+    """The hardware without what the circuit has not: faults of events, and of one direction where there is one conductor."""
+    faults, kept = hardware.faults, lasting_faults(hardware.faults)
+    left = [name for name in Faults.model_fields if name not in kept and getattr(faults, name) != Fault()]
+    return hardware.replace({f"faults.{name}": Fault() for name in left}) if left else hardware
 
 
 def bilateral_law(graph: ScatteringGraph) -> Bilateral:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from emulator.engine.effects import lasting_faults
 from emulator.export.expected import Expected
 from emulator.export.netlist import safe_label
 from emulator.export.options import Options
 from emulator.export.rounding import terms, vanishing
-from emulator.export.two_way import TwoWayLines, breaks
+from emulator.export.two_way import TwoWayLines
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.curvature import curvature_screen
@@ -30,7 +31,7 @@ _SHOWN = (
 #: those that two-way lines have besides, and what is in weights that are laid as a chip holds them
 _TWO_WAY = (
     "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth", "noise.gain_mismatch_", "noise.offset_mismatch_",
-    "lines.crosstalk", "faults.stuck_port", "faults.dead_node", "faults.duplicated",
+    "lines.crosstalk", "faults.duplicated",
 )  # fmt: skip
 _HELD = ("weights.levels", "weights.programming", "weights.stuck_", "precision.weights")
 
@@ -100,7 +101,7 @@ def _left_out(
 
 
 def _two_way(hardware: HardwareModel) -> tuple[str, ...]:
-    return (*_TWO_WAY, *(("faults.open_line",) if breaks(hardware) else ()))
+    return (*_TWO_WAY, *(f"faults.{name}" for name in lasting_faults(hardware.faults)))
 
 
 def _vanishing(graph: ScatteringGraph, expected: Expected) -> Iterator[str]:
