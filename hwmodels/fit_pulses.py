@@ -145,7 +145,7 @@ def _smooth(data: Curves) -> Array:
 
 
 def _width(data: Curves) -> dict[str, float]:
-    return {} if data.width is None or data.width <= 0 else {"pulse_time": data.width}
+    return {} if data.width is None else {"pulse_time": data.width}
 
 
 def _model(file: str, name: str, low: float, high: float, update: dict[str, Any], note: str) -> HardwareModel:

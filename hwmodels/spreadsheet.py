@@ -1,7 +1,8 @@
 """Tables as spreadsheets and data frames write them: which character separates cells, and which one decimals.
 
 Columns are separated by ``,``, ``;``, a tab or ``|``, whichever finds most of the columns that are looked for. Numbers
-have a decimal point or, in the whole file, a decimal comma. What could be read in two ways is refused by its name.
+have a decimal point or, in the whole file, a decimal comma. Lines that begin with ``#`` before the header are comments; where
+none but comments name columns, the last of them is the header. What could be read in two ways is refused by its name.
 """
 
 from __future__ import annotations
@@ -90,20 +91,43 @@ def _split(text: str, columns: Sequence[str]) -> tuple[str, list[tuple[int, list
     """The separator, and numbered rows of cells without blank ones."""
     first, _, more = text.partition("\n")
     said = re.fullmatch(r"\"?sep=(.)\"?\s*", first, re.IGNORECASE)  # for spreadsheets, before the header
-    skipped = 1 if said else 0
-    body = more if said else text
-    head = next((line for line in body.splitlines() if line.strip()), "")
+    body, skipped = _uncommented(more if said else text, columns)
+    skipped += 1 if said else 0
+    head = _first(body)
 
     def found(separator: str) -> int:
-        cells = next(iter(csv.reader([head], delimiter=separator)), [])
-        return sum(
-            any(re.match(rf"{re.escape(name)}(?![A-Za-z])", cell.strip(), re.I) for name in columns) for cell in cells
-        )
+        return _known(head, separator, columns)
 
     separator = said[1] if said and said[1] in _SEPARATORS else max(_SEPARATORS, key=found)
     reader = csv.reader(lines_of(body), delimiter=separator, strict=True)
     rows = [(reader.line_num + skipped, row) for row in reader if any(cell.strip() for cell in row)]
     return separator, rows
+
+
+def _first(text: str) -> str:
+    """The first line that is not blank."""
+    return next((line for line in text.splitlines() if line.strip()), "")
+
+
+def _known(head: str, separator: str, columns: Sequence[str]) -> int:
+    """How many cells of a header are columns that are looked for."""
+    cells = next(iter(csv.reader([head], delimiter=separator)), [])
+    return sum(
+        any(re.match(rf"{re.escape(name)}(?![A-Za-z])", cell.strip(), re.I) for name in columns) for cell in cells
+    )
+
+
+def _uncommented(text: str, columns: Sequence[str]) -> tuple[str, int]:
+    """The text from its header on, and how many lines stood before it."""
+    lines = text.splitlines(keepends=True)
+    comments = next((n for n, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
+    if not any(line.startswith("#") for line in lines[:comments]):
+        return text, 0
+    body = "".join(lines[comments:])
+    if any(_known(_first(body), separator, columns) for separator in _SEPARATORS):
+        return body, comments
+    last = max(n for n in range(comments) if lines[n].startswith("#"))
+    return lines[last].lstrip("# ") + body, comments - 1
 
 
 def _decimal_comma(file: str, rows: Sequence[tuple[int, list[str]]], places: Sequence[int]) -> bool:

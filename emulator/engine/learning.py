@@ -108,6 +108,7 @@ def learning_objects(
             + ["is_dense : boolean (constant)", "costate_port : integer (constant)", "number : integer (constant)"]
             + [JOINED] * joins(layout)
             + [TIER] * port.peaks
+            + ["layer_row : integer (constant)"] * port.crossing
         ),
         namespace=space,
         clock=clock,
@@ -116,6 +117,11 @@ def learning_objects(
     _refer_neuron(learners, nodes, received)
     dense, plastic = plastic_masks(layout)
     learners.is_dense, learners.number = dense, layout.synapses + np.arange(count)
+    if port.crossing:  # the biases of a layer are one more row
+        rows = np.zeros(count, np.int32)
+        for k, block in enumerate(layout.blocks):
+            rows[block.columns] = k
+        learners.layer_row = rows
     shared, joined = shared_ports(layout), list[Any]()
 
     xbar.namespace.update(space)

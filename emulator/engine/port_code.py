@@ -134,7 +134,7 @@ def bias_code(learning: Learning, joined: bool) -> str:
     if learning.port.joint:
         begin = "is_bias = int(is_dense)\neffort = 1*asked\n"
     begin = "w = offset\nis_weight = 0\n" + begin
-    begin += "state = 1.0*is_bias\nrow = -1.0 - number\ncolumn = 1.0*i\n" * learning.port.crossing
+    begin += "state = 1.0*is_bias\nrow = -1.0 - layer_row\ncolumn = 1.0*i\n" * learning.port.crossing
     ported = _port_code(learning, "is_bias")
     return scalars(learning) + begin + ported + "offset = w + dw\n" + _power_code(learning, " = ", "{name} + ", joined)
 

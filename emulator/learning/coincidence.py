@@ -3,8 +3,8 @@
 At an update every row of a crossbar sends a train of pulses, each with a chance in proportion to the state on it, and every
 column one with a chance in proportion to its costate. Where both have a pulse in the same slot the device at the crossing gets
 one, up or down by the signs of the two (T. Gokmen and Y. Vlasov, Frontiers in Neuroscience 10, 333, 2016). The devices of a
-row see one and the same train, and so do those of a column. Nothing remembers what was too small for a pulse, or undoes
-what was one too many: every coincidence meets the asymmetry of the device there and then.
+row see one and the same train, and so do those of a column; the biases of a layer are one more row. Nothing remembers what was
+too small for a pulse, or undoes what was one too many: every coincidence meets the asymmetry of the device there and then.
 
 The chances multiply to those of gradient descent, and are shared out between rows and columns by *update management*
 (T. Gokmen, O. M. Onen and W. Haensch, Frontiers in Neuroscience 11, 538, 2017). With the largest state X and costate D of the
@@ -13,11 +13,11 @@ has the length ``L = ceil(K)``, at most `slots`, and
 
     P(row) = |state|/X sqrt(K/L),    P(column) = |costate|/D sqrt(K/L),
 
-so that a row and a column that carry their most are alike. What would need longer trains is cut off from the costates:
-``P(row) = |state|/X``, ``P(column) = |costate|/D K/L``, at most 1. Both peaks are those of one update. (As in M. J. Rasch et
-al., A flexible and fast PyTorch toolkit for simulating training and inference on analog crossbar arrays, AICAS 2021, with its
-options `update_management` and `update_bl_management`.) With a `state_scale` rows know their own scale instead: all trains have
-all slots, ``P(row) = |state|/state_scale`` and ``P(column) = rate state_scale |costate|/(slots q)``.
+so that a row and a column that carry their most are alike. Where longer trains would be needed, chances stop at 1, of rows
+and of columns alike. Both peaks are those of one update. (As in M. J. Rasch et al., A flexible and fast PyTorch toolkit for
+simulating training and inference on analog crossbar arrays, AICAS 2021, with its options `update_management` and
+`update_bl_management`.) With a `state_scale` rows know their own scale instead: all trains have all slots,
+``P(row) = |state|/state_scale`` and ``P(column) = rate state_scale |costate|/(slots q)``.
 """
 
 from __future__ import annotations
@@ -152,8 +152,8 @@ class Coincidence(Written):
             part = "abs({0})/({0}_peak + int({0}_peak == 0))"
             chances = (
                 f"asked_most = h*{rate}*state_peak*costate_peak/{quantum}\nfilled = asked_most/({length})\n"
-                f"row_chance = {part.format('state')}*sqrt(clip(filled, 0, 1))\n"
-                f"column_chance = clip({part.format('costate')}*sqrt(filled)*clip(sqrt(filled), 1, 1e300), 0, 1)\n"
+                f"row_chance = clip({part.format('state')}*sqrt(filled), 0, 1)\n"
+                f"column_chance = clip({part.format('costate')}*sqrt(filled), 0, 1)\n"
             )
         return (
             f"{chances}struck = coincidences(write_key, row, column, beats, row_chance, column_chance, {length})\n"

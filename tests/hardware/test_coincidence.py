@@ -150,12 +150,9 @@ def chances(port: Coincidence, states: np.ndarray, costates: np.ndarray) -> tupl
     most = max(1.0, np.abs(states).max())
     asked = port.rate * most * np.abs(costates).max() / port.quantum
     length = port.slots if port.full_trains else int(np.clip(math.ceil(asked), 1, port.slots))
-    scale = math.sqrt(port.rate * most / (port.quantum * length * np.abs(costates).max()))
-    if asked <= length:  # rows and columns alike
-        row = math.sqrt(port.rate * np.abs(costates).max() / (port.quantum * length * most))
-        return row * np.abs(states), scale * np.abs(costates), row, length
-    q = port.rate * most * np.abs(costates) / (port.quantum * length)
-    return np.abs(states) / most, np.minimum(q, 1), 1 / most, length
+    column = math.sqrt(port.rate * most / (port.quantum * length * np.abs(costates).max()))
+    row = math.sqrt(port.rate * np.abs(costates).max() / (port.quantum * length * most))
+    return np.minimum(row * np.abs(states), 1), np.minimum(column * np.abs(costates), 1), min(row, 1), length
 
 
 def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincidence, law: PulsedUpdate, stream: float):
@@ -167,7 +164,7 @@ def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincide
         exact = reference(network.with_parameters(held), x[n : n + 1], y[n : n + 1])
         first, neuron = 0, network.size("x0")
         at = 0
-        for name, parts in held.items():
+        for layer, (name, parts) in enumerate(held.items()):
             states = exact.states[network.layers[name].source][0]
             effort = [-exact.gradients[name].weight, -exact.gradients[name].bias]
             costates = -effort[1]
@@ -176,7 +173,7 @@ def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincide
                 first + np.arange(parts[0].size).reshape(inputs, outputs).T,
                 synapses + neuron + np.arange(outputs),
             ]
-            rows = [np.broadcast_to(at + np.arange(inputs), (outputs, inputs)), -1 - numbers[1]]
+            rows = [np.broadcast_to(at + np.arange(inputs), (outputs, inputs)), np.full(outputs, -1.0 - layer)]
             columns = [np.repeat((neuron + np.arange(outputs))[:, None], inputs, axis=1), neuron + np.arange(outputs)]
             inner, q, outer, length = chances(port, states, costates)
             for side, p in enumerate((inner[None, :], outer)):

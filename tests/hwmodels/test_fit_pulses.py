@@ -80,6 +80,9 @@ def test_steps_of_no_law_become_a_table(tmp_path):
         ("cell\tn\tsign\tG [nS]", {"sep": "\t", "scale": 2e4, "words": ("+", "-")}),
         ("device,pulse,polarity,conductance_S", {"scale": 2e-5, "words": ("set", "reset")}),
         ("device|pulse|polarity|conductance_pS", {"sep": "|", "scale": 2e7, "words": ("up", "down")}),
+        ("# lot 7\n\n# Dev,PulseNumber,Pol,G / uS", {"words": ("Pot.", "Dep.")}),
+        ("# lot 7\nDevice no;Pulse #;direction;conductance in uS", {"sep": ";", "words": ("1e0", "\u22121.0")}),
+        ('Cell\tpulse idx\tsign\t"Conductance, uS"', {"sep": "\t", "words": ("INC", "dec")}),
     ],
 )
 def test_dialects_say_the_same(tmp_path, head, how):
@@ -113,7 +116,7 @@ def backwards(trains):
         (lambda t: rows(PulsedUpdate(**LAW, write_noise=0.1), wear=0.7), "pulses.csv: steps up after pulse "),
         (lambda t: [(d, p, s, 0.5) for d, p, s, _ in t], "pulses.csv: the conductance stays at 1.2e-05 S whatever the pulses"),
         (lambda t: t[:30], "pulses.csv: has 0 steps down between pulses that follow one another, allowed: at least 20"),
-        (lambda t: [*t, t[-1]], "has pulse 360 of its device for the second time"),
+        (lambda t: [*t, t[-1]], "has pulse 360 of its device for the second time, allowed: pulses numbered through"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_a_sentence(tmp_path, change, words):
@@ -137,6 +140,17 @@ def test_what_does_not_fit_is_refused_in_a_sentence(tmp_path, change, words):
             "polarity is 'sideways' in line 2, allowed: +, -, up, down",
         ),
         ("device,pulse,polarity,conductance_uS", "d,0,1,x", "conductance is 'x' in line 2, allowed: a number from 0"),
+        ("# a\n# b\ndevice,pulse,polarity,conductance_uS", "d,0,0,1", "polarity is '0' in line 4, allowed: +, -, up"),
+        (
+            "device,pulse,polarity,conductance_uS,width",
+            "d,0,1,1,5",
+            "column 'width' has no unit; allowed: one as in 'width_ns'",
+        ),
+        (
+            "device,pulse,polarity,conductance_uS,width_ns",
+            "d,0,1,1,0",
+            "width is '0' in line 2, allowed: a number above 0",
+        ),
         (
             "device,polarity,conductance_uS",
             "d,1,1",
@@ -158,6 +172,8 @@ def test_pulses_that_differ_are_refused(tmp_path):
     same = "\n".join([lines[0], *(f"{line},100" for line in lines[1:])])
     path.write_text(same)
     assert fit_pulses(path).law is not None and fit_pulses(path).model.weights.update.pulse_time == pytest.approx(1e-7)
+    path.write_text("\n".join(line[:-3] + "300" if ",-1," in line else line for line in same.splitlines()))
+    assert fit_pulses(path).model.weights.update.pulse_time == pytest.approx(3e-7)  # a train waits for the longer one
     path.write_text(same[: same.rindex(",")] + ",200")
     with pytest.raises(HardwareError, match=r"width in line \d+ is 2e-07, and 1e-07 before, allowed: identical pulses"):
         fit_pulses(path)
