@@ -24,8 +24,8 @@ _LOAD = re.compile(
 _STORE = re.compile(r"^(?P<to>(?P<array>_ptr\w+)\[(?P<index>\w+)\]) = (?P<value>.+);$")
 _RARE = re.compile(r"^( *)const (?P<kind>\w+) rare = (?P<asked>.+);$", re.M)
 #: arrays of a synapse that all synapses of a run share, and those in which each is one more than the one before
-_SHARED = ("_synaptic_pre", "to_costate", "plastic", "tier")
-_NEXT = ("_synaptic_post", "neuron", "number")
+_SHARED = ("_synaptic_pre", "to_costate", "plastic", "tier", "row_end")
+_NEXT = ("_synaptic_post", "neuron", "number", "column_end")
 #: synapses of a mean run from which walking in runs pays
 _WORTH = 4
 

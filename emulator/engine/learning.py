@@ -24,10 +24,11 @@ from brian2.core.variables import Variable
 
 from emulator.engine.buses import JOINED, buses_of, joins, shared_ports
 from emulator.engine.clocks import STEP
+from emulator.engine.crossings import ENDS, TIER, crossings_of
 from emulator.engine.events import refer
 from emulator.engine.joint import ASKS, JointObjects, joint_objects, members_of
 from emulator.engine.layout import Layout
-from emulator.engine.peaks import LEVELS, TIER, peaks_of
+from emulator.engine.native import choice
 from emulator.engine.plan import Plan
 from emulator.engine.port_code import (
     ORDER,
@@ -94,7 +95,7 @@ def learning_objects(
         "lag": 0.5 * STEP * second,
         "h": learning.step(plan.hold),
         **opening_space(learning, plan.hold),
-        **(functions() if port.random else {}),
+        **(functions() if port.random else {"either": choice()}),
     }
     constants = list(learning.constants(plan.hold))
     own = own_state(learning)
@@ -138,7 +139,9 @@ def learning_objects(
 
     if shared is not None:
         joined = [buses_of(shared, learners, xbar, received, plan.decaying, beat)]
-    peaks = peaks_of(layout, xbar, learners, received, beat) if port.peaks else []
+    crossings = []
+    if port.peaks or port.row_code:
+        crossings = crossings_of(layout, learning, xbar, learners, received, beat, space)
     if port.gather:
         code = f"state = {received.state}\ncostate = {received.costate}\n{port.gather}"
         xbar.run_regularly(code, clock=beat, when="start", order=ORDER["gather"], name="collect")
@@ -172,7 +175,7 @@ def learning_objects(
     outputs = {"w": xbar.variables["w"], "bias": nodes.variables["bias"], **state}
     outputs |= {f"power.{name}": read.variables[name] for name in POWERS}
     together = [] if joint is None else joint.objects
-    return LearningObjects([learners, *joined, *peaks, *together, read], inputs, outputs)
+    return LearningObjects([learners, *joined, *crossings, *together, read], inputs, outputs)
 
 
 def _joint(
@@ -249,6 +252,6 @@ def synapse_equations(learning: Learning | None, layout: Layout, decaying: bool 
     lines = [f"{name} : 1" for name in own] + [f"{name} : 1 (constant)" for name in device_names(learning)]
     lines += ["decay : 1 (constant)"] * decaying + [JOINED] * joins(layout)
     lines += [f"{ASKS}member : integer (constant)"] * learning.port.joint
-    lines += [LEVELS + TIER] * learning.port.peaks
+    lines += [TIER] * learning.port.peaks + [ENDS] * bool(learning.port.row_code)
     lines += ["plastic : boolean (constant)", "neuron : integer (constant)", "to_costate : integer (constant)"]
     return "\n".join([*lines, *(["number : integer (constant)"] if learning.port.random else [])]) + "\n"

@@ -9,14 +9,15 @@ import numpy as np
 from brian2 import second
 
 from emulator.engine.clocks import STEP
+from emulator.engine.layout import Ints
 from emulator.learning import Learning
 
 #: whether devices can be written: that of a weight above 0, and that of one below
 FREE = ("free_up", "free_down")
 #: what runs when, within the start of a step
 ORDER = {
-    "levels": -9, "gather": -8, "buses": -8, "ask": -8, "peaks": -8, "neurons": -7, "curve": -7, "answer": -6, "biases": -5, "weights": -4,
-    "read": -3, "clear": -2,
+    "gather": -8, "buses": -8, "ask": -8, "peaks": -8, "neurons": -7, "curve": -7, "answer": -6, "lines": -6, "biases": -5,
+    "weights": -4, "read": -3, "clear": -2,
 }  # fmt: skip
 #: what all that code begins with
 _SCALARS = """factor = rates(t - lag, 0)
@@ -50,7 +51,9 @@ class Received:
     Parameters
     ----------
     state, costate : str
-        At the two sides of a synapse.
+        At the two sides of a synapse: ``NAME_pre`` and ``NAME_post``.
+    taps : ((S,), (S,)) int32
+        Whose those are, of every synapse.
     bias_costate : (group, variable, index)
         The costate of a neuron's bias; `index` is a variable of the neuron's learner.
     bend : str
@@ -63,10 +66,16 @@ class Received:
 
     state: str
     costate: str
+    taps: tuple[Ints, Ints]
     bias_costate: tuple[Any, str, str]
     bend: str
     drive: tuple[Any, str, str]
     biased: bool = False
+
+    def variable(self, wave: str) -> str:
+        """What the `state` or the `costate` is called where it is received."""
+        name, _ = getattr(self, wave).rsplit("_", 1)
+        return str(name)
 
 
 def state_names(learning: Learning) -> dict[str, str]:
@@ -125,7 +134,7 @@ def weight_code(learning: Learning, received: Received, decaying: bool, joined: 
         begin = "is_weight = int(plastic)\neffort = 1*asked\n"
     begin += "row = 1.0*to_costate\ncolumn = 1.0*neuron\n" * learning.port.crossing
     ported = _port_code(learning, "is_weight")
-    return scalars(learning) + begin + ported + "w = w + dw\n" + _power_code(learning, "_column += ", "", joined)
+    return scalars(learning) + begin + ported + f"w = {_moved('w', learning)}\n" + _power_code(learning, "_column += ", "", joined)
 
 
 def bias_code(learning: Learning, joined: bool) -> str:
@@ -135,8 +144,13 @@ def bias_code(learning: Learning, joined: bool) -> str:
         begin = "is_bias = int(is_dense)\neffort = 1*asked\n"
     begin = "w = offset\nis_weight = 0\n" + begin
     begin += "state = 1.0*is_bias\nrow = -1.0 - layer_row\ncolumn = 1.0*i\n" * learning.port.crossing
-    ported = _port_code(learning, "is_bias")
+    ported = _port_code(learning, "is_bias", learning.port.row_code + learning.port.column_code)
     return scalars(learning) + begin + ported + "offset = w + dw\n" + _power_code(learning, " = ", "{name} + ", joined)
+
+
+def line_code(learning: Learning, code: str) -> str:
+    """What a line does that crosses parameters."""
+    return scalars(learning) + f"{_conductance(learning)}{code}"
 
 
 def _on_bus(mask: str, joined: bool) -> str:
@@ -149,12 +163,26 @@ def _summed(learning: Learning) -> str:
     return "total = total + live*effort\neffort = share*total\n" if learning.batched else ""
 
 
-def _port_code(learning: Learning, mask: str) -> str:
-    """From the effort to the change of the parameter; nothing moves before the first sample or within a mini-batch."""
+def _conductance(learning: Learning) -> str:
+    """That of the port, as its code names it."""
+    return f"conductance = factor*({learning.port.conductance})\n"
+
+
+def _port_code(learning: Learning, mask: str, lines: str = "") -> str:
+    """From the effort to the change of the parameter; nothing moves before the first sample or within a mini-batch.
+
+    `lines` is the code of its two lines where they are its own.
+    """
     port = learning.port
     done = "total = (1 - gate)*total\n" if learning.batched else ""
     update = gated(port.update, port.variables, "gate")
-    return f"conductance = factor*({port.conductance})\n{update}dw = gate*{mask}*dw\n{done}"
+    moved = f"either(gate*{mask}, dw, 0)" if port.devices else f"gate*{mask}*dw"
+    return f"{_conductance(learning)}{lines}{update}dw = {moved}\n{done}"
+
+
+def _moved(name: str, learning: Learning) -> str:
+    """What a parameter becomes; of devices only those that are written are touched."""
+    return f"either(dw, {name} + dw, {name})" if learning.port.devices else f"{name} + dw"
 
 
 def _power_code(learning: Learning, adds: str, to: str, joined: bool) -> str:
@@ -180,5 +208,5 @@ def gated(code: str, variables: tuple[str, ...], gate: str) -> str:
     What is kept is negated, since brian2's numpy target would keep a view of the variable itself.
     """
     keep = "".join(f"minus_{name} = -{name}\n" for name in variables)
-    undo = "".join(f"{name} = {gate}*{name} - (1 - {gate})*minus_{name}\n" for name in variables)
+    undo = "".join(f"{name} = either({gate}, {name}, -minus_{name})\n" for name in variables)
     return f"{keep}{code}\n{undo}"

@@ -109,32 +109,21 @@ static inline double exp_if(double wanted, double x)
 """
 
 
-#: a train is the same at all crossings of its row, or of its column: it is kept until its place in the table is needed
-_TRAINS = 1 << 12
-_COINCIDENCES = f"""
-static inline unsigned long long _backwave_train(double key, double element, double counter, double p, int slots,
-                                                 unsigned long long lane)
-{{
-    struct Train {{ double key, element, counter, p; unsigned long long pulses; int slots; }};
-    static Train kept[2][{_TRAINS}];
-    Train& train = kept[lane - 3][(unsigned long long)(long long)element % {_TRAINS}ULL];
-    if (train.key != key || train.element != element || train.counter != counter || train.p != p || train.slots != slots)
-    {{
-        unsigned long long pulses = 0;
-        for (int k = 0; k < slots; k++)
-            pulses |= (unsigned long long)(_backwave_unit(key, element, 64.0*counter + k, lane) < p) << k;
-        Train made = {{key, element, counter, p, pulses, slots}};
-        train = made;
-    }}
-    return train.pulses;
-}}
-static inline double coincidences(double key, double row, double column, double counter, double p, double q, double slots)
-{{
-    if (p <= 0.0 || q <= 0.0) return 0.0;
-    const unsigned long long both = _backwave_train(key, row, counter, p, (int)slots, 3)
-        & _backwave_train(key, column, counter, q, (int)slots, 4);
-    return (double)__builtin_popcountll(both);
-}}
+_PULSE_TRAIN = """
+static inline int pulse_train(double key, double element, double counter, double p, double slots, double lane)
+{
+    unsigned int pulses = 0;
+    if (p <= 0.0) return 0;
+    for (int k = 0; k < (int)slots; k++)
+        pulses |= (unsigned int)(_backwave_unit(key, element, 64.0*counter + k, (unsigned long long)lane) < p) << k;
+    return (int)pulses;
+}
+"""
+_COINCIDENT = """
+static inline int coincident(int row, int column)
+{
+    return __builtin_popcount((unsigned int)(row & column));
+}
 """
 
 
@@ -187,24 +176,27 @@ def exp_if(wanted: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.where(np.asarray(wanted) == 0, 1.0, np.exp(x))
 
 
-def coincidences(
-    key: float,
-    row: np.ndarray,
-    column: np.ndarray,
-    counter: np.ndarray,
-    p: np.ndarray,
-    q: np.ndarray,
-    slots: np.ndarray | float,
-) -> np.ndarray:
-    """In how many of the slots the pulse trains of a row and of a column both have a pulse.
+def pulse_train(
+    key: float, element: np.ndarray, counter: np.ndarray, p: np.ndarray, slots: np.ndarray | float, lane: float
+) -> NDArray[np.int32]:
+    """The train of pulses of a line: bit `k` of the number stands for slot `k` of at most 31, and is set with the chance `p`.
 
-    A row has one in a slot with the chance `p`, a column with `q`; all crossings of a row see the same train.
+    `lane`: another one for rows than for columns, so that a row and a column of one number have trains of their own.
     """
-    count = np.zeros(np.broadcast_shapes(*(np.shape(x) for x in (row, column, counter, p, q, slots))))
+    train = np.zeros(np.broadcast_shapes(*(np.shape(x) for x in (element, counter, p, slots))), np.int32)
     for k in range(int(np.max(slots, initial=0))):
         slot = 64.0 * np.asarray(counter, dtype=np.float64) + k
-        count += (_unit(key, row, slot, 3) < p) & (_unit(key, column, slot, 4) < q) & (k < np.floor(slots))
-    return count
+        pulse = (_unit(key, element, slot, int(lane)) < p) & (k < np.floor(slots))
+        train |= pulse.astype(np.int32) << np.int32(k)
+    return train
+
+
+def coincident(row: NDArray[np.int32], column: NDArray[np.int32]) -> NDArray[np.int32]:
+    """In how many slots two trains both have a pulse: of pairs of bits, then of four, eight and sixteen."""
+    bits = np.asarray(row) & np.asarray(column)
+    for half, mask in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF), (16, 0x0000FFFF)):
+        bits = (bits & mask) + ((bits >> half) & mask)
+    return bits
 
 
 def _unit(key: float, element: np.ndarray, counter: np.ndarray, lane: int) -> np.ndarray:
@@ -228,30 +220,33 @@ def many(name: str, key: str, element: str, counter: str) -> str:
 
 
 def functions() -> dict[str, Function]:
-    """`uniform`, `gauss`, `coincidences`, and what is worked out only where it is wanted, for brian2 namespaces, on all targets."""
+    """`uniform`, `gauss`, trains of pulses, and what is worked out only where it is wanted, for brian2 namespaces, on all targets."""
     made = (
         (uniform, _UNIFORM, 3), (gauss, _GAUSS, 3),
         (uniform_if, _UNIFORM_IF, 4), (gauss_if, _GAUSS_IF, 4), (exp_if, _EXP_IF, 2),
-        (coincidences, _COINCIDENCES, 7), (chance, _CHANCE, 3), (normal, _NORMAL, 2),
+        (chance, _CHANCE, 3), (normal, _NORMAL, 2),
     )  # fmt: skip
     named = {python.__name__: _function(python.__name__, python, body, arity) for python, body, arity in made}
+    named["pulse_train"] = _function("pulse_train", pulse_train, _PULSE_TRAIN, 6, "integer")
+    named["coincident"] = _function("coincident", coincident, _COINCIDENT, 2, "integer", "integer")
     return named | {"either": choice()}
 
 
-def _function(name: str, python: object, body: str, arity: int) -> Function:
+def _function(name: str, python: object, body: str, arity: int, gives: str = "float", takes: str = "any") -> Function:
     made = Function(
         python,
         arg_units=[1] * arity,
         return_unit=Unit(1),
-        arg_types=["any"] * arity,
-        return_type="float",
+        arg_types=[takes] * arity,
+        return_type=gives,
         stateless=True,
     )
     made.implementations.add_implementation("numpy", python)
     # the helpers are defined once per translation unit, whichever of the functions comes first
     guarded = "#ifndef BACKWAVE_UNIT\n#define BACKWAVE_UNIT\n#include <math.h>\n" + _C + "#endif\n" + body
     made.implementations.add_implementation("cpp", guarded, name=name)
-    kinds = ", ".join(["double"] * arity)
-    declared = f'cdef extern from *:\n    """{guarded}"""\n    double {name}({kinds}) nogil\n'
+    c = {"float": "double", "any": "double", "integer": "int"}
+    kinds = ", ".join([c[takes]] * arity)
+    declared = f'cdef extern from *:\n    """{guarded}"""\n    {c[gives]} {name}({kinds}) nogil\n'
     made.implementations.add_implementation("cython", declared, name=name)
     return made

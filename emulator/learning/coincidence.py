@@ -32,6 +32,12 @@ from emulator.learning.written import Written
 from hwmodels import Weights
 
 _MOST_SLOTS = 31
+#: the streams of rows and of columns, as `emulator.engine.random` tells them apart
+ROW, COLUMN = 3, 4
+#: a line's share of the most that its layer receives
+_PART = "abs({0})/({0}_peak + int({0}_peak == 0))"
+#: in how many slots both trains have a pulse, and which way it goes
+COINCIDE = "struck = coincident(row_train, column_train)\nsense = sign(effort)\n"
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,9 @@ class Coincidence(Written):
     full_trains: bool = False
     name: str = "coincidence"
     rule = "devices of the hardware, pulsed where random trains of row and column coincide"
-    variables: tuple[str, ...] = ("writes", "beats")
+    variables: tuple[str, ...] = ("writes",)
+    neuron_variables = ("beats",)
+    neuron_update = "beats = beats + 1"
     crossing = True
 
     def __post_init__(self) -> None:
@@ -121,43 +129,58 @@ class Coincidence(Written):
 
     @property
     def update(self) -> str:
-        """Draw the trains, and pulse the device as often as they coincide."""
+        """Pulse the device as often as the trains coincide."""
         held = [self.faded, *(f"held{k}" for k in range(self.strides))]
         pulses = "".join(
             f"left = clip(endurance - writes, 0, endurance)\n"
             f"times = clip(floor((struck + {self.strides - 1 - k})/{self.strides}), 0, left)\n"
-            "want = rare*sense*int(times > 0)\n" + self.pulse(before, after, many=True)
+            "want = either(rare, sense*int(times > 0), 0)\n" + self.pulse(before, after, many=True)
             for k, (before, after) in enumerate(pairwise(held))
         )
         return (
-            f"{self.fade()}{self.trains()}rare = int(struck > 0)\n{pulses}beats = beats + 1\n"
+            f"{self.fade()}{COINCIDE}rare = int(struck > 0)\n{pulses}"
             + self.refreshed(held[-1])
             + self.shown(self.kept(held[-1]), "rare")
             + self.rejuvenate("rare")
         )
 
-    def trains(self, rate: str = "conductance", quantum: str = "quantum") -> str:
-        """`struck`: in how many slots both trains have a pulse; `sense`: which way it goes.
-
-        `rate` is how much of an effort a device is asked for, and `quantum` what a mean pulse is of that.
-        """
+    @property
+    def row_code(self) -> str:
+        """Draw the train of a row."""
         if self.state_scale is not None:
-            chances = (
-                "row_chance = clip(abs(state)/state_scale, 0, 1)\n"
-                f"column_chance = clip(h*{rate}*state_scale*abs(costate)/({self.slots}*{quantum}), 0, 1)\n"
-            )
-            length = str(self.slots)
-        else:
-            length = str(self.slots) if self.full_trains else f"clip(ceil(asked_most), 1, {self.slots})"
-            part = "abs({0})/({0}_peak + int({0}_peak == 0))"
-            chances = (
-                f"asked_most = h*{rate}*state_peak*costate_peak/{quantum}\nfilled = asked_most/({length})\n"
-                f"row_chance = clip({part.format('state')}*sqrt(filled), 0, 1)\n"
-                f"column_chance = clip({part.format('costate')}*sqrt(filled), 0, 1)\n"
-            )
+            return self._train("row", "abs(state)/state_scale", ROW)
+        return self.asked() + self._train("row", f"{_PART.format('state')}*sqrt(filled)", ROW)
+
+    @property
+    def column_code(self) -> str:
+        """Draw the train of a column."""
+        rate, quantum = self.asks_for
+        if self.state_scale is not None:
+            chance = f"h*{rate}*state_scale*abs(costate)/({self.slots}*{quantum})"
+            return self._train("column", chance, COLUMN)
+        return self.asked() + self._train("column", f"{_PART.format('costate')}*sqrt(filled)", COLUMN)
+
+    @property
+    def asks_for(self) -> tuple[str, str]:
+        """How much of an effort a device is asked for, and what a mean pulse is of that."""
+        return "conductance", "quantum"
+
+    def asked(self) -> str:
+        """Code at a line for what its layer's strongest crossing is asked for."""
+        rate, quantum = self.asks_for
+        return f"asked_most = h*{rate}*state_peak*costate_peak/{quantum}\nfilled = asked_most/({self._length})\n"
+
+    @property
+    def _length(self) -> str:
+        """Slots of a train."""
+        every = self.full_trains or self.state_scale is not None
+        return str(self.slots) if every else f"clip(ceil(asked_most), 1, {self.slots})"
+
+    def _train(self, line: str, chance: str, lane: int) -> str:
+        """The train of a line that has a pulse in a slot with a chance."""
         return (
-            f"{chances}struck = coincidences(write_key, row, column, beats, row_chance, column_chance, {length})\n"
-            "sense = sign(effort)\n"
+            f"{line}_chance = clip({chance}, 0, 1)\n"
+            f"{line}_train = pulse_train(write_key, {line}, beats - 1, {line}_chance, {self._length}, {lane})\n"
         )
 
     def warning(self, curvature: float, h: float) -> str | None:

@@ -91,9 +91,14 @@ class ParameterPort(ABC):
     #: among its variables and `drift` among its scores
     drifts: bool = False
     #: whether it is told by the two lines that cross at a parameter, and not by an effort that could be a sum: the code
-    #: then sees `state` and `costate` as received (the state of a bias is 1), and `row` and `column`, the numbers of
-    #: the drivers of the two lines
+    #: then sees `state` and `costate` as received (the state of a bias is 1), `row` and `column`, the numbers of the
+    #: drivers of the two lines, and the whole numbers `row_train` and `column_train`
     crossing: bool = False
+    #: code run once for either line of every crossing, before its parameters; it sees what the parameters of its layer
+    #: have in common, and of the row `state` and `row`, of the column `costate` and `column`; it assigns `row_train`, and
+    #: `column_train`
+    row_code: str = ""
+    column_code: str = ""
     #: whether the code, that of its neurons included, sees `state_peak` and `costate_peak`: the largest |state| and |costate|
     #: that its layer has received (the state of a bias is 1)
     peaks: bool = False

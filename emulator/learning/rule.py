@@ -65,6 +65,7 @@ class Learning:
         """Everything that is compiled in, as text; numbers are not."""
         port = self.port
         code = [port.gather, port.neuron_update, port.conductance, port.update, self.schedule]
+        code += [port.row_code, port.column_code]
         names = [port.variables, port.neuron_variables, port.sums, sorted(self.constants(1)), port.random]
         names += [port.devices, port.drifts, port.scores, port.crossing, port.peaks, port.joint, self.batched]
         names += [self.opening] if self.opening else []
@@ -90,7 +91,7 @@ def _check_code(port: ParameterPort) -> None:
     if not any(_CHANGE.match(line) for line in port.update.splitlines()):
         raise EngineError(f"port {port.name}: the update does not assign dw; allowed: code with a line 'dw = ...'")
     shared = {"w", *port.variables, *port.neuron_variables, *port.sums}
-    for code in (port.gather, port.neuron_update, port.update):
+    for code in (port.gather, port.neuron_update, port.row_code, port.column_code, port.update):
         for line in code.splitlines():
             copied = _COPY.fullmatch(line)
             if copied and copied[1] in shared:

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from emulator.errors import EngineError
-from emulator.learning.coincidence import Coincidence
+from emulator.learning.coincidence import COINCIDE, Coincidence
 from emulator.learning.ports import require_number
 from emulator.learning.symmetric import SymmetricPair
 
@@ -85,9 +85,9 @@ class TikiTaka(Coincidence):
     name: str = "tiki-taka"
     opens = False
     rule = "a fast device that averages the gradient beside every device, carried over now and then (Tiki-Taka)"
-    variables: tuple[str, ...] = ("writes", "beats", "fast", "fast_writes", "hidden", "recent", "base")
-    neuron_variables = ("state_mean", "costate_mean")
-    neuron_update = "\n".join(
+    variables: tuple[str, ...] = ("writes", "fast", "fast_writes", "hidden", "recent", "base")
+    neuron_variables = ("beats", "state_mean", "costate_mean")
+    neuron_update = "beats = beats + 1\n" + "\n".join(
         f"{name}_mean = {name}_mean + int({name}_peak > 0)*({name}_peak - {name}_mean)"
         f"*(int({name}_mean == 0) + int({name}_mean > 0)/memory)"
         for name in ("state", "costate")
@@ -151,22 +151,36 @@ class TikiTaka(Coincidence):
             for k, (before, after) in enumerate(pairwise(held))
         )
         return (
-            f"{self.fade()}mean_most = state_mean*costate_mean\n"
-            f"fast_rate = {self.slots}*fill*fast_quantum/(mean_most + int(mean_most == 0))\n"
-            f"turn = abs(row) + beats\nreadings = floor(turn/period)\n"
-            f"chopped = {'1 - 2*(floor(readings/chop) % 2)' if self.chop else '1 + 0*beats'}\n"
-            + self.trains("fast_rate", "fast_quantum")
-            + f"sense = chopped*sense\n{pulses}fast = -(-{held[-1]})\nbeats = beats + 1\n"
+            f"{self.fade()}{self._fast_rate}turn = abs(row) + beats - 1\nreadings = floor(turn/period)\n"
+            f"chopped = {'1 - 2*(floor(readings/chop) % 2)' if self.chop else '1 + 0*beats'}\n{COINCIDE}"
+            f"sense = chopped*sense\n{pulses}fast = -(-{held[-1]})\n"
             + self._read_and_carry(held[-1])
             + self.pulse(self.faded, "carried", many=True)
             + self.shown("carried", "int(times > 0)")
             + self.rejuvenate("int(times > 0)")
         )
 
+    @property
+    def _fast_rate(self) -> str:
+        """Code for the rate of the fast device."""
+        return (
+            "mean_most = state_mean*costate_mean\n"
+            f"fast_rate = {self.slots}*fill*fast_quantum/(mean_most + int(mean_most == 0))\n"
+        )
+
+    @property
+    def asks_for(self) -> tuple[str, str]:
+        """The fast device's own rate and pulse."""
+        return "fast_rate", "fast_quantum"
+
+    def asked(self) -> str:
+        """As of any other, at the fast device's own rate."""
+        return self._fast_rate + super().asked()
+
     def _read_and_carry(self, held: str) -> str:
         """`want` and `times`: pulses on the slow device that the reading asks for."""
         scatter = 0.0 if self.law.update is None else self.law.update.scatter
-        shown = f" + {scatter!r}*fast_quantum*gauss_if(read, write_key + 4, number, beats)" if scatter else ""
+        shown = f" + {scatter!r}*fast_quantum*gauss_if(read, write_key + 4, number, beats - 1)" if scatter else ""
         code = f"read = int((turn + 1) % period == 0)\nseen = {held}{shown}\n"
         offset = ""
         if self.moving_reference:
@@ -178,7 +192,7 @@ class TikiTaka(Coincidence):
         if self.digital:
             code += "owing = hidden + asked\ntimes = floor(abs(owing)/quantum)\n"
         else:
-            code += "owing = 1.0*asked\ntimes = floor(abs(owing)/quantum + uniform_if(read, write_key + 5, number, beats))\n"
+            code += "owing = 1.0*asked\ntimes = floor(abs(owing)/quantum + uniform_if(read, write_key + 5, number, beats - 1))\n"
         code += "want = sign(owing)*int(times > 0)\n"
         if self.digital:
             code += "hidden = owing - want*times*quantum\n"

@@ -185,7 +185,7 @@ class Written(ParameterPort):
             + self._rest()
             + can
             + f"{after} = either(want, can*({written}) + (1 - can)*{before}, {before})\n"
-            + f"writes = writes + abs(want){repeated}\n"
+            + f"writes = either(want, writes + 1{repeated}, writes)\n"
         )
 
     def fade(self) -> str:
@@ -208,12 +208,13 @@ class Written(ParameterPort):
     def shown(self, held: str, written: str) -> str:
         """Code that assigns `dw`: to what a device shows whose state is now `held`, anew where it was `written`."""
         scatter = 0.0 if self.law.update is None else self.law.update.scatter
-        if not scatter:
-            return f"dw = {held} - w\n"
-        return (
-            f"fresh = {written}\nveil = (1 - fresh)*veil + {scatter!r}*quantum*gauss_if(fresh, write_key + 2, number, writes)\n"
-            f"dw = {held} + veil - w\n"
-        )
+        code, shows = f"fresh = {written}\n", held
+        if scatter:
+            drawn = f"{scatter!r}*quantum*gauss_if(fresh, write_key + 2, number, writes)"
+            code, shows = f"{code}veil = either(fresh, {drawn}, veil)\n", f"{held} + veil"
+        if self._rests:
+            return f"{code}dw = either(fresh, {shows} - w, 0)\n"
+        return f"{code}dw = {shows} - w\n"
 
     def refreshed(self, held: str) -> str:
         """Reset one-sided pairs that have a device near its end, and write their difference again; assigns `kept`."""
@@ -228,6 +229,11 @@ class Written(ParameterPort):
             f"kept = clip({held} + full*int(again > 0)*error*quantum, -w_max, w_max)\nwrites = writes + full + again\n"
             "common = (1 - full)*common\n"
         )
+
+    @property
+    def _rests(self) -> bool:
+        """Whether a device that is not written stays as it is."""
+        return self.law.drift is None and not leaks(self.law.update) and not self.one_sided
 
     def _ends(self, update: PulsedUpdate) -> str:
         """Ends of the range of the device that is written, where devices differ in them."""

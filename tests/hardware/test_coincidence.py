@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Coincidence, Device, Network, SeriesRC
-from emulator.engine.random import coincidences, exp_if, gauss, key
+from emulator.engine.random import coincident, exp_if, gauss, key, pulse_train
 from emulator.errors import EngineError
 from emulator.learning.device_code import steps_code
 from emulator.measure import reference
@@ -131,6 +131,13 @@ def test_trains_coincide_as_often_as_chance_says_and_share_their_rows():
     assert shared == pytest.approx(slots * q * q * p * (1 - p), abs=4 * slots * p * q / math.sqrt(n))
     assert (coincidences(stream, row_number, column, 0, 0.0, 1.0, slots) == 0).all()
     assert (coincidences(stream, row_number, column, 0, 1.0, 1.0, slots) == slots).all()
+
+
+def coincidences(stream, row_number, column, counter, p, q, slots):
+    """In how many slots the trains of a row and of a column both have a pulse."""
+    return coincident(
+        pulse_train(stream, row_number, counter, p, slots, 3), pulse_train(stream, column, counter, q, slots, 4)
+    )
 
 
 def small(loss: str = "mse") -> tuple[Network, np.ndarray, np.ndarray]:

@@ -92,7 +92,8 @@ def _learning(
     """What lets crossbars learn from the state and the costate at their two sides, and what is recorded of it."""
     bend = "p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load*kappa"
     bend += " + shunt" * plan.shunted
-    received = Received("x_pre", "lam_post", (nodes, "mu", "_idx"), bend, (nodes, "s", "_idx"))
+    ends = plan.layout.crossbars.row, plan.layout.crossbars.column
+    received = Received("x_pre", "lam_post", ends, (nodes, "mu", "_idx"), bend, (nodes, "s", "_idx"))
     learned = learning_objects(plan, learning, rates, crossbars.xbar, nodes, received, clock, hold)
     answers = StateMonitor(nodes, "x", record=plan.layout.outputs, name="end_nodes", clock=hold, when="start", order=-9)
     outputs = {"end.outputs": answers.variables["x"], "n_sent": ports.variables["n_sent"]}
