@@ -78,18 +78,19 @@ def learning_blocks(layout: Layout) -> list[Block]:
 def ends_of(layout: Layout, tap: Ints, driver: Ints) -> Ends:
     """The lines of one side, from the tap (S,) of every synapse there and the neuron (S,) that drives it."""
     of = np.zeros(layout.synapses, np.int32)
-    ends: list[tuple[Ints, Ints, Ints, int]] = []
+    ends: list[tuple[Ints, Ints, Ints]] = []
     passed = 0
-    for k, block in enumerate(learning_blocks(layout)):
-        taps, at, which = np.unique(
+    for block in learning_blocks(layout):
+        found, at, which = np.unique(
             tap[block.first : block.first + block.size], return_index=True, return_inverse=True
         )
         of[block.first : block.first + block.size] = which + passed
-        ends.append((taps, driver[block.first + at], layout.to_state[block.first + at] - layout.neurons, k))
-        passed += len(taps)
+        ends.append((found, driver[block.first + at], layout.to_state[block.first + at] - layout.neurons))
+        passed += len(found)
     count = np.array([len(one[0]) for one in ends], np.int32)
-    columns = (np.concatenate([np.zeros(0, np.int32), *(one[n] for one in ends)]).astype(np.int32) for n in range(3))
-    return Ends(*columns, np.repeat(np.arange(len(ends), dtype=np.int32), count), np.cumsum(count) - count, count, of)
+    taps, drivers, fed = (np.concatenate([of[:0], *(one[n] for one in ends)]).astype(np.int32) for n in range(3))
+    tier = np.repeat(np.arange(len(ends), dtype=np.int32), count)
+    return Ends(taps, drivers, fed, tier, (np.cumsum(count) - count).astype(np.int32), count, of)
 
 
 def crossings_of(

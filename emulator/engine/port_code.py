@@ -134,7 +134,13 @@ def weight_code(learning: Learning, received: Received, decaying: bool, joined: 
         begin = "is_weight = int(plastic)\neffort = 1*asked\n"
     begin += "row = 1.0*to_costate\ncolumn = 1.0*neuron\n" * learning.port.crossing
     ported = _port_code(learning, "is_weight")
-    return scalars(learning) + begin + ported + f"w = {_moved('w', learning)}\n" + _power_code(learning, "_column += ", "", joined)
+    return (
+        scalars(learning)
+        + begin
+        + ported
+        + f"w = {_moved('w', learning)}\n"
+        + _power_code(learning, "_column += ", "", joined)
+    )
 
 
 def bias_code(learning: Learning, joined: bool) -> str:

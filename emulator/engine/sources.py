@@ -7,6 +7,7 @@ namespace of its own afterwards.
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from pathlib import Path
 ONCE = "once"
 _STEPS = "steps"
 _RUN_ONCE = ("objects.cpp", "main.cpp")
+#: what keeps a piece from defining something twice; the next piece has a namespace of its own, and defines it, too
+_GUARD = re.compile(r"^\s*#define (BACKWAVE_\w+)\s*$", re.M)
 _OWN, _SHARED = "\nnamespace {", "using namespace brian;"
 
 
@@ -38,7 +41,7 @@ def join_sources(directory: Path) -> list[str]:
         if text.count(_OWN) == 1 and _SHARED in text:
             name = f"piece_{number}"
             text = text.replace(_OWN, f"\nnamespace {name} {{").replace(_SHARED, f"{_SHARED} using namespace {name};")
-            joined.append(text)
+            joined.append(text + "".join(f"#undef {guard}\n" for guard in sorted(set(_GUARD.findall(text)))))
         else:
             own.append(path.relative_to(directory).as_posix())
     whole = sorted(path.name for path in directory.glob("*.cpp"))

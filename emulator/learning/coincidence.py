@@ -79,7 +79,7 @@ class Coincidence(Written):
     name: str = "coincidence"
     rule = "devices of the hardware, pulsed where random trains of row and column coincide"
     variables: tuple[str, ...] = ("writes",)
-    neuron_variables = ("beats",)
+    neuron_variables: tuple[str, ...] = ("beats",)
     neuron_update = "beats = beats + 1"
     crossing = True
 

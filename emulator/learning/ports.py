@@ -94,11 +94,6 @@ class ParameterPort(ABC):
     #: then sees `state` and `costate` as received (the state of a bias is 1), `row` and `column`, the numbers of the
     #: drivers of the two lines, and the whole numbers `row_train` and `column_train`
     crossing: bool = False
-    #: code run once for either line of every crossing, before its parameters; it sees what the parameters of its layer
-    #: have in common, and of the row `state` and `row`, of the column `costate` and `column`; it assigns `row_train`, and
-    #: `column_train`
-    row_code: str = ""
-    column_code: str = ""
     #: whether the code, that of its neurons included, sees `state_peak` and `costate_peak`: the largest |state| and |costate|
     #: that its layer has received (the state of a bias is 1)
     peaks: bool = False
@@ -116,6 +111,19 @@ class ParameterPort(ABC):
     def update(self) -> str:
         """Code that assigns `dw`; by default the matched resistive termination."""
         return "dw = h*conductance*effort"
+
+    @property
+    def row_code(self) -> str:
+        """Code run once for every row, of a `crossing` port; it assigns `row_train`.
+
+        It sees what the parameters of its layer have in common, and `state` and `row`.
+        """
+        return ""
+
+    @property
+    def column_code(self) -> str:
+        """The same for every column, which has `costate` and `column`; it assigns `column_train`."""
+        return ""
 
     @property
     def constants(self) -> Mapping[str, float]:

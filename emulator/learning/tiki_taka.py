@@ -86,7 +86,7 @@ class TikiTaka(Coincidence):
     opens = False
     rule = "a fast device that averages the gradient beside every device, carried over now and then (Tiki-Taka)"
     variables: tuple[str, ...] = ("writes", "fast", "fast_writes", "hidden", "recent", "base")
-    neuron_variables = ("beats", "state_mean", "costate_mean")
+    neuron_variables: tuple[str, ...] = ("beats", "state_mean", "costate_mean")
     neuron_update = "beats = beats + 1\n" + "\n".join(
         f"{name}_mean = {name}_mean + int({name}_peak > 0)*({name}_peak - {name}_mean)"
         f"*(int({name}_mean == 0) + int({name}_mean > 0)/memory)"

@@ -70,7 +70,8 @@ def build(plan: Plan, feed: np.ndarray, rates: np.ndarray | None = None) -> Fabr
     if plan.learning is not None and rates is not None:
         bend = "load*p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load"
         bend += " + shunt" * plan.shunted
-        received = Received("a_pre", "a_post", (layout.row, layout.column), (ports, "u", "costate_port"), bend, (ports, "v", "costate_port"), True)
+        ends, drive = (layout.row, layout.column), (ports, "v", "costate_port")
+        received = Received("a_pre", "a_post", ends, (ports, "u", "costate_port"), bend, drive, True)
         learning = learning_objects(plan, plan.learning, rates, xbar, nodes, received, clock, hold)
         objects += learning.objects
         outputs |= learning.outputs

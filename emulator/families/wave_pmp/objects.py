@@ -99,7 +99,14 @@ def build(plan: WavePMPPlan, feed: np.ndarray, rates: np.ndarray | None = None) 
         inputs |= {"inbox": lines.variables["inbox"], "wave_inbox": waves.variables["inbox"]}
     if plan.learning is not None and rates is not None:
         bend = "load*p*(1 - p)" if plan.loss == "softmax_cross_entropy" else "load"
-        received = Received("a_pre", "a_post", (layout.row, layout.column), (nodes, "mu", "_idx"), f"{bend} + shunt", (nodes, "s", "_idx"))
+        received = Received(
+            "a_pre",
+            "a_post",
+            (layout.row, layout.column),
+            (nodes, "mu", "_idx"),
+            f"{bend} + shunt",
+            (nodes, "s", "_idx"),
+        )
         learned = learning_objects(plan, plan.learning, rates, xbar, nodes, received, clock, hold)
         answers = StateMonitor(nodes, "x", record=layout.outputs, clock=hold, when="start", order=-9, name="end_nodes")
         objects += [*learned.objects, answers]
