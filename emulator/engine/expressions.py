@@ -56,4 +56,7 @@ def activation_codes(functions: Sequence[str]) -> tuple[tuple[str, ...], np.ndar
 
 def selected(used: Sequence[str], which: int) -> str:
     """Value (0) or derivative (1) of whichever of the activations in use a neuron has."""
-    return " + ".join(f"int(act == {k})*({activation_text(name, which)})" for k, name in enumerate(used))
+    *others, text = [activation_text(name, which) for name in used]
+    for k in reversed(range(len(others))):  # a sum would have every neuron work out all of them
+        text = f"either(int(act == {k}), {others[k]}, {text})"
+    return text

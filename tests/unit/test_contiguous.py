@@ -30,8 +30,9 @@ _TAIL = """
 def test_runs_share_the_end_in_the_row_and_step_through_the_columns() -> None:
     body = _LOADS + "        double sum = _ptr_sum[neuron];\n        sum += w;\n        _ptr_sum[neuron] = sum;\n"
     text = in_runs(_HEAD + body + _TAIL)
-    assert "const int64_t neuron = _first_neuron + (_idx - _begin);" in text
-    assert "const int64_t to = _first_to;" in text
+    assert "const int64_t neuron = _neuron_0 + _k;" in text
+    assert "const int64_t to = _to_3;" in text, "each of the runs side by side has its own"
+    assert text.count("auto _held_ptr_sum = _ptr_sum[_neuron_0 + _k];") == 2, "once for all of them"
     assert "#pragma GCC ivdep" in text
 
 
@@ -53,8 +54,9 @@ def test_where_synapses_of_a_run_may_meet_the_code_stays(body: str) -> None:
 def test_what_is_rare_is_kept_for_a_second_walk() -> None:
     body = _LOADS + "        const int64_t rare = w > 1;\n        w += rare;\n        _ptr_array_xbar_w[_idx] = w;\n"
     text = in_runs(_HEAD + body + _TAIL)
-    assert "_ask[_idx] = w > 1;\n        const int64_t rare = 0;" in text
-    assert "_ptr_array_xbar_w[_idx] = _ask[_idx] ? _ptr_array_xbar_w[_idx] : w;" in text
+    assert "_asks_now = w > 1;" in text
+    assert "const int64_t rare = 0;" in text
+    assert "_ptr_array_xbar_w[_idx] = _asks_now ? _ptr_array_xbar_w[_idx] : w;" in text
     assert text.count("const int64_t rare = w > 1;") == 2, "in the second walk, and in the plain loop of short runs"
 
 

@@ -19,7 +19,7 @@ from emulator.engine.layout import Ints
 from emulator.engine.native import Arrays, native
 
 #: probability of an output, the rest to 1, and what the load answers to a target `ext`
-PROBABILITIES = """p = exp(clip(x - top, -800, 0))
+PROBABILITIES = """p = exp_if(load, clip(x - top, -800, 0))
 other = int(load != 0)*(1 - p + rest)/(1 + rest)
 p = int(load != 0)*p/(1 + rest)
 """
