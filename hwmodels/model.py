@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -265,11 +266,17 @@ def _overruled(key: str, path: str, entry: Mapping[str, Any]) -> bool:
     return inside or (around and entry["status"] == "missing")
 
 
+@cache
+def _units(kind: type[Section]) -> tuple[tuple[str, str | None], ...]:
+    """Names and units of all fields."""
+    return tuple((name, unit_of(field)) for name, field in kind.model_fields.items())
+
+
 def _leaves(section: Section, prefix: str, inside: In | None = None) -> Iterator[tuple[str, Any, str | None]]:
     """Path, value and unit of every field that is not itself a section."""
-    for name, field in type(section).model_fields.items():
+    for name, own in _units(type(section)):
         value, path = getattr(section, name), f"{prefix}{name}"
-        unit = unit_of(field) if inside is None else (inside.part(name) or None)
+        unit = own if inside is None else (inside.part(name) or None)
         if isinstance(value, Section):
             yield from _leaves(value, f"{path}.", None if unit is None else In(unit))
         else:

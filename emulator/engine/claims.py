@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import LAWS, Law, family_of
 from hwmodels import HardwareModel
+from hwmodels.model import Entry
 
 #: what every law implements, or what does not act on waves; a claim is a field, or its beginning up to "." or "_"
 SHARED = ("clock.", "energy.", "lines.delay_", "tiles.")
@@ -25,10 +27,16 @@ def claimed(path: str, by: Sequence[str]) -> bool:
 
 def unclaimed(graph: ScatteringGraph, by: Sequence[str]) -> Iterator[tuple[str, object]]:
     """Fields of a graph's hardware that are not ideal and that nothing implements, with their values."""
-    ideal = HardwareModel().flat()
+    ideal = _ideal()
     for path, entry in graph.hardware.flat().items():
-        if not claimed(path, by) and (path not in ideal or entry.value != ideal[path].value):
+        if (path not in ideal or entry.value != ideal[path].value) and not claimed(path, by):
             yield path, entry.value
+
+
+@cache
+def _ideal() -> dict[str, Entry]:
+    """All fields of ideal hardware."""
+    return HardwareModel().flat()
 
 
 def check_claims(graph: ScatteringGraph) -> None:

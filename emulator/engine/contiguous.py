@@ -2,7 +2,8 @@
 
 brian2 looks up for every synapse where its two ends are, and the compiler must expect any two synapses to meet there. In a
 full crossbar the synapses of a row follow one another: they share the end in the row, and their ends in the columns are
-neighbours. Such runs are found when a program starts, and within one nothing is looked up and nobody meets.
+neighbours. Such runs are found when a program starts, and within one nothing is looked up and nobody meets. Rows of the
+same columns are walked side by side, so that what a synapse adds to its column is not written and read again row by row.
 
 What only few synapses need, such as the writing of a device, would keep all others from being taken together. Code says
 which these are by assigning ``rare`` (0 or 1), and by ``either(rare, what follows, what stays)`` that the others keep what

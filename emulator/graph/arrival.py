@@ -51,23 +51,41 @@ def arrival_times(sites: Sequence[Site], couplings: Sequence[Coupling], coupled:
         if site.role == "source":
             first[site.start : site.stop] = 0
     for coupling in couplings:
-        row, column = coupling.pairs()
-        forward, _ = coupling.pair_delays()
-        source, target = coupling.rows[row], coupling.columns[column]
-        np.maximum.at(last, target, last[source] + forward + late)
-        np.minimum.at(first, target, first[source] + forward)
+        for latest, reached, more in ((np.maximum, last, late), (np.minimum, first, 0)):
+            target, when = _onward(coupling, latest, reached)
+            latest.at(reached, target, when + more)
     last_costate, first_costate = np.zeros(count, np.int64), np.full(count, _NEVER)
     for neurons in outputs:
         last_costate[neurons] = last[neurons].max() if coupled else last[neurons]
         first_costate[neurons] = 0
     for coupling in reversed(couplings):
-        row, column = coupling.pairs()
-        _, backward = coupling.pair_delays()
-        source, target = coupling.rows[row], coupling.columns[column]
-        np.maximum.at(last_costate, source, np.maximum(last_costate[target], last[target]) + backward + late)
-        np.minimum.at(first_costate, source, np.minimum(first_costate[target], first[target]) + backward)
+        for latest, reached, state, more in (
+            (np.maximum, last_costate, last, late), (np.minimum, first_costate, first, 0),
+        ):  # fmt: skip
+            source, when = _back(coupling, latest, latest(reached, state))
+            latest.at(reached, source, when + more)
     # what nothing reaches, in a crossbar that does not have all devices, is as it is from the start
     return Arrival(last, last_costate, np.minimum(first, last), np.minimum(first_costate, last_costate))
+
+
+def _onward(coupling: Coupling, latest: np.ufunc, sent: Steps) -> tuple[Steps, Steps]:
+    """Neurons behind a coupling, and when the latest, or the first, of what was sent before it gets there."""
+    if coupling.by_line:  # the same for all columns, but for the delays of their own lines
+        leaving = 0 if coupling.delay_leaving is None else coupling.delay_leaving
+        begun = latest.reduce(sent[coupling.rows] + coupling.delay_forward)
+        return coupling.columns, np.broadcast_to(begun + leaving, coupling.columns.shape)
+    row, column = coupling.pairs()
+    return coupling.columns[column], sent[coupling.rows[row]] + coupling.pair_delays()[0]
+
+
+def _back(coupling: Coupling, latest: np.ufunc, sent: Steps) -> tuple[Steps, Steps]:
+    """The same the other way."""
+    if coupling.by_line:
+        returning = 0 if coupling.delay_returning is None else coupling.delay_returning
+        begun = latest.reduce(sent[coupling.columns] + coupling.delay_backward)
+        return coupling.rows, np.broadcast_to(begun + returning, coupling.rows.shape)
+    row, column = coupling.pairs()
+    return coupling.rows[row], sent[coupling.columns[column]] + coupling.pair_delays()[1]
 
 
 _NEVER = np.int64(2**62)

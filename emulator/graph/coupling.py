@@ -64,6 +64,11 @@ class Coupling:
             return len(self.rows)
         return len(self.rows) * len(self.columns) if self.devices is None else len(self.devices[0])
 
+    @property
+    def by_line(self) -> bool:
+        """Whether every row meets every column, on lines that all synapses of each share."""
+        return self.layer is not None and self.devices is None and not self.per_synapse and self.size > 0
+
     def pairs(self) -> tuple[Steps | IntArray, Steps | IntArray]:
         """Positions (row, column) of every synapse, row by row; for wires, the diagonal."""
         if self.layer is None:

@@ -40,9 +40,9 @@ def real_array(place: str, value: ArrayLike | None) -> FloatArray:
 
 def require_finite(place: str, array: FloatArray) -> None:
     """Raise `NetworkError` naming the first NaN or infinite entry of `array`, if there is one."""
-    bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
-        index = tuple(int(i) for i in bad[0])
+    finite = np.isfinite(array)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
         raise NetworkError(f"{place}{list(index)} is {array[index]}; allowed: finite numbers")
 
 

@@ -27,7 +27,7 @@ def at_bounds(substrate: Substrate, state: State) -> float | None:
     port = substrate.learning.port
     if not isinstance(port, Written):
         return None
-    held, scores = _own(substrate, {"weight": state["w"], "bias": state["bias"], **state}), substrate.devices()
+    held, scores = _own(substrate, {"weight": state["w"], "bias": state["bias"], **state}), substrate.devices
     known = _own(substrate, scores)
     shares = [_share(port, held["value"] / port.w_max, known, held.get("common"))]
     if isinstance(port, TikiTaka):

@@ -51,7 +51,7 @@ class ArrayStream(Stream):
     @property
     def digest(self) -> str:
         """Hash of the data, with their number and order."""
-        content = hashlib.sha256(np.ascontiguousarray(self._feed).tobytes()).hexdigest()
+        content = hashlib.sha256(np.ascontiguousarray(self._feed).data).hexdigest()
         return f"{len(self._feed)} samples, {self._order}, {content[:16]}"
 
     def rows(self, start: int, count: int) -> Floats:

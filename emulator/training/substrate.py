@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from emulator.engine import Layout, runtime
 from emulator.engine.joint import members_of
 from emulator.engine.learning import POWERS, RATE_COLUMNS, plastic_masks
+from emulator.engine.plan import Values
 from emulator.engine.port_code import FREE, score_names, state_names
 from emulator.engine.programming import bias_scores, device_scores, top_weight, writable, zeros
 from emulator.engine.random import key
@@ -111,7 +113,7 @@ class Substrate:
 
     def initial(self) -> State:
         """The network's own parameters as the hardware holds them, and ports at rest."""
-        values = self._values(0, loaded=True)
+        values = self._held(0, loaded=True)
         return {"w": np.array(values["w"]), "bias": np.array(values["bias"]), **self._idle()}
 
     def choose_target(self, samples: int) -> str:
@@ -173,9 +175,10 @@ class Substrate:
         count = len(feed)
         values = {**self._values(number, loaded, state["w"]), **state}
         if self.target == "standalone":
-            missing = self.chunk - count
-            feed = np.vstack([feed, np.repeat(feed[-1:], missing, axis=0)])
-            values["rates"] = np.vstack([rates, np.zeros((missing, RATE_COLUMNS))])
+            if missing := self.chunk - count:
+                feed = np.vstack([feed, np.repeat(feed[-1:], missing, axis=0)])
+                rates = np.vstack([rates, np.zeros((missing, RATE_COLUMNS))])
+            values["rates"] = rates
             outputs, times = program(self._plan).run(values, feed)
         else:
             values["rates"] = rates
@@ -194,12 +197,17 @@ class Substrate:
 
     def _values(self, number: int, loaded: bool, weight: Floats | None = None) -> dict[str, Any]:
         """The numbers of a run; noise is drawn anew for every stretch."""
+        constants = self.learning.constants(self.hold, key(self.seed, "writes"), self.hold * self.graph.step)
+        ports = {f"port.{name}": value for name, value in constants.items()}
+        return {**self._held(number, loaded, weight)} | ports | self.devices
+
+    def _held(self, number: int, loaded: bool, weight: Floats | None = None) -> Values:
+        """Those of the network, of its lines and of their noise."""
         seed = self.seed if number == 0 else int(key(self.seed, "stretch", str(number)))
         how: dict[str, Any] = {"loaded": loaded, "threshold": self.threshold, "seed": seed, "weight": weight}
-        values = self._family.values(self.graph, self._plan, **how)
-        constants = self.learning.constants(self.hold, key(self.seed, "writes"), self.hold * self.graph.step)
-        return {**values} | {f"port.{name}": value for name, value in constants.items()} | self.devices()
+        return self._family.values(self.graph, self._plan, **how)
 
+    @cached_property
     def devices(self) -> State:
         """Whether the devices can be written, and how each differs from the mean, if the port asks; none of a bias is stuck."""
         port, found = self.learning.port, dict[str, Floats]()

@@ -12,7 +12,11 @@ from emulator.engine.sources import join_sources
 
 PIECE = """#include <cmath>
 namespace {{
-    double kept() {{ return {value}; }}
+    #ifndef BACKWAVE_ONCE
+    #define BACKWAVE_ONCE
+    static double once(double x) {{ return x; }}
+    #endif
+    double kept() {{ return once({value}); }}
 }}
 namespace brian {{ double shared_{name}; }}
 double run_{name}() {{
@@ -35,7 +39,7 @@ $(PROGRAM): $(OBJS)
 
 @pytest.fixture
 def written(tmp_path):
-    """A program of two pieces that each keep a name to themselves."""
+    """A program of two pieces that each keep a name to themselves, and define a function that neither may define twice."""
     pieces = tmp_path / "code_objects"
     pieces.mkdir()
     for name, value in (("a", 40), ("b", 2)):
