@@ -28,7 +28,10 @@ def fit(
     degree: Annotated[int, typer.Option(help="Degree of the spread's polynomial, 0 to 4 (.csv only).")] = 2,
     as_written: Annotated[
         bool,
-        typer.Option("--as-written", help="Believe conductances without a unit (S) or above 1 S, and odd impedances."),
+        typer.Option(
+            "--as-written",
+            help="Believe conductances without a unit (S) or above 1 S, widths without one (s), and odd impedances.",
+        ),
     ] = False,
     base: Annotated[
         str | None, typer.Option(help="Preset or hardware file to put the fitted part into.", show_default="ideal")
