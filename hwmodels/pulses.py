@@ -114,6 +114,7 @@ class PulsedUpdate(Section):
             k = getattr(self, name)
             if self.shape == "linear" and k is not None and k > 1:
                 raise HardwareError(name, f"{k:g} makes steps of a linear shape negative, allowed: at most 1")
+        self._check_heard()
         if self.anchor is not None:
             steepest = self._bent((np.array(_MOST_SCORE), np.array(_MOST_SCORE)))
             if not np.all(self._plain(self.anchor, np.array([1, -1]), steepest) > 0):
@@ -121,6 +122,16 @@ class PulsedUpdate(Section):
                     "anchor", f"{self.anchor:g} is where the shape of a device has no step, allowed: where all have one"
                 )
         return self
+
+    def _check_heard(self) -> None:
+        """Refuse what nothing would hear."""
+        if self.lifetime_spread and self.lifetime is None:
+            raise HardwareError("lifetime_spread", "is set and no lifetime is, allowed: with one")
+        if self.refresh_at != type(self).model_fields["refresh_at"].default and not self.one_sided:
+            raise HardwareError("refresh_at", "is set and devices are not one_sided, allowed: with one_sided = true")
+        for name in ("nonlinearity_down", "plateau_down"):
+            if self.one_sided and getattr(self, name) is not None:
+                raise HardwareError(name, "is set of devices whose pulses only raise (one_sided), allowed: without")
 
     @property
     def spreads(self) -> dict[str, float]:

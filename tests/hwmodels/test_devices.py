@@ -171,6 +171,20 @@ def test_the_anchor_stays_in_the_range_of_every_device():
     assert along.ends((np.array(-9.0), np.array(9.0))) == (0.45, 0.55)
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"lifetime_spread": 0.3}, "lifetime_spread: is set and no lifetime is"),
+        ({"refresh_at": 0.5}, "refresh_at: is set and devices are not one_sided"),
+        ({"one_sided": True, "nonlinearity_down": 1.0}, "nonlinearity_down: is set of devices whose pulses only raise"),
+        ({"one_sided": True, "plateau_down": 0.1}, "plateau_down: is set of devices whose pulses only raise"),
+    ],
+)
+def test_what_nothing_would_hear_is_refused(fields, words):
+    with pytest.raises(HardwareError, match=words):
+        PulsedUpdate(pulses=100, **fields)
+
+
 @pytest.mark.parametrize("anchor", [0.0, 1.0])
 def test_an_anchor_where_some_device_has_no_step_is_refused(anchor):
     with pytest.raises(HardwareError, match=rf"anchor: {anchor:g} is where"):
