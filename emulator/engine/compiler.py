@@ -67,6 +67,19 @@ def require_compiler(target: str) -> None:
         raise EngineError("target standalone needs make and found none; allowed: install make, or target='numpy'")
 
 
+def linking() -> list[str]:
+    """Arguments for brian2's makefile that put the library of C++ into a program: starting it takes half as long then.
+
+    None where there is no such library to put in.
+    """
+    named = subprocess.run(
+        [*shlex.split(command()), "-print-file-name=libstdc++.a"], stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    found = Path(named.stdout.strip())
+    return [shlex.quote("LFLAGS=-static-libstdc++ -static-libgcc")] if found.is_absolute() and found.exists() else []
+
+
 def made_with() -> dict[str, str]:
     """The compiler and its flags, as results tell them."""
     return {"compiler": _version(command(), "c++", _path()) or command(), "compiler_flags": shlex.join(flags())}

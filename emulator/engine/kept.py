@@ -6,6 +6,8 @@ import weakref
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+#: synapses of a network up to which numbers are kept from one run to the next: making them anew takes others no time
+MOST_KEPT = 1 << 20
 
 
 class Kept(Generic[T]):

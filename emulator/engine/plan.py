@@ -52,6 +52,9 @@ class Plan(ABC):
         Of the random draws of `effects`.
     ramp : int
         Steps in which data and targets move from one sample to the next; with 1 they jump.
+    judged : tuple of int
+        Sizes of the rows of neurons of which a compiled program finds out itself, as far as it can, when they came to stay
+        (see `emulator.engine.entries`); without any all movements are recorded.
     """
 
     layout: Layout
@@ -66,6 +69,7 @@ class Plan(ABC):
     learning: Learning | None = None
     seed: int = 0
     ramp: int = 1
+    judged: tuple[int, ...] = ()
 
     @property
     def ring_depth(self) -> int:
@@ -146,6 +150,7 @@ class Plan(ABC):
             self.ramp,
             self.probe,
             self.traces,
+            self.judged,
         ]
         digest.update("\0".join([*text, *map(str, sizes)]).encode())
         kernels = [block.kernel for block in layout.blocks if block.kernel is not None and self.learning is not None]

@@ -45,10 +45,14 @@ def terminals_of(plan: Plan, nodes: NeuronGroup, feed: np.ndarray, clock: Clock,
 
 def movements_of(nodes: NeuronGroup) -> Recorded:
     """Every movement of neurons with an event ``moved``, of the condition `MOVED`."""
-    nodes.set_event_schedule("moved", when="groups", order=-1)
-    follow = OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups")
     moved = EventMonitor(nodes, "moved", variables=["x", "lam"], when="groups", name="movements")
-    return [follow, moved], {f"moved.{name}": moved.variables[name] for name in ("i", "t", "x", "lam")}
+    return [follow(nodes), moved], {f"moved.{name}": moved.variables[name] for name in ("i", "t", "x", "lam")}
+
+
+def follow(nodes: NeuronGroup) -> OnEvent:
+    """What notices movements, and notes what has been recorded of them."""
+    nodes.set_event_schedule("moved", when="groups", order=-1)
+    return OnEvent(nodes, "moved", "seen_x = x\nseen_lam = lam", when="after_groups")
 
 
 def power_of(places: NeuronGroup, clock: Clock) -> Recorded:

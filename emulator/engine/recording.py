@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -10,8 +10,14 @@ import numpy as np
 
 from emulator.engine.clocks import STEP
 
+#: resolutions of the largest state or costate of a row, beyond which a value is outside every band
+FAR = 32.0
+#: a row that rests at 0 is measured by the largest state or costate of its sample, this much more strictly
+ZERO_ROW = 1e-3
+#: what a program writes in the place of the step of a neuron whose movements have to be looked at
+UNCLEAR = -1
 #: numbers per field of a portion
-_CACHED = 1 << 15
+_CACHED = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,10 @@ class Recording:
     products : (S,) or None
         Synapse wiring: received state times received costate, summed over the ends of the holds.
     moved : dict or None
-        ``neuron``, ``step``, ``x``, ``lam`` of every movement the probe saw.
+        ``neuron``, ``step``, ``x``, ``lam`` of every movement the probe saw, or of those that are left to judge.
+    entered : dict of (B, N), optional
+        Where the program has judged itself: the step since the sample began at which each ``x`` and ``lam`` came to stay,
+        or a negative number where its movements tell (see `emulator.engine.entries`).
     power : (T,) or None
         Reflected power, summed over the nodes.
     trace_u, trace_lam : (T, 2N), (T, N) or None
@@ -83,6 +92,7 @@ class Recording:
     times: dict[str, float] = field(default_factory=dict)
     rails: np.ndarray | None = None
     offered: tuple[np.ndarray, np.ndarray] | None = None
+    entered: dict[str, np.ndarray] | None = None
 
     def part(self, samples: slice, hold: int) -> Recording:
         """What there is to judge of some samples, one after another, as if they were all of a run."""
@@ -96,6 +106,7 @@ class Recording:
             self.u[samples], self.v[samples], self.lam[samples], self.state_residual[samples],
             self.costate_residual[samples], self.sent[samples], tap=None, products=None, moved=moved, power=None,
             trace_u=None, trace_lam=None, emitted=None, target=self.target,
+            entered=None if self.entered is None else {name: rows[samples] for name, rows in self.entered.items()},
         )  # fmt: skip
 
     #: fields with a row for every sample
@@ -108,7 +119,7 @@ class Recording:
         rows = {name: value[samples] for name in self.by_sample if (value := getattr(self, name)) is not None}
         begin, end, _ = samples.indices(len(self.lam))
         return replace(
-            self, **rows, moved=None,
+            self, **rows, moved=None, entered=None,
             power=None if self.power is None else self.power[begin * hold : end * hold],
             offered=None if self.offered is None else (self.offered[0][samples], self.offered[1][samples]),
         )  # fmt: skip
@@ -134,6 +145,15 @@ def until(steps: int, t: np.ndarray, **columns: np.ndarray) -> dict[str, np.ndar
         "step": np.rint(t[inside] / STEP).astype(np.int64),
         **{name: column[inside] for name, column in columns.items()},
     }
+
+
+def movements(samples: int, hold: int, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The fields `moved` and `entered` of a recording, from the outputs of `emulator.engine.entries.watched`."""
+    columns = {name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}
+    entered = None
+    if "entered.x" in outputs:
+        entered = {name: outputs[f"entered.{name}"][1 : samples + 1] for name in ("x", "lam")}
+    return {"moved": until(samples * hold, neuron=outputs["moved.i"], **columns), "entered": entered}
 
 
 def portions(samples: int, width: int) -> Iterator[slice]:

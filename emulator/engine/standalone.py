@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from brian2 import device, get_device, prefs, second, set_device
+from brian2 import EventMonitor, StateMonitor, device, get_device, prefs, second, set_device
 from brian2.codegen.cpp_prefs import get_compiler_and_args
 from brian2.core.variables import DynamicArrayVariable, Variable
 
@@ -35,8 +35,9 @@ from emulator.engine.cache import (
     write_manifest,
 )  # fmt: skip
 from emulator.engine.clocks import STEP
-from emulator.engine.compiler import environment, require_compiler
+from emulator.engine.compiler import environment, linking, require_compiler
 from emulator.engine.contiguous import walk_in_runs
+from emulator.engine.entries import Watch
 from emulator.engine.fabric import Fabric
 from emulator.engine.headers import make_arguments
 from emulator.engine.heartbeat import PREFIX
@@ -59,8 +60,8 @@ _COPIED = 1 << 20
 #: without locks another process may just be putting its own program in the place of this one's: how often to look, and after
 #: how many seconds
 _TIMES, _MOMENT = 5, 0.1
-#: asks glibc for memory in large pages
-_LARGE_PAGES = "glibc.malloc.hugetlb=1"
+#: what makes records that only grow
+_RECORDERS = (StateMonitor, EventMonitor, Watch)
 
 
 @dataclass(frozen=True)
@@ -102,26 +103,22 @@ class Program:
         begun = time.perf_counter()
         folder = None if "trace.u" in manifest["outputs"] else memory_folder()  # traces may be large
         with tempfile.TemporaryDirectory(prefix="backwave-run-", dir=folder) as scratch:
-            results = Path(scratch) / "results"
-            results.mkdir()
-            arguments = ["--results_dir", f"{results}/"]
+            arguments = ["--results_dir", f"{scratch}/"]
             numbers = {manifest["inputs"][name]["argument"]: (name, values[name]) for name in manifest["inputs"]}
             for argument, (name, value) in numbers.items():
                 dtype = np.dtype(manifest["inputs"][name]["dtype"])
                 if np.ndim(value) == 0:
                     arguments.append(f"{argument}={float(value)!r}")
                 else:
-                    path = Path(scratch) / f"{name}.bin"
-                    np.ascontiguousarray(value, dtype=dtype).tofile(path)
-                    arguments.append(f"{argument}={path}")
+                    np.ascontiguousarray(value, dtype=dtype).tofile(f"{scratch}/{name}.bin")
+                    arguments.append(f"{argument}={scratch}/{name}.bin")
             series = {"feed": feed} | ({"rates": values["rates"]} if "rates" in values else {})
             for name, rows in series.items():
-                path = Path(scratch) / f"{name}.bin"
-                np.ascontiguousarray(rows, dtype=np.float64).tofile(path)
-                arguments.append(f"{name}.values={path}")
+                np.ascontiguousarray(rows, dtype=np.float64).tofile(f"{scratch}/{name}.bin")
+                arguments.append(f"{name}.values={scratch}/{name}.bin")
             self._execute(arguments, Path(scratch), report)
-            outputs = {name: _read(results / spec["file"], spec) for name, spec in manifest["outputs"].items()}
-            seconds = float((results / "last_run_info.txt").read_text().split()[0])
+            outputs = {name: _read(f"{scratch}/{spec['file']}", spec) for name, spec in manifest["outputs"].items()}
+            seconds = float((Path(scratch) / "last_run_info.txt").read_text().split()[0])
         overhead = time.perf_counter() - begun - seconds
         return outputs, {"build": self.compile_seconds, "run": seconds, "overhead": overhead}
 
@@ -130,7 +127,7 @@ class Program:
         said: list[str] = []
         with errors.open("w") as sink, subprocess.Popen(
             ["./main", *arguments], cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink,
-            text=True, env=_surroundings(),
+            text=True,
         ) as process:  # fmt: skip
             try:
                 for line in process.stdout or ():
@@ -147,12 +144,6 @@ class Program:
                 f"the compiled program in {self.directory} failed with status {process.returncode}: "
                 f"{(complaint or ''.join(said)).strip()[-500:] or 'it printed nothing'}"
             )
-
-
-def _surroundings() -> dict[str, str]:
-    """The environment of a program: what it records grows in large pages, where the system's C library can."""
-    given = os.environ.get("GLIBC_TUNABLES")
-    return {**os.environ, "GLIBC_TUNABLES": _LARGE_PAGES if given is None else f"{given}:{_LARGE_PAGES}"}
 
 
 def program(plan: Plan) -> Program:
@@ -235,10 +226,14 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
             fabric.network.run(plan.steps * STEP * second)
             # a program is built once: what depends on what need not be listed
             jobs = [f"-j{os.cpu_count() or 1}", "DEPS="]
-            jobs += make_arguments(directory.parent.parent)
+            jobs += [*linking(), *make_arguments(directory.parent.parent)]
             device.build(directory=str(directory), compile=False, run=False, with_output=False)
             manifest = _manifest(fabric)
-            write_only(directory, (str(spec["file"]) for spec in manifest["outputs"].values()))
+            files = {name: str(spec["file"]) for name, spec in manifest["outputs"].items()}
+            records = [
+                files[name] for name, variable in fabric.outputs.items() if isinstance(variable.owner, _RECORDERS)
+            ]
+            write_only(directory, files.values(), records)
             walk_in_runs(directory)
             _make_joined(directory, jobs)
         except RuntimeError as error:
@@ -291,8 +286,8 @@ def _width(variable: Variable) -> int | None:
     return None
 
 
-def _read(path: Path, spec: dict[str, object]) -> np.ndarray:
+def _read(path: str, spec: dict[str, object]) -> np.ndarray:
     dtype = np.dtype(str(spec["dtype"]))
-    large = path.stat().st_size > _COPIED
+    large = Path(path).stat().st_size > _COPIED
     flat = np.memmap(path, dtype, mode="c").view(np.ndarray) if large else np.fromfile(path, dtype)
     return flat if spec["width"] is None else flat.reshape(-1, int(str(spec["width"])))

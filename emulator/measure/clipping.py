@@ -83,6 +83,8 @@ def clipped_run(graph: ScatteringGraph, layout: Layout, recording: Recording) ->
     if recording.offered is not None:
         parts = [_beyond(q, w) for q, w in zip((precision.forward, precision.backward), recording.offered, strict=True)]
         return Clipping(parts[0], parts[1], _weights(graph))
+    if not limited(graph.hardware):
+        return Clipping()
     count = layout.neurons
     forward = _beyond(precision.forward, recording.u[:, :count][:, driven[:count]])
     backward = _beyond(precision.backward, recording.u[:, count:][:, driven[count : 2 * count]])

@@ -11,7 +11,7 @@ themselves, not their slopes, so the distance is right however large it is; wher
 resistance `R` of the sources closes the circle, ``x_0 = data - R lam_0``: then the costates of the inputs are those that
 come back when they are assumed.
 
-`Fields.rounding` is the part of a distance that says nothing: what the round-off of each sum and product may come to.
+`Deviation.rounding` is the part of a distance that says nothing: what the round-off of each sum and product may come to.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from emulator.engine.recording import portions
 from emulator.graph import ScatteringGraph
 from emulator.measure.fields import Fields
 from emulator.measure.fixed_point import fixed_point
-from emulator.measure.maps import Maps, times
+from emulator.measure.maps import Maps
 from emulator.measure.passage import Passage
 from emulator.measure.rest import load_conductance
-from emulator.measure.roundoff import EPSILON, answer_terms, rounding_of
+from emulator.measure.roundoff import EPSILON, Rounding, answer_terms, rounding_bound, rounding_of
+from emulator.measure.rows import span
 from emulator.measure.synapses import Floats
 from emulator.network.activations import activation_function
 from emulator.network.losses import loss_function
@@ -48,7 +49,7 @@ class Deviation:
     held : Fields
     off : Fields
         Their distance from rest, signed: ``held - off`` is the rest.
-    rounding : Fields
+    rounding : Rounding
         What round-off may come to.
     answer : (B,)
         Largest terms that an answer of the load is a difference of; 0 without a load.
@@ -56,7 +57,7 @@ class Deviation:
 
     held: Fields
     off: Fields
-    rounding: Fields
+    rounding: Rounding
     answer: Floats
 
     @cached_property
@@ -146,7 +147,10 @@ def _of_part(
         resistance = graph.law.source_resistance
         off = _behind(resistance, away, data, held, layout) if loaded and resistance else away(data)
         terms = answer_terms(graph, held.x[:, layout.outputs], wanted) if loaded else none
-        rounding = rounding_of(graph, layout, maps, held, wanted if loaded else None)
+        rounding = Rounding(
+            lambda: rounding_of(graph, layout, maps, held, wanted if loaded else None),
+            lambda size, away: rounding_bound(graph, layout, maps, size, away, terms if loaded else None),
+        )
         return Deviation(held, off, rounding, terms.max(axis=1))
 
 
@@ -185,21 +189,19 @@ def _forward(
 ) -> tuple[Floats, Floats]:
     """Distances of pre-activations and states, rows in order."""
     count, passage = layout.neurons, maps.passage
-    sent, moved = passage.sent(held.x, False), np.zeros_like(held.x)
-    off_s, off_x = np.zeros_like(held.x), np.zeros_like(held.x)
-    if passage.certain:
-        off_s = recording.v[:, count:] - passage.forward_offset - times(passage.forward, sent) - wrong
-    off_x[:, layout.inputs] = held.x[:, layout.inputs] - data
+    off_s, off_x, sent = np.zeros_like(held.x), np.zeros_like(held.x), np.zeros_like(held.x)
+    inputs, arrived = span(layout.inputs), recording.v[:, count:]
+    off_x[:, inputs] = held.x[:, inputs] - data
+    expected = np.broadcast_to(passage.forward_offset + wrong, held.x.shape)
     for site, forward in zip(graph.sites, maps.forward, strict=True):
         part = slice(site.start, site.stop)
-        if site.role == "source":
-            off_s[:, part] = 0.0
-        else:
-            off_s[:, part] += times(forward, moved)
+        if site.role != "source":
+            off_s[:, part] = (arrived[:, part] - expected[:, part] if passage.certain else 0.0) - forward(sent)
             phi = activation_function(site.function, site.slope).phi
             off_x[:, part] = held.x[:, part] - phi(held.s[:, part] - off_s[:, part])
-        rest = held.x[:, part] - off_x[:, part]
-        moved[:, part] = sent[:, part] - passage.sent(rest, False, part)
+        sent[:, part] = passage.sent(held.x[:, part] - off_x[:, part], False, part)
+        if not passage.certain:  # what arrived is not known from what was sent, but how it would change is
+            sent[:, part] -= passage.sent(held.x[:, part], False, part)
     return off_s, off_x
 
 
@@ -215,21 +217,22 @@ def _backward(
 ) -> tuple[Floats, Floats]:
     """Distances of costates, and of those of pre-activations, rows in reverse order."""
     passage, (off_s, off_x) = maps.passage, off
-    sent, moved = passage.sent(held.mu, True), np.zeros_like(held.mu)
-    returned = recording.v[:, : layout.neurons]
-    if passage.certain:
-        returned = passage.backward_offset + times(passage.backward, sent) + wrong
-    off_lam, off_mu = held.lam - returned, np.zeros_like(held.mu)
-    off_lam[:, layout.outputs] -= load(held.x[:, layout.outputs] - off_x[:, layout.outputs])
-    off_lam -= layout.shunt * (held.x - off_x)
+    sent, off_mu = np.zeros_like(held.mu), np.zeros_like(held.mu)
+    returned = passage.backward_offset + wrong if passage.certain else recording.v[:, : layout.neurons]
+    off_lam = held.lam - returned
+    outputs = span(layout.outputs)
+    off_lam[:, outputs] -= load(held.x[:, outputs] - off_x[:, outputs])
+    if layout.shunt.any():
+        off_lam -= layout.shunt * (held.x - off_x)
     for site, backward in zip(reversed(graph.sites), reversed(maps.backward), strict=True):
         part = slice(site.start, site.stop)
-        off_lam[:, part] += times(backward, moved)
+        off_lam[:, part] -= backward(sent)
         if site.role != "source":
             slope = activation_function(site.function, site.slope).dphi(held.s[:, part] - off_s[:, part])
             off_mu[:, part] = held.mu[:, part] - slope * (held.lam[:, part] - off_lam[:, part])
-        rest = held.mu[:, part] - off_mu[:, part]
-        moved[:, part] = sent[:, part] - passage.sent(rest, True, part)
+        sent[:, part] = passage.sent(held.mu[:, part] - off_mu[:, part], True, part)
+        if not passage.certain:
+            sent[:, part] -= passage.sent(held.mu[:, part], True, part)
     return off_lam, off_mu
 
 

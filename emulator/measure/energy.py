@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from hwmodels import HardwareModel
 
 Floats = NDArray[np.float64]
+#: whole numbers up to which a float is exact
+_WHOLE = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,19 @@ def operations_of_port(layout: Layout, doubling: Floats | float = 0.0) -> NDArra
     return found if again.any() else found.astype(np.int64)
 
 
+def weighed(sent: np.ndarray, each: np.ndarray) -> NDArray[np.int64]:
+    """Whole numbers (B, P) times what each counts for (P,), added up."""
+    from emulator.engine.recording import portions
+
+    largest = int(sent.max(initial=0)) * float(np.abs(each).sum())
+    if largest >= _WHOLE:
+        return np.asarray(sent @ each.astype(np.int64), dtype=np.int64)
+    parts = [sent[rows] @ each.astype(np.float64) for rows in portions(*sent.shape)]
+    return np.concatenate([np.zeros(0), *parts]).astype(np.int64)
+
+
 def _per_sample(sent: np.ndarray, each: np.ndarray) -> Floats:
     """Events of every port (B, P) times what each costs (P,), added up: exact where that is whole numbers."""
     if (each == np.floor(each)).all():
-        return np.asarray(sent @ each.astype(np.int64), dtype=np.float64)
+        return weighed(sent, each).astype(np.float64)
     return np.array([float(row @ each) for row in sent])

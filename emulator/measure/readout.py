@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from emulator.engine import Layout, Recording, biases
 from emulator.graph import ScatteringGraph
 from emulator.measure.result import Floats
+from emulator.measure.rows import span
 from emulator.network import Dense, DeviceGradient, Gradient, Slice
 
 #: waves that did not settle may have grown beyond all numbers
@@ -101,7 +102,8 @@ def gradients(graph: ScatteringGraph, layout: Layout, recording: Recording) -> d
             shape = (len(block.columns), len(block.rows))
             found[block.layer] = DeviceGradient.of(values, (column, row), shape, bias)
         elif recording.tap is not None:
-            weight = (recording.tap[:, block.column_taps] / samples).T @ recording.tap[:, block.row_taps]
+            rows, columns = recording.tap[:, span(block.row_taps)], recording.tap[:, span(block.column_taps)]
+            weight = (columns / samples).T @ rows
             found[block.layer] = Gradient(weight, bias)
         else:
             found[block.layer] = Gradient(block.matrix(recording.products) / samples, bias)  # type: ignore[arg-type]

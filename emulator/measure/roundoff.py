@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 import numpy as np
 
 from emulator.engine import Layout, biases
@@ -9,15 +12,49 @@ from emulator.graph import ScatteringGraph
 from emulator.measure.fields import Fields
 from emulator.measure.maps import Maps, times
 from emulator.measure.rest import load_conductance, slopes
+from emulator.measure.rows import largest
 from emulator.measure.synapses import Floats
 from emulator.network import softmax
+from emulator.network.activations import activation_function
 
 #: round-off of a sum or a product, of what its terms add up to
 EPSILON = 16 * np.finfo(np.float64).eps
 #: of squares, which have twice the range of the numbers that they are of
 _WIDE = np.longdouble
+_FIELDS = ("s", "x", "lam", "mu")
 #: magnitudes whose squares, and those of what they are multiplied by, plain numbers hold
 _SMALL, _LARGE = 1e-100, 1e100
+#: what the round-off of a bound may come to itself
+_SAFE = 1 + 1e-6
+
+
+class Rounding:
+    """What round-off may come to in values of neurons: worked out where a bound of it does not tell enough.
+
+    Parameters
+    ----------
+    work : callable
+        What gives it, (B, N) each.
+    bound : callable, optional
+        What gives a bound of it by row (B, R), from the largest values at rest and distances from there, likewise.
+    """
+
+    def __init__(self, work: Callable[[], Fields], bound: Callable[[Fields, Fields], Fields] | None = None) -> None:
+        self._work, self._bound = work, bound
+
+    @cached_property
+    def fields(self) -> Fields:
+        """Of every neuron, (B, N) each."""
+        return self._work()
+
+    def of_rows(self, graph: ScatteringGraph, size: Fields, away: Fields, tolerance: float) -> Fields:
+        """The largest of every row (B, R): or its bound, where all of that is less than `tolerance` of the row's size."""
+        if self._bound is not None:
+            found = self._bound(size, away)
+            if all((getattr(found, name) <= tolerance * getattr(size, name)).all() for name in _FIELDS):
+                return found
+        worked = (getattr(self.fields, name) for name in _FIELDS)
+        return Fields(*(largest(graph, np.where(np.isfinite(values), values, 0.0)) for values in worked))
 
 
 def rounding_of(graph: ScatteringGraph, layout: Layout, maps: Maps, held: Fields, wanted: Floats | None) -> Fields:
@@ -27,6 +64,52 @@ def rounding_of(graph: ScatteringGraph, layout: Layout, maps: Maps, held: Fields
         if all(np.isfinite(part).all() for part in (found.s, found.x, found.lam, found.mu)):
             return found
     return _independent(graph, layout, maps, held, wanted, _WIDE)
+
+
+def rounding_bound(
+    graph: ScatteringGraph, layout: Layout, maps: Maps, size: Fields, away: Fields, terms: Floats | None
+) -> Fields:
+    """What `rounding_of` finds is no larger than this in any row (B, R): it takes every row for its largest value.
+
+    Parameters
+    ----------
+    graph, layout, maps
+        What ran.
+    size, away : Fields of (B, R)
+        The largest values at rest and distances from there of every row; what is held is not more than their sum.
+    terms : (B, outputs) or None
+        See `answer_terms`; None without a load.
+    """
+    x, lam, mu = (getattr(size, name) + getattr(away, name) for name in ("x", "lam", "mu"))
+    starts, norms = list(maps.cuts[:-1]), maps.norms
+    steep, bent = np.array([
+        (function.L1**2, function.L2**2) if site.role != "source" else (0.0, 0.0)
+        for site in graph.sites
+        for function in [activation_function(site.function, site.slope)]
+    ]).T  # fmt: skip
+    most_bias = np.maximum.reduceat(np.abs(biases(graph)), starts)
+    s, own = (EPSILON * (x @ norms["forward"] + most_bias)) ** 2, (EPSILON * x) ** 2
+    rows = range(len(starts))
+    for r in rows:
+        s[:, r] += own @ norms["forward_squared"][:, r]
+        own[:, r] += steep[r] * s[:, r]
+    x_error, none = own, np.zeros_like(s)
+    if terms is None:
+        found = s, x_error, none, none
+    else:
+        shunt = np.maximum.reduceat(layout.shunt, starts)
+        back = (EPSILON * (mu @ norms["backward"])) ** 2 + shunt**2 * x_error + (EPSILON * shunt * x) ** 2
+        at = np.unique(np.searchsorted(maps.cuts, layout.outputs, side="right") - 1)
+        answered = load_conductance(graph) ** 2 if graph.loss == "mse" else 2.0
+        back[:, at] += (EPSILON * terms.max(axis=1, keepdims=True)) ** 2 + answered * x_error[:, at]
+        own = (EPSILON * mu) ** 2
+        for r in reversed(rows):
+            back[:, r] += own @ norms["backward_squared"][:, r]
+            own[:, r] += steep[r] * back[:, r] + bent[r] * lam[:, r] ** 2 * s[:, r]
+        found = s, x_error, back, own
+    tiny = [(part > 0) & (part < _SMALL) for part in (x, lam, mu)]  # of which squares say nothing
+    lost = np.any(tiny, axis=0).any(axis=1, keepdims=True)
+    return Fields(*(np.where(lost, np.inf, np.sqrt(part) * _SAFE) for part in found))
 
 
 def _moderate(held: Fields) -> bool:
@@ -46,12 +129,12 @@ def _independent(
     slope: Floats
     bend: Floats
     slope, bend = np.asarray(first.astype(kind) ** 2), np.asarray(second.astype(kind) ** 2)
-    forward, backward = maps.squared(graph, kind)
+    forward, backward = maps.squared(kind)
     s = _own(times(maps.forward_size, np.abs(held.x)) + np.abs(biases(graph)), kind)
     x, none = _own(held.x, kind), np.zeros_like(s)
     for site, square in zip(graph.sites, forward, strict=True):
         part = slice(site.start, site.stop)
-        s[:, part] += times(square, x)
+        s[:, part] += square(x)
         x[:, part] += slope[:, part] * s[:, part]
     if wanted is None:
         return _deviations(s, x, none, none)
@@ -65,7 +148,7 @@ def _independent(
     bend = bend * held.lam.astype(kind) ** 2
     for site, square in zip(reversed(graph.sites), reversed(backward), strict=True):
         part = slice(site.start, site.stop)
-        lam[:, part] += times(square, mu)
+        lam[:, part] += square(mu)
         mu[:, part] += slope[:, part] * lam[:, part] + bend[:, part] * s[:, part]
     return _deviations(s, x, lam, mu)
 

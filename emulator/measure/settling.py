@@ -29,14 +29,16 @@ import numpy as np
 
 from emulator.engine import Layout, Recording
 from emulator.engine.effects import JITTER_CUT
+from emulator.engine.recording import ZERO_ROW
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.deviation import Deviation
-from emulator.measure.entry import last_entry
+from emulator.measure.entry import certain, last_entry
 from emulator.measure.fields import Fields
 from emulator.measure.noise_floor import SIGMAS, noise_floor, noisy
 from emulator.measure.readout import by_layer
 from emulator.measure.result import Floats
+from emulator.measure.rows import largest, spread
 from emulator.measure.synapses import synapses
 
 #: the probe's resolution as a fraction of the tolerance: movements below it are not recorded
@@ -45,8 +47,6 @@ RESOLUTION = 1 / 16
 STILL_TRIPS, STILL_SHARE = 2, 0.1
 #: share of a row's largest magnitude beyond which a threshold has cost the row its value
 LOST_SHARE = 0.5
-#: a row that rests at 0 is measured by the largest state or costate of its sample, this much more strictly
-ZERO_ROW = 1e-3
 _TINY = sys.float_info.min
 _FIELDS = ("s", "x", "lam", "mu")
 
@@ -76,8 +76,9 @@ class Verdict:
         Largest residual at the end of the hold, relative to the magnitude of its row (`_measure`).
     deviation : (B,)
         Largest distance from rest at the end of the hold, relative to the same.
-    state_steps, costate_steps : (B, N) int64
-        T of each neuron's state and costate.
+    sure : (B,) bool
+        Whether no movement that a program has judged itself could be judged otherwise; of samples that are not near their
+        rest, where it is of no account, true.
     """
 
     settled: np.ndarray
@@ -86,8 +87,7 @@ class Verdict:
     finite: np.ndarray
     residual: np.ndarray
     deviation: np.ndarray
-    state_steps: np.ndarray
-    costate_steps: np.ndarray
+    sure: np.ndarray
 
     def only(self, samples: slice) -> Verdict:
         """The verdict on some samples."""
@@ -151,7 +151,7 @@ def judge(
         Whether the load answered.
     """
     with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
-        blurred = q > 0 or noisy(graph)
+        blurred = blurs(graph, q)
         signal = None
         if blurred:
             found = several = tuple(found)
@@ -172,6 +172,11 @@ def judge(
     return Verdict(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Verdict)))
 
 
+def blurs(graph: ScatteringGraph, q: float) -> bool:
+    """Whether noise or a threshold blur where a substrate rests."""
+    return q > 0 or noisy(graph)
+
+
 def _centre(found: Deviation, blurred: bool) -> Fields:
     """What movements are measured from: the rest, or, where noise or a threshold blur it, the end."""
     return found.held if blurred else found.rest
@@ -180,7 +185,7 @@ def _centre(found: Deviation, blurred: bool) -> Fields:
 def _signal(graph: ScatteringGraph, found: Sequence[Deviation]) -> Fields:
     """The largest value of every row in the batch, at each of its neurons (1, N)."""
     most = [_each(lambda values: np.abs(values).max(axis=0, keepdims=True), one.rest) for one in found]
-    return _each(lambda *sizes: _of_row(graph, np.max(sizes, axis=0)), *most)
+    return _each(lambda *sizes: spread(graph, largest(graph, np.max(sizes, axis=0))), *most)
 
 
 def _of_part(
@@ -201,47 +206,60 @@ def _of_part(
     """Judge some samples; `signal` (1, N) of the batch where noise or a threshold blur, `before` (N,) the centre before."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
         off, rest = found.off, found.rest
-        scale = _each(lambda values: _of_row(graph, np.abs(values)), rest)
-        rounding = _each(lambda values: _of_row(graph, np.where(np.isfinite(values), values, 0.0)), found.rounding)
+        scale, away = (_each(lambda values: largest(graph, values), one) for one in (rest, off))
+        rounding = found.rounding.of_rows(graph, scale, away, tolerance)
         measure = _measure(found, scale, rounding)
         strict = _each(lambda size, least: np.maximum(tolerance * size, least), measure, rounding)
-        allowed, noise = strict, noise_floor(graph, layout, found.held, feed)
-        blurred = signal is not None
+        finite = _finite(recording) & _all(np.isfinite, away)
         lost_in_noise, lost_below = np.zeros((2, len(cone)), bool)
-        if noise is not None and signal is not None:
-            lost_in_noise = ~_all(lambda s, size: (SIGMAS * s <= size) | np.isinf(s), noise, signal)
-            allowed = _each(lambda a, sigma: np.maximum(a, SIGMAS * np.sqrt(2) * sigma), allowed, noise)
-        motion = allowed
-        if q > 0 and signal is not None:
-            own = Fields(scale.s, scale.x, signal.lam, signal.mu)
-            lost_below = ~_all(lambda d, size, a: np.abs(d) <= np.maximum(LOST_SHARE * size, a), off, own, allowed)
-            bound = family_of(graph.law).held_back(graph, rest, q, loaded)
-            if bound is not None:
-                allowed = _each(np.add, allowed, bound)
-        finite = _finite(recording) & _all(np.isfinite, off)
-        near = _all(lambda d, a: np.abs(d) <= a, off, allowed)
-        if loaded and not blurred:
-            near &= _joined(graph, found, tolerance)
-        centre, least = _centre(found, blurred), max(q, _TINY)
-        state_steps, state_rest = last_entry(recording, "x", centre.x, np.maximum(motion.x, least), before.x, hold)
-        costate_steps, costate_rest = np.zeros_like(state_steps), np.ones_like(state_rest)
+        sure = np.ones(len(cone), bool)
+        if signal is None:
+            near = _all(np.less_equal, away, strict)
+            if loaded:
+                near &= _joined(graph, found, tolerance)
+            if recording.entered is not None:
+                sure = certain(scale, away, strict, RESOLUTION * tolerance, loaded)
+
+            def motion(name: str) -> Floats:
+                return np.maximum(spread(graph, getattr(strict, name)), _TINY)
+
+        else:
+            allowed = _each(lambda values: spread(graph, values), strict)
+            noise = noise_floor(graph, layout, found.held, feed)
+            if noise is not None:
+                lost_in_noise = ~_all(lambda s, size: (SIGMAS * s <= size) | np.isinf(s), noise, signal)
+                allowed = _each(lambda a, sigma: np.maximum(a, SIGMAS * np.sqrt(2) * sigma), allowed, noise)
+            blurred = allowed
+
+            def motion(name: str) -> Floats:
+                return np.asarray(np.maximum(getattr(blurred, name), max(q, _TINY)))
+
+            if q > 0:
+                own = Fields(spread(graph, scale.s), spread(graph, scale.x), signal.lam, signal.mu)
+                lost_below = ~_all(lambda d, size, a: np.abs(d) <= np.maximum(LOST_SHARE * size, a), off, own, allowed)
+                bound = family_of(graph.law).held_back(graph, rest, q, loaded)
+                if bound is not None:
+                    allowed = _each(np.add, allowed, bound)
+            near = _all(lambda d, a: np.abs(d) <= a, off, allowed)
+        centre = _centre(found, signal is not None)
+        state_steps, stays = last_entry(recording, "x", centre.x, lambda: motion("x"), before.x, hold)
+        at_rest, latest = stays.all(axis=1), state_steps
         if loaded:
-            costate_steps, costate_rest = last_entry(
-                recording, "lam", centre.lam, np.maximum(motion.lam, least), before.lam, hold
-            )
+            steps, stays = last_entry(recording, "lam", centre.lam, lambda: motion("lam"), before.lam, hold)
+            at_rest, latest = at_rest & stays.all(axis=1), np.maximum(state_steps, steps)
         residual = np.maximum(
-            np.abs(recording.state_residual) / np.maximum(measure.x, _TINY),
-            np.abs(recording.costate_residual) / np.maximum(measure.lam, _TINY),
+            largest(graph, recording.state_residual) / np.maximum(measure.x, _TINY),
+            largest(graph, recording.costate_residual) / np.maximum(measure.lam, _TINY),
         )
-        away = _each(lambda d, size: np.abs(d) / np.maximum(size, _TINY), off, measure)
+        away = _each(lambda d, size: d / np.maximum(size, _TINY), away, measure)
     late = int(np.ceil(JITTER_CUT * graph.hardware.lines.jitter / graph.step))
-    latest, count = np.maximum(state_steps, costate_steps), layout.neurons
-    landed = np.maximum(state_steps + layout.longest[:count], latest + layout.longest[count:]) + late < hold
+    count = layout.neurons
+    landed = np.maximum(state_steps + layout.longest[:count], latest + layout.longest[count:]).max(axis=1) + late < hold
     steps = latest.max(axis=1)
-    if blurred:
+    if signal is not None:
         steps = np.maximum(steps, cone)
     still = steps + stillness(graph, hold, loaded) <= hold
-    at_rest = finite & near & state_rest.all(axis=1) & costate_rest.all(axis=1) & landed.all(axis=1) & still
+    at_rest = finite & near & at_rest & landed & still
     settled = at_rest & ~lost_in_noise & ~lost_below
     outcome = np.full(len(settled), NOT_SETTLED, dtype=object)
     outcome[settled] = SETTLED
@@ -250,12 +268,11 @@ def _of_part(
     return Verdict(
         settled=settled,
         outcome=outcome,
-        steps=np.where(settled, steps, hold),
+        steps=np.where(settled, steps, hold).astype(np.int64),
         finite=finite,
         residual=residual.max(axis=1),
         deviation=np.max([getattr(away, name).max(axis=1) for name in _FIELDS], axis=0),
-        state_steps=state_steps,
-        costate_steps=costate_steps,
+        sure=sure | ~(finite & near),
     )
 
 
@@ -270,16 +287,10 @@ def _all(test: Callable[..., np.ndarray], *fields: Fields) -> np.ndarray:
     return np.asarray(np.all(passed, axis=0))
 
 
-def _of_row(graph: ScatteringGraph, values: Floats) -> Floats:
-    """The largest of every row, at each of its neurons."""
-    starts, sizes = [site.start for site in graph.sites], [site.size for site in graph.sites]
-    return np.repeat(np.maximum.reduceat(values, starts, axis=1), sizes, axis=1)
-
-
 def _measure(found: Deviation, scale: Fields, rounding: Fields) -> Fields:
     """What the distances from rest of every row are held against: its own size, if it is more than round-off."""
-    states = np.abs(found.rest.x).max(axis=1, keepdims=True)
-    costates = np.maximum(np.abs(found.rest.lam).max(axis=1), found.answer)[:, np.newaxis]
+    states = scale.x.max(axis=1, keepdims=True)
+    costates = np.maximum(scale.lam.max(axis=1), found.answer)[:, np.newaxis]
     sample = Fields(states, states, costates, costates)
     return _each(lambda size, least, whole: np.where(size > least, size, ZERO_ROW * whole), scale, rounding, sample)
 
@@ -292,7 +303,7 @@ def _joined(graph: ScatteringGraph, found: Deviation, tolerance: float) -> np.nd
         return near
     off, rest, rounding = (
         by_layer(graph, values.x, values.s, values.lam, values.mu)[1]
-        for values in (found.off, found.rest, found.rounding)
+        for values in (found.off, found.rest, found.rounding.fields)
     )
     for layer in layers:
         size, least = np.abs(rest[layer]).max(axis=1), np.abs(rounding[layer]).max(axis=1)

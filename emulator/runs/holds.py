@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.engine.effects import JITTER_CUT
+from emulator.engine.kept import Kept
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
@@ -12,12 +13,22 @@ from emulator.options import HoldOptions
 
 #: what a band-limited line may still lack of its final value when the next one counts on it
 _TAIL = 1e-5
+#: of every graph
+_holds: Kept[int] = Kept()
 #: longest hold, in steps: days of computing
 MOST_STEPS = 10**9
 
 
 def hold_steps(graph: ScatteringGraph) -> int:
     """The default hold of a graph, in steps: until the last wave has landed, jitter and bandwidth included."""
+    kept = _holds.get(graph)
+    if kept is None:
+        kept = _hold_steps(graph)
+        _holds.put(graph, kept)
+    return kept
+
+
+def _hold_steps(graph: ScatteringGraph) -> int:
     lines = graph.hardware.lines
     pole = lines.filter_coefficient(graph.step)
     tail = 0.0 if pole == 1 else np.log(_TAIL) / np.log1p(-pole)

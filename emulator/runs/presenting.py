@@ -12,25 +12,28 @@ from numpy.typing import NDArray
 
 from emulator.engine import Recording, simulate
 from emulator.engine.compiler import built_with
-from emulator.engine.kept import Kept
+from emulator.engine.kept import MOST_KEPT, Kept
+from emulator.engine.plan import Values
 from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.clipping import clipped_run
 from emulator.measure.deviation import Deviation
-from emulator.measure.energy import energy_use
+from emulator.measure.energy import energy_use, weighed
 from emulator.measure.readout import gradients, layer_values, representable
 from emulator.measure.reference import reference
 from emulator.measure.rests import rests
 from emulator.measure.result import SettleResult, Traces
-from emulator.measure.settling import LOST, NOT_SETTLED, RESOLUTION, Verdict, judge
+from emulator.measure.settling import LOST, NOT_SETTLED, RESOLUTION, Verdict, blurs, judge
 from emulator.options import RunOptions
 from emulator.runs.holds import steps_of_ramp
 from emulator.versions import versions
 
 #: of every graph, what its last run was planned by, and the plan
 _plans: Kept[tuple[Any, Any]] = Kept()
+#: of every plan, what its last numbers were made for, and the numbers
+_numbers: Kept[tuple[Any, Values]] = Kept()
 Data = dict[str, np.ndarray]
 
 
@@ -92,16 +95,18 @@ def present(
     feed = np.hstack([*columns, silent if wanted is None else wanted])
     family: Family[Any] = family_of(graph.law)
     ramp = steps_of_ramp(graph, run, hold)
-    plan = _planned(graph, family, (hold, samples, ramp), run.seed, traces)
-    values = family.values(
-        graph, plan, loaded=loaded, threshold=run.threshold, resolution=run.tolerance * RESOLUTION, seed=run.seed, age=run.age
-    )  # fmt: skip
-    recording, layout = simulate(plan, values, feed, run.target, progress), plan.layout
-    simulated = time.perf_counter()
-    found = family.deviation(graph, plan, values, recording, feed, loaded)
-    verdict = judge(
-        graph, layout, recording, found, feed, hold=hold, tolerance=run.tolerance, q=run.threshold, loaded=loaded
-    )
+    rows = () if blurs(graph, run.threshold) else tuple(site.size for site in graph.sites)
+    for judged in (rows, ()):
+        plan = _planned(graph, family, (hold, samples, ramp), run.seed, traces, judged)
+        values = _valued(graph, family, plan, run, loaded)
+        recording, layout = simulate(plan, values, feed, run.target, progress), plan.layout
+        simulated = time.perf_counter()
+        found = family.deviation(graph, plan, values, recording, feed, loaded)
+        verdict = judge(
+            graph, layout, recording, found, feed, hold=hold, tolerance=run.tolerance, q=run.threshold, loaded=loaded
+        )
+        if verdict.sure.all():
+            break
     shown = _traces(graph, recording, found, data, wanted) if traces else None
     del found
     if own != slice(None):
@@ -135,7 +140,7 @@ def present(
         outcome=verdict.outcome,
         residual=verdict.residual,
         deviation=verdict.deviation,
-        events=recording.sent @ layout.lines_of_port.astype(np.int64),
+        events=weighed(recording.sent, layout.lines_of_port),
         reflected_power=recording.power if recording.power is not None else np.zeros(0),
         energy=energy_use(graph, layout, recording, hold, plan.effects.values.get("duplicate", 0.0)),
         reason=None,
@@ -152,19 +157,37 @@ def present(
     return Presented(result, bool(verdict.finite.all()), why)
 
 
-def _planned(graph: ScatteringGraph, family: Family[Any], sizes: tuple[int, int, int], seed: int, traces: bool) -> Any:
+def _planned(
+    graph: ScatteringGraph, family: Family[Any], sizes: tuple[int, int, int], seed: int, traces: bool,
+    judged: tuple[int, ...],
+) -> Any:  # fmt: skip
     """The plan of a run, of hold, samples and ramp; of the run before on this graph, if only the numbers of this one differ.
 
     What is drawn with the seed is among the numbers (see `emulator.families.base.Family.values`), and a plan knows its program.
     """
-    which = sizes, traces
+    which = sizes, traces, judged
     steps, samples, ramp = sizes
     kept = _plans.get(graph)
     if kept is not None and kept[0] == which:
         return kept[1]
-    plan = replace(family.plan(graph, steps, samples, seed=seed, traces=traces), ramp=ramp)
+    plan = replace(family.plan(graph, steps, samples, seed=seed, traces=traces), ramp=ramp, judged=judged)
     _plans.put(graph, (which, plan))
     return plan
+
+
+def _valued(graph: ScatteringGraph, family: Family[Any], plan: Any, run: RunOptions, loaded: bool) -> Values:
+    """The numbers of a run of a plan; those of the run before, if nothing says otherwise."""
+    which = loaded, run.threshold, run.tolerance, run.seed, run.age
+    kept = _numbers.get(plan)
+    if kept is not None and kept[0] == which:
+        return kept[1]
+    values = family.values(
+        graph, plan, loaded=loaded, threshold=run.threshold, resolution=run.tolerance * RESOLUTION, seed=run.seed,
+        age=run.age,
+    )  # fmt: skip
+    if plan.layout.synapses <= MOST_KEPT:
+        _numbers.put(plan, (which, values))
+    return values
 
 
 def _why(

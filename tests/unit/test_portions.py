@@ -47,7 +47,7 @@ def test_last_entry_is_that_of_a_plain_search():
     end, band, before = rng.normal(size=(samples, count)), np.full((samples, count), 1.5), rng.normal(size=count)
     where = np.array([(t, n) for t in range(samples * hold) for n in range(count) if rng.random() < 0.4])
     moved = {"step": where[:, 0], "neuron": where[:, 1], "x": rng.normal(size=len(where))}
-    steps, stays = last_entry(SimpleNamespace(moved=moved), "x", end, band, before, hold)
+    steps, stays = last_entry(SimpleNamespace(moved=moved, entered=None), "x", end, lambda: band, before, hold)
     for b in range(samples):
         for n in range(count):
             here = (moved["step"] // hold == b) & (moved["neuron"] == n)

@@ -20,7 +20,7 @@ from emulator.measure.maps import Maps
 from emulator.measure.passage import plain_passage
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint, exact_point, first_slopes, load_conductance, neuron_values
-from emulator.measure.roundoff import EPSILON, answer_terms, rounding_of
+from emulator.measure.roundoff import EPSILON, Rounding, answer_terms, rounding_of
 from emulator.network import softmax
 
 
@@ -141,7 +141,7 @@ def own_deviation(
         parts = zip(_parts(rounding), (least, least, current * loaded, current * loaded), strict=True)
         rounding = Fields(*(part + more for part, more in parts))
         terms = answer_terms(graph, x[:, layout.outputs], wanted).max(axis=1) if loaded else np.zeros(len(x))
-    return Deviation(held, off, rounding, terms)
+    return Deviation(held, off, Rounding(lambda: rounding), terms)
 
 
 def _parts(fields: Fields) -> tuple[Floats, Floats, Floats, Floats]:

@@ -23,11 +23,12 @@ from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Syna
 from brian2.core.variables import Variable
 
 from emulator.engine.clocks import STEP, clocks_of
+from emulator.engine.entries import watched
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.learning import learning_objects
 from emulator.engine.port_code import Received
-from emulator.engine.recorders import MOVED, movements_of, terminals_of
+from emulator.engine.recorders import MOVED, terminals_of
 from emulator.engine.wiring import constants
 from emulator.families.bilateral.answering import SLOTS, CrossbarObjects, crossbars_of
 from emulator.families.bilateral.junctions import junction_objects
@@ -178,7 +179,7 @@ def _monitors(
     watch("end", crossbars.rows, {"x": "row"}, **at_end)
     watch("end", crossbars.columns, {"lam": "column"}, **at_end)
     if plan.probe:
-        moved, seen = movements_of(nodes)
+        moved, seen = watched(plan, nodes, hold)
         monitors, outputs = monitors + moved, outputs | seen
     if plan.power:
         measured = StateMonitor(power.owner, "P", record=True, clock=clock, when="end", name="power")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.engine.plan import SMALLEST, Values
-from emulator.engine.recording import Recording, WaveTraces, until
+from emulator.engine.recording import Recording, WaveTraces, movements, until
 from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.plan import BilateralPlan
 
@@ -101,10 +101,8 @@ def _collected(
     held = {name: outputs[f"held.{name}"][1 : plan.samples + 1] for name in ("worst", "n_several", "n_steps")}
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
     state_residual, costate_residual = _line_residuals(layout, plan.carries.arriving(end["sent"]), end["a"])
-    moved = emitted = waves = None
-    if plan.probe:
-        columns = {name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}
-        moved = until(steps, neuron=outputs["moved.i"], **columns)
+    emitted = waves = None
+    moved = movements(plan.samples, plan.hold, outputs) if plan.probe else {"moved": None}
     if plan.traces:
         emitted = until(steps, **_sent_by_neurons(layout, outputs))
         waves = WaveTraces(*(outputs[f"trace.{name}"][:steps] for name in ("u", "a", "x", "lam", "s", "mu")))
@@ -117,7 +115,7 @@ def _collected(
         sent=np.diff(counts, axis=0),
         tap=np.hstack([end["row"], end["column"]]),
         products=None,
-        moved=moved,
+        **moved,
         power=outputs["power"][:steps, 0] if plan.power else None,
         trace_u=None if waves is None else np.hstack([waves.x, waves.mu]),
         trace_lam=None if waves is None else waves.lam,

@@ -8,6 +8,7 @@ import numpy as np
 
 from emulator.engine import Fabric, Recording, effects_of
 from emulator.engine.effects import CLAIMS, moving
+from emulator.engine.kept import MOST_KEPT, Kept
 from emulator.engine.plan import Values
 from emulator.engine.programming import top_weight
 from emulator.families.base import Family
@@ -20,10 +21,13 @@ from emulator.graph import ScatteringGraph
 from emulator.learning import Learning
 from emulator.measure.deviation import Deviation, deviation
 from emulator.measure.linear_step import LinearStep
-from emulator.measure.passage import passage_of
+from emulator.measure.passage import Passage, passage_of
 from emulator.measure.reference import Reference
 from emulator.measure.rest import OperatingPoint
 from emulator.measure.result import Floats
+
+#: of every plan, the numbers of its last run, and what its lines deliver with them
+_passages: Kept[tuple[Values, Passage]] = Kept()
 
 
 class NodeFamily(Family[NodePlan]):
@@ -80,7 +84,13 @@ class NodeFamily(Family[NodePlan]):
     def deviation(
         self, graph: ScatteringGraph, plan: NodePlan, values: Values, recording: Recording, feed: Floats, loaded: bool
     ) -> Iterable[Deviation]:
-        passage = passage_of(graph, plan.layout, plan.effects, np.asarray(values["w"], dtype=np.float64))
+        kept = _passages.get(plan)
+        if kept is None or kept[0] is not values:
+            weight = np.asarray(values["w"], dtype=np.float64)
+            kept = values, passage_of(graph, plan.layout, plan.effects, weight)
+            if plan.layout.synapses <= MOST_KEPT:
+                _passages.put(plan, kept)
+        passage = kept[1]
         return deviation(graph, plan.layout, recording, passage, feed, loaded)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from brian2 import Clock, EventMonitor, StateMonitor
 from brian2.core.variables import Variable
 
+from emulator.engine.entries import watched
 from emulator.engine.plan import Plan
-from emulator.engine.recorders import movements_of, power_of
+from emulator.engine.recorders import power_of
 
 
 def monitors_of(
@@ -40,7 +41,7 @@ def monitors_of(
     if not plan.layout.tile:
         outputs["g"] = by_name["xbar"].variables["g"]
     if plan.probe:
-        moved, seen = movements_of(nodes)
+        moved, seen = watched(plan, nodes, hold)
         monitors, outputs = monitors + moved, outputs | seen
     if plan.power:
         meter, power = power_of(nodes, clock)

@@ -13,11 +13,12 @@ from brian2 import Clock, Network, NeuronGroup, StateMonitor, Synapses
 from brian2.core.variables import Variable
 
 from emulator.engine.clocks import STEP, clocks_of
+from emulator.engine.entries import watched
 from emulator.engine.events import refer
 from emulator.engine.expressions import activation_text, node_functions
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
-from emulator.engine.recorders import MOVED, movements_of, power_of, terminals_of
+from emulator.engine.recorders import MOVED, power_of, terminals_of
 from emulator.engine.wiring import constants
 from emulator.families.upwind.stack import UpwindPlan
 
@@ -136,7 +137,7 @@ def _monitors(plan: UpwindPlan, nodes: NeuronGroup, clock: Clock, hold: Clock) -
     names = ["x", "lam", "s", "mu", "rx", "rl", "n_up", "n_down"]
     end = StateMonitor(nodes, names, record=True, clock=hold, when="start", order=-9, name="end_nodes")
     outputs = {f"end.{name}": end.variables[name] for name in names}
-    moved, seen = movements_of(nodes)
+    moved, seen = watched(plan, nodes, hold)
     meter, power = power_of(nodes, clock)
     monitors: list[Any] = [end, *moved, *meter]
     outputs |= seen | power

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from emulator.engine.plan import Values
-from emulator.engine.recording import Recording, until
+from emulator.engine.recording import Recording, movements
 from emulator.families.upwind.stack import UpwindPlan
 
 
@@ -19,7 +19,6 @@ def collect(
     end = {name: outputs[f"end.{name}"][1 : plan.samples + 1] for name in ("x", "lam", "s", "mu", "rx", "rl")}
     counts = np.hstack([outputs["end.n_up"], outputs["end.n_down"]])[: plan.samples + 1].astype(np.int64)
     waves = np.hstack([end["x"], end["mu"]])
-    columns = {name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}
     traced = plan.traces
     none = np.zeros(0, np.int64)
     return Recording(
@@ -31,7 +30,7 @@ def collect(
         sent=np.diff(counts, axis=0),
         tap=waves[:, layout.tap_port],
         products=None,
-        moved=until(steps, neuron=outputs["moved.i"], **columns),
+        **movements(plan.samples, plan.hold, outputs),
         power=outputs["power"][:steps, 0],
         trace_u=np.hstack([outputs["trace.x"], outputs["trace.mu"]])[:steps] if traced else None,
         trace_lam=outputs["trace.lam"][:steps] if traced else None,

@@ -22,7 +22,7 @@ from emulator.graph import ScatteringGraph
 from emulator.measure.deviation import Deviation
 from emulator.measure.fields import Fields
 from emulator.measure.result import Floats
-from emulator.measure.roundoff import EPSILON
+from emulator.measure.roundoff import EPSILON, Rounding
 
 #: round-offs of the terms of a step that a rest may be off by
 _ROUNDINGS = 64
@@ -57,7 +57,7 @@ def deviation_of(
             if not loaded:
                 off.lam[k] = off.mu[k] = 0.0
     terms = np.abs(held.x[:, layout.outputs]) + np.abs(ext[:, layout.outputs])
-    return Deviation(held, off, rounding, loaded * terms.max(axis=1))
+    return Deviation(held, off, Rounding(lambda: rounding), loaded * terms.max(axis=1))
 
 
 def data_and_targets(graph: ScatteringGraph, layout: Layout, feed: Floats) -> Floats:

@@ -6,7 +6,8 @@ from typing import Any
 
 from brian2 import Clock, NeuronGroup, StateMonitor, Synapses
 
-from emulator.engine.recorders import Recorded, movements_of, power_of
+from emulator.engine.entries import watched
+from emulator.engine.recorders import Recorded, power_of
 from emulator.families.wave_pmp.plan import WavePMPPlan
 
 #: of nodes, at the end of every hold
@@ -19,7 +20,7 @@ def monitors_of(
     hold: Clock,
 ) -> Recorded:  # fmt: skip
     """The end of every hold, movements and power."""
-    monitors, outputs = movements_of(nodes)
+    monitors, outputs = watched(plan, nodes, hold)
     if plan.power:
         meters, power = power_of(nodes, clock)
         monitors, outputs = monitors + meters, outputs | power

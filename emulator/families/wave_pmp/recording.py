@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emulator.engine.plan import Values
-from emulator.engine.recording import Recording, WaveTraces, until
+from emulator.engine.recording import Recording, WaveTraces, movements
 from emulator.families.wave_pmp.monitors import HELD
 from emulator.families.wave_pmp.plan import WavePMPPlan
 from emulator.families.wave_pmp.sending import NUMBERS
@@ -82,7 +82,7 @@ def collect(
         sent=np.diff(counts, axis=0),
         tap=end["state.a"] if plan.layout.tile else None,
         products=None if plan.layout.tile else outputs["g"],
-        moved=until(steps, neuron=outputs["moved.i"], **{name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}),
+        **movements(plan.samples, plan.hold, outputs),
         power=outputs["power"][:steps, 0] if plan.power else None,
         trace_u=None if waves is None else np.hstack([waves.x, waves.mu]),
         trace_lam=None if waves is None else waves.lam,

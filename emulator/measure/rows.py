@@ -1,0 +1,25 @@
+"""Rows of neurons: what is largest in each, and back to the neurons."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.graph import ScatteringGraph
+from emulator.measure.synapses import Floats
+
+
+def span(places: np.ndarray) -> slice | np.ndarray:
+    """Columns as a slice where they follow one another, which need not be copied; else as they are."""
+    if len(places) and (np.diff(places) == 1).all():
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
+def largest(graph: ScatteringGraph, values: Floats) -> Floats:
+    """The largest magnitude of every row (B, R) in values of neurons (B, N); no number where one is none."""
+    return np.asarray(np.maximum.reduceat(np.abs(values), [site.start for site in graph.sites], axis=1))
+
+
+def spread(graph: ScatteringGraph, rows: Floats) -> Floats:
+    """What belongs to rows (B, R), at each of their neurons (B, N)."""
+    return np.repeat(rows, [site.size for site in graph.sites], axis=1)

@@ -1,0 +1,197 @@
+"""When neurons came to stay, where a compiled program has judged it; bounds of round-off; counts; what is kept between runs."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from emulator import Bilateral, Matched, Network, SeriesRC, Worldsheet, compile_network, reference, settle
+from emulator.engine.recording import FAR, UNCLEAR
+from emulator.engine.results import write_only
+from emulator.families.node import lay_out
+from emulator.measure.energy import weighed
+from emulator.measure.entry import certain, last_entry
+from emulator.measure.fields import Fields
+from emulator.measure.maps import Maps
+from emulator.measure.passage import plain_passage
+from emulator.measure.rest import neuron_values
+from emulator.measure.roundoff import Rounding, answer_terms, rounding_bound, rounding_of
+from emulator.measure.rows import largest
+from emulator.runs import presenting
+from tests.substrate import delays
+
+
+def network(loss: str = "mse", activations: str = "tanh") -> Network:
+    rng = np.random.default_rng(3)
+    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in ((5, 7), (7, 4), (4, 3))]
+    return Network.mlp(weights, loss=loss, activations=activations)
+
+
+def test_of_what_is_left_to_judge_the_movements_are_searched():
+    rng = np.random.default_rng(5)
+    samples, count, hold = 30, 4, 9
+    end, band, before = rng.normal(size=(samples, count)), np.full((samples, count), 1.5), rng.normal(size=count)
+    where = np.array([(t, n) for t in range(samples * hold) for n in range(count) if rng.random() < 0.4])
+    moved = {"step": where[:, 0], "neuron": where[:, 1], "x": rng.normal(size=len(where))}
+    steps, stays = last_entry(SimpleNamespace(moved=moved, entered=None), "x", end, lambda: band, before, hold)
+    left = rng.random(end.shape) < 0.3
+    entered = np.where(left, UNCLEAR, 1000 + np.arange(count)).astype(np.int32)
+    listed = left[moved["step"] // hold, moved["neuron"]]
+    judged = SimpleNamespace(moved={k: v[listed] for k, v in moved.items()}, entered={"x": entered})
+    found, kept = last_entry(judged, "x", end, lambda: band, before, hold)
+    assert np.array_equal(found, np.where(left, steps, entered))
+    assert np.array_equal(kept, stays | ~left)
+    clear = SimpleNamespace(moved={k: v[:0] for k, v in moved.items()}, entered={"x": np.abs(entered)})
+    assert np.array_equal(last_entry(clear, "x", end, lambda: 1 / 0, before, hold)[0], np.abs(entered))
+
+
+@pytest.mark.parametrize(
+    ("off", "band", "sure"),
+    [
+        (0.0, 1e-3, True),
+        (0.9e-3, 1e-3, True),
+        (0.95e-3, 1e-3, False),  # what was taken for inside may be outside
+        (0.0, 2.1e-3, False),  # what was taken for outside may be inside
+        (np.inf, 1e-3, False),
+        (np.nan, 1e-3, False),
+    ],
+)
+def test_a_judgement_is_certain_where_no_rest_could_change_it(off, band, sure):
+    one, fine = np.ones((1, 2)), Fields(*[np.zeros((1, 2))] * 4)
+    size, resolution = Fields(one, one, one, one), 1e-3 / 16
+    assert FAR * resolution == pytest.approx(2e-3)
+    for name, loaded in (("x", False), ("x", True), ("lam", True)):
+        away = Fields(**{f.name: np.array([[0.0, off]]) if f.name == name else fine.s for f in fields(Fields)})
+        within = Fields(**{f.name: np.array([[1e-3, band]]) if f.name == name else one * 1e-3 for f in fields(Fields)})
+        assert certain(size, away, within, resolution, loaded).tolist() == [sure]
+    assert certain(size, away, within, resolution, False).all()  # costates of no load are of no account
+
+
+@pytest.mark.parametrize(("loss", "activations"), [("mse", "tanh"), ("softmax_cross_entropy", "relu"), ("mse", "gelu")])
+def test_the_bound_of_round_off_is_one(loss, activations):
+    graph, rng = compile_network(network(loss, activations)), np.random.default_rng(6)
+    x = rng.normal(size=(12, 5)) * np.logspace(-6, 6, 12)[:, np.newaxis]
+    y = rng.normal(size=(12, 3)) if loss == "mse" else rng.integers(0, 3, 12)
+    exact = reference(graph.network, x, y)
+    states, s, lam = neuron_values(graph, exact)
+    held, layout, maps = Fields(s, states, lam, 0.7 * lam), lay_out(graph), Maps.of(graph, plain_passage(graph))
+    wanted = y if loss == "mse" else np.eye(3)[y]
+    size = Fields(*(largest(graph, values) for values in (held.s, held.x, held.lam, held.mu)))
+    none = Fields(*(np.zeros_like(size.s) for _ in range(4)))
+    for loaded in (wanted, None):
+        terms = None if loaded is None else answer_terms(graph, held.x[:, layout.outputs], loaded)
+        bound = rounding_bound(graph, layout, maps, size, none, terms)
+        worked = rounding_of(graph, layout, maps, held, loaded)
+        for name in ("s", "x", "lam", "mu"):
+            assert (getattr(bound, name) >= largest(graph, getattr(worked, name))).all(), name
+            assert (getattr(bound, name)[5:7] < 1e-9).all(), name  # and of use
+    tiny = Fields(size.s, 1e-120 * size.x, size.lam, size.mu)
+    assert np.isinf(rounding_bound(graph, layout, maps, tiny, none, None).x).any()
+
+
+def test_round_off_is_worked_out_where_its_bound_says_too_little():
+    graph, asked = compile_network(network()), []
+    rows = np.ones((1, len(graph.sites)))
+    exact = Fields(*(np.full((1, graph.neurons), np.inf if k else 1e-9) for k in range(4)))
+    size = Fields(rows, rows, rows, rows)
+    found = Rounding(lambda: asked.append(1) or exact, lambda size, away: Fields(*[1e-4 * rows] * 4))
+    assert (found.of_rows(graph, size, size, 1e-3).s == 1e-4).all() and not asked
+    assert (found.of_rows(graph, size, size, 1e-5).s == 1e-9).all() and asked == [1]
+    assert (found.of_rows(graph, size, size, 1e-5).mu == 0).all() and asked == [1]  # what is none counts for nothing
+
+
+def test_a_run_that_leaves_a_judgement_open_is_run_again_with_all_movements(monkeypatch):
+    graph, rng = compile_network(network()), np.random.default_rng(7)
+    x, y = rng.normal(size=(2, 5)), rng.normal(size=(2, 3))
+    rows, plain = [], settle(graph, x, y, target="numpy")
+    simulated, judged = presenting.simulate, presenting.judge
+    monkeypatch.setattr(presenting, "simulate", lambda plan, *rest: rows.append(plan.judged) or simulated(plan, *rest))
+
+    def open_once(*given, **how):
+        verdict = judged(*given, **how)
+        verdict.sure[1] = len(rows) > 1
+        return verdict
+
+    monkeypatch.setattr(presenting, "judge", open_once)
+    assert np.array_equal(settle(graph, x, y, target="numpy").settling_steps, plain.settling_steps)
+    assert rows == [(5, 7, 4, 3), ()]
+    rows.clear()
+    settle(graph, x, y, target="numpy", threshold=1e-9)
+    assert rows[0] == ()  # of what a threshold blurs the program cannot tell
+
+
+def test_numbers_are_kept_for_a_run_that_needs_the_same():
+    graph, rng = compile_network(network()), np.random.default_rng(8)
+    x, y = rng.normal(size=(2, 5)), rng.normal(size=(2, 3))
+    first = settle(graph, x, y, target="numpy")
+    plan = presenting._plans.get(graph)[1]
+    numbers = presenting._numbers.get(plan)[1]
+    again = settle(graph, x, y, target="numpy")
+    assert presenting._numbers.get(plan)[1] is numbers
+    assert np.array_equal(first.deviation, again.deviation) and np.array_equal(first.residual, again.residual)
+    settle(graph, x, y, target="numpy", tolerance=1e-9)
+    assert presenting._numbers.get(plan)[1]["resolution"] == pytest.approx(1e-9 / 16)
+    settle(graph, x, target="numpy")
+    assert not np.any(presenting._numbers.get(plan)[1]["load"])
+
+
+def test_events_are_weighed_exactly():
+    rng = np.random.default_rng(9)
+    sent, each = rng.integers(0, 1000, size=(500, 30)).astype(np.int32), rng.integers(0, 10**6, 30)
+    exact = sent.astype(np.int64) @ each
+    assert np.array_equal(weighed(sent, each), exact)
+    huge = each * 10**8
+    assert np.array_equal(weighed(sent, huge), sent.astype(np.int64) @ huge)
+    assert weighed(sent[:0], each).shape == (0,)
+
+
+def test_records_are_written_as_they_are_made(tmp_path: Path):
+    block = (
+        '    ofstream outfile_{0};\n    outfile_{0}.open(results_dir + "{0}_1", ios::binary | ios::out);\n'
+        '        std::cout << "Error writing output file for {0}." << endl;\n    }}\n'
+    )
+    held = "DynamicArray2D<double> _a;\nstd::vector<int32_t> _b;\nstd::vector<double> _c;\n"
+    source, header = tmp_path / "objects.cpp", tmp_path / "objects.h"
+    source.write_text(held + block.format("_a") + block.format("_b") + block.format("_c"))
+    header.write_text("".join(f"extern {line}\n" for line in held.splitlines()))
+    write_only(tmp_path, ["_a_1", "_b_1"], ["_b_1"])
+    assert source.read_text() == (
+        'DynamicArray2D<double> _a;\nRecord<int32_t> _b("_b_1");\nstd::vector<double> _c;\n'
+        + block.format("_a") + "    _b.finish();\n"
+    )  # fmt: skip
+    assert "extern Record<int32_t> _b;\nextern std::vector<double> _c;" in header.read_text()
+    assert header.read_text().count("class Record") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "law", [Matched(), Worldsheet(beta=0.5, gamma=0.3), Bilateral(0.6, taper=3.0, far_end=SeriesRC())],
+    ids=lambda law: law.name,
+)  # fmt: skip
+def test_a_program_judges_as_all_movements_do(law, monkeypatch, tmp_path):
+    monkeypatch.setenv("BACKWAVE_CXXFLAGS", "-w -O1 -std=c++11")
+    monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path))
+    rng = np.random.default_rng(10)
+    x, y = rng.uniform(-1, 1, size=(12, 5)), rng.normal(size=(12, 3)) / 3
+    x[3], x[5], x[7] = 0.0, x[4], 1e-6 * x[7]
+    graph = compile_network(network(), law=law, hardware="ideal" if law.name == "bilateral" else delays(1, 4))
+    recordings = []
+    judge = presenting.judge
+
+    def noted(graph, layout, recording, *rest, **how):
+        recordings.append(recording)
+        return judge(graph, layout, recording, *rest, **how)
+
+    monkeypatch.setattr(presenting, "judge", noted)
+    compiled, interpreted = (settle(graph, x, y, target=target) for target in ("standalone", "numpy"))
+    assert [one.entered is None for one in recordings] == [False, True]
+    if law.name == "matched":  # of most neurons there is nothing left to look at
+        assert np.mean(recordings[0].entered["lam"] == UNCLEAR) < 0.5
+    assert compiled.settled.any()
+    for name in ("settled", "settling_steps", "outcome"):
+        assert np.array_equal(getattr(compiled, name), getattr(interpreted, name)), name
+    np.testing.assert_allclose(compiled.residual, interpreted.residual, atol=1e-9)
