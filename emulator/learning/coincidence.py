@@ -13,10 +13,11 @@ has the length ``L = ceil(K)``, at most `slots`, and
 
     P(row) = |state|/X sqrt(K/L),    P(column) = |costate|/D sqrt(K/L),
 
-so that a row and a column that carry their most are alike. Where longer trains would be needed, chances stop at 1, of rows
-and of columns alike. Both peaks are those of one update. (As in M. J. Rasch et al., A flexible and fast PyTorch toolkit for
-simulating training and inference on analog crossbar arrays, AICAS 2021, with its options `update_management` and
-`update_bl_management`.) With a `state_scale` rows know their own scale instead: all trains have all slots,
+so that a row and a column that carry their most are alike. What would need longer trains is cut off from the costates:
+``P(row) = |state|/X``, ``P(column) = |costate|/D K/L``, at most 1. Both peaks are those of one update. (So does the toolkit of
+M. J. Rasch et al., A flexible and fast PyTorch toolkit for simulating training and inference on analog crossbar arrays, AICAS
+2021, with its options `update_management` and `update_bl_management`, as counts of its pulses show; cut off from both alike,
+coincidences end elsewhere.) With a `state_scale` rows know their own scale instead: all trains have all slots,
 ``P(row) = |state|/state_scale`` and ``P(column) = rate state_scale |costate|/(slots q)``.
 """
 
@@ -149,7 +150,7 @@ class Coincidence(Written):
         """Draw the train of a row."""
         if self.state_scale is not None:
             return self._train("row", "abs(state)/state_scale", ROW)
-        return self.asked() + self._train("row", f"{_PART.format('state')}*sqrt(filled)", ROW)
+        return self.asked() + self._train("row", f"{_PART.format('state')}*sqrt(clip(filled, 0, 1))", ROW)
 
     @property
     def column_code(self) -> str:
@@ -158,7 +159,8 @@ class Coincidence(Written):
         if self.state_scale is not None:
             chance = f"h*{rate}*state_scale*abs(costate)/({self.slots}*{quantum})"
             return self._train("column", chance, COLUMN)
-        return self.asked() + self._train("column", f"{_PART.format('costate')}*sqrt(filled)", COLUMN)
+        most = "sqrt(filled)*clip(sqrt(filled), 1, 1e300)"
+        return self.asked() + self._train("column", f"{_PART.format('costate')}*{most}", COLUMN)
 
     @property
     def asks_for(self) -> tuple[str, str]:

@@ -157,9 +157,12 @@ def chances(port: Coincidence, states: np.ndarray, costates: np.ndarray) -> tupl
     most = max(1.0, np.abs(states).max())
     asked = port.rate * most * np.abs(costates).max() / port.quantum
     length = port.slots if port.full_trains else int(np.clip(math.ceil(asked), 1, port.slots))
-    column = math.sqrt(port.rate * most / (port.quantum * length * np.abs(costates).max()))
-    row = math.sqrt(port.rate * np.abs(costates).max() / (port.quantum * length * most))
-    return np.minimum(row * np.abs(states), 1), np.minimum(column * np.abs(costates), 1), min(row, 1), length
+    scale = math.sqrt(port.rate * most / (port.quantum * length * np.abs(costates).max()))
+    if asked <= length:  # rows and columns alike
+        row = math.sqrt(port.rate * np.abs(costates).max() / (port.quantum * length * most))
+        return row * np.abs(states), scale * np.abs(costates), row, length
+    q = port.rate * most * np.abs(costates) / (port.quantum * length)
+    return np.abs(states) / most, np.minimum(q, 1), 1 / most, length
 
 
 def transcription(network: Network, x: np.ndarray, y: np.ndarray, port: Coincidence, law: PulsedUpdate, stream: float):
