@@ -26,7 +26,8 @@ def baseline(
     ``descent`` is exact gradient descent, by default online: with a batch, efforts of so many samples are averaged before
     anything moves. ``pipelined`` presents a sample in every tick while each layer needs a
     tick forward and a tick back: layer k of K sees sample t at tick ``t + k`` and its costate at tick ``t + 2 K - k -
-    1``, uses the weights of that tick both times, and changes them at once (no copies of old weights are kept).
+    1``, uses the weights of that tick both times, and changes them at once (no copies of old weights are kept); with a
+    batch, at the tick at which the costate of the last of so many samples reaches it.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def baseline(
     rates : RateSchedule
     samples : int
     batch : int
-        Of ``descent``.
+        Samples whose efforts are averaged before a layer moves, at the rate of the last of them, as on the substrate.
 
     Returns
     -------
@@ -56,10 +57,11 @@ def baseline(
     feed, factors = stream.rows(0, samples), rates.factors(0, samples)
     x, y = feed[:, : chain.inputs], feed[:, chain.inputs :]
     with np.errstate(all="ignore"):
+        steps = _steps(rate * factors, batch)
         if name == "descent":
-            _descend(chain, x, y, rate * factors, batch)
+            _descend(chain, x, y, steps)
         else:
-            _pipeline(chain, x, y, rate * factors)
+            _pipeline(chain, x, y, steps)
     return chain.network_with(network)
 
 
@@ -95,21 +97,25 @@ class _Chain:
         penalties = network.penalties
         self.shunt = [penalties[name].conductance if name in penalties else 0.0 for name in (*holders, previous)]
         self.decay = [network.penalties[name].weight if name in network.penalties else 0.0 for name in self.names]
+        self.gathered: list[Gradient | None] = [None] * len(self.names)  # efforts of the batch so far
 
     def forward(self, k: int, x: Floats) -> tuple[Floats, Floats]:
         """State of layer k and the slope of its activation."""
         s = self.weights[k] @ x + self.biases[k]
         return self.phi[k].phi(s), self.phi[k].dphi(s)
 
-    def learn(self, k: int, x: Floats, slope: Floats, lam: Floats, rate: float) -> Floats:
-        """Move layer k and return the costate that it sends back, of the weights before."""
+    def learn(self, k: int, x: Floats, slope: Floats, lam: Floats, step: float | None) -> Floats:
+        """Add to the efforts of layer k, move it if a step is due, and return its costate, of the weights before."""
         mu = slope * lam
         back = self.weights[k].T @ mu + self.shunt[k] * x
-        layer = self.layers[k]
-        if layer.trainable:
-            pull = self.pull(k, x, mu)
-            self.weights[k] -= rate * pull.weight
-            self.biases[k] -= rate * pull.bias
+        if self.layers[k].trainable:
+            pull, before = self.pull(k, x, mu), self.gathered[k]
+            if before is not None:
+                pull = Gradient(before.weight + pull.weight, before.bias + pull.bias)
+            self.gathered[k] = pull if step is None else None
+            if step is not None:
+                self.weights[k] -= step * pull.weight
+                self.biases[k] -= step * pull.bias
         return back
 
     def pull(self, k: int, x: Floats, mu: Floats) -> Gradient:
@@ -128,38 +134,33 @@ class _Chain:
         )
 
 
-def _descend(chain: _Chain, x: Floats, y: Floats, rates: Floats, batch: int) -> None:
-    """Sample by sample, or batch by batch: at the rate of its last sample, as on the substrate."""
+def _steps(rates: Floats, batch: int) -> list[float | None]:
+    """How far the summed efforts move a layer after each sample: None within a batch, after its last one the rate over its size."""
+    count = len(rates)
+    ends = [min(start + batch, count) for start in range(0, count, batch)]
+    steps: list[float | None] = [None] * count
+    for start, end in zip([0, *ends], ends, strict=False):
+        steps[end - 1] = float(rates[end - 1]) / (end - start)
+    return steps
+
+
+def _descend(chain: _Chain, x: Floats, y: Floats, steps: list[float | None]) -> None:
     depth = len(chain.weights)
-    for start in range(0, len(x), batch):
-        part = slice(start, min(start + batch, len(x)))
-        size, rate = part.stop - start, rates[part.stop - 1]
-        sums: list[Gradient | None] = [None] * depth
-        for sample, wanted in zip(x[part], y[part], strict=True):
-            states, slopes = [sample], []
-            for k in range(depth):
-                state, slope = chain.forward(k, states[-1])
-                states.append(state)
-                slopes.append(slope)
-            lam = chain.at_output(states[-1], wanted)
-            for k in reversed(range(depth)):
-                if size == 1:
-                    lam = chain.learn(k, states[k], slopes[k], lam, rate)
-                    continue
-                mu, before = slopes[k] * lam, sums[k]
-                pull = chain.pull(k, states[k], mu)
-                sums[k] = pull if before is None else Gradient(before.weight + pull.weight, before.bias + pull.bias)
-                lam = chain.weights[k].T @ mu + chain.shunt[k] * states[k]
-        for k, total in enumerate(sums):
-            if total is not None and chain.layers[k].trainable:
-                chain.weights[k] -= rate / size * total.weight
-                chain.biases[k] -= rate / size * total.bias
+    for sample, wanted, step in zip(x, y, steps, strict=True):
+        states, slopes = [sample], []
+        for k in range(depth):
+            state, slope = chain.forward(k, states[-1])
+            states.append(state)
+            slopes.append(slope)
+        lam = chain.at_output(states[-1], wanted)
+        for k in reversed(range(depth)):
+            lam = chain.learn(k, states[k], slopes[k], lam, step)
 
 
-def _pipeline(chain: _Chain, x: Floats, y: Floats, rates: Floats) -> None:
+def _pipeline(chain: _Chain, x: Floats, y: Floats, steps: list[float | None]) -> None:
     depth = len(chain.weights)
     ahead: list[Floats | None] = [None] * (depth + 1)  # the state in front of each layer
-    behind: list[tuple[Floats, float] | None] = [None] * depth  # costate and rate that each layer waits for
+    behind: list[tuple[Floats, float | None] | None] = [None] * depth  # costate and step that each layer waits for
     kept: list[deque[tuple[Floats, Floats]]] = [deque() for _ in range(depth)]
     numbers: deque[int] = deque()
     for tick in range(len(x) + 2 * depth):
@@ -167,14 +168,14 @@ def _pipeline(chain: _Chain, x: Floats, y: Floats, rates: Floats) -> None:
             ahead[0] = x[tick]
             numbers.append(tick)
         states: list[Floats | None] = [None] * (depth + 1)
-        costates: list[tuple[Floats, float] | None] = [None] * depth
+        costates: list[tuple[Floats, float | None] | None] = [None] * depth
         for k in reversed(range(depth)):
             arrived = behind[k]
             if arrived is not None:
-                lam, rate = arrived
-                back = chain.learn(k, *kept[k].popleft(), lam, rate)
+                lam, step = arrived
+                back = chain.learn(k, *kept[k].popleft(), lam, step)
                 if k > 0:
-                    costates[k - 1] = (back, rate)
+                    costates[k - 1] = (back, step)
         for k in range(depth):
             state = ahead[k]
             if state is not None:
@@ -184,5 +185,5 @@ def _pipeline(chain: _Chain, x: Floats, y: Floats, rates: Floats) -> None:
         top = states[depth]
         if top is not None:
             number = numbers.popleft()
-            costates[depth - 1] = (chain.at_output(top, y[number]), float(rates[number]))
+            costates[depth - 1] = (chain.at_output(top, y[number]), steps[number])
         ahead, behind = states, costates

@@ -219,6 +219,19 @@ def test_the_pipelined_baseline_is_exact_until_weights_go_stale_and_learns_all_t
     assert loss["stale"] < loss["start"] / 2
 
 
+def test_a_pipeline_gathers_a_batch_before_it_moves():
+    network, inputs, labels = chain()
+    stream, rates = open_stream(network, inputs, labels, seed=2), RateSchedule(5, 50)
+
+    def apart(batches: tuple[int, int], samples: int) -> float:
+        both = zip(("descent", "pipelined"), batches, strict=True)
+        exact, stale = (baseline(name, network, stream, 0.2, rates, samples, one) for name, one in both)
+        return max(np.abs(stale.parameters[n].weight - p.weight).max() for n, p in exact.parameters.items())
+
+    assert apart((7, 7), 7) < 1e-12 and apart((9, 9), 7) < 1e-12  # nothing is stale before the first step
+    assert apart((1, 7), 7) > 1e-4 and 1e-6 < apart((3, 3), 25) < apart((1, 1), 25)  # a slower one is less stale
+
+
 def test_baselines_need_a_chain():
     from emulator import NetworkBuilder
 
