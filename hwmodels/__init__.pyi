@@ -10,6 +10,7 @@ from .model import REQUIRED, SECTIONS, Entry, HardwareModel
 from .noise import BandNoise, FlickerNoise, Noise
 from .precision import Precision, Quantizer
 from .rounding import ROUNDINGS, Rounding, quantize
+from .scaled import can_scale, reach, scaled
 from .seeds import rng
 from .sources import Source
 from .weights import (
@@ -59,11 +60,14 @@ __all__ = [
     "StuckPort",
     "Uniform",
     "Weights",
+    "can_scale",
     "device_presets",
     "load",
     "presets",
     "program",
     "pulse",
     "quantize",
+    "reach",
     "rng",
+    "scaled",
 ]

@@ -71,7 +71,7 @@ class PowerSpread(Section):
     """Relative standard deviation at g = 1."""
     exponent: NonNegative = 0.0
     """How fast it rises towards low conductance; 1 makes the absolute noise independent of G."""
-    ceiling: Positive | None = None
+    ceiling: NonNegative | None = None
     """Largest relative standard deviation; absent: none."""
     reading_time: Duration | None = None
     """Duration t_r of one reading."""

@@ -26,7 +26,7 @@ from emulator.scenario.files import find_file
 from emulator.scenario.networks import AnyNetwork, ControlNetwork
 from emulator.scenario.section import Section
 from emulator.scenario.training import PortConfig, TrainingConfig
-from hwmodels import SECTIONS, HardwareError, HardwareModel
+from hwmodels import SECTIONS, HardwareError, HardwareModel, scaled
 from hwmodels import load as load_hardware
 from hwmodels.validation import first_problem
 
@@ -77,9 +77,12 @@ class HardwareConfig(_Changes):  # type: ignore[misc, valid-type]
         Name of a preset, or path of a file ending in ``.toml`` (beside the scenario or in the current directory).
     clock, lines, precision, ... : dict
         New values of fields, as for `hwmodels.HardwareModel.replace`: the key of one is ``hardware.noise.receiver``.
+    scale : dict
+        Factors for all errors of a part together, as for `hwmodels.scaled`: the key of one is ``hardware.scale.weights.update``.
     """
 
     model: Annotated[str, Field(min_length=1)] = "ideal"
+    scale: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -137,9 +140,13 @@ class HardwareConfig(_Changes):  # type: ignore[misc, valid-type]
         except HardwareError as error:
             raise ScenarioError(f"hardware.model: {error}") from error
         try:
-            return model.replace(_fields(model, self.changes))
+            model = model.replace(_fields(model, self.changes))
         except HardwareError as error:
             raise ScenarioError(str(error.under("hardware"))) from error
+        try:
+            return scaled(model, self.scale)
+        except HardwareError as error:
+            raise ScenarioError(str(error.under("hardware.scale"))) from error
 
 
 class SubstrateConfig(SubstrateOptions):

@@ -11,9 +11,11 @@ from emulator.scenario.load import changed, leaves, load_scenario
 from emulator.scenario.scenario import Scenario
 from emulator.study.config import StudyConfig
 from emulator.study.metrics import METRICS
-from hwmodels import HardwareError, HardwareModel
+from hwmodels import HardwareError, HardwareModel, can_scale, reach
 
-_HARDWARE, _MODEL = "hardware.", "hardware.model"
+_HARDWARE, MODEL, _SCALE = "hardware.", "hardware.model", "hardware.scale."
+#: unit of a factor
+TIMES = "\N{MULTIPLICATION SIGN}"
 #: units of keys of a scenario that have one
 _UNITS = {"run.hold": "transits", "run.hold_seconds": "s", "run.age": "s"}
 #: keys that the study sets itself, and where
@@ -84,6 +86,8 @@ def stored(place: str, keys: tuple[str, ...], value: Any, base: Scenario) -> Any
 
 def unit_of(key: str, hardware: HardwareModel) -> str:
     """SI unit of what is under a key of the scenario; empty for a pure number."""
+    if key.startswith(_SCALE):
+        return TIMES
     entry = hardware.flat().get(key.removeprefix(_HARDWARE))
     if entry is not None and entry.unit is not None:
         return "" if entry.unit == "1" else entry.unit
@@ -100,10 +104,31 @@ def offered(key: str, scenario: Scenario, hardware: HardwareModel) -> float | No
             return None
     else:
         for part in key.split("."):
-            value = getattr(value, part, None)
+            value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
+    if value is None and key.startswith(_SCALE):
+        return 1.0
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def scales_nothing(key: str, scenario: Scenario) -> bool:
+    """Whether a key is a factor of a part in which the scenario's hardware has no errors."""
+    if not key.startswith(_SCALE):
+        return False
+    try:
+        return not can_scale(_unscaled(scenario), key.removeprefix(_SCALE))
+    except HardwareError as error:
+        raise ScenarioError(str(error.under("hardware.scale"))) from error
+
+
+def reached(key: str, end: float, scenario: Scenario) -> float:
+    """The end of a range of a factor, or the largest that the scenario's hardware allows; of another key, its end as it is."""
+    return reach(_unscaled(scenario), key.removeprefix(_SCALE), end) if key.startswith(_SCALE) else end
+
+
+def _unscaled(scenario: Scenario) -> HardwareModel:
+    return scenario.config.hardware.model_copy(update={"scale": {}}).read(scenario.folder)
 
 
 def _is_field(key: str) -> bool:
     """Whether a key is that of a field of the hardware model."""
-    return key.startswith(_HARDWARE) and key != _MODEL
+    return key.startswith(_HARDWARE) and key != MODEL and not key.startswith(_SCALE)

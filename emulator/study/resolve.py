@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from emulator.scenario.axes import COMPLETE, AxisConfig, Bell, Scale
 from emulator.scenario.scenario import Scenario
 from emulator.study.config import KnobConfig, StudyConfig
 from emulator.study.design import Axis
-from emulator.study.keys import offered, settable, stored, under, unit_of
+from emulator.study.keys import MODEL, offered, reached, scales_nothing, settable, stored, under, unit_of
 from emulator.study.metrics import Target
 from emulator.study.tolerance import Knob, check
 from hwmodels import HardwareModel, load, presets
@@ -73,6 +73,8 @@ def axes_of(config: StudyConfig, base: Scenario) -> tuple[StudyAxis, ...]:
 def knobs_of(config: StudyConfig, base: Scenario, axes: Sequence[StudyAxis]) -> tuple[StudyKnob, ...]:
     """The knobs of the tolerance search, each once for every value of the axis that has searches of its own.
 
+    There a factor of errors that the hardware does not have is not turned, and one that it does not allow ends where it does.
+
     Raises
     ------
     ScenarioError
@@ -97,10 +99,25 @@ def knobs_of(config: StudyConfig, base: Scenario, axes: Sequence[StudyAxis]) -> 
             place = f"tolerance.knobs[{number}] {one.key}"
             settable(place, keys, config)
             knob = _knob(one, keys[0], where, scenario, hardware)
+            if apart is not None:
+                keys = tuple(key for key in keys if not scales_nothing(key, scenario))
+                if not keys:
+                    continue
+                knob = replace(knob, bad=min(reached(key, knob.bad, scenario) for key in keys))
             for end in (0.0, 1.0):
                 stored(place, keys, knob.at(end), scenario)
             found.append(StudyKnob(knob, keys, changes, one.label or one.key))
     return tuple(found)
+
+
+def _with_errors(keys: Sequence[str], base: Scenario, study: StudyConfig) -> Scenario:
+    """The base on which values of keys are tried: with the first of its technologies that has what a factor among them scales."""
+    listed = next((one.values for one in study.axes if one.key == MODEL and one.values is not None), None)
+    if listed is None or not any(scales_nothing(key, base) for key in keys):
+        return base
+    names = complete() if listed == COMPLETE else listed
+    tried = (under("axes", base, {MODEL: name}) for name in names)
+    return next((one for one in tried if not any(scales_nothing(key, one) for key in keys)), base)
 
 
 def targets_of(config: StudyConfig) -> tuple[Target, ...]:
@@ -117,14 +134,20 @@ def spread_over(config: AxisConfig, points: int) -> list[Any]:
     return list(line.at(np.linspace(0, 1, steps.points or points)))
 
 
+def complete() -> list[Any]:
+    """Presets that lack nothing."""
+    return [name for name in presets() if not load(name).missing()]
+
+
 def _axis(place: str, config: AxisConfig, base: Scenario, hardware: HardwareModel, study: StudyConfig) -> StudyAxis:
     keys = (config.key, *config.also)
     settable(place, keys, study)
+    base = _with_errors(keys, base, study)
     steps = config.linear or config.log
     scale: Scale = "log" if config.log or config.loguniform or config.lognormal else config.scale
     values: list[Any]
     if config.values == COMPLETE:
-        values = [name for name in presets() if not load(name).missing()]
+        values = complete()
     elif config.values is not None:
         values = list(config.values)
     elif steps is not None:

@@ -60,6 +60,10 @@ def suited(study: StudyFile, network: Network, targets: bool, warn: Callable[[st
         warn(f"not measured: {'; '.join(str(unmeasurable(name, network.loss, targets)) for name in left)}")
     if config.base.full_scale != "network":
         kept += [name for name in CLIPPED if name in have and name not in kept]
+    turned = {one.knob.key for one in study.knobs}
+    idle = [one.key for one in (config.tolerance.knobs if config.tolerance else ()) if one.key not in turned]
+    if idle:
+        warn(f"not turned, since no hardware of the study has such errors: {', '.join(idle)}")
     plain = {name: one.model_copy(update={"task": None}) for name, one in wanted.items()}
     fitting = config.model_copy(update={"metrics": kept, "targets": plain})
     return replace(study, config=fitting, targets=targets_of(fitting))
