@@ -159,6 +159,13 @@ def test_the_command_line_prints_the_table(tmp_path: Path):
         assert expected in done.output
 
 
+def test_technologies_none_of_which_is_complete_are_no_comparison(tmp_path: Path):
+    overrides = ['technologies.models=["cmos-sky130","fefet-crossbar"]', *SMALL]
+    report = run_experiment(load_scenario("technologies", overrides), tmp_path / "out", workers=1)
+    assert not report.findings.good
+    assert report.findings.verdict == "0 of 2 technologies are complete; nothing was emulated"
+
+
 def test_a_plain_scenario_is_no_experiment(tmp_path: Path):
     assert load_scenario("digits").config.experiment is None
     refuses(

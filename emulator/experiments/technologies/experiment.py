@@ -39,7 +39,7 @@ def technologies(scenario: Scenario, way: Way) -> Findings:
     """Settle the samples on every technology, with targets and without.
 
     Quantisers get the network's own range as full scale, and delays that are not whole steps are rounded to them. That a
-    technology does not settle is what was asked; only if nothing settles on any has the comparison failed.
+    technology does not settle is what was asked; only if nothing settles on any, or none can be emulated, has the comparison failed.
     """
     section = scenario.config.technologies
     if section is None:
@@ -59,14 +59,15 @@ def technologies(scenario: Scenario, way: Way) -> Findings:
     ran = [result for result in results if result.complete]
     unsettled = [result.name for result in ran if result.settled < result.samples]
     table, notes = technologies_table(results)
+    if not ran:
+        settled = "nothing was emulated"
+    elif unsettled:
+        settled = f"not all samples settled on {', '.join(unsettled)}"
+    else:
+        settled = "on all of them every sample settled"
     return Findings(
-        good=not ran or any(result.settled for result in ran),
-        verdict=f"{len(ran)} of {len(results)} technologies are complete"
-        + (
-            "; on all of them every sample settled"
-            if not unsettled
-            else f"; not all samples settled on {', '.join(unsettled)}"
-        ),
+        good=any(result.settled for result in ran),
+        verdict=f"{len(ran)} of {len(results)} technologies are complete; {settled}",
         table=table,
         notes=notes,
         data={"technologies": [result.to_dict() for result in results]},
