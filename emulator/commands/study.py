@@ -98,6 +98,8 @@ def _verdict(report: StudyReport, states: list[str]) -> str:
     counts = [(states.count(name), words) for name, words in (("unsettled", "did not settle"), ("failed", "failed"))]
     troubles = [f"{count:,} {words}" for count, words in counts if count]
     ended = "complete" if report.complete else "not complete, --resume goes on"
+    if report.complete and report.done < report.planned:
+        ended = "complete, the others were not needed"
     return f"{report.done:,} of {report.planned:,} points done ({ended}): " + (
         ", ".join(troubles) if troubles else "all settled"
     )

@@ -73,7 +73,7 @@ class Side:
         if not evidence.targets:
             return dict(evidence.metrics)
         met = evidence.met.astype(np.float64)
-        met[evidence.failed] = np.nan
+        met[~evidence.judged] = np.nan
         return {TARGETS: met, **evidence.metrics}
 
 

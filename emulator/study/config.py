@@ -12,6 +12,7 @@ from emulator.scenario.axes import AxisConfig, Scale, Text
 from emulator.scenario.section import Section
 from emulator.study.design import Method
 from emulator.study.metrics import METRICS
+from emulator.study.tolerance import check
 from hwmodels.validation import first_problem
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -81,6 +82,11 @@ class RepeatsConfig(Section):
         Chips of every place whose network is trained, where metrics of a training are asked for; by default all.
     tested : int, optional
         Samples that a training is tested on; by default all of the base scenario.
+    sequential : bool
+        Whether a place is left as soon as its chips tell, with the stated confidence however often they are looked at (after
+        every `look` of them), whether at least a `share` of them are good; `chips` are then sampled at most.
+    look : int
+    share : float
     """
 
     chips: Count = 1
@@ -88,6 +94,16 @@ class RepeatsConfig(Section):
     images: Count | None = 16
     trained: Count | None = None
     tested: Count | None = None
+    sequential: StrictBool = False
+    look: Count = 8
+    share: Share = 0.9
+
+    @model_validator(mode="after")
+    def _looks(self) -> RepeatsConfig:
+        for name in ("look", "share"):
+            if name in self.model_fields_set and not self.sequential:
+                raise ScenarioError(f"repeats.{name} is given; allowed: with repeats.sequential = true")
+        return self
 
 
 class TargetConfig(Section):
@@ -204,6 +220,8 @@ class StudyConfig(Section):
             raise ScenarioError(
                 "axes is empty; allowed: at least one axis, several repeats, or a tolerance to look for"
             )
+        if self.repeats.sequential:
+            _tellable(self)
         if self.tolerance is not None:
             if not self.targets:
                 raise ScenarioError("tolerance is given without targets; allowed: at least one target to hold")
@@ -215,6 +233,28 @@ class StudyConfig(Section):
             if self.tolerance.per is not None and self.tolerance.per not in listed:
                 raise ScenarioError(f"tolerance.per is {suggest(self.tolerance.per, listed)} (axes with listed values)")
         return self
+
+
+def _tellable(study: StudyConfig) -> None:
+    """Refuse chips that are sampled until they tell where there is nothing to tell, or no order in which to sample them."""
+    repeats = study.repeats
+    if not study.targets:
+        raise ScenarioError("repeats.sequential is true without targets; allowed: at least one target to tell of")
+    for axis in study.axes:
+        if axis.values is None and axis.linear is None and axis.log is None:
+            raise ScenarioError(
+                f"repeats.sequential is true and axis {axis.key!r} is drawn; allowed: axes with values, linear or log"
+            )
+    some = repeats.trained is not None and repeats.trained < repeats.chips
+    if some and all(METRICS[name].trained for name in study.targets):
+        raise ScenarioError(
+            f"repeats.sequential is true, every target is of a training and only {repeats.trained} of {repeats.chips} chips are "
+            "trained; allowed: no repeats.trained, or another target"
+        )
+    try:
+        check(repeats.share, study.study.confidence, repeats.chips, True, "repeats.chips")
+    except StudyError as error:
+        raise ScenarioError(str(error)) from error
 
 
 def with_base(data: Mapping[str, Any]) -> dict[str, Any]:

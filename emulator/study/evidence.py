@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.study.metrics import Target, meets
+from emulator.study.metrics import Target, meets, of_training
 from emulator.study.rows import guarded, number
 from emulator.study.store import Sensitivity, Store, Tolerance, Yield
 from hwmodels import markup
@@ -81,7 +81,7 @@ class Evidence:
         """What a notebook shows."""
         rows: list[tuple[object, ...]] = [
             ("points", f"{self.done} of {self.planned}"),
-            ("meet every target", int(self.met.sum())),
+            ("meet every target", int((self.met & self.judged).sum())),
         ]
         for name, values in self.metrics.items():
             known = values[np.isfinite(values)]
@@ -124,6 +124,17 @@ class Evidence:
         return np.ones(self.done, dtype=bool) if not isinstance(chips, int) else np.asarray(self.chip < chips)
 
     @property
+    def judged(self) -> NDArray[np.bool_]:
+        """Points that count for or against the targets (n,): no error, and trained where a target is of a training."""
+        asked = any(of_training(name) for name in self.targets)
+        return ~self.failed & (self.trained if asked else np.ones(self.done, dtype=bool))
+
+    @property
+    def sequential(self) -> bool:
+        """Whether chips were sampled until they told."""
+        return (self.facts["study"].get("repeats") or {}).get("sequential") is True
+
+    @property
     def failed(self) -> NDArray[np.bool_]:
         """Which points ended in an error (n,): they measured nothing, and say nothing about the targets."""
         return np.array(self.status == "failed", dtype=bool)
@@ -131,9 +142,18 @@ class Evidence:
     @cached_property
     def sample(self) -> NDArray[np.int64]:
         """Which chip at which place each point is (n,): runs of the same chip at the same place share a number."""
-        keys = zip(*self.axes.values(), self.chip, strict=True)
-        numbers: dict[str, int] = {}
-        return np.array([numbers.setdefault(repr(key), len(numbers)) for key in keys], dtype=np.int64)
+        return _numbered([*self.axes.values(), self.chip])
+
+    @cached_property
+    def place(self) -> NDArray[np.int64]:
+        """At which place on all axes each point is (n,)."""
+        return _numbered(list(self.axes.values())) if self.axes else np.zeros(self.done, dtype=np.int64)
+
+
+def _numbered(columns: list[NDArray[Any]]) -> NDArray[np.int64]:
+    """A number for every different row of columns (n,)."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(repr(key), len(numbers)) for key in zip(*columns, strict=True)], dtype=np.int64)
 
 
 def read_evidence(path: str | os.PathLike[str]) -> Evidence:

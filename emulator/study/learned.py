@@ -75,23 +75,28 @@ def learnings(evidence: Evidence) -> list[Learning]:
 
 def _learnings(evidence: Evidence) -> Iterator[Learning]:
     axis = technology_axis(evidence)
+    for name in ("",) if axis is None else axis.labels:
+        yield _learning(evidence, name, points_of(evidence, name))
+
+
+def points_of(evidence: Evidence, name: str) -> NDArray[np.bool_]:
+    """The points (n,) of a technology by its name; of the whole, which has none, all."""
+    axis = technology_axis(evidence)
     if axis is None:
-        yield _learning(evidence, "", np.ones(evidence.done, dtype=bool))
-        return
-    for place, name in enumerate(axis.labels):
-        yield _learning(evidence, name, axis.place == place)
+        return np.ones(evidence.done, dtype=bool)
+    return np.asarray(axis.place == axis.labels.index(name))
 
 
 def _learning(evidence: Evidence, name: str, chosen: NDArray[np.bool_]) -> Learning:
     here = chosen & evidence.trained
-    nothing = np.full(evidence.done, np.nan)
+    nothing, looked = np.full(evidence.done, np.nan), evidence.sequential and bool(evidence.trained.all())
     unjudged = np.isnan(evidence.metrics.get("training_share", np.zeros(evidence.done)))
     return Learning(
         name,
         _share(evidence, here, True, evidence.failed | unjudged),
         _share(evidence, chosen, False, evidence.failed),
         {
-            figure: _middle(evidence.metrics.get(metric, nothing)[here & ~evidence.failed], evidence.confidence)
+            figure: _middle(evidence.metrics.get(metric, nothing)[here & ~evidence.failed], evidence.confidence, looked)
             for figure, metric in {"score": score_of(evidence), **dict(zip(FIGURES, FIGURES, strict=True))}.items()
         },
         *(
@@ -109,12 +114,13 @@ def _share(evidence: Evidence, chosen: NDArray[np.bool_], trained: bool, unknown
     met = meets(targets, evidence.metrics, evidence.done)
     _, chip = np.unique(evidence.sample[chosen], return_inverse=True)
     good, known = chips_that_meet(chip.astype(np.int64), met[chosen], unknown[chosen])
-    return share_of(int(good.sum()), int(known.sum()), evidence.confidence)
+    looked = evidence.sequential and (not trained or bool(evidence.trained.all()))
+    return share_of(int(good.sum()), int(known.sum()), evidence.confidence, looked)
 
 
-def _middle(values: Floats, confidence: float) -> Middle:
+def _middle(values: Floats, confidence: float, sequential: bool) -> Middle:
     known = values[np.isfinite(values)]
-    return Middle(_median(values), *median_interval(known, confidence), len(known), len(values))
+    return Middle(_median(values), *median_interval(known, confidence, sequential), len(known), len(values))
 
 
 def _median(values: Floats) -> float:

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 CLASSES = "softmax_cross_entropy"
 #: a target is reached where this share is learned of what exact descent learns
 LEARNED = 0.9
-#: exact descent that learns less than this, of accuracy or of explained variance, is no measure
+#: exact descent that learns less than this, of accuracy or of explained variance, is no measure; nor is an R2 that is no higher
 _LEAST = 0.02
 #: rates that are tried by exact descent where a study leaves the choice, and how much of their loss counts
 RATES = tuple(float(0.2 * 2.0**-k) for k in range(16))
@@ -69,7 +69,7 @@ class Lesson:
     def share(self) -> float | None:
         """What is learned, as a share of what exact descent learns; None where that learns nothing."""
         gain = self.descent - self.chance
-        if not gain > _LEAST:
+        if not gain > _LEAST or not (self.classes or self.descent > _LEAST):
             return None
         return (self.score - self.chance) / gain if math.isfinite(self.score) else 0.0
 

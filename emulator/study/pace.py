@@ -15,17 +15,21 @@ class Kind(NamedTuple):
         What is set.
     trained : bool
         Whether they train, which takes longer by orders of magnitude.
+    knob : str
+        What is turned in a tolerance search: it may need a program of its own.
     """
 
     settings: str
     trained: bool
+    knob: str = ""
 
 
 class Pace:
     """Counts what is done and what is expected, kind by kind, since kinds take times that differ by orders of magnitude.
 
-    What is left of a kind is expected to take as long as what is done of it, but for the first, which may have compiled;
-    where nothing is done of it, as the first ones of other kinds that train, or of those that do not.
+    What is left of a kind is expected to take as long as what is done of it, but for the first, which may have compiled; where
+    that is all, or nothing, as what is done of kinds with the same settings, or of all that train or do not. A first one takes
+    as long as other first ones.
     """
 
     def __init__(self) -> None:
@@ -51,19 +55,26 @@ class Pace:
         left = 0.0
         for kind, count in self._left.items():
             if count > 0:
-                typical = self._typical(kind)
-                if typical is None:
+                seconds = self._expected(kind, count)
+                if seconds is None:
                     return None
-                left += count * typical
+                left += seconds
         spent = sum(map(sum, self._seconds.values()))
         return spent / (spent + left) if spent else None
 
-    def _typical(self, kind: Kind) -> float | None:
-        """Seconds of one more of a kind; None where nothing tells."""
-        done = self._seconds.get(kind)
-        if not done:
-            done = [0.0, *(one[0] for other, one in self._seconds.items() if other.trained == kind.trained)]
-            if len(done) == 1:
-                return None
-        typical = done[1:] or done
-        return sum(typical) / len(typical)
+    def _expected(self, kind: Kind, count: int) -> float | None:
+        """Seconds of so many more of a kind; None where nothing tells."""
+        done = self._seconds.get(kind, [])
+        alike = [(other, seconds) for other, seconds in self._seconds.items() if other.trained == kind.trained]
+        firsts = [seconds[0] for _, seconds in alike]
+        if not firsts:
+            return None
+        near = [one for other, seconds in alike if other.settings == kind.settings for one in seconds[1:]]
+        rest = done[1:] or near or [one for _, seconds in alike for one in seconds[1:]] or firsts
+        if done:
+            return count * _mean(rest)
+        return _mean(firsts) + (count - 1) * _mean(rest)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

@@ -21,6 +21,7 @@ from emulator.scenario.outdir import plain
 from emulator.scenario.scenario import Scenario
 from emulator.study.opening import network_filesystem
 from emulator.study.pace import Kind, Pace
+from emulator.study.stopping import Due
 from emulator.study.work import Outcome, Task, Work, now, run_tasks, seeds_of
 from emulator.study.writer import Finished, Writer, canonical
 from emulator.versions import versions
@@ -40,7 +41,7 @@ class StudyReport:
     planned, done, ran : int
         Points of the study, points in the store, points of these that this run added.
     complete : bool
-        Whether nothing is left to do.
+        Whether nothing is left to do: every point is there, or those that are tell enough.
     emulated, seconds : float
         Seconds that brian2 ran in all workers for the points of this run, and that these points took in all.
     """
@@ -87,8 +88,8 @@ class Plan:
         Whether points are told apart by their place in the order, too.
     alike : tuple of str, optional
         Keys whose values say how long a point takes; by default all that it changes, but for seeds.
-    later : tuple of (dict, int)
-        How many runs are expected after the points, with these changes.
+    later : tuple of (dict, int, str)
+        How many runs are expected after the points, with these changes, and the knob that is turned in them.
     trials_train : bool
         Whether networks are trained in these.
     """
@@ -103,7 +104,7 @@ class Plan:
     metrics: dict[str, dict[str, str]]
     numbered: bool = False
     alike: tuple[str, ...] | None = None
-    later: tuple[tuple[Mapping[str, Any], int], ...] = ()
+    later: tuple[tuple[Mapping[str, Any], int, str], ...] = ()
     trials_train: bool = True
 
     @cached_property
@@ -155,15 +156,16 @@ class Plan:
         name = digest([self._base_digest, what, ask.chip, ask.noise, seeds])
         return Task(name, dict(ask.changes), ask.chip, ask.noise, ask.name)
 
-    def kind(self, changes: Mapping[str, Any], trained: bool) -> Kind:
+    def kind(self, changes: Mapping[str, Any], trained: bool, knob: str = "") -> Kind:
         """What runs that take about the same time have in common."""
         keys = changes.keys() - _SEEDS if self.alike is None else self.alike
-        return Kind(canonical(plain({key: changes.get(key) for key in sorted(keys)})), trained)
+        return Kind(canonical(plain({key: changes.get(key) for key in sorted(keys)})), trained, knob)
 
     def kind_of(self, task: Task) -> Kind:
         """The same of a task."""
         trained = self.work.trained
-        return self.kind(task.changes, not task.untrained and (trained is None or task.trial or task.chip < trained))
+        trains = not task.untrained and (trained is None or task.trial or task.chip < trained)
+        return self.kind(task.changes, trains, task.name if task.trial else "")
 
     def points(self) -> Iterator[tuple[Task, int, Mapping[str, Any]]]:
         """Every point as a task, with its place in the order and its values on the axes."""
@@ -174,6 +176,8 @@ class Plan:
 
 #: called when all points are in the store: what else is to be run, and what follows from them
 Finish = Callable[["Runner", Writer], None]
+#: of a store, which points are wanted beyond those that it has, where these may tell enough
+Following = Callable[[Path], Due]
 
 
 def run_points(
@@ -181,6 +185,7 @@ def run_points(
     store: Path,
     *,
     finish: Finish,
+    following: Following | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     resume: bool = False,
@@ -189,14 +194,13 @@ def run_points(
 ) -> StudyReport:
     """Run what is not in the store yet, and write every finished point there at once.
 
-    Parameters are those of `emulator.study.run_study`.
+    Parameters are those of `emulator.study.run_study`, and `following`, without which every point of the plan is wanted.
     """
     tell: Progress = progress or (lambda stage, fraction: None)
     with pool_of(workers, scheduler) as pool:
         runner = Runner(plan, pool, tell)
         with Writer(store, plan.meta(), resume) as writer:
-            runner.points(writer, limit)
-            complete = len(writer.done()) == len(plan.asks)
+            complete = runner.points(writer, limit, following)
             if complete:
                 finish(runner, writer)
             done = len(writer.done())
@@ -242,25 +246,39 @@ class Runner:
         self.pace = Pace()
         self._shared: Any = None
 
-    def points(self, writer: Writer, limit: int | None) -> None:
-        """Run the points that are not in the store."""
+    def points(self, writer: Writer, limit: int | None, following: Following | None = None) -> bool:
+        """Run the points that are not in the store and wanted, at most so many; whether none is left."""
         there, place_of, tasks = writer.done(), {}, []
         for task, ordinal, axes in self.plan.points():
             place_of[task.id] = ordinal, axes
             if task.id not in there:
                 tasks.append(task)
-        total, done, wanted = len(place_of), len(there), tasks[:limit]
-        for task in wanted:
+        total, done, room = len(place_of), len(there), len(tasks) if limit is None else limit
+        for task in tasks[:room]:
             self.pace.expect(self.plan.kind_of(task), 1)
-        for changes, count in self.plan.later if len(wanted) == len(tasks) else ():
-            self.pace.expect(self.plan.kind(changes, self.plan.trials_train), count)
+        for changes, count, knob in self.plan.later if room >= len(tasks) else ():
+            self.pace.expect(self.plan.kind(changes, self.plan.trials_train, knob), count)
         compiles = " (the first ones compile)" if self.plan.work.scenario.config.run.target != "numpy" else ""
         self.tell(f"point {done:,} of {total:,}{compiles}", 0.0)
-        for task, outcome in self.run(wanted):
-            writer.add_point(finished(task, outcome), *place_of[task.id])
-            done += 1
-            self.ran += 1
-            self.tell(f"point {done:,} of {total:,}", self.pace.fraction)
+        while True:
+            now, later = (tasks, []) if following is None else self._due(tasks, place_of, following(writer.path))
+            if not now or not room:
+                return not now
+            for task, outcome in self.run(now[:room]):
+                writer.add_point(finished(task, outcome), *place_of[task.id])
+                done += 1
+                self.ran += 1
+                self.tell(f"point {done:,} of {total:,}", self.pace.fraction)
+            tasks, room = [*now[room:], *later], max(room - len(now), 0)
+
+    def _due(self, tasks: list[Task], place_of: Mapping[str, Any], due: Due) -> tuple[list[Task], list[Task]]:
+        """Points to run now, and those that may be wanted later; others are expected no more."""
+        now = [task for task in tasks if place_of[task.id][0] in due.now]
+        later = [task for task in tasks if place_of[task.id][0] in due.later]
+        for task in tasks:
+            if place_of[task.id][0] not in due.now | due.later:
+                self.pace.expect(self.plan.kind_of(task), -1)
+        return now, later
 
     def run(self, tasks: list[Task]) -> Iterator[tuple[Task, Outcome]]:
         """Outcomes as they come; the first of every kind goes first, so that programs are compiled side by side, then the others."""

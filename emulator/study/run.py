@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from emulator.errors import within
 from emulator.scenario.load import changed
 from emulator.study.analysis import sensitivities_of, yields_of
 from emulator.study.describe import describe
-from emulator.study.lessons import best_rate
+from emulator.study.lessons import CLASSES, best_rate
 from emulator.study.load import StudyFile
 from emulator.study.metrics import METRICS, meets, of_training
 from emulator.study.pace import Kind
@@ -30,12 +32,16 @@ from emulator.study.points import (
     shared_folder,
 )
 from emulator.study.resolve import StudyKnob
+from emulator.study.stopping import Stopping
 from emulator.study.store import Store, Tolerance
 from emulator.study.suit import suited
-from emulator.study.tolerance import Knob, Tried, answered, expected_values, search_all
+from emulator.study.tolerance import Knob, Tried, answered, expected_values, first_look, hopeless, search_all
 from emulator.study.work import Material, Task, Work, measured, now
 from emulator.study.writer import Writer
 from hwmodels import rng
+
+#: targets that are larger or smaller than 1 by this factor are far from what a network gives that has learned nothing
+_FAR = 30.0
 
 
 def run_study(
@@ -92,6 +98,7 @@ def run_study(
         plan,
         path,
         finish=partial(_conclude, fitting),
+        following=Stopping(fitting) if fitting.config.repeats.sequential else None,
         workers=workers,
         scheduler=scheduler,
         resume=resume,
@@ -104,6 +111,7 @@ def planned(given: StudyFile, store: Path, warn: Callable[[str], None]) -> tuple
     """The study that suits its network and hardware, and its plan; the store is named in the command that makes it again."""
     tried = {key: list(one.axis.values) for one in given.axes for key in one.keys}
     files, material = files_of(given.scenario, tried), Material.of(given.scenario)
+    _scaled(given, material, warn)
     study = _rated(suited(given, material.network, material.batch.targets is not None, warn))
     network, target = describe(study, material)
     config = study.config
@@ -139,10 +147,25 @@ def planned(given: StudyFile, store: Path, warn: Callable[[str], None]) -> tuple
         metrics={name: {"unit": METRICS[name].unit, "better": METRICS[name].better} for name in config.metrics},
         alike=_per(study),
         trials_train=section is None or section.trains,
-        later=tuple((one.changes, expected_values(section.halvings) * section.chips) for one in study.knobs)
+        later=tuple(
+            (one.changes, expected_values(section.halvings) * section.chips, one.knob.name) for one in study.knobs
+        )
         if section is not None
         else (),
     )
+
+
+def _scaled(study: StudyFile, material: Material, warn: Callable[[str], None]) -> None:
+    """Say that targets of a regression are far from scale 1, where a network is to learn them from scratch."""
+    rows = material.rows
+    if rows is None or material.network.loss == CLASSES or not any(of_training(name) for name in study.config.metrics):
+        return
+    size = float(np.sqrt(np.mean(np.square(rows))))
+    if not 1 / _FAR < size < _FAR:
+        warn(
+            f"targets have a root mean square of {size:.3g}, and what is learned from scratch begins at scale 1: it may learn "
+            "nothing; better: targets of mean 0 and deviation 1 in the table"
+        )
 
 
 def _rated(study: StudyFile) -> StudyFile:
@@ -180,25 +203,30 @@ def _tolerances(study: StudyFile, runner: Runner, writer: Writer) -> list[Tolera
     section, known = study.config.tolerance, writer.trials()
     if section is None:
         return []
+    confidence = study.config.study.confidence
+    look = section.look if section.sequential else first_look(section.chips, section.share, confidence)
     by_name, tries = {one.knob.name: one for one in study.knobs}, Counter[str]()
 
     def trial(keys: Sequence[str], changes: dict[str, Any], knob: Knob, value: float, chip: int) -> Task:
         turned = {**changes, **dict.fromkeys(keys, value), **_seeds(study, chip, 0)}
-        task = runner.plan.task(["trial", knob.name, value, knob.where], Ask({}, turned, chip))
+        task = runner.plan.task(["trial", knob.name, value, knob.where], Ask({}, turned, chip, name=knob.name))
         return replace(task, trial=True, untrained=not section.trains)
+
+    def told(found: Tried) -> bool:
+        """Whether no more chips are wanted at a value."""
+        if section.sequential:
+            return answered(found, section.share, confidence)
+        return hopeless(found, section.chips, section.share, confidence)
 
     def ask(wanted: list[tuple[Knob, float]]) -> list[Tried]:
         _expect(study, runner, [by_name[knob.name] for knob, _ in wanted], tries)
-        if not section.sequential:
-            return tried(wanted, section.chips)
         found, left, chips = dict[tuple[str, float], Tried](), wanted, 0
         while left:
-            chips = min(chips + section.look, section.chips)
+            chips = min(chips + look, section.chips)
             new = dict(zip(((knob.name, value) for knob, value in left), tried(left, chips), strict=True))
             found |= new
             left = [
-                (knob, value) for knob, value in left
-                if chips < section.chips and not answered(new[knob.name, value], section.share, confidence)
+                (knob, value) for knob, value in left if chips < section.chips and not told(new[knob.name, value])
             ]  # fmt: skip
         return [found[knob.name, value] for knob, value in wanted]
 
@@ -225,8 +253,9 @@ def _tolerances(study: StudyFile, runner: Runner, writer: Writer) -> list[Tolera
             found.setdefault((knob.name, value), []).append(known[name])
         return [Tried.of(found[knob.name, value]) for knob, value in wanted]
 
-    knobs, confidence = [one.knob for one in study.knobs], study.config.study.confidence
-    return search_all(knobs, section.share, confidence, section.halvings, ask, section.sequential)
+    knobs = [one.knob for one in study.knobs]
+    found = search_all(knobs, section.share, confidence, section.halvings, ask, section.sequential)
+    return [replace(one, detail={**one.detail, "chips": section.chips}) for one in found]
 
 
 def _expect(study: StudyFile, runner: Runner, going: Sequence[StudyKnob], tries: Counter[str]) -> None:
@@ -235,9 +264,9 @@ def _expect(study: StudyFile, runner: Runner, going: Sequence[StudyKnob], tries:
     assert section is not None
     left = Counter[Kind]()
     for one in going:
-        left[runner.plan.kind(one.changes, section.trains)] += section.chips * max(
+        left[runner.plan.kind(one.changes, section.trains, one.knob.name)] += section.chips * max(
             1, expected_values(section.halvings) - tries[one.knob.name]
         )
         tries[one.knob.name] += 1
-    for kind in {runner.plan.kind(one.changes, section.trains) for one in study.knobs}:
+    for kind in {runner.plan.kind(one.changes, section.trains, one.knob.name) for one in study.knobs}:
         runner.pace.expect(kind, left[kind] - runner.pace.expected(kind))

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from emulator.study.statistics import share_sequence
+
 Floats = NDArray[np.float64]
 
 #: confidence of the intervals; a corrected p value below 1 - CONFIDENCE is called a difference
@@ -48,10 +50,17 @@ def signed_rank(differences: Floats) -> float:
     return float(min(1.0, 2 * min(ways[: seen + 1].sum(), ways[seen:].sum())))
 
 
-def median_interval(values: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Interval of the median that assumes nothing of the distribution; NaN where there are too few values."""
-    ordered = np.sort(values)
-    outside = int(stats.binom.ppf((1 - confidence) / 2, len(values), 0.5))
+def median_interval(values: Floats, confidence: float = CONFIDENCE, sequential: bool = False) -> tuple[float, float]:
+    """Interval of the median that assumes nothing of the distribution; NaN where there are too few values.
+
+    `sequential` says that one looked at the values as they came and may have stopped for them (as `share_sequence`, of the
+    share below the median).
+    """
+    ordered, count = np.sort(values), len(values)
+    if sequential:
+        outside = next((k for k in range(count) if share_sequence(k, count, confidence)[1] >= 0.5), 0)
+    else:
+        outside = int(stats.binom.ppf((1 - confidence) / 2, count, 0.5))
     if outside < 1:
         return np.nan, np.nan
     return float(ordered[outside - 1]), float(ordered[-outside])

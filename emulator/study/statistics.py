@@ -62,6 +62,11 @@ def share_sequence(met: int, total: int, confidence: float) -> tuple[float, floa
     return float(low), float(high)
 
 
+def interval_of(sequential: bool) -> Callable[[int, int, float], tuple[float, float]]:
+    """How a share's interval is found: by one look, or by looks that may have ended the sampling."""
+    return share_sequence if sequential else share_interval
+
+
 def chips_needed(
     bad: int,
     share: float,

@@ -10,7 +10,8 @@ questions are bisected, on the same trials:
   confidence (at each of the two places, for the places at which it was looked).
 
 That a knob never holds is only said where the upper end is too low at the good end already; where the chips do not
-suffice to tell, that is said, and how many would. A run that ended in an error is a chip of which nothing is known: if it
+suffice to tell, that is said, and how many would. Where what the hardware offers lies between the last value that holds and
+the first that does not, it is tried itself. A run that ended in an error is a chip of which nothing is known: if it
 matters whether such chips are good, the search cannot be made.
 """
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from emulator.errors import StudyError
 from emulator.study.design import Axis, Scale
-from emulator.study.statistics import chips_needed, lower_bound, share_interval, share_sequence
+from emulator.study.statistics import chips_needed, interval_of, lower_bound, share_interval, share_sequence
 from emulator.study.store import Tolerance
 
 
@@ -119,6 +120,19 @@ def answered(tried: Tried, share: float, confidence: float) -> bool:
     return tried.failed == 0 and (low >= share or high < share)
 
 
+def hopeless(tried: Tried, chips: int, share: float, confidence: float) -> bool:
+    """Whether the share is surely too low, whatever those chips are that are left up to `chips`.
+
+    All three questions of a search are then answered as they would be with all of them, so it changes nothing to leave them out.
+    """
+    return share_interval(chips - (tried.total - tried.met), chips, confidence)[1] < share
+
+
+def first_look(chips: int, share: float, confidence: float) -> int:
+    """After how few chips it may be known that a value is hopeless."""
+    return next((bad for bad in range(1, chips) if hopeless(Tried(0, bad), chips, share, confidence)), chips)
+
+
 def search(knob: Knob, share: float, confidence: float, halvings: int, sequential: bool = False) -> Search:
     """Look for the tolerance of one knob.
 
@@ -140,8 +154,7 @@ def search(knob: Knob, share: float, confidence: float, halvings: int, sequentia
     ) -> Generator[float, Tried, tuple[float | None, float | None]]:
         """The last value that is good enough and the first that is not; None where there is none."""
 
-        def holds(position: float) -> Generator[float, Tried, bool]:
-            value = knob.at(position)
+        def holds(value: float) -> Generator[float, Tried, bool]:
             if value not in tried:
                 tried[value] = Tried(*(yield value))
             shown = tried[value].shows(enough)
@@ -149,22 +162,27 @@ def search(knob: Knob, share: float, confidence: float, halvings: int, sequentia
                 raise _UndecidedError
             return shown
 
-        if not (yield from holds(0.0)):
+        if not (yield from holds(knob.at(0.0))):
             return None, knob.at(0.0)
-        if (yield from holds(1.0)):
+        if (yield from holds(knob.at(1.0))):
             return knob.at(1.0), None
         low, high = 0.0, 1.0
         for _ in range(halvings):
             middle = 0.5 * (low + high)
             if knob.at(middle) in (knob.at(low), knob.at(high)):
                 break
-            if (yield from holds(middle)):
+            if (yield from holds(knob.at(middle))):
                 low = middle
             else:
                 high = middle
-        return knob.at(low), knob.at(high)
+        last, first, offered = knob.at(low), knob.at(high), knob.offered
+        if offered is not None and knob.whole:
+            offered = int(offered)
+        if offered is None or not min(last, first) < offered < max(last, first):
+            return last, first
+        return (offered, first) if (yield from holds(offered)) else (last, offered)
 
-    interval = share_sequence if sequential else share_interval
+    interval = interval_of(sequential)
 
     def surest(met: int, total: int) -> bool:
         return interval(met, total, confidence)[0] >= share
@@ -301,8 +319,8 @@ def unknown(tolerance: Tolerance, text: Callable[[float], str]) -> str | None:
     return None
 
 
-def check(share: float, confidence: float, chips: int, sequential: bool = False) -> None:
-    """Refuse a search that can find nothing, whatever the chips do.
+def check(share: float, confidence: float, chips: int, sequential: bool = False, key: str = "tolerance.chips") -> None:
+    """Refuse a search, or a study, that can find nothing, whatever the chips do; `key` is where the chips are given.
 
     Raises
     ------
@@ -311,7 +329,7 @@ def check(share: float, confidence: float, chips: int, sequential: bool = False)
     """
     if chips < (needed := least_chips(share, confidence, sequential)):
         raise StudyError(
-            f"tolerance.chips is {chips}; allowed for a share of {share:g} with a confidence of {confidence:g}: "
+            f"{key} is {chips}; allowed for a share of {share:g} with a confidence of {confidence:g}: "
             f"at least {needed}, since even if every chip is good fewer do not show it"
             + " when they may be looked at again and again"
             * sequential

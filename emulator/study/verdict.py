@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.study.evidence import Evidence
-from emulator.study.statistics import chips_that_meet, share_interval
+from emulator.study.statistics import chips_that_meet, interval_of
 from emulator.study.summary import Coordinate, Spread, coordinates, spread
 
 #: axes whose places are technologies
@@ -64,17 +64,62 @@ def technology_axis(evidence: Evidence) -> Coordinate | None:
 
 
 def share(evidence: Evidence, chosen: NDArray[np.bool_]) -> Share:
-    """Chips among the chosen points (n,) that meet every target in each of their runs, of those of which it is known."""
+    """Chips among the chosen points (n,) that meet every target in each of their runs, of those of which it is known.
+
+    Where places have more chips the harder they were to tell, those of several places are no sample of anything: their share is
+    the mean of the places' and has no interval.
+    """
+    places = np.unique(evidence.place[chosen]) if evidence.sequential else ()
+    if len(places) > 1:
+        each = [share(evidence, chosen & (evidence.place == place)) for place in places]
+        met, total = sum(one.met for one in each), sum(one.total for one in each)
+        fractions = [one.fraction for one in each if one.total]
+        mean = float(np.mean(fractions)) if fractions else np.nan
+        return Share(met, total, mean, np.nan, np.nan, evidence.confidence)
     _, chip = np.unique(evidence.sample[chosen], return_inverse=True)
-    good, known = chips_that_meet(chip.astype(np.int64), evidence.met[chosen], evidence.failed[chosen])
-    return share_of(int(good.sum()), int(known.sum()), evidence.confidence)
+    good, known = chips_that_meet(chip.astype(np.int64), evidence.met[chosen], ~evidence.judged[chosen])
+    return share_of(int(good.sum()), int(known.sum()), evidence.confidence, evidence.sequential)
 
 
-def share_of(met: int, total: int, confidence: float) -> Share:
-    """A share with its interval."""
+@dataclass(frozen=True)
+class Told:
+    """What chips that were sampled until they told did tell, place by place.
+
+    Parameters
+    ----------
+    share : float
+        Of the chips that was asked for.
+    enough, short, unsure : int
+        Places at which so many are good, at which they are not, and at which it is not known.
+    chips, most : int
+        That were sampled, and that might have been.
+    """
+
+    share: float
+    enough: int
+    short: int
+    unsure: int
+    chips: int
+    most: int
+
+
+def told(evidence: Evidence) -> Told | None:
+    """What the chips of a study that stops when they tell did tell; None of another study."""
+    if not evidence.sequential:
+        return None
+    repeats = evidence.facts["study"]["repeats"]
+    wanted, runs = float(repeats["share"]), int(repeats.get("noise", 1))
+    each = [share(evidence, evidence.place == place) for place in np.unique(evidence.place)]
+    enough, short = sum(one.low >= wanted for one in each), sum(one.high < wanted for one in each)
+    chips = len(np.unique(evidence.sample))
+    return Told(wanted, enough, short, len(each) - enough - short, chips, evidence.planned // runs)
+
+
+def share_of(met: int, total: int, confidence: float, sequential: bool = False) -> Share:
+    """A share with its interval; `sequential` says that looks at it ended the sampling."""
     if not total:
         return Share(0, 0, np.nan, np.nan, np.nan, confidence)
-    return Share(met, total, met / total, *share_interval(met, total, confidence), confidence)
+    return Share(met, total, met / total, *interval_of(sequential)(met, total, confidence), confidence)
 
 
 def _case(evidence: Evidence, name: str, chosen: NDArray[np.bool_]) -> Case:

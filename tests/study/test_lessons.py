@@ -140,7 +140,9 @@ def test_time_left_is_that_of_each_kind_without_what_compiled() -> None:
     pace.took(slow, 10.0)
     assert pace.fraction == pytest.approx(118 / (118 + 10 + 8))
     pace.expect(new, 2)
-    assert pace.fraction == pytest.approx(118 / (118 + 10 + 8 + 2 * 7))
+    assert pace.fraction == pytest.approx(118 / (118 + 10 + 8 + 7 + 1))  # the first compiles, the others do not
+    pace.expect(Kind("b", False, "knob"), 100)  # a program of its own, then as fast as the others with its settings
+    assert pace.fraction == pytest.approx(118 / (118 + 10 + 8 + 7 + 1 + 7 + 99))
 
 
 def _lesson(**changes: float) -> Lesson:
@@ -162,6 +164,9 @@ def test_what_is_learned_is_a_share_of_what_exact_descent_learns() -> None:
     assert _lesson(descent=2 * lesson.score).reached is None
     nothing = _lesson(descent=0.01)
     assert nothing.share is None and nothing.reached is None  # exact descent is no measure
+    assert (
+        _lesson(descent=-0.1, chance=-0.3).share is None
+    )  # better than a constant answer, and yet it explains nothing
     assert LESSONS["time_to_target"](lesson) == lesson.reached * lesson.result.hold * lesson.result.step
     assert LESSONS["writes_per_weight"](lesson) == 40 and LESSONS["worn_out"](lesson) is None
 

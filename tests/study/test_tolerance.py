@@ -7,6 +7,7 @@ Every chip fails beyond a threshold of its own, which is normal with a known mea
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,9 @@ from emulator.study.tolerance import (
     Tried,
     check,
     fails_as_it_is,
+    first_look,
     first_to_break,
+    hopeless,
     least_chips,
     margin,
     search_all,
@@ -78,6 +81,46 @@ def test_a_knob_that_gets_worse_downwards_and_only_takes_whole_numbers() -> None
     found = looked_for(np.full(40, 6.0), bits, rising=False)
     assert (found.value, found.low, found.high) == (6, 6, 5) and isinstance(found.value, int)
     assert margin(found) == pytest.approx(8 / 6)
+
+
+@pytest.mark.parametrize(("breaks", "found"), [(8.0, (8, 2)), (8.5, (9, 8))])
+def test_what_is_offered_is_tried_where_a_coarse_search_would_not_tell(breaks: float, found: tuple[int, int]) -> None:
+    bits = Knob("bits", "bits", good=16, bad=2, whole=True, offered=8.0)
+    coarse = looked_for(np.full(40, breaks), bits, halvings=1, rising=False)
+    assert (coarse.value, coarse.detail["first_failed"]) == found and isinstance(coarse.value, int)
+    assert (margin(coarse) >= 1) == (breaks <= 8)  # type: ignore[operator]
+    assert [one["value"] for one in coarse.detail["trials"]] == [2, 8, 9, 16] and coarse.evaluations == 4
+    beyond = looked_for(np.full(40, breaks), replace(bits, offered=12.0), halvings=1, rising=False)
+    assert beyond.evaluations == 3  # it holds at 9: of 12 nothing is to be asked
+
+
+def test_leaving_hopeless_values_early_changes_no_answer_and_spares_chips() -> None:
+    draws, spent, answers = np.random.default_rng(7), [0, 0], []
+    for _ in range(60):
+        breaks = draws.normal(draws.uniform(-2, 9), draws.uniform(0.1, 3), 36)
+
+        def ask(wanted: list[tuple[Knob, float]], early: bool, breaks: np.ndarray = breaks) -> list[Tried]:
+            found = []
+            for _, value in wanted:
+                for chips in (8, 16, 24, 32, 36) if early else (36,):
+                    tried = Tried(int((breaks[:chips] >= value).sum()), chips)
+                    if early and hopeless(tried, 36, SHARE, 0.95):
+                        break
+                found.append(tried)
+                spent[early] += chips
+            return found
+
+        one, other = (search_all([KNOB], SHARE, 0.95, 4, lambda asked, e=e: ask(asked, e))[0] for e in (False, True))
+        assert (one.value, one.low, one.high, one.detail["verdict"]) == (
+            other.value,
+            other.low,
+            other.high,
+            other.detail["verdict"],
+        )
+        answers.append(one.detail["verdict"])
+    assert len(set(answers)) >= 3 and spent[True] < 0.8 * spent[False]
+    assert first_look(36, SHARE, 0.95) == 8 and first_look(6, 0.5, 0.95) == 6
+    assert not hopeless(Tried(0, 7, 1), 36, SHARE, 0.95)  # one that ended in an error may have been good
 
 
 def test_a_logarithmic_knob_is_halved_in_ratios() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emulator.study.load import load_study
 from emulator.study.statistics import share_interval, share_sequence
+from emulator.study.stopping import Stopping
 from emulator.study.tolerance import NEVER, Knob, Tried, answered, search_all
+from tests.support.small import STUDY, write
 
 pytestmark = pytest.mark.slow
 STUDIES, CHIPS, SHARE, CONFIDENCE, HALVINGS = 500, 40, 0.9, 0.95, 6
@@ -95,3 +98,24 @@ def test_searches_that_stop_when_they_can_tell_cover_the_truth_with_fewer_chips(
     missed = sum((one.low or 0.0) > truth or (one.high is not None and one.high < truth) for one, _ in found)
     assert not _beyond_luck(missed, 1 - CONFIDENCE), missed
     assert np.mean([chips for _, chips in found]) < 150
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.3, 12), (0.9001, 97), (0.99, 80)])
+def test_studies_that_stop_when_their_chips_tell_cover_the_yield_and_say_nothing_wrong(
+    tmp_path, share: float, most: int
+) -> None:
+    """The whole rule by which a study of 96 chips ends, 500 times: also the interval that it then states, and its verdict."""
+    text = STUDY.split("[[axes]]")[0] + "[repeats]\nchips = 96\nimages = 2\nsequential = true\n"
+    rule = Stopping(load_study(write(tmp_path, text + "[targets]\ngradient_cosine = { min = 0.9 }\n")))
+    missed = wrong = spent = 0
+    for seed in range(STUDIES):
+        met, known = np.random.default_rng([seed, 5]).random(96) < share, dict[int, bool | None]()
+        while wanted := rule.due(known).now:
+            known |= {ordinal: bool(met[ordinal]) for ordinal in wanted}
+        low, high = share_sequence(sum(map(bool, known.values())), len(known), CONFIDENCE)
+        missed += not low <= share <= high
+        wrong += high < SHARE <= share or share < SHARE <= low
+        spent += len(known)
+    assert not _beyond_luck(missed, 1 - CONFIDENCE), missed
+    assert not _beyond_luck(wrong, 1 - CONFIDENCE), wrong
+    assert spent / STUDIES < most

@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from emulator.study.evidence import Evidence
+from emulator.study.learned import trains
 from emulator.study.metrics import METRICS
 from emulator.study.report import figures
 from emulator.study.report.headline import SHARE, target_text
 from emulator.study.report.quantities import Quantity, axis_quantity, metric
-from emulator.study.report.requirements import by_knob, knob_of, place_text
+from emulator.study.report.requirements import by_knob, knob_of, left_early, place_text
 from emulator.study.report.tables import Cell, Rows, Table, count, number, table
 from emulator.study.summary import BAND, Band, Coordinate, band, cells, coordinates, spread
 from emulator.study.verdict import Share, share, share_of, technology_axis
@@ -80,7 +81,7 @@ def yield_cards(evidence: Evidence) -> Iterator[Card]:
         yield Card(
             f"yield-{place}",
             f"Yield against {along.label}",
-            f"Share of chips that meet every target; band: {confidence} interval.",
+            f"Share of {'trained ' if trains(evidence) else ''}chips that meet every target; band: {confidence} interval.",
             _along(evidence, axis, split, SHARE, drawn, ()),
             table((*_heads(evidence, split), along.label, *heads), rows),
         )
@@ -96,7 +97,10 @@ def tolerance_cards(evidence: Evidence) -> Iterator[Card]:
         quantity, needed = knob_of(evidence, searches[0]), sorted({found.detail["share"] for found in searches})
         for found in searches:
             label, trials = place_text(evidence, found), found.detail["trials"]
-            shares = [share_of(trial["met"], trial["total"], found.detail["confidence"]) for trial in trials]
+            shares = [
+                share_of(trial["met"], trial["total"], found.detail["confidence"], left_early(found, trial))
+                for trial in trials
+            ]
             values = np.array([float(trial["value"]) for trial in trials])
             drawn.append(figures.Curve(label, values, _as_band(shares)))
             rows += [

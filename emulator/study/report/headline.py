@@ -6,15 +6,25 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from emulator.measure.clipping import MANY
 from emulator.study.evidence import Evidence
 from emulator.study.learned import Learning, learnings
-from emulator.study.report.learning import learning_answer, learning_sentence, learning_table, learning_tiles, reduced
+from emulator.study.report.learning import (
+    FAILS,
+    POOR,
+    learning_answer,
+    learning_sentence,
+    learning_table,
+    learning_tiles,
+    reduced,
+)
 from emulator.study.report.quantities import MISSING, Quantity, metric, span_text
 from emulator.study.report.requirements import UNKNOWN, breaking, breaking_text, unknown_text
 from emulator.study.report.tables import Cell, Table, Tile, number, table
 from emulator.study.summary import BAND, Spread, spread
-from emulator.study.verdict import TECHNOLOGY, Case, Share, cases, technology_axis
+from emulator.study.verdict import TECHNOLOGY, Case, Share, Told, cases, technology_axis, told
 
 SHARE = Quantity("yield", "yield", "%")
 #: a yield that is surely below this is bad
@@ -47,10 +57,12 @@ def headline(evidence: Evidence) -> Headline:
     """The first screen of a study."""
     found = cases(evidence)
     learned = learnings(evidence)
-    if learned and learned[0].figures["score"].total + sum(one.learned.total for one in learned):
+    if learned and evidence.done:
         return _of_learning(evidence, learned)
     named = len(found) != 1 or bool(found[0].name)
     answer, tone = _answers(evidence, found) if named else _answer(evidence, found[0].share)
+    if not named and (found_out := told(evidence)) is not None and len(np.unique(evidence.place)) > 1:
+        answer, tone = _at_places(found_out)
     if not evidence.complete:
         answer = f"So far: {answer[:1].lower()}{answer[1:]}"
     tiles = _best(found) if named else _tiles(found[0])
@@ -68,14 +80,12 @@ def _of_learning(evidence: Evidence, found: Sequence[Learning]) -> Headline:
     answer, tone = learning_answer(found)
     if not evidence.complete:
         answer = f"So far: {answer[:1].lower()}{answer[1:]}"
-    sentence = (
-        f"{learning_sentence(evidence, found)}{_errors(evidence)}{_clipped(evidence)} {reduced(evidence)}".strip()
-    )
+    sentence = f"{learning_sentence(evidence, found)}{_told(evidence)}{_errors(evidence)}{_clipped(evidence)} {reduced(evidence)}".strip()
     return Headline(
         answer,
         tone,
         sentence,
-        (*learning_tiles(evidence, found), _breaking(evidence)),
+        (*learning_tiles(evidence, found), _breaks_of(evidence, found)),
         learning_table(evidence, found),
     )
 
@@ -100,6 +110,8 @@ def interval_text(share: Share) -> str:
     """The interval of a share."""
     if math.isnan(share.fraction):
         return "no chip was measured"
+    if math.isnan(share.low):
+        return "of each place: see Yield"
     return span_text(SHARE, share.low, share.high)
 
 
@@ -123,6 +135,28 @@ def _answers(evidence: Evidence, found: Sequence[Case]) -> tuple[str, str]:
     return f"{whole} of {len(found)} technologies can", tone
 
 
+def _at_places(found: Told) -> tuple[str, str]:
+    """Where enough chips are good, of places that have as many chips as it took to tell."""
+    places = found.enough + found.short + found.unsure
+    return (
+        f"At {found.enough} of {places} places",
+        "good" if found.enough == places else "fair" if found.enough else "bad",
+    )
+
+
+def _told(evidence: Evidence) -> str:
+    """What chips that were sampled until they told did tell, and how many it took."""
+    found = told(evidence)
+    if found is None:
+        return ""
+    parts = [(found.enough, "they are"), (found.short, "they are not"), (found.unsure, "the chips do not tell")]
+    said = ", ".join(f"at {count:,} {'place' if count == 1 else 'places'} {words}" for count, words in parts if count)
+    return (
+        f" Chips were sampled until they told whether at least {SHARE.text(found.share)} of them are good, with "
+        f"{SHARE.text(evidence.confidence)} confidence: {said}. {found.chips:,} were sampled of at most {found.most:,}."
+    )
+
+
 def _sentence(evidence: Evidence, found: Sequence[Case]) -> str:
     met, total = (sum(getattr(case.share, name) for case in found) for name in ("met", "total"))
     wanted = "; ".join(target_text(name, bounds) for name, bounds in evidence.targets.items())
@@ -130,7 +164,8 @@ def _sentence(evidence: Evidence, found: Sequence[Case]) -> str:
         return f"{total:,} chips were sampled, and nothing was asked of them.{_errors(evidence)}{_clipped(evidence)}"
     ranges = [key for key in evidence.axes if key not in TECHNOLOGY]
     places = " over the whole range of the axes" if ranges else ""
-    return f"{met:,} of {total:,} sampled chips{places} meet every target: {wanted}.{_errors(evidence)}{_clipped(evidence)}"
+    said = f"{met:,} of {total:,} sampled chips{places} meet every target: {wanted}."
+    return f"{said}{_told(evidence)}{_errors(evidence)}{_clipped(evidence)}"
 
 
 def _errors(evidence: Evidence) -> str:
@@ -191,6 +226,18 @@ _WHY = {
     "fails as it is": "the targets do not hold whatever is turned",
     "nothing it has": "the hardware has none of what was turned worse; what it would bear is below",
 }
+
+
+def _breaks_of(evidence: Evidence, found: Sequence[Learning]) -> Tile:
+    """What breaks first, where anything is learned."""
+    if any(one.learned.met or not one.learned.total for one in found):
+        if breaking(evidence).word == FAILS:
+            why = (
+                "the search asks for good gradients, which it has not before anything is turned; it learns all the same"
+            )
+            return Tile("Breaks first", Cell(POOR, None, "quiet"), why)
+        return _breaking(evidence)
+    return Tile("Breaks first", Cell(FAILS, None, "quiet"), "nothing is learned before anything is turned worse")
 
 
 def _breaking(evidence: Evidence) -> Tile:

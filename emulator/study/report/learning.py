@@ -9,33 +9,37 @@ from typing import Any
 import numpy as np
 
 from emulator.study.evidence import Evidence
-from emulator.study.learned import Learning, Middle, score_of
+from emulator.study.learned import Learning, Middle, points_of, score_of
 from emulator.study.metrics import of_training
+from emulator.study.report.obstacles import obstacles
 from emulator.study.report.quantities import MISSING, Quantity, metric, span_text
 from emulator.study.report.requirements import breaking
 from emulator.study.report.tables import Cell, Table, Tile, number, table
 from emulator.study.verdict import Share, technology_axis
 
+#: what is said of what breaks first where nothing is learned before anything is turned
+FAILS = "fails as it is"
+#: the same where it learns all the same, of gradients
+POOR = "gradients, as it is"
 SHARE = Quantity("yield", "yield", "%")
 #: a share of chips that is surely below this is bad
 _MOST = 0.5
 _HEADS = (
     "learns?", "chips that learn", "score, tested", "of exact descent", "samples to learn", "time to learn",
-    "energy to learn", "writes per weight", "worn out", "at bounds", "good gradients", "breaks first",
+    "energy to learn", "writes per weight", "worn out", "at bounds", "good gradients", "what falls short", "breaks first",
 )  # fmt: skip
 
 
 def learning_answer(found: Sequence[Learning]) -> tuple[str, str]:
     """In a few words, and in which tone: whether the technologies, or the only one, learn."""
     words = [_word(one.learned) for one in found]
-    if len(found) == 1 and not found[0].name:
+    if len(found) == 1:
         return words[0].text, words[0].tone
     whole, unknown = sum(w.text == "Yes" for w in words), sum(w.text == "Cannot tell" for w in words)
     if unknown == len(found):
         return "Cannot tell", "fair"
     tone = "good" if whole == len(found) else "fair" if any(one.learned.met for one in found) else "bad"
-    kind = "technology learns" if len(found) == 1 else "technologies learn"
-    return f"{whole} of {len(found)} {kind} it", tone
+    return f"{whole} of {len(found)} technologies learn it", tone
 
 
 def learning_sentence(evidence: Evidence, found: Sequence[Learning]) -> str:
@@ -45,20 +49,35 @@ def learning_sentence(evidence: Evidence, found: Sequence[Learning]) -> str:
     training = ((evidence.facts["base"].get("scenario") or {}).get("training")) or {}
     samples, first = training.get("samples"), found[0]
     same = f" the same {samples:,} samples" if isinstance(samples, int) else " the same samples"
-    if not total and trained:
+    if not trained:
+        tried = bool((evidence.trained & evidence.failed).any())
+        return f"{_reasons(evidence, found)}No chip could be trained." if tried else "No chip is trained yet."
+    if not total:
         return (
             f"Exact descent itself learns nothing from{same} (test {_scored(said, first.descent)}, a constant answer "
             f"{_scored(said, first.chance)}), so nothing can be said of a substrate; more samples, or another rate, may do."
         )
     wanted = "; ".join(_target(name, bounds) for name, bounds in evidence.targets.items() if of_training(name))
-    lost = f" {trained - total:,} more are not counted: exact descent learns nothing there." if (
-        trained > total
-    ) else ""  # fmt: skip
-    return (
-        f"{met:,} of {total:,} chips that were trained from scratch, with the devices they have, come to {wanted}, from{same}, start "
-        f"and order. Test scores: exact descent {_scored(said, first.descent)}, the digital network {_scored(said, first.digital)}, a "
-        f"constant answer {_scored(said, first.chance)}.{lost}"
+    more = trained - total
+    lost = (
+        f" {more:,} more {'is' if more == 1 else 'are'} not counted: exact descent learns nothing there."
+        if more
+        else ""
     )
+    return (
+        f"{_reasons(evidence, found)}{met:,} of {total:,} chips that were trained from scratch, with the devices they have, come to "
+        f"{wanted}, from{same}, start and order. Test scores: exact descent {_scored(said, first.descent)}, the digital network "
+        f"{_scored(said, first.digital)}, a constant answer {_scored(said, first.chance)}.{lost}"
+    )
+
+
+def _reasons(evidence: Evidence, found: Sequence[Learning]) -> str:
+    """Why the only technology does not learn, or not on every chip."""
+    one = found[0]
+    if len(found) > 1 or one.learned.met == one.learned.total > 0:
+        return ""
+    ways = obstacles(evidence, one, points_of(evidence, one.name))
+    return f"Because {'; '.join(ways)}. " if ways else ""
 
 
 def reduced(evidence: Evidence) -> str:
@@ -99,7 +118,7 @@ def learning_tiles(evidence: Evidence, found: Sequence[Learning]) -> tuple[Tile,
     none = Cell(MISSING, None, "quiet")
     tiles = [
         Tile("Learns best", number(metric("training_share"), best.figures["training_share"].median),
-             f"{best.name}; of what exact descent learns, median of {best.figures['training_share'].count} chips")
+             f"{best.name}; of what exact descent learns, median of {_chips(best.figures['training_share'].count)}")
         if best is not None
         else Tile("Learns best", none, "no technology learns it on any chip")
     ]  # fmt: skip
@@ -122,6 +141,10 @@ def learning_table(evidence: Evidence, found: Sequence[Learning]) -> Table:
     rows: list[tuple[Cell | str, ...]] = []
     for one in found:
         word, first = breaking(evidence, {axis.key: one.name} if axis is not None else None)
+        if one.learned.total and not one.learned.met:
+            word, first = FAILS, None
+        elif word == FAILS:
+            word = POOR
         figures = [
             _figure(said, one.figures["score"]),
             *(_figure(metric(n), one.figures[n]) for n in ("training_share", "steps_to_target", "time_to_target",
@@ -134,6 +157,7 @@ def learning_table(evidence: Evidence, found: Sequence[Learning]) -> Table:
                 _shared(one.learned),
                 *figures,
                 _shared(one.gradients),
+                _ways(obstacles(evidence, one, points_of(evidence, one.name))),
                 Cell(word, None, "quiet" if first is None else ""),
             )
         )
@@ -143,10 +167,23 @@ def learning_table(evidence: Evidence, found: Sequence[Learning]) -> Table:
         named,
         rows,
         f"Medians over the trained chips, in brackets with their {percent} intervals, where there are enough chips for one. "
-        "Samples to learn: until a test first finds 90 % of what exact descent learns in the end. Energy is that of waves and "
-        "pulses, without programming. Good gradients: chips that carry the trained network within the other targets, which "
-        "explains what is learned.",
+        f"Samples to learn: until a test first finds 90 % of what exact descent learns in the end; tests are "
+        f"{_tests(evidence)}. Energy is that of waves and pulses, without programming. Writes are those of the whole training. "
+        "Good gradients: chips that carry the trained network within the other targets, which explains what is learned.",
     )
+
+
+def _ways(found: list[str]) -> Cell:
+    return Cell("; ".join(found)) if found else Cell("nothing", None, "quiet")
+
+
+def _tests(evidence: Evidence) -> str:
+    """Between which tests a target may have been reached."""
+    training: dict[str, Any] = ((evidence.facts["base"].get("scenario") or {}).get("training")) or {}
+    every = training.get("evaluate_every")
+    if not isinstance(every, int):
+        return "at the end"
+    return f"every {every:,} samples, so up to {every:,} fewer, and as much less time and energy, may do"
 
 
 def _target(name: str, bounds: dict[str, float]) -> str:
@@ -190,16 +227,20 @@ def _figure(quantity: Quantity, found: Middle) -> Cell:
     return Cell(f"{text}; {lacking} of {found.total} runs do not" if lacking else text, found.median)
 
 
+def _chips(count: int) -> str:
+    return f"{count} {'chip' if count == 1 else 'chips'}"
+
+
 def _interval(quantity: Quantity, found: Middle, evidence: Evidence) -> str:
     if math.isnan(found.low):
-        return f"{found.count} chips, too few for an interval"
+        return f"{_chips(found.count)}, too few for an interval"
     return f"{SHARE.text(evidence.confidence)} interval {span_text(quantity, found.low, found.high)}"
 
 
 def _tile(evidence: Evidence, label: str, one: Learning, name: str, before: str = "") -> Tile:
     quantity, found = metric(name), one.figures[name]
     if not found.count:
-        return Tile(
-            label, Cell(MISSING, None, "quiet"), f"{before}a figure of the hardware is not known, or no chip learns"
-        )
+        reached = one.figures["steps_to_target"].count
+        why = "a figure of the hardware that it needs is not known" if reached else "no chip gets so far"
+        return Tile(label, Cell(MISSING, None, "quiet"), f"{before}{why}")
     return Tile(label, number(quantity, found.median), f"{before}median; {_interval(quantity, found, evidence)}")

@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from emulator.study.evidence import Evidence
+from emulator.study.learned import trains
 from emulator.study.report.cards import (
     Card,
     curve_cards,
@@ -113,7 +114,12 @@ def _sections(evidence: Evidence) -> Iterator[Section]:
         cards=list(tolerance_cards(evidence)),
     )
     for name, title, intro, cards in (
-        ("yield", "Yield", "Share of the sampled chips that meet every target.", yield_cards),
+        (
+            "yield",
+            "Yield",
+            f"Share of the {'trained' if trains(evidence) else 'sampled'} chips that meet every target.",
+            yield_cards,
+        ),
         ("curves", "Curves", "Each metric along each axis, with the spread over the Monte-Carlo points.", curve_cards),
         ("maps", "Two axes at once", "Each metric over each pair of axes.", heat_cards),
         ("settling", "Settling time", "How long samples take to settle, forward and backward.", settling_cards),

@@ -81,13 +81,20 @@ def provenance_table(evidence: Evidence) -> Table:
         ("digest of the study", evidence.meta.get("digest", "")),
         (
             "points",
-            f"{evidence.done:,} of {evidence.planned:,}" + ("" if evidence.complete else "; the study is not complete"),
+            f"{evidence.done:,} of {evidence.planned:,}" + _rest(evidence),
         ),
         *([("SHA-256 of the files read", evidence.meta["files"])] if evidence.meta.get("files", "{}") != "{}" else []),
         *((name, _plain(evidence.facts[name])) for name in ("network", "versions", "platform")),
         *((f"seeds: {key}", text) for key, text in _seeds(evidence).items()),
     ]
     return table(("what", "value"), [(head, Cell(text, None, "code")) for head, text in rows])
+
+
+def _rest(evidence: Evidence) -> str:
+    """What became of the points that are not there."""
+    if not evidence.complete:
+        return "; the study is not complete"
+    return "; the others were not needed" if evidence.done < evidence.planned else ""
 
 
 def as_toml(data: Mapping[str, Any]) -> str:

@@ -114,6 +114,12 @@ def place_text(evidence: Evidence, found: Tolerance) -> str:
     return ", ".join(axis_quantity(evidence, key).text(value) for key, value in found.detail["where"].items())
 
 
+def left_early(found: Tolerance, trial: Mapping[str, Any]) -> bool:
+    """Whether what its chips were decided how many of them there are: their interval must allow for that."""
+    sampled = trial["total"] + trial.get("failed", 0)
+    return bool(found.detail.get("sequential", False) or sampled < found.detail.get("chips", sampled))
+
+
 def requirements_table(evidence: Evidence) -> Table:
     """One row per knob."""
     found = ranked(evidence)
@@ -154,6 +160,8 @@ def _conditions(found: list[Tolerance]) -> Iterator[str]:
         percent = Quantity("", "", "%")
         if sequential:
             yield "Chips were sampled until they told; the confidence holds however often they were looked at."
+        elif any(left_early(one, trial) for one in found for trial in one.detail["trials"]):
+            yield "A value is left as soon as it is sure to fail, whatever the chips are that remain."
         yield f"A value holds if at least {percent.text(share)} of chips meet the targets, with {percent.text(confidence)} confidence."
 
 

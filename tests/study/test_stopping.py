@@ -1,0 +1,129 @@
+"""Studies that sample chips until they tell: what is run, when it ends, and what is said of it; no substrate takes part."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator import StudyError
+from emulator.study import points as running
+from emulator.study.evidence import read_evidence
+from emulator.study.load import load_study
+from emulator.study.report import report_of, study_summary
+from emulator.study.run import run_study
+from emulator.study.significance import median_interval
+from emulator.study.store import Store
+from emulator.study.verdict import told
+from emulator.study.work import Outcome
+from tests.support.small import STUDY, TRAINING, rows, write
+
+#: of 100 chips, how many are good at a spread of gains
+GOOD = {0.0: 100, 0.2: 89, 2.0: 10}
+HEAD = STUDY.split("[[axes]]")[0].replace('"accuracy", ', "").replace(', "energy"', "")
+AXIS = '[[axes]]\nkey = "hardware.noise.gain_mismatch_backward"\nvalues = [0.0, 0.2, 2.0]\n'
+REPEATS = "[repeats]\nchips = 64\nimages = 2\nsequential = true\n"
+TARGETS = "[targets]\ngradient_cosine = { min = 0.9 }\n"
+
+
+def made_up(pool, function, work, items, size, given_up):
+    """Outcomes without a substrate: chip k of a place is good if its lot is below the share there; chip 5 at 0.2 ends in an error."""
+    for task in items:
+        spread = task.changes["hardware.noise.gain_mismatch_backward"]
+        lot = np.random.default_rng([task.chip, 3]).integers(100)
+        good, failed = bool(lot < GOOD[spread]), spread == 0.2 and task.chip == 5
+        metrics = {"gradient_cosine": 1.0 if good else 0.0, "settled_fraction": 1.0, "training_share": 1.0}
+        told = {name: None if failed else metrics[name] for name in work.metrics}
+        yield task, Outcome("failed" if failed else "settled", "lost" if failed else None, told, "{}", "{}", "now", 0.0)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "shared_out", made_up)
+
+
+def run(folder: Path, text: str, name: str = "s.sqlite", base: str | None = None, **how):
+    path = write(folder, text) if base is None else write(folder, text, base)
+    return run_study(load_study(path), folder / name, workers=1, **how)
+
+
+def test_places_end_when_their_chips_tell_however_often_the_study_is_stopped(tmp_path: Path, stand_in: None) -> None:
+    report = run(tmp_path, HEAD + AXIS + REPEATS + TARGETS)
+    assert report.complete and report.planned == 192 and report.done == report.ran < 192
+    with Store(tmp_path / "s.sqlite") as store:
+        found = {one.axes["hardware.noise.gain_mismatch_backward"]: one for one in store.yields()}
+    assert (found[0.0].met, found[0.0].total) == (56, 56) and found[
+        0.0
+    ].low >= 0.9  # 53 tell, after every eight one looks
+    assert found[2.0].total == 8 and found[2.0].high < 0.9
+    assert found[0.2].total == 63 and found[0.2].low < 0.9 < found[0.2].high  # one of 64 ended in an error
+    resume = False
+    while not run(tmp_path, HEAD + AXIS + REPEATS + TARGETS, "t.sqlite", limit=11, resume=resume).complete:
+        resume = True
+    for table in ("points", "yields"):
+        one, other = ([row[:8] for row in rows(tmp_path / name, table)] for name in ("s.sqlite", "t.sqlite"))
+        assert sorted(map(repr, one)) == sorted(map(repr, other))
+
+
+def test_a_report_says_what_was_told_place_by_place_and_how_many_chips_it_took(tmp_path: Path, stand_in: None) -> None:
+    run(tmp_path, HEAD + AXIS + REPEATS + TARGETS)
+    evidence = read_evidence(tmp_path / "s.sqlite")
+    found = told(evidence)
+    assert found is not None and (found.enough, found.short, found.unsure) == (1, 1, 1)
+    assert found.chips == 56 + 64 + 8 and found.most == 192
+    text = re.sub(r"[\s\\]+", " ", study_summary(report_of(evidence)))
+    assert "Can it do it? At 1 of 3 places." in text and "128 were sampled of at most 192." in text
+    assert "at 1 place they are, at 1 place they are not, at 1 place the chips do not tell" in text
+    assert "128 of 192; the others were not needed" in text
+    shares = [row[1] / row[2] for row in rows(tmp_path / "s.sqlite", "yields")]
+    assert f"Yield: **{100 * np.mean(shares):.4g} %** (95 % interval of each place: see Yield)" in text
+
+
+def test_of_chips_of_which_only_the_first_are_trained_the_others_tell_by_the_other_targets(
+    tmp_path: Path, stand_in: None
+) -> None:
+    text = (HEAD + AXIS + REPEATS + "trained = 12\n" + TARGETS).replace('"settled_fraction"', '"training_share"')
+    run(tmp_path, text + "training_share = { min = 2.0 }\n", base=TRAINING)
+    with Store(tmp_path / "s.sqlite") as store:
+        found = [(one.met, one.total) for one in store.yields()]
+        chips = store.points()["chip"]
+    assert found == [(0, 12), (0, 11), (0, 12)]  # yields count those that were trained; good gradients told
+    assert sorted(np.bincount(chips).tolist(), reverse=True)[:13] == [3] * 12 + [2]
+    assert json.loads(read_evidence(tmp_path / "s.sqlite").meta["study"])["repeats"]["look"] == 8
+
+
+def test_medians_of_chips_that_were_looked_at_have_wider_intervals_that_cover() -> None:
+    values = np.random.default_rng(1).normal(size=(300, 60))
+    missed = sum(
+        any(
+            not low <= 0 <= high
+            for n in range(10, 61, 10)
+            for low, high in [median_interval(row[:n], 0.95, True)]
+            if low == low
+        )
+        for row in values
+    )
+    assert missed <= 0.05 * 300
+    assert median_interval(values[0], 0.95, True)[0] < median_interval(values[0], 0.95)[0]
+    assert np.isnan(median_interval(values[0][:4], 0.95, True)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (AXIS + REPEATS, "repeats.sequential is true without targets; allowed: at least one target to tell of"),
+        (AXIS + REPEATS.replace("64", "40") + TARGETS, "repeats.chips is 40; allowed for a share of 0.9 with a confidence of 0.95: at least 53"),
+        (AXIS + REPEATS.replace("sequential = true", "look = 4") + TARGETS, "repeats.look is given; allowed: with repeats.sequential = true"),
+        (AXIS + REPEATS.replace("sequential = true", "share = 0.5") + TARGETS, "repeats.share is given; allowed: with repeats.sequential = true"),
+        (
+            '[[axes]]\nkey = "run.threshold"\nuniform = { low = 0.0, high = 1.0 }\n[sampling]\nmethod = "sobol"\n' + REPEATS + TARGETS,
+            "repeats.sequential is true and axis 'run.threshold' is drawn; allowed: axes with values, linear or log",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_tell_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(StudyError, match=re.escape(told)):
+        load_study(write(tmp_path, HEAD + text))
