@@ -1,5 +1,8 @@
 """Imports brian2 first, without what it does beyond that.
 
+It would import matplotlib, all of it for those who write ``from brian2 import *``, and does without where there is none: so it
+finds none here, which spares every process, and with it every worker, a part of its start.
+
 It would replace the handlers of uncaught errors and of interrupts, though both are ours to answer. And it would run the
 Python expressions in ``brian_preferences`` of the current folder and ``~/.brian/user_preferences``: a folder may be
 a stranger's, and nothing that a user prefers elsewhere may change a result. Whoever wants them for simulations of their
@@ -14,11 +17,11 @@ import threading
 from collections.abc import Sequence
 from types import ModuleType
 
-_PREFERENCES = "brian2.core.preferences"
+_PREFERENCES, _PLOTTING = "brian2.core.preferences", ("pylab", "matplotlib")
 
 
-class _NoPreferenceFiles(importlib.abc.MetaPathFinder):
-    """Finds brian2's module of preferences and takes the reading of files out of it, until `restore`."""
+class _Plain(importlib.abc.MetaPathFinder):
+    """Finds no matplotlib, and brian2's module of preferences without the reading of files, until `restore`."""
 
     def __init__(self) -> None:
         self._changed: list[tuple[type, object]] = []
@@ -26,6 +29,8 @@ class _NoPreferenceFiles(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
+        if fullname in _PLOTTING:
+            raise ModuleNotFoundError(f"{fullname} is not asked for", name=fullname)
         if fullname != _PREFERENCES:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
@@ -46,7 +51,7 @@ class _NoPreferenceFiles(importlib.abc.MetaPathFinder):
             owner.load_preferences = method  # type: ignore[attr-defined]
 
 
-_hook, _interrupt, _finder = sys.excepthook, signal.getsignal(signal.SIGINT), _NoPreferenceFiles()
+_hook, _interrupt, _finder = sys.excepthook, signal.getsignal(signal.SIGINT), _Plain()
 sys.meta_path.insert(0, _finder)
 try:
     import brian2  # noqa: F401

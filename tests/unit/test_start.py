@@ -52,6 +52,13 @@ def test_describing_imports_no_simulator(code: str) -> None:
     assert loaded_by(code, SIMULATION) == []
 
 
+def test_a_worker_starts_without_what_draws() -> None:
+    """brian2 alone would import all of pylab; what is asked for afterwards is there."""
+    code = "from emulator.runs.division import _run"
+    assert loaded_by(code, ("brian2", "matplotlib", "pylab")) == ["brian2"]
+    assert loaded_by(f"{code}\nimport pylab\nassert pylab.plot", ("matplotlib",)) == ["matplotlib"]
+
+
 def test_every_public_name_is_there() -> None:
     import emulator
 
