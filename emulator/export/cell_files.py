@@ -124,12 +124,20 @@ def model_of(text: str, models: Mapping[str, str]) -> str | None:
     """The model of an element, if it names one of these."""
     words = [word for word in SETTING.sub("", text).split() if word]
     letter = text[0]
-    if letter == "q":
-        return next((word for word in words[4:] if word in models), None)
+    first = {"q": 4, "r": 3, "c": 3, "l": 3}.get(letter)  # before it may stand a substrate, or a value
+    if first is not None:
+        return next((word for word in words[first:] if word in models), None)
     if letter in _MODELLED:
         at = _MODELLED[letter] + 1
         return words[at] if len(words) > at and words[at] in models else None
     return None
+
+
+def names_model(text: str) -> bool:
+    """Whether an element names a model: all do but sources, and resistors and their like that have only a value."""
+    return text[0] in "mjdq" or (
+        text[0] in "rcl" and any(word[0].isalpha() for word in halves(SETTING.sub("", text))[1][2:])
+    )
 
 
 def halves(text: str) -> tuple[str, list[str]]:

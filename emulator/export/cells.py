@@ -8,7 +8,7 @@ circuit it is the current ``vfs lam / rref`` out of the neuron, and the probe no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,6 +130,18 @@ def activation_cell(function: str, before: int = 0) -> str:
 def activation_key(site: Site) -> tuple[str, float]:
     """What tells the activations of a graph apart."""
     return site.function, 0.0 if ACTIVATIONS[site.function].of_slope is None else site.slope
+
+
+def site_cells(graph: ScatteringGraph) -> list[str]:
+    """The cell of the neurons of every site."""
+    names = {(function, slope): name for name, function, slope in activations(graph)}
+    return ["source" if site.role == "source" else names[activation_key(site)] for site in graph.sites]
+
+
+def neurons_of(graph: ScatteringGraph, cells: Container[str]) -> np.ndarray:
+    """Which neurons (N,) are of one of these cells of activations."""
+    own = [site.role != "source" and cell in cells for site, cell in zip(graph.sites, site_cells(graph), strict=True)]
+    return np.repeat(own, [site.size for site in graph.sites])
 
 
 def bent_cells(graph: ScatteringGraph) -> frozenset[str]:

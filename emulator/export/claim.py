@@ -20,6 +20,7 @@ from emulator.export.bundle import (
     EXPECTED,
     EXPECTED_FORMAT,
     NETWORK,
+    OWN,
     VERSION,
     all_files,
     bundles,
@@ -30,7 +31,7 @@ from emulator.export.bundle import (
     seal,
     wave_digest,
 )
-from emulator.export.circuit import inside
+from emulator.export.circuit import content, inside
 from emulator.export.claimed_rest import claimed_rest
 from emulator.export.corners import NAME as CORNER
 from emulator.export.design import MOST_PINS, SUPPLY, TOP
@@ -44,8 +45,8 @@ from emulator.graph import ScatteringGraph
 from emulator.measure.synapses import Floats
 from emulator.network import Network
 
-#: bytes of a map, of expected values, and of a network
-_MOST_MAP, _MOST_EXPECTED, _MOST_NETWORK = 64 << 20, 128 << 20, 1 << 30
+#: bytes of a map, of expected values, of a network, and of cells of somebody's own
+_MOST_MAP, _MOST_EXPECTED, _MOST_NETWORK, _MOST_CELLS = 64 << 20, 128 << 20, 1 << 30, 16 << 20
 #: warnings of an export that are repeated, and characters of each
 _MOST_WARNINGS, _LONGEST = 10, 500
 _CELL = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -162,11 +163,13 @@ def read_claim(folder: Path) -> Claim:
         start, step, stop, digests, _warnings(described), _pins(graph, described.text("circuit")),
         graph, _sample(expected, graph), _task(expected, graph), described.positive("kappa"),
         described.positive("volts_per_state"), described.content.get("lines") is not None,
-        *_others(described, graph),
+        *_others(folder, described, graph),
     )  # fmt: skip
 
 
-def _others(described: Document, graph: ScatteringGraph) -> tuple[tuple[str, ...], dict[str, float], float]:
+def _others(
+    folder: Path, described: Document, graph: ScatteringGraph
+) -> tuple[tuple[str, ...], dict[str, float], float]:
     """Replaced cells, and corners with their scale; exports of earlier versions have neither."""
     cells, corners = described.content.get("cells", []), described.content.get("corners", {})
     if not isinstance(cells, list) or any(type(name) is not str or not _CELL.fullmatch(name) for name in cells):
@@ -177,6 +180,14 @@ def _others(described: Document, graph: ScatteringGraph) -> tuple[tuple[str, ...
             if name not in known or name in cells[:k]:
                 raise FileFormatError(
                     f"{described.at('cells')}[{k}] is {name!r}; allowed: {', '.join(known)}, each once, as the circuit has"
+                )
+        held = content(folder, OWN, _MOST_CELLS).decode("ascii", "replace").lower()
+        for k, name in enumerate(cells):
+            if not re.search(
+                rf"^\.subckt {re.escape((described.text('prefix') + name).lower())}\s", held, re.MULTILINE
+            ):
+                raise FileFormatError(
+                    f"{described.at('cells')}[{k}] is {name!r}, which is not among the subcircuits of {OWN}; allowed: those that are"
                 )
     if not isinstance(corners, dict) or any(not CORNER.fullmatch(name) for name in corners):
         raise FileFormatError(

@@ -14,6 +14,7 @@ from emulator.export.options import Options
 from emulator.export.penalties import refuse_penalties
 from emulator.export.spectre import spectre_text, vacask_text
 from emulator.export.two_way import two_way
+from emulator.export.used import refuse_unheeded
 from emulator.export.veriloga import verilog_a
 from emulator.export.warnings import MOST_SYNAPSES, synapse_count, warnings
 from emulator.graph import ScatteringGraph
@@ -61,6 +62,7 @@ def export_compiled(
         If the circuit cannot be made as asked, or the folder holds anything.
     """
     options = options or Options()
+    refuse_unheeded(kind, options)
     refuse_penalties(graph)
     hardware = graph.hardware
     if options.bilateral:

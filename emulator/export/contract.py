@@ -47,8 +47,6 @@ class Contract:
         At rest.
     loss : str
         Of networks that have it; empty for all.
-    tolerance : float
-        Of full scale.
     """
 
     cell: str
@@ -57,7 +55,6 @@ class Contract:
     pins: tuple[Pin, ...]
     holds: str
     loss: str = ""
-    tolerance: float = TOLERANCE
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from emulator.export.options import Options
 from emulator.export.penalties import refuse_penalties
 from emulator.export.sax import models_text, sax_text
 from emulator.export.touchstone import network_touchstone, touchstone
+from emulator.export.used import refuse_unheeded
 from emulator.export.veriloga import verilog_a
 from emulator.export.xschem import write_xschem
 from emulator.graph import ScatteringGraph
@@ -139,6 +140,7 @@ def export_file(
         If nothing can be written there.
     """
     check_format(kind)
+    refuse_unheeded(kind, options)
     names: tuple[str, ...]
     if kind in AT_REST:
         refuse_penalties(graph)

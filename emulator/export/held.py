@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emulator.export.cells import activation_key, activations
+from emulator.export.cells import activations, neurons_of
 from emulator.export.contract import ACTIVATION, CONTRACTS, TOLERANCE
 from emulator.export.locate import equations
 from emulator.export.netlist import Nodes
@@ -88,11 +88,7 @@ def affected(graph: ScatteringGraph, circuit: str, cell: str) -> dict[str, np.nd
         back = {"load": outputs, "synapse": ~outputs}.get(cell, everywhere)
         at = {signal: {"s": inner, "lam": back, "x": ~inner}[signal] for signal in _SHOWN[cell]}
         return {**at, "lam": ~inner} if cell == "source" and two_way else at
-    names = {(function, slope): name for name, function, slope in activations(graph)}
-    mine = [
-        site.role != "source" and names[activation_key(site)] == cell for site in graph.sites for _ in range(site.size)
-    ]
-    own = np.array(mine)
+    own = neurons_of(graph, (cell,))
     if not two_way:
         return {"x": own, "mu": own}
     # there a neuron's costate is a current that it measures, and what it passes on is one that it draws from those before

@@ -25,7 +25,7 @@ def unchecked(claim: Claim) -> str:
     """Why the equations of single cells are not evaluated; empty where they are."""
     if claim.probed < claim.rows:
         return f"{claim.probed} of {claim.rows} rows are saved"
-    return "lines that attenuate or have offsets move the rest" if claim.own_rest else ""
+    return "lines that attenuate, have offsets, leak or have faults move the rest" if claim.own_rest else ""
 
 
 def kept(saved: Mapping[str, Floats], claim: Claim) -> tuple[Held, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emulator.export.bundles import Bundles
-from emulator.export.cells import activation_key, activations
+from emulator.export.cells import site_cells
 from emulator.export.design import MOST_PINS, SUPPLY, Design, Parameter, Subcircuit, chunks, numbered
 from emulator.export.mismatch import Spread
 from emulator.export.options import Options
@@ -196,12 +196,10 @@ class _Network:
 
     def _neurons(self) -> None:
         """Rows of neurons, with the sums that feed them."""
-        cells = {(function, slope): name for name, function, slope in activations(self.graph)}
         bias = np.zeros(self.graph.neurons)
         for layer, parameters in self.graph.network.parameters.items():
             bias[self.graph.layer_neurons(layer)] = parameters.bias
-        for row, site in enumerate(self.graph.sites):
-            cell = "source" if site.role == "source" else cells[activation_key(site)]
+        for row, (site, cell) in enumerate(zip(self.graph.sites, site_cells(self.graph), strict=True)):
             label = f"{safe_label(site.name)} ({site.role}, {site.function})"
             for part in chunks(site.size):
                 self._row(row, part, site, cell, bias[site.start : site.stop], label)

@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from emulator.errors import FileFormatError, suggest
-from emulator.export.cell_files import Body, halves, instance_of, model_of, read_cells, sized_for
+from emulator.export.cell_files import Body, halves, instance_of, model_of, names_model, read_cells, sized_for
 from emulator.export.cells import Cell
 from emulator.export.circuit import shown
 from emulator.export.contract import ACTIVATION, contract
@@ -249,7 +249,7 @@ def _check_models(file: str, bodies: Mapping[str, Body], models: Mapping[str, st
     for body in bodies.values():
         inside = body.models
         for one in body.statements:
-            if one[0] in "mjdq" and model_of(one, {**models, **inside}) is None:
+            if names_model(one) and model_of(one, {**models, **inside}) is None:
                 raise FileFormatError(
                     f"{file}: {shown(one)} has no model in the file; allowed: {', '.join({**models, **inside})}"
                 )

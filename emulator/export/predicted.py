@@ -10,7 +10,7 @@ import numpy as np
 from emulator.compile import compile_network
 from emulator.engine import effects_of, flatten
 from emulator.errors import ExportError
-from emulator.export.cells import activation_key, activations
+from emulator.export.cells import neurons_of
 from emulator.export.claim import Claim
 from emulator.export.compared import OWN
 from emulator.export.netlist import Nodes
@@ -154,12 +154,7 @@ def _delivered(graph: ScatteringGraph, claim: Claim) -> tuple[Floats, Floats]:
     gain[layout.tap_port[states]], offset[layout.tap_port[states]] = given[0][states], given[1][states]
     outputs = graph.layer_neurons(graph.network.output)
     alone = outputs[~np.isin(outputs, layout.tap_port)]
-    cells = {(function, slope): name for name, function, slope in activations(graph)}
-    own = [
-        site.role != "source" and cells[activation_key(site)] in claim.cells
-        for site in graph.sites
-        for _ in range(site.size)
-    ]
+    own = neurons_of(graph, claim.cells)
     scores = rng(graph.seed, "offset of outputs").standard_normal(len(alone))
-    offset[alone] = np.array(own)[alone] * graph.hardware.noise.offset_mismatch_forward * scores
+    offset[alone] = own[alone] * graph.hardware.noise.offset_mismatch_forward * scores
     return gain, offset

@@ -33,11 +33,13 @@ _OPTIONS = (
 #: parentheses within parentheses that an expression may have
 _DEPTH = 100
 
+#: a value, a model, or both; words of the kind of ``10k`` are values
+_TWO_NODES = (rf" \w+ \w+(?: {_VALUE})?(?: [a-z]\w*)?{_SETTINGS}", "two nodes, a value and, or, a model")
 #: first letter of an element -> what follows its name, and how that is said
 _ELEMENTS: dict[str, tuple[str, str]] = {
-    "r": (rf" \w+ \w+(?: {_VALUE})?{_SETTINGS}", "two nodes and a value"),
-    "c": (rf" \w+ \w+(?: {_VALUE})?{_SETTINGS}", "two nodes and a value"),
-    "l": (rf" \w+ \w+(?: {_VALUE})?{_SETTINGS}", "two nodes and a value"),
+    "r": _TWO_NODES,
+    "c": _TWO_NODES,
+    "l": _TWO_NODES,
     "k": (rf" \w+ \w+ {_VALUE}", "two inductors and a value"),
     "t": (rf" \w+ \w+ \w+ \w+{_SETTINGS}", "four nodes and settings"),
     "e": (rf" \w+ \w+ \w+ \w+ {_VALUE}", "four nodes and a value"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 
 from emulator.errors import ExportError
+from emulator.export.options import Options
 
 #: options that every format heeds
 _ALWAYS = {"scenario", "out", "kind", "overrides", "force"}
@@ -19,6 +21,24 @@ _HEEDED = {
     "touchstone": {"layer", "ohms"},
     "touchstone-network": {"sample", "ohms"},
 }
+
+
+def refuse_unheeded(kind: str, options: Options | None) -> None:
+    """Refuse options of a circuit that are not the usual ones and that a format does not heed; none is in vain.
+
+    Raises
+    ------
+    ExportError
+        Naming all of them, and what the format heeds.
+    """
+    usual, names = Options(), [field.name for field in fields(Options)]
+    changed = [name for name in names if options is not None and getattr(options, name) != getattr(usual, name)]
+    heeded = [name for name in names if name in _HEEDED.get(kind, set())]
+    unused = [name for name in changed if name not in heeded]
+    if unused:
+        raise ExportError(
+            f"options {', '.join(unused)} got format {kind!r}; allowed with it: {', '.join(heeded) or 'none of them'}"
+        )
 
 
 def refuse_unused(kind: str, typed: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from emulator import Bilateral, ExportError, ParallelRL, SeriesRC, reference, settle
 from emulator.export import Options, schematic
+from emulator.export.compiled import export_compiled
 from emulator.export.formats import FORMATS, export_file
 from emulator.export.netlist import network
 from emulator.export.small_signal import network_scattering
@@ -52,7 +53,8 @@ TWO_WAY = {
     "mishaps": {
         "high": 2,
         "law": Bilateral(0.6, taper=3.0, bandwidth=0.7, far_end=SeriesRC()),
-        "hardware": MISHAPS,
+        "hardware": MISHAPS
+        | {"lines.attenuation_forward": 0.6, "lines.attenuation_backward": 0.7},  # an end that is open rings
     },
     "source ends": {
         "high": 1,
@@ -69,7 +71,7 @@ def test_the_scattering_of_a_network_is_the_spectrum_of_brian2s_answer_to_a_smal
     """A step of one input, its answer at the ports differentiated and transformed, gives a column of the hybrid matrix."""
     graph = with_two_way_lines(chain((3, 4, 2), **TWO_WAY[case]))
     inputs, targets = sample(graph)
-    small, hold = np.array([[0.0, 1e-5, 0.0]]), 900 if case == "mishaps" else 320  # an end that is open rings
+    small, hold = np.array([[0.0, 1e-5, 0.0]]), 320
     pairs = [settle(graph, np.vstack([inputs, inputs + sign * small]), np.repeat(targets, 2, axis=0), traces=True,
                     hold_seconds=hold * graph.step, target="numpy", diagnose=False) for sign in (1, -1)]  # fmt: skip
     ports = [np.hstack([r.traces.lam[hold:, :3], r.traces.x[hold:, graph.layer_neurons("h1")]]) for r in pairs]
@@ -206,6 +208,20 @@ def test_what_cannot_be_written_is_refused(tmp_path):
     graph = chain()
     for words, action in (
         ("unknown format 'sap' (did you mean 'sax'?)", lambda: export_file(graph, tmp_path / "a", "sap")),
+        (
+            "options mismatch got format 'xschem'; allowed with it: circuit, synapse, volts, ohms, termination, prefix",
+            lambda: export_file(graph, tmp_path / "a", "xschem", options=Options(mismatch=True)),
+        ),
+        (
+            "options mismatch, seed got format 'vacask'; allowed with it: circuit, synapse, volts, ohms, prefix",
+            lambda: export_compiled(
+                graph, tmp_path / "a", "vacask", *sample(graph), options=Options(mismatch=True, seed=2)
+            ),
+        ),
+        (
+            "options circuit got format 'graphml'; allowed with it: none of them",
+            lambda: export_file(graph, tmp_path / "a", "graphml", options=Options("bilateral")),
+        ),
         ("touchstone-network: a rest is missing", lambda: export_file(graph, tmp_path / "a", "touchstone-network")),
         ("touchstone: no layer was chosen; allowed: one of h0_s, h1_s", lambda: touchstone(graph)),
         ("touchstone: no crossbar 'h0'", lambda: touchstone(graph, "h0")),

@@ -197,6 +197,7 @@ def test_cells_that_a_circuit_has_not_are_not_among_those_replaced(ngspice, tmp_
         (["zzz"], "cells[0] is 'zzz'; allowed: bias, line, load, sum, synapse, tanh, each once"),
         (["gyrator"], "cells[0] is 'gyrator'"),
         (["synapse", "synapse"], "cells[1] is 'synapse'"),
+        (["synapse", "tanh"], "cells[1] is 'tanh', which is not among the subcircuits of cells.inc"),
     ):
         described = json.loads((folder / "map.json").read_text())
         described["cells"] = cells
@@ -205,6 +206,43 @@ def test_cells_that_a_circuit_has_not_are_not_among_those_replaced(ngspice, tmp_
         with pytest.raises(FileFormatError, match=re.escape(words)):
             verify(folder)
     assert not held.Held("zzz", 0, "", 0.0).keeps
+
+
+TWO_WAY = """\
+.subckt synapse x column vdd vss w=1 vfs=1 rref=50
+G1 0 column x 0 {w/rref}
+G2 x 0 column 0 {w/rref}
+.ends
+"""
+
+
+def test_cells_of_ones_own_stand_between_two_way_lines_and_are_held_to_their_contract(ngspice, tmp_path):
+    graph, options = chain(law=Bilateral(0.3, 2.0, far_end=SeriesRC()), high=1), Options("bilateral")
+    for gain, keeps in (
+        ("", True),
+        ("1.2*", False),
+    ):  # the way back of one and the way there are no longer those of one weight
+        cells = written(tmp_path, TWO_WAY.replace("column 0 {w", f"column 0 {{{gain}w"))
+        spice(graph, tmp_path / "out", *sample(graph), options=options, cells=cells, force=not keeps)
+        outcome = verify(tmp_path / "out")
+        assert [(one.cell, one.keeps) for one in outcome.cells] == [("synapse", keeps)] and outcome.agrees == keeps
+
+
+def test_a_resistor_of_a_cell_may_be_of_a_model(ngspice, tmp_path):
+    """Sheet resistance times squares; what names a model that is not there is refused."""
+    text = ".model film r(rsh=10)\n.subckt sum node rref=50\nR1 node 0 film l={rref*1e-7} w=1u\n.ends\n"
+    graph = chain()
+    spice(graph, tmp_path / "out", *sample(graph), cells=written(tmp_path, text))
+    outcome = verify(tmp_path / "out", tolerance=1e-6)
+    assert outcome.agrees and [cell.cell for cell in outcome.cells] == ["sum"]
+    assert ".model film" in (tmp_path / "out" / "cells.inc").read_text()
+    missing = written(tmp_path, text.replace("0 film", "0 1k foil"))
+    words = (
+        f"file of cells '{missing}': 'r1 node 0 1k foil l={{rref*1e-7}} w=1u' has no model in the file; allowed: film"
+    )
+    refuses(words, lambda: spice(graph, tmp_path / "b", *sample(graph), cells=missing), FileFormatError)
+    value = written(tmp_path, text.replace("film l={rref*1e-7} w=1u", "{rref * 1}"))
+    spice(graph, tmp_path / "c", *sample(graph), cells=value)
 
 
 @pytest.mark.parametrize("volts, ohms", [(0.2, 20e3), (1e-9, 1e6)])

@@ -71,6 +71,22 @@ def test_the_linearised_step_is_what_the_engine_does_to_a_small_change(loss):
     assert np.abs(deviation).max() > 1e-2 * small
 
 
+@pytest.mark.parametrize("law", [BOTH_ENDS, Bilateral(0.3, 2.0)])
+def test_large_crossbars_scatter_without_a_matrix_as_with_one(monkeypatch, law):
+    """Crossbars with more rows than columns, and with fewer; one wave, and several side by side."""
+    rng = np.random.default_rng(0)
+    network = Network.mlp([rng.normal(size=(30, 9)) / 3, rng.normal(size=(4, 30)) / 5], activations="tanh")
+    graph = compile_network(network, law=law, hardware=delays(1, 3), seed=1)
+    exact = reference(network, rng.normal(size=(1, 9)), rng.normal(size=(1, 4)))
+    step = BilateralStep(graph, exact)
+    monkeypatch.setattr("emulator.families.bilateral.scattering._MOST_ENTRIES", 0)
+    monkeypatch.setattr(Junctions, "scatter", None)
+    other = BilateralStep(graph, exact)
+    for shape in ((step.shape[0],), (step.shape[0], 3)):
+        wave = rng.normal(size=shape)
+        np.testing.assert_allclose(other.carried(wave), step.carried(wave), rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_bound_on_bandwidth_is_where_the_spectral_radius_is_one(seed):
     graph, _, exact = case(seed, Bilateral(0.6), 1, 1)

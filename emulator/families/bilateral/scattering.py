@@ -9,6 +9,7 @@ lines of one step without terminations settle (locally) with some coefficient if
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import linalg, sparse
@@ -18,7 +19,7 @@ from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.effects import lost_share
 from emulator.families.bilateral.layout import BilateralLayout, lay_out
 from emulator.families.bilateral.lines import law_of
-from emulator.families.bilateral.matrices import scattering
+from emulator.families.bilateral.matrices import Crossed, entries, scattering
 from emulator.families.bilateral.rest import OwnRest
 from emulator.graph import ScatteringGraph
 from emulator.laws import Bilateral
@@ -30,6 +31,8 @@ from emulator.network.losses import softmax
 
 #: ports up to which the swap spectrum is computed
 _MOST_PORTS = 3000
+#: numbers of scattering matrices up to which they are made
+_MOST_ENTRIES = 1 << 18
 
 
 class Junctions:
@@ -45,8 +48,8 @@ class Junctions:
     Attributes
     ----------
     layout : BilateralLayout
-    scatter : sparse (P, P)
-        What the waves at all taps make leave all ports.
+    neurons : sparse (P, P)
+        What the waves at all taps make leave the ports of neurons.
     state, costate : sparse (N, P)
         What they make of the states and costates of the neurons.
     """
@@ -78,7 +81,12 @@ class Junctions:
         scatter = sparse.diags_array(layout.on_x) @ node @ self.state
         scatter = scatter + sparse.diags_array(layout.on_mu) @ node @ current + sparse.diags_array(layout.own)
         scatter = scatter + sparse.csr_array((layout.other, (port, layout.mate)), shape=(ports, ports))
-        self.scatter = sparse.csr_array(scatter + scattering(graph, layout))
+        self.graph, self.neurons = graph, sparse.csr_array(scatter)
+
+    @cached_property
+    def scatter(self) -> sparse.csr_array:
+        """What the waves at all taps make leave all ports, (P, P)."""
+        return sparse.csr_array(self.neurons + scattering(self.graph, self.layout))
 
 
 def _load(graph: ScatteringGraph, layout: BilateralLayout, point: OperatingPoint, law: Bilateral) -> sparse.csr_array:
@@ -124,7 +132,12 @@ class BilateralStep(LinearStep):
         layout = self.junctions.layout
         carriage = carriage_of(layout)
         alive = sparse.diags_array(np.where(carriage.stuck, 0.0, 1.0))
-        self._sent = sparse.csr_array((alive @ self.junctions.scatter)[layout.partner])
+        neurons = self.junctions.neurons
+        self._crossed = Crossed(graph, layout) if entries(layout) > _MOST_ENTRIES else None
+        self._sent = sparse.csr_array(
+            (alive @ (self.junctions.scatter if self._crossed is None else neurons))[layout.partner]
+        )
+        self._arrives = sparse.csr_array(alive.tocsr()[layout.partner])
         self._mix = None if carriage.ideal else carriage.mix
         self._pole = layout.pole * (1 - lost_share(graph, layout))
         ports, waiting = layout.ports, layout.tap_delay.astype(np.int64) - 1
@@ -151,6 +164,8 @@ class BilateralStep(LinearStep):
         layout = self.junctions.layout
         held = vectors[: layout.ports]
         sent = self._sent @ held
+        if self._crossed is not None:
+            sent += self._arrives @ (self._crossed @ held)
         came = sent.copy()
         came[self._waits] = vectors[self._last]
         came = came if self._mix is None else self._mix @ came
