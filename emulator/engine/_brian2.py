@@ -20,8 +20,8 @@ from types import ModuleType
 _PREFERENCES, _PLOTTING = "brian2.core.preferences", ("pylab", "matplotlib")
 
 
-class _Plain(importlib.abc.MetaPathFinder):
-    """Finds no matplotlib, and brian2's module of preferences without the reading of files, until `restore`."""
+class _NoPreferenceFiles(importlib.abc.MetaPathFinder):
+    """Finds brian2's module of preferences and takes the reading of files out of it, until `restore`."""
 
     def __init__(self) -> None:
         self._changed: list[tuple[type, object]] = []
@@ -29,8 +29,6 @@ class _Plain(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname in _PLOTTING:
-            raise ModuleNotFoundError(f"{fullname} is not asked for", name=fullname)
         if fullname != _PREFERENCES:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
@@ -51,11 +49,15 @@ class _Plain(importlib.abc.MetaPathFinder):
             owner.load_preferences = method  # type: ignore[attr-defined]
 
 
-_hook, _interrupt, _finder = sys.excepthook, signal.getsignal(signal.SIGINT), _Plain()
+_hook, _interrupt, _finder = sys.excepthook, signal.getsignal(signal.SIGINT), _NoPreferenceFiles()
+_unseen = [name for name in _PLOTTING if name not in sys.modules]
 sys.meta_path.insert(0, _finder)
+sys.modules.update(dict.fromkeys(_unseen))  # type: ignore[arg-type]  # which are then not found
 try:
     import brian2  # noqa: F401
 finally:
+    for _name in _unseen:
+        del sys.modules[_name]
     sys.meta_path.remove(_finder)
     _finder.restore()
 sys.excepthook = _hook

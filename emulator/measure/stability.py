@@ -35,7 +35,7 @@ _ASKED_LARGE = {"k": 2, "ncv": 12, "maxiter": 6, "tol": 1e-6}
 #: steps at a time that ARPACK sees, one after the other until it converges
 _AT_A_TIME = (16, 64)
 #: longest window, in steps, over which a wave is followed, of a large step too, and how well its growth in two windows must agree
-_FOLLOWED, _FOLLOWED_LARGE, _AGREE = 1 << 14, 1 << 10, 1e-4
+_FOLLOWED, _FOLLOWED_LARGE, _AGREE = 1 << 14, 1 << 12, 1e-4
 
 
 @dataclass(frozen=True)
