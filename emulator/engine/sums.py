@@ -29,7 +29,8 @@ FIELDS = (
     "weight_receiver", "weight_sender", "tap_receiver", "tap_sender", "joints", "first_joint",
 )  # fmt: skip
 #: sums of receivers that are added up side by side, where each goes along a run of weights of its own of at least so many:
-#: one alone would wait for its last addition before every next. The order of each sum, and so its last bit, stays
+#: one alone would wait for its last addition before every next. Runs of weights that go along the receivers are taken four at
+#: a time, so that sums are read and written once for all of them. The order of each sum, and so its last bit, stays
 SIDE, LONG = 8, 24
 _C = """
 static int add_up(int moved, int receivers, int senders, int first_weight, int first_tap, int first_part,
@@ -54,7 +55,22 @@ static int add_up(int moved, int receivers, int senders, int first_weight, int f
     {
         for (int r = 0; r < receivers; r++)
             sum[r] = 0.0;
-        for (int k = 0; k < senders; k++, w += weight_sender, a += tap_sender)
+        int k = 0;
+        if (!tap_receiver)
+            for (; k + 4 <= senders; k += 4, w += 4*weight_sender, a += 4*tap_sender)
+            {
+                const double a0 = a[0], a1 = a[tap_sender], a2 = a[2*tap_sender], a3 = a[3*tap_sender];
+                const double *w1 = w + weight_sender, *w2 = w1 + weight_sender, *w3 = w2 + weight_sender;
+                if (a0 != 0.0 && a1 != 0.0 && a2 != 0.0 && a3 != 0.0)
+                    for (int r = 0; r < receivers; r++)
+                        sum[r] = (((sum[r] + w[r]*a0) + w1[r]*a1) + w2[r]*a2) + w3[r]*a3;
+                else
+                    for (int n = 0; n < 4; n++)
+                        if (a[n*tap_sender] != 0.0)
+                            for (int r = 0; r < receivers; r++)
+                                sum[r] += w[n*weight_sender + r]*a[n*tap_sender];
+            }
+        for (; k < senders; k++, w += weight_sender, a += tap_sender)
             if (tap_receiver)
                 for (int r = 0; r < receivers; r++)
                     sum[r] += w[r]*a[r];

@@ -162,7 +162,7 @@ class Device(Written):
     def update(self) -> str:
         """Fade, owe, and pay in whole writes."""
         code = (
-            f"{self.fade()}owed = owed + h*(conductance*effort - is_weight*factor*leak*w)\n"
+            f"{self.fade()}owed = owed + h*(conductance*effort{' - is_weight*factor*leak*w' * (self.leak > 0)})\n"
             "rare = int(abs(owed) >= quantum)\n"
         )
         if self.law.update is None or self.programs:

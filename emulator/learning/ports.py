@@ -195,8 +195,8 @@ class Resistive(ParameterPort):
 
     @property
     def update(self) -> str:
-        """Gradient descent with a leak."""
-        return "dw = h*(conductance*effort - is_weight*factor*leak*w)"
+        """Gradient descent with a leak, if there is one: it takes its time at every weight."""
+        return f"dw = h*(conductance*effort{' - is_weight*factor*leak*w' * (self.leak > 0)})"
 
     @property
     def constants(self) -> Mapping[str, float]:
