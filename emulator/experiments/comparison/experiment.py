@@ -7,6 +7,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from emulator.errors import NetworkError, ScenarioError
 from emulator.experiments.comparison.figure import comparison_figure
 from emulator.experiments.comparison.outcome import Outcome, crossing
@@ -22,6 +24,7 @@ from emulator.study.points import Ask
 from emulator.study.work import Measured, Task, Work
 from emulator.training.baselines import baseline
 from emulator.training.streams import open_stream
+from emulator.units import si
 
 _BASELINE = "baseline "
 
@@ -41,7 +44,7 @@ def comparison(scenario: Scenario, way: Way) -> Findings:
             Ask({"training": what}, {**changes, **_seeds(one, repeat)}, noise=repeat, name=what)
             for repeat in range(compared.repeats)
         ]
-    rows = iter(way.rows(scenario, asks, measured, ["score", "classifies"]))
+    rows = iter(way.rows(scenario, asks, measured, ["score", "classifies", "substrate_seconds"]))
     outcomes = [
         _outcome(name, x, series, is_baseline, [next(rows) for _ in range(compared.repeats)])
         for name, x, series, is_baseline, _ in kinds
@@ -72,13 +75,13 @@ def measured(work: Work, scenario: Scenario, task: Task) -> Measured:
     """Test score after a training, not known if it diverged before its end; and whether it is of a classifier."""
     if task.name.startswith(_BASELINE):
         kind, reached = _baseline_score(task.name.removeprefix(_BASELINE), scenario)
-        return Measured(None, {"score": reached, "classifies": kind == "accuracy"})
+        return Measured(None, {"score": reached, "classifies": kind == "accuracy", "substrate_seconds": None})
     result = scenario.train()
     classifies, diverged = result.network.loss == "softmax_cross_entropy", result.status == "diverged"
     score = None
     if result.complete or not diverged:
         score = result.test_accuracy if classifies else result.test_r2
-    found = {"score": score, "classifies": classifies}
+    found = {"score": score, "classifies": classifies, "substrate_seconds": result.samples * result.hold * result.step}
     return Measured(result.reason, found, not diverged, notes=tuple(result.warnings))
 
 
@@ -109,6 +112,7 @@ def _outcome(name: str, x: float | None, series: str, is_baseline: bool, rows: l
         warnings=tuple(dict.fromkeys(text for row in rows for text in row.notes)),
         score="accuracy" if rows[0].metrics["classifies"] else "r2",
         series=series,
+        substrate_seconds=float(np.mean([row.metrics["substrate_seconds"] for row in rows])),
     )
 
 
@@ -123,7 +127,8 @@ def _told(outcome: Outcome) -> tuple[str, str]:
     if lost:
         return outcome.name, f"{lost} of {count} diverged"
     form = ".2%" if outcome.score == "accuracy" else ".4f"
-    return outcome.name, f"{outcome.mean:{form}} +- {outcome.spread:{form}} test {outcome.score}, {count} seeds"
+    taken = "" if outcome.is_baseline else f", each {si(outcome.substrate_seconds, 's')} on the substrate"
+    return outcome.name, f"{outcome.mean:{form}} +- {outcome.spread:{form}} test {outcome.score}, {count} seeds{taken}"
 
 
 def _baseline_score(name: str, scenario: Scenario) -> tuple[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from emulator.experiments.comparison.outcome import Outcome
-from emulator.report.style import COSTATE, MARK, QUIET, THIRD, letters, new_figure, series
+from emulator.report.style import COSTATE, MARK, QUIET, THIRD, letters, new_figure, series, time_unit
 from emulator.text import for_picture
 
 _NAMES = {"descent": "exact online gradient descent", "pipelined": "pipelined backpropagation, stale weights"}
@@ -59,6 +60,8 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
             axes.set_xticks(x, [for_picture(o.name) for o in variants], rotation=25, ha="right")
             axes.set_xlim(-0.5, len(x) - 0.5)
         axes.set_xlabel(for_picture(x_label))
+        if placed:
+            _time_axis(axes, variants)
         if per == 100:
             _accuracy_axis(axes, [per * value for o in outcomes for value in o.scores])
         else:
@@ -66,6 +69,23 @@ def comparison_figure(outcomes: Sequence[Outcome], title: str, x_label: str) -> 
         axes.grid(axis="y", color=QUIET, alpha=0.25)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
     return figure
+
+
+def _time_axis(axes: Axes, outcomes: Sequence[Outcome]) -> None:
+    """On top, the time that a training takes on the substrate, where that is in proportion to the place on the axis."""
+    known = [(o.substrate_seconds, o.x) for o in outcomes if math.isfinite(o.substrate_seconds) and o.x]
+    rates = [seconds / x for seconds, x in known]
+    if not rates or max(rates) > 1.001 * min(rates):
+        return
+    unit = time_unit(max(seconds for seconds, _ in known))
+    factor = rates[0] / unit.seconds
+    ways = (lambda x: x * factor, lambda time: time / factor)
+    top = axes.secondary_xaxis("top", functions=ways)
+    top.set_xlabel(f"a training's time on the substrate ({unit.name})")
+    if axes.get_xscale() == "log":
+        ticks = [factor * t for t in axes.get_xticks()]
+        top.set_xticks(ticks, [f"{t:.3g}" for t in ticks])
+        top.minorticks_off()
 
 
 def _scores(axes: Axes, outcomes: Sequence[Outcome], x: np.ndarray, colour: str, per: int) -> None:

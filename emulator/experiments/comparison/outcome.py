@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,6 +32,8 @@ class Outcome:
         What is compared: the share of right classes, or of a regression the share of the targets' variance that is explained.
     series : str
         The line that it is on.
+    substrate_seconds : float
+        What one training takes on the substrate; NaN of baselines, which have none.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     score: str = "accuracy"
     series: str = ""
+    substrate_seconds: float = math.nan
 
     @property
     def mean(self) -> float:
@@ -55,14 +59,18 @@ class Outcome:
 
 
 def crossing(outcomes: Sequence[Outcome], pair: tuple[str, str]) -> str:
-    """Which of two series is better where both have a place, as a sentence: clear from two standard errors on, never of one seed."""
+    """Which of two series is better where both have a place, and between which places that changes, as a sentence.
+
+    A difference is clear from two standard errors on, never of one seed; what diverged is behind what did not.
+    """
     at = [{one.x: one for one in outcomes if one.series == name} for name in pair]
-    told = list[str]()
+    told, clear = list[str](), list[tuple[float, str]]()
     for x in sorted(x for x in at[0] if x is not None and x in at[1]):
         first, second = at[0][x], at[1][x]
         if not math.isfinite(first.mean) or not math.isfinite(second.mean):
             lost = [name for name, one in zip(pair, (first, second), strict=True) if not math.isfinite(one.mean)]
             told.append(f"at {x:g} {' and '.join(lost)} diverged")
+            clear += [(x, name) for name in pair if name not in lost] if len(lost) == 1 else []
             continue
         ahead = first.mean - second.mean
         error = math.sqrt((first.spread**2 + second.spread**2) / len(first.scores))
@@ -70,5 +78,8 @@ def crossing(outcomes: Sequence[Outcome], pair: tuple[str, str]) -> str:
         doubt = " (one seed, which tells nothing of others)" if len(first.scores) == 1 else ""
         if not doubt and not abs(ahead) > 2 * error:
             doubt = " (no clear difference)"
+        if not doubt:
+            clear.append((x, better))
         told.append(f"at {x:g} {better} by {abs(ahead):.2%}{doubt}")
-    return "; ".join(told) or "no place where both are"
+    turns = [f"crossover between {a:g} and {b:g}, to {name}" for (a, was), (b, name) in pairwise(clear) if was != name]
+    return "; ".join([*told, *turns]) or "no place where both are"
