@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from emulator.families.bilateral.charge import charges_of
+from emulator.graph import ScatteringGraph
 from emulator.measure.reference import reference
 from emulator.network import Network
 from emulator.scenario import Scenario, load_scenario
@@ -122,9 +123,18 @@ def lesson_of(scenarios: Sequence[Scenario]) -> Lesson:
         inputs.append(feed[:, :-size])
         targets.append(feed[:, -size:])
     graph = scenarios[0].compile()
-    stored = [[float(part[graph.layer_neurons(name)].mean()) for name in network.dense] for part in charges_of(graph)]
     rates = training.port.rate * np.asarray(training.rates(count).factors(0, count))
-    return Lesson(networks, np.stack(inputs), np.stack(targets), rates, *stored, trip=graph.longest_round_trip)
+    return Lesson(
+        networks, np.stack(inputs), np.stack(targets), rates, *charges_by_layer(graph), graph.longest_round_trip
+    )
+
+
+def charges_by_layer(graph: ScatteringGraph) -> tuple[list[float], list[float]]:
+    """Charge per unit of state of the lines before every layer's neurons, and of those behind them."""
+    into, out = (
+        [float(part[graph.layer_neurons(name)].mean()) for name in graph.network.dense] for part in charges_of(graph)
+    )
+    return into, out
 
 
 def accuracy(network: Network, scenario: Scenario) -> float:

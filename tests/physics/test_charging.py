@@ -24,7 +24,9 @@ from emulator.learning import Learning, TikiTaka
 from emulator.measure.rest import operating_point
 from emulator.runs.search import Forecast
 from emulator.training.charging import charging, forewarned, share_left
+from emulator.training.streams import open_stream
 from hwmodels import PulsedUpdate, Weights
+from tests.benchmarks.charging import Lesson, charges_by_layer, flown
 from tests.refusals import refuses
 
 #: with a load so weak that next to nothing but the charge flows
@@ -59,6 +61,35 @@ def test_the_charge_that_passes_a_port_is_that_of_the_lines_behind_it():
     charge = np.outer((into + out)[hidden] * v + w2.T @ (into[answers] * (w2 @ v)), x[0])
     assert np.abs(pulled([0], 300) - charge).max() < 0.1 * np.abs(charge).max()
     assert np.abs(pulled([0], 300, opening=2.0)).max() < 0.1 * np.abs(charge).max()
+
+
+def test_a_training_is_a_flow_and_a_charge():
+    """Weights and biases after four images, against the prediction; without charges, or in single steps, it is far off."""
+    rng = np.random.default_rng(4)
+    network = Network.mlp([rng.normal(size=(5, 6)) / 2, rng.normal(size=(3, 5)) / 2], loss="softmax_cross_entropy")
+    x, labels, rate, hold = rng.uniform(size=(4, 6)), rng.integers(0, 3, 4), 0.3, 120
+    law = replace(WEAK, kappa=1.0)
+    done = train(
+        network, x, labels, port=Resistive(rate), law=law, hold=float(hold), target="numpy",
+        training=TrainingOptions(epochs=1, schedule="unlocked"),
+    )  # fmt: skip
+    graph = compile_network(network, law=law)
+    feed = open_stream(network, x, labels).rows(0, 4)[np.newaxis]
+    lesson = Lesson(
+        [network], feed[..., :6], feed[..., 6:], np.full(4, rate), *charges_by_layer(graph), graph.longest_round_trip
+    )
+
+    def off(other: Network, layer: str) -> float:
+        learned, start = done.network.dense[layer].weight, network.dense[layer].weight
+        return float(np.linalg.norm(other.dense[layer].weight - learned) / np.linalg.norm(learned - start))
+
+    whole, step = flown(lesson, hold)[0], flown(lesson, hold, turns=1)[0]
+    flow = flown(replace(lesson, into=[0.0, 0.0], out=[0.0, 0.0]), hold)[0]
+    assert off(whole, "s1") < 0.1 < 0.2 < min(off(step, "s1"), off(flow, "s1"))
+    assert off(whole, "s2") < 0.05 < 0.3 < off(step, "s2")
+    biases = [one.dense["s1"].bias for one in (done.network, whole, flow)]
+    near, far = (np.linalg.norm(one - biases[0]) / np.linalg.norm(biases[0]) for one in biases[1:])
+    assert near < 0.05 < 0.07 < far
 
 
 def test_what_moves_together_with_the_lines_cancels_sample_against_sample():

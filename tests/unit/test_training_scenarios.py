@@ -299,6 +299,33 @@ def test_a_difference_is_clear_from_two_standard_errors_on_and_never_of_one_seed
     assert told.endswith(f" by {by:.2%}{doubt}") and told.startswith("at 4 ")
 
 
+def test_where_another_series_gets_ahead_is_told_where_both_sides_are_clear():
+    shown = {
+        "unlocked": ((0.9, 0.92), (0.8, 0.82), (0.5, 0.9), (0.7, 0.72)),
+        "settled": ((0.5, 0.52), (0.7, 0.72), (0.7, 0.8), (0.9, 0.92)),
+    }
+    outcomes = [
+        Outcome(name, float(x), scores, (), False, series=name)
+        for name, rows in shown.items()
+        for x, scores in zip((4, 8, 16, 32), rows, strict=True)
+    ]
+    assert crossing(outcomes, ("unlocked", "settled")).endswith("; crossover between 8 and 32, to settled")
+    assert "crossover" not in crossing(outcomes[:2] + outcomes[4:6], ("unlocked", "settled"))
+    lost = Outcome("unlocked", 64.0, (float("nan"), 0.9), ("it exploded",), False, series="unlocked")
+    kept = Outcome("settled", 64.0, (0.9, 0.9), (), False, series="settled")
+    told = crossing([outcomes[0], outcomes[4], lost, kept], ("unlocked", "settled"))
+    assert told.endswith("at 64 unlocked diverged; crossover between 4 and 64, to settled")
+
+
+def test_the_comparison_picture_has_the_time_on_the_substrate_where_it_follows_the_axis():
+    outcomes = [Outcome(f"{x}", x, (0.9,), (), False, substrate_seconds=2e-6 * x) for x in (2.0, 4.0)]
+    (top,) = comparison_figure(outcomes, "a title", "hold").axes[0].child_axes
+    assert top.get_xlabel() == "a training's time on the substrate (\u00b5s)"
+    np.testing.assert_allclose(np.ravel(top._functions[0](np.array([4.0]))), [8.0])
+    outcomes.append(Outcome("slower", 3.0, (0.9,), (), False, substrate_seconds=1e-3))
+    assert not comparison_figure(outcomes, "a title", "hold").axes[0].child_axes
+
+
 def test_comparisons_need_a_table(small, tmp_path):
     with pytest.raises(ScenarioError, match=r"there is no training.compare; allowed: a table with variants"):
         run_experiment(load_scenario(small), tmp_path / "out", kind="comparison")
