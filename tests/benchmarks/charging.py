@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.console import Console
@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("--scenario", default="unlocked-bilateral")
     parser.add_argument("--set", action="append", default=[], help="change a key of the scenario")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--uncharged", action="store_true", help="leave out the charges: what the flow alone reaches")
     parser.add_argument("--measure", action="store_true", help="train in brian2, too")
     given = parser.parse_args()
     table = Table(
@@ -161,7 +162,10 @@ def main() -> None:
             load_scenario(given.scenario, [*given.set, f"network.seed={seed}", f"run.seed={seed}", f"run.hold={hold}"])
             for seed in given.seeds
         ]
-        found = flown(lesson_of(scenarios), hold, scenarios[0].config.training.opening)
+        lesson = lesson_of(scenarios)
+        if given.uncharged:
+            lesson = replace(lesson, into=[0.0 for _ in lesson.into], out=[0.0 for _ in lesson.out])
+        found = flown(lesson, hold, scenarios[0].config.training.opening)
         shown = [100 * np.array([accuracy(*pair) for pair in zip(found, scenarios, strict=True)])]
         seconds = time.perf_counter() - begun
         if given.measure:
