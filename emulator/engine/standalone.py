@@ -13,7 +13,8 @@ import subprocess
 import tempfile
 import time
 import weakref
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -102,7 +103,7 @@ class Program:
         manifest = self.manifest
         begun = time.perf_counter()
         folder = None if "trace.u" in manifest["outputs"] else memory_folder()  # traces may be large
-        with tempfile.TemporaryDirectory(prefix="backwave-run-", dir=folder) as scratch:
+        with _scratch(folder) as scratch:
             arguments = ["--results_dir", f"{scratch}/"]
             numbers = {manifest["inputs"][name]["argument"]: (name, values[name]) for name in manifest["inputs"]}
             for argument, (name, value) in numbers.items():
@@ -117,7 +118,12 @@ class Program:
                 np.ascontiguousarray(rows, dtype=np.float64).tofile(f"{scratch}/{name}.bin")
                 arguments.append(f"{name}.values={scratch}/{name}.bin")
             self._execute(arguments, Path(scratch), report)
-            outputs = {name: _read(f"{scratch}/{spec['file']}", spec) for name, spec in manifest["outputs"].items()}
+            with os.scandir(scratch) as listing:
+                sizes = {entry.name: entry.stat().st_size for entry in listing}
+            outputs = {
+                name: _read(f"{scratch}/{spec['file']}", sizes[spec["file"]], spec)
+                for name, spec in manifest["outputs"].items()
+            }
             seconds = float((Path(scratch) / "last_run_info.txt").read_text().split()[0])
         overhead = time.perf_counter() - begun - seconds
         return outputs, {"build": self.compile_seconds, "run": seconds, "overhead": overhead}
@@ -144,6 +150,19 @@ class Program:
                 f"the compiled program in {self.directory} failed with status {process.returncode}: "
                 f"{(complaint or ''.join(said)).strip()[-500:] or 'it printed nothing'}"
             )
+
+
+@contextmanager
+def _scratch(folder: Path | None) -> Iterator[str]:
+    """A folder for the files of a run, gone afterwards; there are no folders in it."""
+    place = tempfile.mkdtemp(prefix="backwave-run-", dir=folder)
+    try:
+        yield place
+    finally:
+        with os.scandir(place) as listing:
+            for entry in listing:
+                os.unlink(entry)  # noqa: PTH108 - of each file a path would take as long again
+        Path(place).rmdir()
 
 
 def program(plan: Plan) -> Program:
@@ -244,8 +263,12 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
             device.reinit()
             device.activate()
             set_device(previous)
-    for leftover in (*directory.rglob("*.o"), *directory.rglob("*.cpp"), *directory.rglob("*.h")):
-        leftover.unlink()
+    for kind in ("*.o", "*.cpp", "*.h", "makefile"):
+        for leftover in directory.rglob(kind):
+            leftover.unlink()
+    for folder in directory.iterdir():  # a program is looked at as a whole before each run
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     return manifest
 
 
@@ -286,8 +309,7 @@ def _width(variable: Variable) -> int | None:
     return None
 
 
-def _read(path: str, spec: dict[str, object]) -> np.ndarray:
+def _read(path: str, size: int, spec: dict[str, object]) -> np.ndarray:
     dtype = np.dtype(str(spec["dtype"]))
-    large = Path(path).stat().st_size > _COPIED
-    flat = np.memmap(path, dtype, mode="c").view(np.ndarray) if large else np.fromfile(path, dtype)
+    flat = np.memmap(path, dtype, mode="c").view(np.ndarray) if size > _COPIED else np.fromfile(path, dtype)
     return flat if spec["width"] is None else flat.reshape(-1, int(str(spec["width"])))

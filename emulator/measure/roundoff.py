@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from emulator.engine import Layout, biases
+from emulator.engine.kept import Kept
 from emulator.graph import ScatteringGraph
 from emulator.measure.fields import Fields
 from emulator.measure.maps import Maps, times
@@ -26,6 +28,10 @@ _FIELDS = ("s", "x", "lam", "mu")
 _SMALL, _LARGE = 1e-100, 1e100
 #: what the round-off of a bound may come to itself
 _SAFE = 1 + 1e-6
+
+
+#: of maps, and so of a graph
+_growths: Kept[_Growth] = Kept()
 
 
 class Rounding:
@@ -66,6 +72,34 @@ def rounding_of(graph: ScatteringGraph, layout: Layout, maps: Maps, held: Fields
     return _independent(graph, layout, maps, held, wanted, _WIDE)
 
 
+@dataclass(frozen=True)
+class _Growth:
+    """What a bound of round-off takes from a graph: of its R rows the squares of the largest ``phi'`` and ``phi''``, the
+    largest bias and penalty, and which rows have outputs.
+    """
+
+    steep: Floats
+    bent: Floats
+    bias: Floats
+    shunt: Floats
+    outputs: np.ndarray
+
+
+def _growth_of(graph: ScatteringGraph, layout: Layout, maps: Maps) -> _Growth:
+    found = _growths.get(maps)
+    if found is None:
+        starts, bounds = list(maps.cuts[:-1]), np.zeros((2, len(graph.sites)))
+        for k, site in enumerate(graph.sites):
+            if site.role != "source":
+                function = activation_function(site.function, site.slope)
+                bounds[:, k] = function.L1**2, function.L2**2
+        bias, shunt = (np.maximum.reduceat(np.abs(part), starts) for part in (biases(graph), layout.shunt))
+        outputs = np.unique(np.searchsorted(maps.cuts, layout.outputs, side="right") - 1)
+        found = _Growth(bounds[0], bounds[1], bias, shunt, outputs)
+        _growths.put(maps, found)
+    return found
+
+
 def rounding_bound(
     graph: ScatteringGraph, layout: Layout, maps: Maps, size: Fields, away: Fields, terms: Floats | None
 ) -> Fields:
@@ -81,31 +115,24 @@ def rounding_bound(
         See `answer_terms`; None without a load.
     """
     x, lam, mu = (getattr(size, name) + getattr(away, name) for name in ("x", "lam", "mu"))
-    starts, norms = list(maps.cuts[:-1]), maps.norms
-    steep, bent = np.array([
-        (function.L1**2, function.L2**2) if site.role != "source" else (0.0, 0.0)
-        for site in graph.sites
-        for function in [activation_function(site.function, site.slope)]
-    ]).T  # fmt: skip
-    most_bias = np.maximum.reduceat(np.abs(biases(graph)), starts)
-    s, own = (EPSILON * (x @ norms["forward"] + most_bias)) ** 2, (EPSILON * x) ** 2
-    rows = range(len(starts))
+    growth, norms = _growth_of(graph, layout, maps), maps.norms
+    s, own = (EPSILON * (x @ norms["forward"] + growth.bias)) ** 2, (EPSILON * x) ** 2
+    rows = range(x.shape[1])
     for r in rows:
         s[:, r] += own @ norms["forward_squared"][:, r]
-        own[:, r] += steep[r] * s[:, r]
+        own[:, r] += growth.steep[r] * s[:, r]
     x_error, none = own, np.zeros_like(s)
     if terms is None:
         found = s, x_error, none, none
     else:
-        shunt = np.maximum.reduceat(layout.shunt, starts)
+        shunt, at = growth.shunt, growth.outputs
         back = (EPSILON * (mu @ norms["backward"])) ** 2 + shunt**2 * x_error + (EPSILON * shunt * x) ** 2
-        at = np.unique(np.searchsorted(maps.cuts, layout.outputs, side="right") - 1)
         answered = load_conductance(graph) ** 2 if graph.loss == "mse" else 2.0
         back[:, at] += (EPSILON * terms.max(axis=1, keepdims=True)) ** 2 + answered * x_error[:, at]
         own = (EPSILON * mu) ** 2
         for r in reversed(rows):
             back[:, r] += own @ norms["backward_squared"][:, r]
-            own[:, r] += steep[r] * back[:, r] + bent[r] * lam[:, r] ** 2 * s[:, r]
+            own[:, r] += growth.steep[r] * back[:, r] + growth.bent[r] * lam[:, r] ** 2 * s[:, r]
         found = s, x_error, back, own
     tiny = [(part > 0) & (part < _SMALL) for part in (x, lam, mu)]  # of which squares say nothing
     lost = np.any(tiny, axis=0).any(axis=1, keepdims=True)
