@@ -5,7 +5,7 @@ within which it must stay. But of a sample that settles what is held at the end 
 is farther from it than `FAR` resolutions of the largest value of its row was outside, one that is nearer than a resolution
 of itself was inside, wherever exactly the rest may be. So of a hold the program keeps all movements
 until it ends, and of most neurons it then writes the step alone. Of a neuron with a movement between the two, its movements
-are written, and judged once the rest is known.
+since it was outside are written, and judged once the rest is known.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from emulator.engine.plan import Plan
 from emulator.engine.recorders import Recorded, follow, movements_of
 from emulator.engine.recording import FAR, UNCLEAR, ZERO_ROW
 
-_OUTSIDE = UNCLEAR - 1
+#: of a neuron's movements, looked at from the last one backward: one outside is found; one was neither inside nor outside
+_FOUND, _GREY = 1, 2
 #: what a run that interprets would do: it records every movement
 _NEVER: Any = None
 _NOTE = """
@@ -41,14 +42,21 @@ static int note(int n)
 }
 """
 _ENTER = f"""
-static int passed(int entered, double value, double end, double near, double far, int step)
+static bool look(int32_t* state, int32_t* entered, double value, double end, double near, double far, int step)
 {{
     const double off = fabs(value - end);
     if (off > far)
-        return {_OUTSIDE};
-    if (!(off <= near))
-        return {UNCLEAR};
-    return entered == {_OUTSIDE} ? step : entered;
+    {{
+        *state |= {_FOUND};
+        return true;
+    }}
+    *entered = step;
+    *state |= off <= near ? 0 : {_GREY};
+    return false;
+}}
+static int told(int32_t state, int32_t entered)
+{{
+    return state & {_GREY} || (state & {_FOUND} && entered < 0) ? {UNCLEAR} : entered;
 }}
 static int enter(int n, int hold)
 {{
@@ -71,29 +79,46 @@ static int enter(int n, int hold)
         lam[row] = {FAR}*near*(lam[row] > {ZERO_ROW}*lam[ROWS] ? lam[row] : {ZERO_ROW}*lam[ROWS]);
     }}
     const double begin = @NOW[0] - {STEP!r}*hold;
+    const int trail = (int)@TRAIL_I.size();
     for (int k = 0; k < n; k++)
     {{
-        @ENTERED_X[k] = passed(0, @WAS_X[k], @X[PLACE], near*fabs(@X[PLACE]), x[@ROW[k]], 0);
-        @ENTERED_LAM[k] = passed(0, @WAS_LAM[k], @LAM[k], near*fabs(@LAM[k]), lam[@ROW[k]], 0);
+        @STATE_X[k] = @STATE_LAM[k] = 0;
+        @ENTERED_X[k] = @ENTERED_LAM[k] = {UNCLEAR};
+        @SINCE_X[k] = @SINCE_LAM[k] = 0;
     }}
-    const size_t trail = @TRAIL_I.size();
-    for (size_t j = 0; j < trail; j++)
-    {{
-        const int k = @TRAIL_I[j], step = (int)((@TRAIL_T[j] - begin)/{STEP!r});
-        @ENTERED_X[k] = passed(@ENTERED_X[k], @TRAIL_X[j], @X[PLACE], near*fabs(@X[PLACE]), x[@ROW[k]], step);
-        @ENTERED_LAM[k] = passed(@ENTERED_LAM[k], @TRAIL_LAM[j], @LAM[k], near*fabs(@LAM[k]), lam[@ROW[k]], step);
-    }}
-    int unclear = 0;
-    for (int k = 0; k < n; k++)
-    {{
-        @WAS_X[k] = @SEEN_X[k];
-        @WAS_LAM[k] = @SEEN_LAM[k];
-        unclear += @ENTERED_X[k] < 0 || @ENTERED_LAM[k] < 0;
-    }}
-    for (size_t j = 0; unclear && j < trail; j++)
+    int open = 2*n;
+    for (int j = trail - 1; j >= 0 && open; j--)
     {{
         const int k = @TRAIL_I[j];
-        if (@ENTERED_X[k] >= 0 && @ENTERED_LAM[k] >= 0)
+        if (@STATE_X[k] & @STATE_LAM[k] & {_FOUND})
+            continue;
+        const int step = (int)((@TRAIL_T[j] - begin)/{STEP!r});
+        if (!(@STATE_X[k] & {_FOUND})
+            && look(&@STATE_X[k], &@ENTERED_X[k], @TRAIL_X[j], @X[PLACE], near*fabs(@X[PLACE]), x[@ROW[k]], step))
+            @SINCE_X[k] = j, open--;
+        if (!(@STATE_LAM[k] & {_FOUND})
+            && look(&@STATE_LAM[k], &@ENTERED_LAM[k], @TRAIL_LAM[j], @LAM[k], near*fabs(@LAM[k]), lam[@ROW[k]], step))
+            @SINCE_LAM[k] = j, open--;
+    }}
+    int first = trail;
+    for (int k = 0; k < n; k++)
+    {{
+        if (!(@STATE_X[k] & {_FOUND}))
+            look(&@STATE_X[k], &@ENTERED_X[k], @WAS_X[k], @X[PLACE], near*fabs(@X[PLACE]), x[@ROW[k]], 0);
+        if (!(@STATE_LAM[k] & {_FOUND}))
+            look(&@STATE_LAM[k], &@ENTERED_LAM[k], @WAS_LAM[k], @LAM[k], near*fabs(@LAM[k]), lam[@ROW[k]], 0);
+        @ENTERED_X[k] = told(@STATE_X[k], @ENTERED_X[k]);
+        @ENTERED_LAM[k] = told(@STATE_LAM[k], @ENTERED_LAM[k]);
+        @WAS_X[k] = @SEEN_X[k];
+        @WAS_LAM[k] = @SEEN_LAM[k];
+        const int since_x = @ENTERED_X[k] < 0 ? @SINCE_X[k] : trail, since_lam = @ENTERED_LAM[k] < 0 ? @SINCE_LAM[k] : trail;
+        @SINCE_X[k] = since_x < since_lam ? since_x : since_lam;
+        first = @SINCE_X[k] < first ? @SINCE_X[k] : first;
+    }}
+    for (int j = first; j < trail; j++)
+    {{
+        const int k = @TRAIL_I[j];
+        if (j < @SINCE_X[k])
             continue;
         @MOVED_I.push_back(k);
         @MOVED_T.push_back(@TRAIL_T[j]);
@@ -104,7 +129,7 @@ static int enter(int n, int hold)
     @TRAIL_T.clear();
     @TRAIL_X.clear();
     @TRAIL_LAM.clear();
-    return unclear;
+    return trail - first;
 }}
 """
 
@@ -121,17 +146,17 @@ def watched(plan: Plan, nodes: NeuronGroup, hold: Clock) -> Recorded:
     """
     if not (plan.judged and isinstance(get_device(), CPPStandaloneDevice)):
         return movements_of(nodes)
-    group = Watch(
-        len(nodes), "entered_x : integer\nentered_lam : integer\nwas_x : 1\nwas_lam : 1\nrow : integer (constant)\ndone : integer (shared)",
-        clock=nodes.clock, name="watch",
-    )  # fmt: skip
+    integers = [f"{what}_{name}" for what in ("entered", "state", "since") for name in ("x", "lam")]
+    model = "".join(f"{name} : integer\n" for name in integers) + "was_x : 1\nwas_lam : 1\n"
+    model += "row : integer (constant)\ndone : integer (shared)"
+    group = Watch(len(nodes), model, clock=nodes.clock, name="watch")
     group.row = np.repeat(np.arange(len(plan.judged)), plan.judged)
     lists = {"i": np.int32, "t": np.float64, "x": np.float64, "lam": np.float64}
     for name, dtype in lists.items():
         for kind in ("trail", "moved"):
             group.variables.add_dynamic_array(f"{kind}_{name}", size=0, dtype=dtype)
     used = {name.upper(): group.variables[name] for name in group.variables if name.startswith(("trail", "moved"))}
-    used |= {name.upper(): group.variables[name] for name in ("entered_x", "entered_lam", "was_x", "was_lam", "row")}
+    used |= {name.upper(): group.variables[name] for name in (*integers, "was_x", "was_lam", "row")}
     used |= {name.upper(): nodes.variables[name] for name in ("x", "lam", "seen_x", "seen_lam", "resolution")}
     used |= {"SPACE": nodes.variables["_movedspace"], "NOW": nodes.clock.variables["t"]}
     place, index = "k", nodes.variables.indices["x"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from emulator.engine import Layout, Recording, biases
 from emulator.graph import ScatteringGraph
 from emulator.measure.result import Floats
-from emulator.measure.rows import span
+from emulator.measure.rows import finite, span
 from emulator.network import Dense, DeviceGradient, Gradient, Slice
 
 #: waves that did not settle may have grown beyond all numbers
@@ -132,7 +132,7 @@ def representable(
     fits = np.ones(samples, bool)
     for layers in values:
         for rows in layers.values():
-            fits &= np.isfinite(rows).all(axis=1)
+            fits &= finite(rows)
     if all(np.isfinite(part).all() for gradient in products.values() for part in gradient.held):
         return fits
     x, mu = np.abs(recording.u[:, :count]), np.abs(recording.u[:, count:])

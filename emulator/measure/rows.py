@@ -1,4 +1,4 @@
-"""Rows of neurons: what is largest in each, and back to the neurons."""
+"""Rows of neurons: what is largest in each, and back to the neurons; whether all are numbers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def span(places: np.ndarray) -> slice | np.ndarray:
 def largest(graph: ScatteringGraph, values: Floats) -> Floats:
     """The largest magnitude of every row (B, R) in values of neurons (B, N); no number where one is none."""
     return np.asarray(np.maximum.reduceat(np.abs(values), [site.start for site in graph.sites], axis=1))
+
+
+def finite(values: Floats) -> np.ndarray:
+    """For every sample (B,), whether all of its values (B, n) are numbers."""
+    good = np.isfinite(values)
+    return np.ones(len(values), bool) if good.all() else np.asarray(good.all(axis=1))
 
 
 def spread(graph: ScatteringGraph, rows: Floats) -> Floats:

@@ -38,6 +38,7 @@ from emulator.measure.fields import Fields
 from emulator.measure.noise_floor import SIGMAS, noise_floor, noisy
 from emulator.measure.readout import by_layer
 from emulator.measure.result import Floats
+from emulator.measure.rows import finite as finite_rows
 from emulator.measure.rows import largest, spread
 from emulator.measure.synapses import synapses
 
@@ -328,5 +329,4 @@ def _light_cone(graph: ScatteringGraph, layout: Layout, feed: Floats, loaded: bo
 
 def _finite(recording: Recording) -> np.ndarray:
     """Samples whose waves are finite to the end of the hold."""
-    fields = (recording.u, recording.v, recording.lam)
-    return np.asarray(np.all([np.isfinite(values).all(axis=1) for values in fields], axis=0))
+    return np.asarray(finite_rows(recording.u) & finite_rows(recording.v) & finite_rows(recording.lam))

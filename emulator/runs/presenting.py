@@ -95,7 +95,9 @@ def present(
     feed = np.hstack([*columns, silent if wanted is None else wanted])
     family: Family[Any] = family_of(graph.law)
     ramp = steps_of_ramp(graph, run, hold)
-    rows = () if blurs(graph, run.threshold) else tuple(site.size for site in graph.sites)
+    # of what approaches its rest by and by, or is blurred there, a program could tell of few neurons
+    told = graph.law.settles_on_arrival and not blurs(graph, run.threshold)
+    rows = tuple(site.size for site in graph.sites) if told else ()
     for judged in (rows, ()):
         plan = _planned(graph, family, (hold, samples, ramp), run.seed, traces, judged)
         values = _valued(graph, family, plan, run, loaded)
