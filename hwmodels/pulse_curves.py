@@ -177,9 +177,10 @@ def _split(head: str) -> tuple[str, str]:
 def _header(file: str, header: list[str], as_written: bool) -> tuple[dict[str, int], dict[str, float]]:
     """Place and factor to SI of every column that is known; others are passed over."""
     places, scales = dict[str, int](), dict[str, float]()
+    plain = {head.strip().lower() for head in header} - set(_UNITS)
     for place, head in enumerate(header):
         name, unit = _split(head)
-        if name not in _NAMES:
+        if name not in _NAMES or (name in plain and head.strip().lower() != name):  # what is called just so goes first
             continue
         if name in places:
             raise HardwareError(file, f"has two columns of {name}: {header[places[name]]!r} and {head!r}, allowed: one")

@@ -166,6 +166,13 @@ def test_wrong_tables(tmp_path, head, line, words):
     assert words in str(caught.value)
 
 
+def test_a_column_that_is_called_just_so_goes_before_another_name_of_it(tmp_path):
+    path = write(tmp_path, rows(PulsedUpdate(**LAW), devices=3), "Device,Pulse,Polarity,conductance_uS,cell,n")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], *(f"{line},A,7" for line in lines[1:])]))
+    assert fit_pulses(path).law.nonlinearity == pytest.approx(0.8, abs=0.05)
+
+
 def test_pulses_that_differ_are_refused(tmp_path):
     path = write(tmp_path, rows(PulsedUpdate(**LAW), devices=2), "device,pulse,polarity,conductance_uS,width_ns")
     lines = path.read_text().splitlines()
