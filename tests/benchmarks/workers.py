@@ -36,10 +36,11 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Spent(NamedTuple):
-    """Seconds of wall, of this process, and of each process that it started."""
+    """Seconds of wall, of this process, of all that it started and that ended, and of each of those that lasted."""
 
     wall: float
     own: float
+    ended: float
     workers: list[float]
 
 
@@ -66,7 +67,9 @@ def spent(work: Callable[[], Any]) -> Spent:
     after, wall = os.times(), time.perf_counter() - wall
     done.set()
     watch.join()
-    return Spent(wall, after.user - before.user + after.system - before.system, sorted(found.values(), reverse=True))
+    own = after.user - before.user + after.system - before.system
+    ended = after.children_user - before.children_user + after.children_system - before.children_system
+    return Spent(wall, own, ended, sorted(found.values(), reverse=True))
 
 
 def batch(folder: Path) -> Callable[[int], Any]:
@@ -105,7 +108,7 @@ def main(names: list[str]) -> None:
             work = CASES[name](Path(room))
             work(1)
             one, two = (spent(partial(work, workers)) for workers in (1, 2))
-            whole = one.own + sum(one.workers)
+            whole = one.own + one.ended
             bound = whole / (two.own + max(two.workers))
             table.add_row(name, "1", f"{one.wall:.1f}", f"{whole:.1f}", "in this process", "", "")
             shares = ", ".join(f"{value:.1f}" for value in two.workers if value > 0.2)

@@ -285,6 +285,16 @@ def test_sampled_axes_are_cut_into_ranges(tmp_path):
     assert max(points) - min(points) <= 2
 
 
+@pytest.mark.slow
+def test_a_page_of_ten_thousand_points_is_as_large_as_one_of_two_hundred(tmp_path):
+    sizes = []
+    for chips in (10, 500):
+        axes = {NOISE: [0.001, 0.01, 0.03, 0.1, 0.3], BITS: [4, 6, 8, 10]}
+        path = build_store(tmp_path / f"{chips}.db", axes, chips=chips, noise=1)
+        sizes.append(len(study_page(report_of(read_evidence(path)))))
+    assert sizes[0] < 1e6 and sizes[1] < 1.05 * sizes[0]
+
+
 def test_a_technology_gets_a_row(tmp_path):
     def outcome(axes, chip, noise):
         name = axes["hardware.model"]
