@@ -25,7 +25,7 @@ SHARE = Quantity("yield", "yield", "%")
 #: a share of chips that is surely below this is bad
 _MOST = 0.5
 _HEADS = (
-    "learns?", "chips that learn", "score, tested", "of exact descent", "samples to learn", "time to learn",
+    "learns?", "chips that learn", "", "of exact descent", "samples to learn", "time to learn",
     "energy to learn", "writes per weight", "worn out", "at bounds", "good gradients", "what falls short", "breaks first",
 )  # fmt: skip
 
@@ -54,7 +54,7 @@ def learning_sentence(evidence: Evidence, found: Sequence[Learning]) -> str:
         return f"{_reasons(evidence, found)}No chip could be trained." if tried else "No chip is trained yet."
     if not total:
         return (
-            f"Exact descent itself learns nothing from{same} (test {_scored(said, first.descent)}, a constant answer "
+            f"Exact descent itself learns nothing from{same} (tested {_score(said)} {_scored(said, first.descent)}, a constant answer "
             f"{_scored(said, first.chance)}), so nothing can be said of a substrate; more samples, or another rate, may do."
         )
     wanted = "; ".join(_target(name, bounds) for name, bounds in evidence.targets.items() if of_training(name))
@@ -66,7 +66,7 @@ def learning_sentence(evidence: Evidence, found: Sequence[Learning]) -> str:
     )
     return (
         f"{_reasons(evidence, found)}{met:,} of {total:,} chips that were trained from scratch, with the devices they have, come to "
-        f"{wanted}, from{same}, start and order. Test scores: exact descent {_scored(said, first.descent)}, the digital network "
+        f"{wanted}, from{same}, start and order. Tested {_score(said)}: exact descent {_scored(said, first.descent)}, the digital network "
         f"{_scored(said, first.digital)}, a constant answer {_scored(said, first.chance)}.{lost}"
     )
 
@@ -161,7 +161,7 @@ def learning_table(evidence: Evidence, found: Sequence[Learning]) -> Table:
                 Cell(word, None, "quiet" if first is None else ""),
             )
         )
-    named = (*(["technology"] if found[0].name else []), *_HEADS)
+    named = (*(["technology"] if found[0].name else []), *(head or f"tested {_score(said)}" for head in _HEADS))
     percent = SHARE.text(evidence.confidence)
     return table(
         named,
@@ -195,6 +195,11 @@ def _target(name: str, bounds: dict[str, float]) -> str:
     return f"{quantity.label} {' and '.join(ends)}"
 
 
+def _score(said: Quantity) -> str:
+    """What a training is judged by."""
+    return "R\N{SUPERSCRIPT TWO}" if said.name == "training_r2" else "accuracy"
+
+
 def _scored(said: Quantity, value: float) -> str:
     return said.text(value, 3)
 
@@ -224,7 +229,7 @@ def _figure(quantity: Quantity, found: Middle) -> Cell:
     if not math.isnan(found.low):
         text += f" ({span_text(quantity, found.low, found.high)})"
     lacking = found.total - found.count
-    return Cell(f"{text}; {lacking} of {found.total} runs do not" if lacking else text, found.median)
+    return Cell(f"{text}; {lacking} of {found.total} chips do not" if lacking else text, found.median)
 
 
 def _chips(count: int) -> str:
