@@ -1,4 +1,4 @@
-"""What a law that chooses its settings for a network has to know of it: how deep it is, how smooth, and how it rings."""
+"""What a law that chooses its settings for a network has to know of it: how deep it is, how smooth, how it rings and bends."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from emulator.laws import Outline
 from emulator.network import Activation, Add, Concat, Dense, Input, Layer, Network, Slice, activation_function
 from emulator.network.arrays import FloatArray
 from emulator.network.layers import layer_sources
+from emulator.network.losses import loss_function
 
 #: inputs that are tried, steps of the power iteration for each, and the seed of both
 _TRIED, _STEPS, _SEED = 4, 24, 0
+#: where an activation is looked at for how much it bends
+_LOOKED_AT = np.linspace(-5, 5, 401)
 Values = dict[str, FloatArray]
 
 
 def outline_of(network: Network) -> Outline:
-    """The outline of a network; its slopes are those at a few inputs of unit variance, always the same ones."""
-    slopes = _slopes(network)
+    """The outline of a network, from what a few inputs and targets of unit variance make of it, always the same ones."""
+    states, slopes = _passed(network)
     used = [layer for layer in network.layers.values() if isinstance(layer, Activation)]
     return Outline(
         depth=_depth(network),
         kinked=any(not activation_function(layer.function, layer.slope).smooth for layer in used),
         resonance=lambda taper: _resonance(network, slopes, 1 / np.sqrt(taper)),
+        bend=lambda taper: _bend(network, states[network.output], slopes, 1 / taper),
     )
 
 
@@ -36,8 +40,8 @@ def _depth(network: Network) -> int:
 
 
 @np.errstate(all="ignore")
-def _slopes(network: Network) -> Values:
-    """Slope of every activation (tried inputs, n) where states and slopes stay finite; 1 elsewhere."""
+def _passed(network: Network) -> tuple[Values, Values]:
+    """States of every layer and slopes of every activation (tried inputs, n); slopes are 1 where they are not finite."""
     draws = np.random.default_rng(_SEED)
     states: Values = {}
     found: Values = {}
@@ -52,7 +56,7 @@ def _slopes(network: Network) -> Values:
             function, before = activation_function(layer.function, layer.slope), states[layer.source]
             states[name] = np.nan_to_num(function.phi(before))
             found[name] = np.nan_to_num(function.dphi(before), nan=1.0)
-    return found
+    return states, found
 
 
 def _apply(layer: Layer, states: Values, slopes: FloatArray | None = None, gain: float = 1.0) -> FloatArray:
@@ -66,6 +70,27 @@ def _apply(layer: Layer, states: Values, slopes: FloatArray | None = None, gain:
         return values[0][:, layer.start : layer.stop]
     total = np.sum(values, axis=0)
     return total if slopes is None else total * slopes
+
+
+@np.errstate(all="ignore")
+def _bend(network: Network, outputs: FloatArray, slopes: Mapping[str, FloatArray], gain: float) -> float:
+    """Median over the tried inputs of the most that a costate bends the junction of an activation: ``|lam| max |phi''|``.
+
+    Costates are those of targets of unit variance, or of classes by chance, times `gain` at every crossbar.
+    """
+    draws = np.random.default_rng(_SEED + 2)
+    targets = draws.normal(size=outputs.shape)
+    if network.loss != "mse":
+        targets = np.eye(outputs.shape[1])[draws.integers(outputs.shape[1], size=len(outputs))]
+    pulls = {name: np.zeros((len(outputs), network.size(name))) for name in network.layers}
+    pulls[network.output] = np.nan_to_num(loss_function(network.loss).gradient(outputs, targets))
+    pulls = _pulled(network, pulls, slopes, gain)
+    most = np.zeros(len(outputs))
+    for name, layer in network.layers.items():
+        if isinstance(layer, Activation):
+            bends = np.abs(activation_function(layer.function, layer.slope).d2phi(_LOOKED_AT)).max()
+            most = np.maximum(most, bends * np.abs(pulls[name]).max(axis=1))
+    return float(np.median(np.nan_to_num(most, nan=np.inf)))
 
 
 @np.errstate(all="ignore")
@@ -118,6 +143,13 @@ def _ahead(network: Network, sources: Values, slopes: Mapping[str, FloatArray], 
 def _back(network: Network, states: Values, slopes: Mapping[str, FloatArray], gain: float, rows: list[str]) -> Values:
     """The transpose of `_ahead` for the states of the rows."""
     pulls = {name: states[name] if name in rows else np.zeros_like(states[name]) for name in network.layers}
+    pulls = _pulled(network, pulls, slopes, gain)
+    return {name: pulls[name] for name in rows}
+
+
+def _pulled(network: Network, pulls: Values, slopes: Mapping[str, FloatArray], gain: float) -> Values:
+    """What is pulled at every layer, with what comes to it from the layers that read it."""
+    pulls = dict(pulls)
     for name in reversed(tuple(network.layers)):
         layer = network[name]
         pull = pulls[name]
@@ -133,7 +165,7 @@ def _back(network: Network, states: Values, slopes: Mapping[str, FloatArray], ga
         else:
             for one in layer_sources(layer):
                 pulls[one] = pulls[one] + (pull * slopes[name] if name in slopes else pull)
-    return {name: pulls[name] for name in rows}
+    return pulls
 
 
 def _normed(values: Values) -> tuple[Values, FloatArray]:

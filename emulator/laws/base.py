@@ -28,11 +28,15 @@ class Outline:
     resonance : callable
         By the factor by which the impedance rises at each crossbar: the largest gain from a disturbance of all rows of
         neurons to all rows, ``1/sigma_min(I - S)``, with `S` the Jacobians of the layers over the root of that factor.
+    bend : callable
+        By the same factor: the most that costates bend a junction, ``|lam| max |phi''|``, with the impedance of its line
+        over that at the output; of data and targets of order 1.
     """
 
     depth: int
     kinked: bool
     resonance: Callable[[float], float]
+    bend: Callable[[float], float]
 
 
 class Law(ABC):

@@ -41,8 +41,10 @@ from emulator.laws.base import Law, Outline, halved
 
 #: largest ratio of two impedances, and of those on both sides of a crossbar, that are chosen
 _RANGE, _STEEPEST = 10.0, 4.0
-#: impedance at the output over that of the load, for networks with and without jumps of slope
-_OF_KINKED, _OF_SMOOTH = 0.01, 0.2
+#: impedance at the output over that of the load: for networks with jumps of slope, at most, and by what costates bend
+_OF_KINKED, _MATCHED, _BENT = 0.02, 1.0, 0.2
+#: resistance of far ends over that of the resonance, and what their capacitance falls short of 1 by where there is none
+_TERMINATED, _SHORT = 4.0, 0.5
 #: resistance of far ends, over the line's impedance, up to which tuning looks, per layer of weights
 _RESISTANCE_PER_LAYER = 6.0
 #: resonance beyond which no terminations are made
@@ -187,12 +189,16 @@ class Bilateral(Law):
         over its kink for long.
         """
         taper = min(_STEEPEST, _RANGE ** (1 / outline.depth)) if self.taper is None else self.taper
-        far_end = self.far_end
+        rise = 1.0 if isinstance(taper, str) else taper
+        far_end, source_end = self.far_end, self.source_end
         if far_end is None:
-            kappa = outline.resonance(1.0 if isinstance(taper, str) else taper)
-            far_end = SeriesRC(2 * min(kappa, _MOST_RESONANT), 2.0)
-        share = _OF_KINKED if outline.kinked else _OF_SMOOTH
-        return replace(self, impedance=share / self.kappa, taper=taper, far_end=far_end)
+            kappa = min(outline.resonance(rise), _MOST_RESONANT)
+            stored = 1 - _SHORT / kappa
+            far_end = SeriesRC(_TERMINATED * kappa, stored)
+            source_end = ParallelRL(1 / (_TERMINATED * kappa), stored) if source_end is None else source_end
+        bend = outline.bend(rise)
+        share = _OF_KINKED if outline.kinked else _BENT / max(bend, _BENT / _MATCHED)
+        return replace(self, impedance=share / self.kappa, taper=taper, far_end=far_end, source_end=source_end)
 
     def impedance_rise(self, weight: NDArray[np.float64]) -> float:
         """The taper, or what matches this crossbar."""
