@@ -45,8 +45,8 @@ _RANGE, _STEEPEST = 10.0, 4.0
 _OF_KINKED, _MATCHED, _BENT = 0.02, 1.0, 0.2
 #: resistance of far ends over that of the resonance, and what their capacitance falls short of 1 by where there is none
 _TERMINATED, _SHORT = 4.0, 0.5
-#: resistance of far ends, over the line's impedance, up to which tuning looks, per layer of weights
-_RESISTANCE_PER_LAYER = 6.0
+#: resistance of far ends, over the line's impedance, up to which tuning looks, per layer of weights; of source ends, one over it
+_RESISTANCE_PER_LAYER = 12.0
 #: resonance beyond which no terminations are made
 _MOST_RESONANT = 1e6
 
@@ -91,15 +91,15 @@ class Bilateral(Law):
     ----------
     impedance : float, optional
         Characteristic impedance of the lines at the output, above 0. Without it, `chosen` finds one for each network,
-        and with it a taper and a far end where they are not given. With it, the lines are exactly as written.
+        and with it a taper and terminations where they are not given. With it, the lines are exactly as written.
     taper : float or "matched", optional
         Factor by which the impedance rises at each crossbar towards the output, 1 unless it is chosen; ``matched`` is
         crossbar by crossbar, so that a wave from the left meets on average the impedance of its own line,
         ``Z1 = Z2 rows/|W|^2`` (Frobenius).
     bandwidth : float
         Coefficient `c` per step of the low-pass at the end of each line, ``y <- (1 - c) y + c u``; above 0, at most 1.
-    far_end : SeriesRC or mapping of its fields, optional
-    source_end : ParallelRL or mapping of its fields, optional
+    far_end, source_end : SeriesRC, ParallelRL, or mapping of their fields, optional
+        Terminations of every line. Where neither is given both are chosen, and where the far end is not, that alone.
     source_resistance : float
         Series resistance of the sources; above 0 it moves the rest, ``x_0 = x_in - R lam_0``.
     kappa : float
@@ -169,10 +169,14 @@ class Bilateral(Law):
         return found
 
     def bounds(self, depth: int) -> Mapping[str, tuple[float, float]]:
-        """The far end's resistance follows the network's resonance: on uniform lines the best is about three per layer."""
-        name, most = "far_end.resistance", _RESISTANCE_PER_LAYER * depth
-        low, high = self.tunable[name]
-        return {**self.tunable, name: (low, max(high, most))}
+        """The resistances follow the network's resonance: on uniform lines the best are six per layer, and one over that."""
+        most, (low, high) = _RESISTANCE_PER_LAYER * depth, self.tunable["far_end.resistance"]
+        least, highest = self.tunable["source_end.resistance"]
+        changed = {
+            "far_end.resistance": (low, max(high, most)),
+            "source_end.resistance": (min(least, 1 / most), highest),
+        }
+        return {**self.tunable, **changed}
 
     @property
     def chooses(self) -> bool:
@@ -183,10 +187,13 @@ class Bilateral(Law):
         """The settings that are not given, for a network of this outline.
 
         Impedances within 10 : 1 fall from the output to the inputs, by at most 4 at a crossbar. With `kappa` the
-        `resonance` of the network so tapered, the far end is ``R = 2 kappa``, ``C = 2``: an RC whose damping is critical
-        for the slowest mode, of frequency ``1/kappa``. Lines at the output have a fifth of the impedance of the load, so
-        that junctions have one answer at data of order 1, and much less where slopes jump, so that costates move no neuron
-        over its kink for long.
+        `resonance` of the network so tapered, the slowest mode has a frequency of about ``1/kappa``, and both ends damp it
+        in equal shares: an RC of ``R = 4 kappa``, ``C = c`` at the far end, and its dual, an RL of ``R = 1/(4 kappa)``,
+        ``L = c`` at the source end, with ``c = 1 - 1/(2 kappa)``. What one reflects, the other takes back, as on a line without distortion
+        (series loss over inductance equal to shunt loss over capacitance; O. Heaviside, 1887). A far end that is given stays
+        alone. Lines at the output are matched to the load, unless costates bend junctions by more than a fifth, so that they
+        have one answer at data of order 1; where slopes jump they have much less, so that costates move no neuron over its
+        kink for long.
         """
         taper = min(_STEEPEST, _RANGE ** (1 / outline.depth)) if self.taper is None else self.taper
         rise = 1.0 if isinstance(taper, str) else taper

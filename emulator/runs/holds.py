@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from emulator.engine.effects import JITTER_CUT
 from emulator.engine.kept import Kept
-from emulator.errors import EngineError
+from emulator.errors import BackwaveError, EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
+from emulator.measure.forecast import affordable, follow
+from emulator.measure.reference import reference
+from emulator.measure.rest import operating_point
+from emulator.measure.settling import hold_for
+from emulator.measure.stability import linearised
 from emulator.options import HoldOptions
+from hwmodels import rng
 
 #: what a band-limited line may still lack of its final value when the next one counts on it
 _TAIL = 1e-5
 #: of every graph
 _holds: Kept[int] = Kept()
+#: samples that a hold is predicted for, and how much longer it is
+_SAMPLES, _LONGER = 3, 3.0
 #: longest hold, in steps: days of computing
 MOST_STEPS = 10**9
 
 
 def hold_steps(graph: ScatteringGraph) -> int:
-    """The default hold of a graph, in steps: until the last wave has landed, jitter and bandwidth included."""
+    """The default hold of a graph, in steps.
+
+    Until the last wave has landed, jitter and bandwidth included, and as many times that as laws that reflect may need. Of
+    two-way lines that filter or lose what they carry that is no measure, since most of what is late has been lost: there it is
+    three times what random samples of unit variance are predicted to need, if that is less.
+    """
     kept = _holds.get(graph)
     if kept is None:
         kept = _hold_steps(graph)
@@ -36,7 +51,31 @@ def _hold_steps(graph: ScatteringGraph) -> int:
     arrival = int(graph.arrival_times(late).costate.max()) + 1
     if graph.law.settles_on_arrival:
         return arrival
-    return family_of(graph.law).patience * arrival
+    most = family_of(graph.law).patience * arrival
+    lossy = lines.attenuation_forward < 1 or (lines.attenuation_backward or 1) < 1 or lines.loss_per_length > 0
+    if graph.law.two_way and (pole < 1 or lossy):
+        return math.ceil(min(most, hold_for(graph, _LONGER * _typical(graph, most))))
+    return most
+
+
+@np.errstate(all="ignore")
+def _typical(graph: ScatteringGraph, most: int) -> float:
+    """Steps that the slowest of a few random samples is predicted to need, one after another; inf where it takes more than `most`."""
+    draws, network = rng(0, "hold", "samples"), graph.network
+    inputs = {name: draws.normal(size=(_SAMPLES, network.size(name))) for name in network.inputs}
+    targets = draws.normal(size=(_SAMPLES, network.size(network.output)))
+    if graph.loss != "mse":
+        targets = np.eye(targets.shape[1])[targets.argmax(axis=1)]
+    slowest, before = 0.0, None
+    try:
+        exact = reference(network, inputs, targets)
+        for k in range(_SAMPLES):
+            step = linearised(graph, operating_point(graph, exact, k))
+            slowest = max(slowest, follow(graph, step, before=before, most=min(most, affordable(graph))).within)
+            before = step
+    except BackwaveError:
+        return math.inf
+    return slowest
 
 
 def steps_of_hold(graph: ScatteringGraph, run: HoldOptions) -> int:

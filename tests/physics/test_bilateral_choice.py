@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator import Bilateral, Matched, NetworkBuilder, SeriesRC, compile_network, reference, settle
+from emulator import Bilateral, Matched, NetworkBuilder, ParallelRL, SeriesRC, compile_network, reference, settle
 from emulator.compile.outline import outline_of
 from tests.support.stranger_networks import brought
 
@@ -52,12 +52,31 @@ def test_branches_of_a_network_are_disturbed_together():
     assert outline_of(network).resonance(1.0) == pytest.approx(exact, rel=1e-6)
 
 
+@pytest.mark.parametrize("loss", ["mse", "softmax_cross_entropy"])
+def test_impedances_bound_how_far_costates_bend_junctions(loss):
+    """``Z |lam| max |phi''|`` of a chain, by exact backpropagation of targets of order 1."""
+    network = brought(25).network.altered(loss=loss)  # tanh
+    found = outline_of(network).bend(2.0)
+    draws, classes = np.random.default_rng(0), np.random.default_rng(2)
+    inputs, size = draws.normal(size=(4, network.size(network.inputs[0]))), network.size(network.output)
+    targets = classes.normal(size=(4, size))
+    if loss != "mse":
+        targets = np.eye(size)[classes.integers(size, size=4)]
+    exact = reference(network, inputs, targets).costates
+    most = np.maximum(np.abs(exact["x2"]).max(axis=1) / 2, np.abs(exact["x1"]).max(axis=1) / 4)  # x3 is linear
+    assert found == pytest.approx(4 / 27**0.5 * np.median(most), rel=1e-3)
+    law = compile_network(network, law=Bilateral(taper=2.0)).law
+    assert law.impedance == pytest.approx(min(1.0, 0.2 / found))
+
+
 def test_what_was_chosen_stands_in_the_graph_and_is_told():
     network = brought(5).network
     graph = compile_network(network, law=Bilateral())
-    assert graph.law.impedance == 0.2 and graph.law.far_end.capacitance == 2.0
-    assert graph.law.far_end.resistance == pytest.approx(2 * outline_of(network).resonance(graph.law.taper))
-    assert graph.notes[0].startswith("law bilateral: chosen for this network: impedance 0.2, ")
+    law, kappa = graph.law, outline_of(network).resonance(graph.law.taper)
+    assert law.far_end.resistance == pytest.approx(4 * kappa)
+    assert law.far_end.capacitance == law.source_end.inductance == pytest.approx(1 - 0.5 / kappa)
+    assert law.source_end.resistance * law.far_end.resistance == pytest.approx(1)
+    assert law.impedance == 1.0 and graph.notes[0].startswith("law bilateral: chosen for this network: impedance 1, ")
     impedances = [bundle.impedance for bundle in graph.bundles if bundle.is_line]
     assert max(impedances) / min(impedances) <= 10 * (1 + 1e-9)
     again = compile_network(network, law=graph.law)
@@ -68,7 +87,9 @@ def test_what_is_given_stays_as_given():
     network = brought(5).network
     assert compile_network(network, law=Bilateral(0.7)).law == Bilateral(0.7, 1.0, far_end=None)
     law = compile_network(network, law=Bilateral(taper=1.5, far_end=SeriesRC(4, 5), kappa=2.0)).law
-    assert (law.taper, law.far_end, law.impedance) == (1.5, SeriesRC(4, 5), 0.1)
+    assert (law.taper, law.far_end, law.source_end, law.impedance) == (1.5, SeriesRC(4, 5), None, 0.5)
+    law = compile_network(network, law=Bilateral(source_end=ParallelRL(0.1, 2))).law
+    assert law.source_end == ParallelRL(0.1, 2) and law.far_end == compile_network(network, law=Bilateral()).law.far_end
     assert compile_network(network, law=Bilateral(taper="matched")).law.taper == "matched"
     assert compile_network(network, law=Matched()).notes == ()
 
@@ -78,7 +99,7 @@ def test_weights_beyond_all_scales_are_chosen_for_without_a_fault():
         network = brought(5).network
         network = network.with_parameters({n: (scale * p.weight, p.bias) for n, p in network.parameters.items()})
         law = compile_network(network, law=Bilateral()).law
-        assert 0 < law.far_end.resistance <= 2e6
+        assert 0 < law.far_end.resistance <= 4e6 and 0 < law.impedance <= 1
 
 
 @pytest.mark.parametrize("seed", range(100, 105))
