@@ -1,0 +1,38 @@
+"""How long a sample is held where nobody says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emulator import Bilateral, Matched, compile_network, settle
+from emulator.runs.holds import hold_steps
+from hwmodels import load
+from tests.support.stranger_networks import brought
+
+
+def _lines(**changes):
+    hardware = load("ideal")
+    return hardware.model_copy(update={"lines": hardware.lines.model_copy(update=changes)})
+
+
+@pytest.mark.parametrize("changes", [{"bandwidth": 1e8}, {"attenuation_forward": 0.97, "attenuation_backward": 0.97}])
+def test_lines_that_lose_are_held_for_some_times_what_they_need(changes):
+    one = brought(3, depth=2, widest=12)
+    plain = hold_steps(compile_network(one.network, law=Bilateral()))
+    graph = compile_network(one.network, law=Bilateral(), hardware=_lines(**changes))
+    hold = hold_steps(graph)
+    run = settle(graph, one.inputs, one.targets, target="numpy")
+    assert run.hold == hold and run.settled.all()
+    assert 1.5 * run.settling_steps.max() < hold < 6 * run.settling_steps.max()
+    assert hold < plain or "bandwidth" in changes
+
+
+def test_where_nothing_is_predicted_to_settle_the_hold_is_as_before():
+    """Without any dissipation but a low-pass, at a high impedance; and node laws, which do not reflect."""
+    one = brought(3, depth=2, widest=12)
+    loud = compile_network(one.network, law=Bilateral(30.0), hardware=_lines(bandwidth=1e8))
+    arrival = hold_steps(compile_network(one.network, law=Matched(), hardware=_lines(bandwidth=1e8)))
+    assert hold_steps(loud) > 20 * arrival
+    with np.errstate(all="raise"):
+        assert hold_steps(compile_network(one.network, law=Bilateral())) % 60 == 0
