@@ -88,7 +88,8 @@ def _bend(network: Network, outputs: FloatArray, slopes: Mapping[str, FloatArray
     most = np.zeros(len(outputs))
     for name, layer in network.layers.items():
         if isinstance(layer, Activation):
-            bends = np.abs(activation_function(layer.function, layer.slope).d2phi(_LOOKED_AT)).max()
+            slope = activation_function(layer.function, layer.slope).dphi(_LOOKED_AT)
+            bends = np.abs(np.gradient(slope, _LOOKED_AT)).max()
             most = np.maximum(most, bends * np.abs(pulls[name]).max(axis=1))
     return float(np.median(np.nan_to_num(most, nan=np.inf)))
 
