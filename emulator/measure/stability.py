@@ -34,8 +34,8 @@ _ASKED = {"k": 4, "ncv": 40, "maxiter": 40, "tol": _ACCURACY}
 _ASKED_LARGE = {"k": 2, "ncv": 12, "maxiter": 6, "tol": 1e-6}
 #: steps at a time that ARPACK sees, one after the other until it converges
 _AT_A_TIME = (16, 64)
-#: longest window, in steps, over which a wave is followed, of a large step too, and how well its growth in two windows must agree
-_FOLLOWED, _FOLLOWED_LARGE, _AGREE = 1 << 14, 1 << 12, 1e-4
+#: longest window, in steps, over which a wave is followed, and how well its growth in two windows must agree; and of a large step
+_FOLLOWED, _FOLLOWED_LARGE = (1 << 14, 1e-4), (1 << 12, 5e-4)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def radius_of(step: LinearStep) -> tuple[float, str]:
             continue
     if size <= _AFFORDABLE:
         return _dense(step), "dense"
-    return _followed(step, _FOLLOWED_LARGE if large else _FOLLOWED), "power"
+    return _followed(step, *(_FOLLOWED_LARGE if large else _FOLLOWED)), "power"
 
 
 def _sought(step: LinearStep, count: int, asked: dict[str, float]) -> float:
@@ -163,7 +163,7 @@ def _dense(step: LinearStep) -> float:
     return float(np.abs(linalg.eigvals(matrix)).max())
 
 
-def _followed(step: LinearStep, longest: int) -> float:
+def _followed(step: LinearStep, longest: int, agree: float) -> float:
     """Growth per step of a random wave, once two windows, each twice as long as the last, agree on it."""
     wave = rng(0, "stability", "wave").normal(size=step.shape[0])
     before, rate, window = math.nan, math.nan, 64
@@ -177,7 +177,7 @@ def _followed(step: LinearStep, longest: int) -> float:
             wave /= size
             grown += math.log(size)
         before, rate, window = rate, grown / window, 2 * window
-        if abs(rate - before) <= _AGREE:
+        if abs(rate - before) <= agree:
             return math.exp(rate)
     raise EngineError(
         f"spectral radius of a step with {step.shape[0]} amplitudes: ARPACK does not converge, and "

@@ -104,8 +104,7 @@ def test_every_method_finds_the_same_radius(law, shortest, longest, monkeypatch)
     assert (arpack.method, dense.method, power.method) == ("arpack", "dense", "power")
     assert arpack.radius == pytest.approx(dense.radius, rel=1e-7)
     assert power.radius == pytest.approx(dense.radius, rel=1e-3)
-    monkeypatch.setattr(stability, "_AGREE", -1.0)
-    monkeypatch.setattr(stability, "_FOLLOWED", 128)
+    monkeypatch.setattr(stability, "_FOLLOWED", (128, -1.0))
     words = "spectral radius of a step with 806 amplitudes: ARPACK does not converge, and the growth of a wave"
     if shortest == 5:
         refuses(words, lambda: on_digits(network, law, shortest, longest), EngineError)
