@@ -77,7 +77,7 @@ def measured(graph: ScatteringGraph, one: Brought, predicted: float) -> float:
     if math.isinf(predicted):
         return predicted
     wanted = min(predicted, MOST)
-    hold = math.ceil(max(LONGER * wanted, hold_for(graph, 1.1 * wanted + 1)))
+    hold = math.ceil(hold_for(graph, LONGER * wanted + 1))
     with np.errstate(over="ignore", invalid="ignore"):
         run = settle(graph, one.inputs, one.targets, target="numpy", hold_seconds=hold * graph.step, diagnose=False)
     return float(run.settling_steps[0]) if run.settled[0] else math.inf

@@ -94,4 +94,4 @@ def test_bounds_of_tuning_follow_depth():
         {s.key: s.high for s in settings_of(Bilateral(impedance=1.0), ["far_end"], depth)}["far_end.resistance"]
         for depth in (1, 3, 32)
     ]
-    assert high == [20.0, 20.0, 192.0]
+    assert high == [20.0, 36.0, 384.0]

@@ -88,7 +88,7 @@ def measured(work: Work, scenario: Scenario, task: Task) -> Measured:
         found = follow(graph, one, tolerance=run.tolerance, before=before, most=2 * horizon + graph.longest_round_trip)
         predicted, before = max(predicted, math.ceil(found.within) if math.isfinite(found.within) else math.inf), one
     wanted = min(predicted, horizon)
-    hold = math.ceil(max(_LONGER * wanted, hold_for(graph, wanted + 1)))
+    hold = math.ceil(hold_for(graph, _LONGER * wanted + 1))
     with np.errstate(over="ignore", invalid="ignore"):
         how: dict[str, Any] = {"tolerance": run.tolerance, "target": run.target, "diagnose": False}
         result = settle(graph, batch.inputs, batch.targets, hold_seconds=hold * graph.step, **how)
