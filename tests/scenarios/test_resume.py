@@ -73,6 +73,12 @@ def test_a_killed_comparison_goes_on_to_the_same_results(compared, tmp_path, mon
     assert len(ran) == 1
     assert not kept.exists() and (out / "points.sqlite").exists()
     assert whole[2]["reasons"]  # what diverged is a result like any other
+    del ran[:]
+    assert results_of(compared, out, resume=True) == whole
+    assert not ran
+    refuses(f"scenario 'small': store '{kept}' is of another study", lambda: results_of(other, out, resume=True),
+            StudyError)  # fmt: skip
+    assert not kept.exists() and (out / "points.sqlite").exists()
 
 
 @pytest.mark.slow
