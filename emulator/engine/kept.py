@@ -1,4 +1,7 @@
-"""What is kept for an object as long as the object lives, whether it can be hashed or not."""
+"""What is kept for an object as long as the object lives, whether it can be hashed or not.
+
+What is kept must not refer to the object: else both stay for ever.
+"""
 
 from __future__ import annotations
 

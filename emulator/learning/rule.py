@@ -90,6 +90,11 @@ def _check_code(port: ParameterPort) -> None:
     """Refuse code that never assigns the change, or that brian2's numpy target would run on shared memory."""
     if not any(_CHANGE.match(line) for line in port.update.splitlines()):
         raise EngineError(f"port {port.name}: the update does not assign dw; allowed: code with a line 'dw = ...'")
+    trains = bool(port.row_code), bool(port.column_code)
+    if trains not in ((False, False), (port.crossing, port.crossing)):
+        raise EngineError(
+            f"port {port.name}: it has row_code or column_code alone, or is not crossing; allowed: both, of a crossing port"
+        )
     shared = {"w", *port.variables, *port.neuron_variables, *port.sums}
     for code in (port.gather, port.neuron_update, port.row_code, port.column_code, port.update):
         for line in code.splitlines():

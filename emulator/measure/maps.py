@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from emulator.engine.kept import Kept
+from emulator.engine.kept import MOST_KEPT, Kept
 from emulator.graph import ScatteringGraph
 from emulator.measure.passage import Passage
 from emulator.measure.synapses import Floats
@@ -41,7 +41,7 @@ class RowMap:
 
 
 Matrices = tuple[RowMap, ...]
-#: of every passage
+#: of every graph, of the last of its passages
 _made: Kept[Maps] = Kept()
 
 
@@ -62,11 +62,12 @@ class Maps:
 
     @classmethod
     def of(cls, graph: ScatteringGraph, passage: Passage) -> Maps:
-        """Cut a passage; the same as the last time while that passage lives."""
-        found = _made.get(passage)
-        if found is None:
+        """Cut a passage of a graph; the same as the last time, if that was of the same passage."""
+        found = _made.get(graph)
+        if found is None or found.passage is not passage:
             found = cls(passage, (0, *(site.stop for site in graph.sites)))
-            _made.put(passage, found)
+            if passage.forward.nnz <= MOST_KEPT:
+                _made.put(graph, found)
         return found
 
     @cached_property

@@ -30,7 +30,7 @@ _SMALL, _LARGE = 1e-100, 1e100
 _SAFE = 1 + 1e-6
 
 
-#: of maps, and so of a graph
+#: of every graph
 _growths: Kept[_Growth] = Kept()
 
 
@@ -86,7 +86,7 @@ class _Growth:
 
 
 def _growth_of(graph: ScatteringGraph, layout: Layout, maps: Maps) -> _Growth:
-    found = _growths.get(maps)
+    found = _growths.get(graph)
     if found is None:
         starts, bounds = list(maps.cuts[:-1]), np.zeros((2, len(graph.sites)))
         for k, site in enumerate(graph.sites):
@@ -96,7 +96,7 @@ def _growth_of(graph: ScatteringGraph, layout: Layout, maps: Maps) -> _Growth:
         bias, shunt = (np.maximum.reduceat(np.abs(part), starts) for part in (biases(graph), layout.shunt))
         outputs = np.unique(np.searchsorted(maps.cuts, layout.outputs, side="right") - 1)
         found = _Growth(bounds[0], bounds[1], bias, shunt, outputs)
-        _growths.put(maps, found)
+        _growths.put(graph, found)
     return found
 
 

@@ -16,34 +16,36 @@ from emulator.measure.reference import reference
 from emulator.measure.rest import operating_point
 from emulator.measure.settling import hold_for
 from emulator.measure.stability import linearised
-from emulator.options import HoldOptions
+from emulator.options import HoldOptions, RunOptions
 from hwmodels import rng
 
 #: what a band-limited line may still lack of its final value when the next one counts on it
 _TAIL = 1e-5
-#: of every graph
-_holds: Kept[int] = Kept()
+#: what a run settles to by default
+TOLERANCE: float = RunOptions().tolerance
+#: of every graph, by tolerance
+_holds: Kept[dict[float, int]] = Kept()
 #: samples that a hold is predicted for, and how much longer it is
 _SAMPLES, _LONGER = 3, 3.0
 #: longest hold, in steps: days of computing
 MOST_STEPS = 10**9
 
 
-def hold_steps(graph: ScatteringGraph) -> int:
-    """The default hold of a graph, in steps.
+def hold_steps(graph: ScatteringGraph, tolerance: float = TOLERANCE) -> int:
+    """The default hold of a graph, in steps, of which something is to settle to a tolerance.
 
     Until the last wave has landed, jitter and bandwidth included, and as many times that as laws that reflect may need. Of
     two-way lines that filter or lose what they carry that is no measure, since most of what is late has been lost: there it is
     three times what random samples of unit variance are predicted to need, if that is less.
     """
-    kept = _holds.get(graph)
-    if kept is None:
-        kept = _hold_steps(graph)
+    kept = _holds.get(graph) or {}
+    if tolerance not in kept:
+        kept[tolerance] = _hold_steps(graph, tolerance)
         _holds.put(graph, kept)
-    return kept
+    return kept[tolerance]
 
 
-def _hold_steps(graph: ScatteringGraph) -> int:
+def _hold_steps(graph: ScatteringGraph, tolerance: float) -> int:
     lines = graph.hardware.lines
     pole = lines.filter_coefficient(graph.step)
     tail = 0.0 if pole == 1 else np.log(_TAIL) / np.log1p(-pole)
@@ -54,12 +56,12 @@ def _hold_steps(graph: ScatteringGraph) -> int:
     most = family_of(graph.law).patience * arrival
     lossy = lines.attenuation_forward < 1 or (lines.attenuation_backward or 1) < 1 or lines.loss_per_length > 0
     if graph.law.two_way and (pole < 1 or lossy):
-        return math.ceil(min(most, hold_for(graph, _LONGER * _typical(graph, most))))
+        return math.ceil(min(most, hold_for(graph, _LONGER * _typical(graph, most, tolerance))))
     return most
 
 
 @np.errstate(all="ignore")
-def _typical(graph: ScatteringGraph, most: int) -> float:
+def _typical(graph: ScatteringGraph, most: int, tolerance: float) -> float:
     """Steps that the slowest of a few random samples is predicted to need, one after another; inf where it takes more than `most`."""
     draws, network = rng(0, "hold", "samples"), graph.network
     inputs = {name: draws.normal(size=(_SAMPLES, network.size(name))) for name in network.inputs}
@@ -71,7 +73,8 @@ def _typical(graph: ScatteringGraph, most: int) -> float:
         exact = reference(network, inputs, targets)
         for k in range(_SAMPLES):
             step = linearised(graph, operating_point(graph, exact, k))
-            slowest = max(slowest, follow(graph, step, before=before, most=min(most, affordable(graph))).within)
+            found = follow(graph, step, tolerance=tolerance, before=before, most=min(most, affordable(graph)))
+            slowest = max(slowest, found.within)
             before = step
     except BackwaveError:
         return math.inf
@@ -89,7 +92,7 @@ def steps_of_hold(graph: ScatteringGraph, run: HoldOptions) -> int:
                 f"{name} is {value!r}, or {value * unit:.3g} steps; allowed: at most {MOST_STEPS:g} steps"
             )
         return max(1, int(np.ceil(value * unit - 1e-9)))
-    needed = hold_steps(graph)
+    needed = hold_steps(graph, run.tolerance if isinstance(run, RunOptions) else TOLERANCE)
     return needed if run.ramp is None else run.ramp.beside(needed, graph.step)
 
 

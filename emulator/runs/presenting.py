@@ -32,6 +32,8 @@ from emulator.versions import versions
 
 #: of every graph, what its last run was planned by, and the plan
 _plans: Kept[tuple[Any, Any]] = Kept()
+#: of graphs of which a program has judged what a rest could change: it records all movements from then on
+_doubtful: Kept[bool] = Kept()
 #: of every plan, what its last numbers were made for, and the numbers
 _numbers: Kept[tuple[Any, Values]] = Kept()
 Data = dict[str, np.ndarray]
@@ -88,7 +90,7 @@ def present(
     traces, diagnose, progress
         As of `emulator.settle`.
     """
-    begun = time.perf_counter()
+    begun, judging = time.perf_counter(), 0.0
     samples, loaded = len(next(iter(data.values()))), wanted is not None
     columns = [data[name] for name in graph.network.inputs]
     silent = np.zeros((samples, graph.network.size(graph.network.output)))
@@ -97,18 +99,22 @@ def present(
     ramp = steps_of_ramp(graph, run, hold)
     # of what approaches its rest by and by, or is blurred there, a program could tell of few neurons
     told = graph.law.settles_on_arrival and not blurs(graph, run.threshold)
-    rows = tuple(site.size for site in graph.sites) if told else ()
+    rows = tuple(site.size for site in graph.sites) if told and not _doubtful.get(graph) else ()
+    spent = dict[str, float]()
     for judged in (rows, ()):
         plan = _planned(graph, family, (hold, samples, ramp), run.seed, traces, judged)
         values = _valued(graph, family, plan, run, loaded)
         recording, layout = simulate(plan, values, feed, run.target, progress), plan.layout
         simulated = time.perf_counter()
+        spent = {name: spent.get(name, 0.0) + seconds for name, seconds in recording.times.items()}
         found = family.deviation(graph, plan, values, recording, feed, loaded)
         verdict = judge(
             graph, layout, recording, found, feed, hold=hold, tolerance=run.tolerance, q=run.threshold, loaded=loaded
         )
         if verdict.sure.all():
             break
+        _doubtful.put(graph, True)
+        judging += time.perf_counter() - simulated
     shown = _traces(graph, recording, found, data, wanted) if traces else None
     del found
     if own != slice(None):
@@ -129,8 +135,8 @@ def present(
         why = _why(graph, recording, verdict, at_rest, data, wanted, hold - ramp + 1, run.tolerance)
         if why is not None and ramp > 1:
             why += f" (of the hold without the {ramp} steps in which the data move)"
-    laid_out = simulated - begun - sum(recording.times.values())
-    times = {**recording.times, "layout": laid_out, "readout": time.perf_counter() - simulated}
+    laid_out = simulated - begun - judging - sum(spent.values())
+    times = {**spent, "layout": laid_out, "readout": judging + time.perf_counter() - simulated}
     result = SettleResult(
         graph=graph,
         hold=hold,

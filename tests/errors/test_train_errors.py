@@ -249,6 +249,11 @@ def test_ports_of_ones_own_are_checked():
         update = "old = v\nv = v + effort\ndw = old"
 
     engine("port own: the update does not assign dw; allowed: code with a line 'dw = ...'", lambda: Learning(Silent()))
+
+    class Rows(Own):
+        crossing, row_code, update = True, "row_train = 1", "dw = 0*effort"
+
+    engine("port own: it has row_code or column_code alone, or is not crossing", lambda: Learning(Rows()))
     engine("port own: 'old = v' is a plain copy, which later changes would reach", lambda: Learning(Copying()))
 
 

@@ -28,6 +28,15 @@ def test_lines_that_lose_are_held_for_some_times_what_they_need(changes):
     assert hold < plain or "bandwidth" in changes
 
 
+def test_the_hold_is_for_the_tolerance_that_is_asked_for():
+    one = brought(3, depth=2, widest=12)
+    graph = compile_network(
+        one.network, law=Bilateral(), hardware=_lines(attenuation_forward=0.9, attenuation_backward=0.9)
+    )
+    fine = settle(graph, one.inputs, one.targets, target="numpy", tolerance=1e-9, diagnose=False)
+    assert fine.settled.all() and fine.hold > 1.5 * hold_steps(graph)
+
+
 def test_where_nothing_is_predicted_to_settle_the_hold_is_as_before():
     """Without any dissipation but a low-pass, at a high impedance; and node laws, which do not reflect."""
     one = brought(3, depth=2, widest=12)

@@ -10,16 +10,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from emulator import Network, compile_network, settle
+from emulator import Bilateral, Matched, Network, compile_network, settle
 from emulator.engine import recording
 from emulator.engine.kept import Kept
 from emulator.engine.random import exp_if, gauss, gauss_if, uniform, uniform_if
 from emulator.engine.results import write_only
-from emulator.measure import reference, roundoff
+from emulator.measure import maps, reference, roundoff
 from emulator.measure.entry import last_entry
 from emulator.measure.fields import Fields
 from emulator.measure.maps import Maps
 from emulator.measure.rest import neuron_values
+from emulator.runs import presenting
 from hwmodels import load
 
 
@@ -110,3 +111,18 @@ def test_what_is_kept_goes_with_its_owner():
     del one
     gc.collect()
     assert not kept._values
+
+
+@pytest.mark.parametrize("law", [Matched(), Bilateral()])
+def test_what_is_kept_of_a_graph_goes_with_it(law):
+    graph, rng = compile_network(network(), law=law), np.random.default_rng(9)
+    x, y = rng.normal(size=(1, 5)), rng.normal(size=(1, 3))
+    stores = (maps._made, roundoff._growths, presenting._plans, presenting._numbers)
+    gc.collect()
+    before = [len(one._values) for one in stores]
+    for seed in (1, 2):
+        settle(graph, x, y, target="numpy", seed=seed, hold=3, diagnose=False)
+    assert max(len(one._values) - count for one, count in zip(stores, before, strict=True)) == 1
+    del graph
+    gc.collect()
+    assert all(len(one._values) <= count for one, count in zip(stores, before, strict=True))
