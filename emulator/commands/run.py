@@ -44,7 +44,11 @@ def run(
         typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers do it instead (tcp://host:port)."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the finished points of an experiment that was interrupted.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the finished points of an experiment that was interrupted; what is complete is only written anew.",
+        ),
     ] = False,
     animate: Annotated[
         str | None,

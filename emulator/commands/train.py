@@ -25,7 +25,11 @@ def train(
         typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change a key of the scenario; may be repeated."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from what an interrupted training or comparison left.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from what an interrupted training or comparison left; what is complete is only written anew.",
+        ),
     ] = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Where the checkpoint is kept while training.", show_default="beside --out")
@@ -48,7 +52,8 @@ def train(
     waves that reach it. The folder gets results.json, training.png,
     network.npz (for run, inspect and further training) and the last
     checkpoint. A training that was interrupted, even killed, goes on with
-    --resume and ends with the same weights to the last bit. The exit status
+    --resume and ends with the same weights to the last bit; one that is
+    complete in its folder is not trained again. The exit status
     is 0 if it went as asked, 1 if it diverged: weights or loss exploded (the
     last good network is written), or the loss ends above where it began; 2
     for errors. What is known to go wrong is said before the first sample.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from emulator.errors import ScenarioError
+from emulator.scenario.outdir import taken_up
 from emulator.scenario.results import command
 from emulator.scenario.scenario import Scenario
 from emulator.study.describe import facts_of
@@ -76,6 +77,9 @@ class Way:
     kind : str
         Section of the scenario.
     store : Path
+        Where points are kept on the way.
+    ended : Path
+        Where they are of a run that is complete.
     workers : int, optional
     resume : bool
     tell : callable
@@ -85,6 +89,7 @@ class Way:
 
     kind: str
     store: Path
+    ended: Path
     workers: int | None
     resume: bool
     tell: Progress
@@ -148,10 +153,11 @@ class Way:
             metrics={name: {"unit": "", "better": ""} for name in metrics},
             numbered=True,
         )
-        run_points(
-            plan, self.store, finish=_complete, workers=self.workers, scheduler=self.scheduler, resume=self.resume,
-            progress=self.tell,
-        )  # fmt: skip
+        with taken_up(self.store, self.ended, self.resume):
+            run_points(
+                plan, self.store, finish=_complete, workers=self.workers, scheduler=self.scheduler, resume=self.resume,
+                progress=self.tell,
+            )  # fmt: skip
         with Store(self.store) as reader:
             return _rows(reader)
 

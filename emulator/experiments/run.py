@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -87,7 +86,8 @@ def run_experiment(
     scheduler : str, optional
         Address of a Dask scheduler, whose workers run the points instead.
     resume : bool
-        Go on from the finished points of a run that was interrupted, which are kept beside `out`, or of one that is in `out`.
+        Go on from the finished points of a run that was interrupted, which are kept beside `out`. One that is
+        complete in `out` is not measured again: its results are told and drawn anew.
     force : bool
         Write also among files that are not the results of an earlier run.
     progress : callable, optional
@@ -106,17 +106,14 @@ def run_experiment(
         raise ScenarioError(f"scenario '{scenario.name}' is no experiment; allowed: one with a section {sections}")
     check_numbers(workers)
     store = kept_points(folder)
-    again = resume and not store.exists() and (folder / POINTS).exists()
     with staged(folder, force) as staging:
-        if again:  # what is there is complete: nothing is measured twice, and results are told and drawn anew
-            shutil.copyfile(folder / POINTS, store)
         tell("preparing the network", None)
         try:
             with scenario.named():
-                findings = EXPERIMENTS[kind](scenario, Way(kind, store, workers, resume, tell, scheduler))
+                findings = EXPERIMENTS[kind](
+                    scenario, Way(kind, store, folder / POINTS, workers, resume, tell, scheduler)
+                )
         except BackwaveError:
-            if again:
-                store.unlink(missing_ok=True)
             _forget_empty(store)
             raise
         except KeyboardInterrupt as stop:

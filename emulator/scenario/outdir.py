@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import math
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import ScenarioError
+from emulator.errors import BackwaveError, ScenarioError
 from emulator.files import atomic_write, is_listed, replacing, take_place
 
 RESULTS = "results.json"
@@ -62,6 +64,26 @@ def write_tables(path: Path, tables: Mapping[str, Any]) -> None:
     """Write results as JSON; numbers that are not finite become null."""
     text = json.dumps(plain(tables), indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(path, lambda file: file.write(text.encode()))
+
+
+@contextmanager
+def taken_up(kept: Path, ended: Path, resume: bool) -> Iterator[None]:
+    """To `resume` where nothing is `kept` of a run on its way, go on from what `ended` with one: a copy of it is kept.
+
+    The copy is gone again if an error or an interrupt comes before anything was added to it.
+    """
+    copied = resume and not kept.exists() and ended.exists()
+    if copied:
+        with ended.open("rb") as source:
+            atomic_write(kept, lambda file: shutil.copyfileobj(source, file))
+    try:
+        yield
+    except BaseException as error:
+        if copied and kept.exists() and filecmp.cmp(ended, kept, shallow=False):
+            kept.unlink()
+            if isinstance(error, BackwaveError):  # it speaks of the copy
+                error.args = tuple(str(one).replace(str(kept), str(ended)) for one in error.args)
+        raise
 
 
 def resumable(stop: KeyboardInterrupt, *kept: Path) -> KeyboardInterrupt:

@@ -15,7 +15,7 @@ from emulator.report.attempt import attempt
 from emulator.report.style import told_below
 from emulator.report.training import training_figure
 from emulator.scenario.load import bundled, load_scenario
-from emulator.scenario.outdir import RESULTS, resumable, staged
+from emulator.scenario.outdir import RESULTS, resumable, staged, taken_up
 from emulator.scenario.scenario import Scenario
 from emulator.scenario.train_results import TrainingRunReport, write_training
 from emulator.scenario.training import TrainingConfig
@@ -48,7 +48,8 @@ def train_scenario(
     force : bool
         Write also among files that are not the results of an earlier run.
     resume : bool
-        Go on from the checkpoint of a training that was interrupted.
+        Go on from the checkpoint of a training that was interrupted, or, where there is none, from that of the training in
+        `out`: one that is complete is not trained again, and one that is to be longer goes on if its rates do not decay.
     checkpoint : path, optional
         Where the checkpoint is kept while the training runs; by default beside `out`. In the end it goes into `out`.
     progress : callable, optional
@@ -84,7 +85,7 @@ def _training(
     with staged(folder, force) as staging:
         path.parent.mkdir(parents=True, exist_ok=True)
         with held(path, f"checkpoint '{path}'"):
-            with scenario.named():
+            with scenario.named(), taken_up(path, folder / CHECKPOINT, resume):
                 result = scenario.train(
                     checkpoint=path, resume=resume, progress=partial(_report, tell, "training"), warn=warn
                 )

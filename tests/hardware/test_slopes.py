@@ -35,7 +35,9 @@ def study(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(experiment, "precision_table", lambda found: (seen.append(found), ([], []))[1])
         store = tmp_path_factory.mktemp("slopes") / "points.sqlite"
-        experiment.precision(load_scenario("precision", changes), Way("precision", store, 1, False, lambda *told: None))
+        experiment.precision(
+            load_scenario("precision", changes), Way("precision", store, store, 1, False, lambda *told: None)
+        )
     return seen[0]
 
 

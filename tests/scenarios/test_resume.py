@@ -8,11 +8,14 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from emulator.cli import app
 from emulator.errors import FileFormatError, StudyError
 from emulator.experiments import run_experiment
+from emulator.experiments.findings import Findings
+from emulator.experiments.run import EXPERIMENTS
 from emulator.scenario import load_scenario
 from emulator.scenario.load import changed
 from emulator.study import Store, points
@@ -76,9 +79,10 @@ def test_a_killed_comparison_goes_on_to_the_same_results(compared, tmp_path, mon
     del ran[:]
     assert results_of(compared, out, resume=True) == whole
     assert not ran
-    refuses(f"scenario 'small': store '{kept}' is of another study", lambda: results_of(other, out, resume=True),
+    there = out / "points.sqlite"
+    refuses(f"scenario 'small': store '{there}' is of another study", lambda: results_of(other, out, resume=True),
             StudyError)  # fmt: skip
-    assert not kept.exists() and (out / "points.sqlite").exists()
+    assert not kept.exists() and there.exists()
 
 
 @pytest.mark.slow
@@ -96,6 +100,17 @@ def test_a_killed_experiment_goes_on_to_the_same_results(tmp_path, monkeypatch):
         monkeypatch.undo()
         assert len(ran) == planned - 1
         assert not (tmp_path / f"{name}.points.sqlite").exists()
+
+
+def test_an_experiment_without_points_takes_none_from_another_one(tmp_path, monkeypatch):
+    out, found = tmp_path / "out", Findings(True, "good", [], [], {}, Figure)
+    monkeypatch.setitem(EXPERIMENTS, "claims", lambda scenario, way: found)
+    scenario = load_scenario("claims")
+    run_experiment(scenario, out)
+    (out / "points.sqlite").write_text("another's")
+    report = run_experiment(scenario, out, resume=True, force=True)
+    assert report.files == ("results.json", "claims.png")
+    assert not (tmp_path / "out.points.sqlite").exists()
 
 
 @pytest.mark.slow

@@ -108,6 +108,31 @@ def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(small, tmp_path
     assert "60 samples" in seen[-1]
 
 
+def test_a_complete_training_is_not_trained_again_and_goes_on_where_it_is_to_be_longer(small, tmp_path):
+    scenario, out, seen = load_scenario(small, ["training.epochs=2", "training.decay=false"]), tmp_path / "out", []
+    first = train_scenario(scenario, out)
+    longer = changed(scenario, {"training.epochs": 4})
+    whole = train_scenario(longer, tmp_path / "whole")
+    again = train_scenario(scenario, out, resume=True, progress=lambda *told: seen.append(told))
+    assert not seen
+    assert again.result.network.digest == first.result.network.digest
+    assert again.result.samples == first.result.samples
+
+    def stop(stage: str, fraction: float | None) -> None:
+        raise KeyboardInterrupt
+
+    kept, before = tmp_path / "out.checkpoint.npz", (out / "checkpoint.npz").read_bytes()
+    with pytest.raises(EngineError) as refused:
+        train_scenario(changed(scenario, {"run.seed": 7}), out, resume=True)
+    assert f"checkpoint '{out / 'checkpoint.npz'}' is of a training with another seeds" in str(refused.value)
+    assert not kept.exists() and (out / "checkpoint.npz").read_bytes() == before
+    with pytest.raises(KeyboardInterrupt):
+        train_scenario(longer, out, resume=True, progress=stop)
+    assert kept.exists() and (out / "checkpoint.npz").read_bytes() == before  # what was added stays
+    assert train_scenario(longer, out, resume=True).result.network.digest == whole.result.network.digest
+    assert not kept.exists()
+
+
 def test_a_divergence_is_told_and_the_last_good_network_written(small, tmp_path):
     out = tmp_path / "out"
     wild = ["training.port.rate=500.0", "network.loss=mse", "training.chunk=5", "training.warm_up=50"]
