@@ -108,11 +108,18 @@ class TrainResult:
         """Of a regression, the share of the test targets' variance that outputs explained at the last test; else NaN."""
         return 1 - 2 * self.test_loss / self.test_spread if self.test_spread > 0 else math.nan
 
+    @property
+    def substrate_seconds(self) -> float:
+        """Time on the substrate, of waves and of pulses that write devices; NaN where that of a pulse is not known."""
+        pulses = 0.0 if self.spent is None else self.spent.pulse_seconds
+        return math.nan if pulses is None else self.samples * self.hold * self.step + pulses
+
     def _repr_html_(self) -> str:
         """What a notebook shows."""
+        time = self.substrate_seconds
         rows = [
             ("samples", f"{self.samples:,}"),
-            ("time on the substrate", si(self.samples * self.hold * self.step, "s")),
+            ("time on the substrate", "not known" if math.isnan(time) else si(time, "s")),
         ]
         rows += [(name.replace("_", " "), f"{value:.4g}") for name in ("test_accuracy", "test_r2", "test_loss")
                  if not math.isnan(value := getattr(self, name))]  # fmt: skip
@@ -136,7 +143,7 @@ class TrainResult:
             "test_rmse": None if math.isnan(self.test_rmse) else self.test_rmse,
             "test_r2": None if math.isnan(self.test_r2) else self.test_r2,
             "hold": {"steps": self.hold, "seconds": self.hold * self.step},
-            "substrate_seconds": self.samples * self.hold * self.step,
+            "substrate_seconds": None if math.isnan(self.substrate_seconds) else self.substrate_seconds,
             "events": self.events,
             "spent": None if self.spent is None else dataclasses.asdict(self.spent),
             "bus": {"events": self.bus_events, "joules": self.bus_joules},

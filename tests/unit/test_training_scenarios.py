@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from emulator import Network, reference
 from emulator.cli import app
 from emulator.errors import EngineError, ScenarioError
 from emulator.experiments import run_experiment
+from emulator.experiments.comparison import experiment
 from emulator.experiments.comparison.figure import comparison_figure
 from emulator.experiments.comparison.outcome import Outcome, crossing
+from emulator.experiments.findings import Row
 from emulator.learning import RateSchedule, Resistive
 from emulator.report.training import training_figure
 from emulator.runs.train import train
@@ -313,10 +316,12 @@ def test_the_comparison_picture_shows_means_spreads_and_what_diverged():
         ((0.9, 0.92), (0.7, 0.72), ""),
         ((0.9, 0.9), (0.7, 0.7), ""),
         ((0.9, 0.5), (0.7, 0.6), " (no clear difference)"),
+        ((0.9, 0.92), (0.84, 0.86), " (no clear difference)"),  # 4.2 standard errors, of two seeds each
+        ((0.9, 0.91, 0.92), (0.86, 0.87, 0.88), ""),  # 4.9, of three
         ((0.8, 0.9), (0.8, 0.9), " (no clear difference)"),
     ],
 )
-def test_a_difference_is_clear_from_two_standard_errors_on_and_never_of_one_seed(first, second, doubt):
+def test_a_difference_is_clear_where_chance_hardly_makes_it_and_never_of_one_seed(first, second, doubt):
     outcomes = [Outcome(name, 4.0, scores, (), False, series=name)
                 for name, scores in (("unlocked", first), ("settled", second))]  # fmt: skip
     told = crossing(outcomes, ("unlocked", "settled"))
@@ -339,7 +344,21 @@ def test_where_another_series_gets_ahead_is_told_where_both_sides_are_clear():
     lost = Outcome("unlocked", 64.0, (float("nan"), 0.9), ("it exploded",), False, series="unlocked")
     kept = Outcome("settled", 64.0, (0.9, 0.9), (), False, series="settled")
     told = crossing([outcomes[0], outcomes[4], lost, kept], ("unlocked", "settled"))
-    assert told.endswith("at 64 unlocked diverged; crossover between 4 and 64, to settled")
+    assert told.endswith("at 64 diverged: unlocked 1 of 2")  # the other seed may be the better
+    lost = replace(lost, scores=(float("nan"),) * 2)
+    told = crossing([outcomes[0], outcomes[4], lost, kept], ("unlocked", "settled"))
+    assert told.endswith("at 64 diverged: unlocked 2 of 2; crossover between 4 and 64, to settled")
+    one = [replace(one, scores=one.scores[:1]) for one in (outcomes[0], outcomes[4], lost, kept)]
+    told = crossing(one, ("unlocked", "settled"))
+    assert "crossover" not in told
+    assert told.endswith("at 64 diverged: unlocked 1 of 1 (one seed, which tells nothing of others)")
+
+
+def test_equal_series_are_called_different_once_in_twenty_times():
+    draws = np.random.default_rng(0).normal(0.9, 0.01, (300, 2, 2))
+    told = [crossing([Outcome(name, 1.0, tuple(map(float, scores)), (), False, series=name)
+                      for name, scores in zip("ab", pair, strict=True)], ("a", "b")) for pair in draws]  # fmt: skip
+    assert 5 <= sum("no clear difference" not in one for one in told) <= 25
 
 
 def test_the_comparison_picture_has_the_time_on_the_substrate_where_it_follows_the_axis():
@@ -349,6 +368,28 @@ def test_the_comparison_picture_has_the_time_on_the_substrate_where_it_follows_t
     np.testing.assert_allclose(np.ravel(top._functions[0](np.array([4.0]))), [8.0])
     outcomes.append(Outcome("slower", 3.0, (0.9,), (), False, substrate_seconds=1e-3))
     assert not comparison_figure(outcomes, "a title", "hold").axes[0].child_axes
+
+
+def test_a_comparison_tells_the_time_of_pulses_too_and_where_it_is_not_known(small):
+    result = load_scenario(small).train()
+    waves = result.samples * result.hold * result.step
+    assert result.substrate_seconds == waves
+    pulsed = replace(result, spent=replace(result.spent, pulse_seconds=2.0))
+    assert pulsed.substrate_seconds == waves + 2
+    unknown = replace(result, spent=replace(result.spent, pulse_seconds=None))
+    assert np.isnan(unknown.substrate_seconds) and unknown.to_dict()["substrate_seconds"] is None
+
+    def told(*times: tuple[float, float]) -> tuple[Outcome, str]:
+        rows = [
+            Row({}, {"score": score, "classifies": 1.0, "substrate_seconds": time}, (), None, 0.0)
+            for score, time in times
+        ]
+        outcome = experiment._outcome("one", 1.0, "", False, rows)
+        return outcome, experiment._told(outcome)[1]
+
+    assert told((0.9, 2e-6), (0.8, 4e-6))[1].endswith("each 3 µs on the substrate")
+    assert told((0.9, 2e-6), (float("nan"), 1e-9))[0].substrate_seconds == 2e-6  # one that diverged took less
+    assert told((0.9, float("nan")))[1].endswith("1 seeds, each for a time on the substrate that is not known")
 
 
 def test_comparisons_need_a_table(small, tmp_path):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from statistics import fmean
 from typing import Any
-
-import numpy as np
 
 from emulator.errors import NetworkError, ScenarioError
 from emulator.experiments.comparison.figure import comparison_figure
@@ -27,6 +27,7 @@ from emulator.training.streams import open_stream
 from emulator.units import si
 
 _BASELINE = "baseline "
+_UNTIMED = ", each for a time on the substrate that is not known"
 
 
 def comparison(scenario: Scenario, way: Way) -> Findings:
@@ -81,7 +82,7 @@ def measured(work: Work, scenario: Scenario, task: Task) -> Measured:
     score = None
     if result.complete or not diverged:
         score = result.test_accuracy if classifies else result.test_r2
-    found = {"score": score, "classifies": classifies, "substrate_seconds": result.samples * result.hold * result.step}
+    found = {"score": score, "classifies": classifies, "substrate_seconds": result.substrate_seconds}
     return Measured(result.reason, found, not diverged, notes=tuple(result.warnings))
 
 
@@ -102,6 +103,7 @@ def _seeds(scenario: Scenario, repeat: int) -> dict[str, int]:
 
 
 def _outcome(name: str, x: float | None, series: str, is_baseline: bool, rows: list[Row]) -> Outcome:
+    taken = [row.metrics["substrate_seconds"] for row in rows if not math.isnan(row.metrics["score"])]
     return Outcome(
         name=name,
         x=x,
@@ -112,7 +114,7 @@ def _outcome(name: str, x: float | None, series: str, is_baseline: bool, rows: l
         warnings=tuple(dict.fromkeys(text for row in rows for text in row.notes)),
         score="accuracy" if rows[0].metrics["classifies"] else "r2",
         series=series,
-        substrate_seconds=float(np.mean([row.metrics["substrate_seconds"] for row in rows])),
+        substrate_seconds=fmean(taken) if taken else math.nan,
     )
 
 
@@ -127,7 +129,9 @@ def _told(outcome: Outcome) -> tuple[str, str]:
     if lost:
         return outcome.name, f"{lost} of {count} diverged"
     form = ".2%" if outcome.score == "accuracy" else ".4f"
-    taken = "" if outcome.is_baseline else f", each {si(outcome.substrate_seconds, 's')} on the substrate"
+    known, taken = not math.isnan(outcome.substrate_seconds), ""
+    if not outcome.is_baseline:
+        taken = f", each {si(outcome.substrate_seconds, 's')} on the substrate" if known else _UNTIMED
     return outcome.name, f"{outcome.mean:{form}} +- {outcome.spread:{form}} test {outcome.score}, {count} seeds{taken}"
 
 
