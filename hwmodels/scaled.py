@@ -1,16 +1,17 @@
 """All errors of a part of a hardware model made larger or smaller together, by one factor.
 
 A table names a part: `noise`, `weights`, `weights.update`, `faults`. Its errors are what is 0 in an ideal part (noises, spreads,
-shares of faulty devices, asymmetry and nonlinearity of steps), and all of them are multiplied; what says how large or how fast a part is
-(conductances, numbers of pulses, delays, bandwidths, endurance) stays. A law that is named itself, such as `lines.delay_forward` or
-`energy`, is as large as all its amounts, and a single number is just that. Units stay.
+shares of faulty devices, asymmetry and nonlinearity of steps), and all of them are multiplied; so are the deviations of tables of
+steps from 1, and the rate 1/lifetime. Places that have a fault for certain have it until the factor is 0. What says how large, how
+fine or how fast a part is (conductances, levels, numbers of pulses, delays, losses, bandwidths, endurance) stays. A law that is named
+itself, such as `lines.delay_forward` or `energy`, is as large as all its amounts, and a single number is just that. Units stay.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from hwmodels.distributions import Constant, LogNormal, Normal, PerLength, Steps, Uniform
 from hwmodels.energy import Energy
@@ -29,8 +30,8 @@ SIZES: Mapping[type[Section], tuple[str, ...]] = {
     BandNoise: ("rms",),
     FlickerNoise: ("rms",),
     Faults: tuple(Faults.model_fields),
-    Fault: ("rate",),
-    StuckPort: ("rate",),
+    Fault: ("rate", "places"),
+    StuckPort: ("rate", "places"),
     Lines: ("jitter", "impedance_tolerance", "crosstalk"),
     Weights: ("programming", "read_noise", "drift", "stuck_low", "stuck_high", "update"),
     PolynomialSpread: ("coefficients",),
@@ -40,7 +41,8 @@ SIZES: Mapping[type[Section], tuple[str, ...]] = {
     LogLaw: ("slope", "intercept", "floor", "ceiling"),
     PulsedUpdate: (
         "asymmetry", "nonlinearity", "nonlinearity_down", "write_noise", "constant_noise", "scatter", "step_spread", "asymmetry_spread",
-        "nonlinearity_spread", "bound_spread", "bound_spread_low", "lifetime_spread", "diffusion",
+        "nonlinearity_spread", "bound_spread", "bound_spread_low", "lifetime", "lifetime_spread", "diffusion",
+        "up_steps", "down_steps",
     ),
     Energy: ("per_event", "per_synaptic_operation", "per_node_update", "static_per_node", "static_per_line"),
     Constant: ("value",),
@@ -50,6 +52,41 @@ SIZES: Mapping[type[Section], tuple[str, ...]] = {
     Steps: ("step",),
     PerLength: ("per_length",),
 }  # fmt: skip
+#: what an ideal part has where that is not 0
+IDEAL: Mapping[tuple[type[Section], str], float] = {
+    (PulsedUpdate, "lifetime"): math.inf,
+    (PulsedUpdate, "up_steps"): 1.0,
+    (PulsedUpdate, "down_steps"): 1.0,
+}
+
+
+class Size(NamedTuple):
+    """A number, tuple of numbers or of places, or None, that is scaled with a part, and where an ideal one has it."""
+
+    path: str
+    value: Any
+    ideal: float = 0.0
+
+    @property
+    def present(self) -> bool:
+        """Whether there is anything to scale."""
+        parts = self.value if isinstance(self.value, tuple) else (self.value,)
+        return self.value is not None and any(part != self.ideal for part in parts)
+
+    def times(self, factor: float) -> Any:
+        """The value with its distance from the ideal multiplied."""
+        if factor == 1 or not self.present:
+            return self.value
+        if not isinstance(self.value, tuple):
+            return self._moved(self.value, factor)
+        if isinstance(self.value[0], str):
+            return self.value if factor else ()
+        return tuple(self._moved(part, factor) for part in self.value)
+
+    def _moved(self, value: float, factor: float) -> float | None:
+        if math.isinf(self.ideal):
+            return value / factor if factor else None
+        return self.ideal + factor * (value - self.ideal)
 
 
 def scaled(model: HardwareModel, factors: Mapping[str, Any]) -> HardwareModel:
@@ -71,7 +108,7 @@ def scaled(model: HardwareModel, factors: Mapping[str, Any]) -> HardwareModel:
             raise HardwareError(path, f"{factor!r} is no factor, allowed: a number of at least 0")
         if not can_scale(model, path):
             raise HardwareError(path, "has nothing to scale, all of it is 0 or not given; allowed: a part with errors")
-        changes = {name: _times(value, factor) for name, value in sizes_of(model, path) if value is not None}
+        changes = {size.path: new for size in sizes_of(model, path) if (new := size.times(factor)) != size.value}
         try:
             model = model.replace(changes)
         except HardwareError as error:
@@ -79,8 +116,8 @@ def scaled(model: HardwareModel, factors: Mapping[str, Any]) -> HardwareModel:
     return model
 
 
-def sizes_of(model: HardwareModel, path: str) -> Iterator[tuple[str, Any]]:
-    """The numbers (or tuples of numbers, or None where none is given) that are scaled with a part, by path.
+def sizes_of(model: HardwareModel, path: str) -> Iterator[Size]:
+    """What is scaled with a part.
 
     Raises
     ------
@@ -98,12 +135,12 @@ def sizes_of(model: HardwareModel, path: str) -> Iterator[tuple[str, Any]]:
             if isinstance(inner, Section):
                 yield from sizes_of(model, f"{path}.{name}")
             else:
-                yield f"{path}.{name}", inner
+                yield Size(f"{path}.{name}", inner, IDEAL.get((type(found), name), 0.0))
         return
     parts = found if isinstance(found, tuple) and found else (found,)
     if found is not None and not all(isinstance(part, float) for part in parts):
         raise HardwareError(path, f"{found!r} is no quantity that a factor could scale", _scalable())
-    yield path, found
+    yield Size(path, found)
 
 
 def reach(model: HardwareModel, path: str, factor: float) -> float:
@@ -127,7 +164,7 @@ def reach(model: HardwareModel, path: str, factor: float) -> float:
 
 def can_scale(model: HardwareModel, path: str) -> bool:
     """Whether there is anything to scale."""
-    return any(_present(value) for _, value in sizes_of(model, path))
+    return any(size.present for size in sizes_of(model, path))
 
 
 def _nested(path: str, factor: float) -> dict[str, Any]:
@@ -141,14 +178,6 @@ def _leaves(factors: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
-
-
-def _present(value: Any) -> bool:
-    return any(value) if isinstance(value, tuple) else bool(value)
-
-
-def _times(value: Any, factor: float) -> Any:
-    return tuple(factor * one for one in value) if isinstance(value, tuple) else factor * value
 
 
 def _scalable() -> tuple[str, ...]:

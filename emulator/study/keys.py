@@ -120,6 +120,17 @@ def scales_nothing(key: str, scenario: Scenario) -> bool:
         raise ScenarioError(str(error.under("hardware.scale"))) from error
 
 
+def heeded(changes: Mapping[str, Any], base: Scenario) -> dict[str, Any]:
+    """The changes without factors of parts in which the hardware that they make has no errors: such a part stays as it is."""
+    factors = {key for key in changes if key.startswith(_SCALE)}
+    try:
+        made = changed(base, {key: value for key, value in changes.items() if key not in factors}) if factors else base
+        idle = {key for key in factors if scales_nothing(key, made)}
+    except BackwaveError:  # the point tells what is wrong with it
+        return dict(changes)
+    return {key: value for key, value in changes.items() if key not in idle}
+
+
 def reached(key: str, end: float, scenario: Scenario) -> float:
     """The end of a range of a factor, or the largest that the scenario's hardware allows; of another key, its end as it is."""
     return reach(_unscaled(scenario), key.removeprefix(_SCALE), end) if key.startswith(_SCALE) else end

@@ -15,6 +15,7 @@ from emulator.errors import within
 from emulator.scenario.load import changed
 from emulator.study.analysis import sensitivities_of, yields_of
 from emulator.study.describe import describe
+from emulator.study.keys import heeded
 from emulator.study.lessons import CLASSES, best_rate
 from emulator.study.load import StudyFile
 from emulator.study.metrics import METRICS, meets, of_training
@@ -37,7 +38,7 @@ from emulator.study.store import Store, Tolerance
 from emulator.study.suit import suited
 from emulator.study.tolerance import Knob, Tried, answered, expected_values, first_look, hopeless, search_all
 from emulator.study.work import Material, Task, Work, measured, now
-from emulator.study.writer import Writer
+from emulator.study.writer import Writer, canonical
 from hwmodels import rng
 
 #: targets that are larger or smaller than 1 by this factor are far from what a network gives that has learned nothing
@@ -131,10 +132,13 @@ def planned(given: StudyFile, store: Path, warn: Callable[[str], None]) -> tuple
         table |= {"label": one.label, "unit": one.unit, "scale": one.axis.scale}
         if not one.axis.sampled:
             table["values"] = list(one.axis.values)
-    asks = []
+    asks, made = [], dict[str, dict[str, Any]]()
     for place in study.places:
-        changes = {key: place.axes[one.axis.key] for one in study.axes for key in one.keys}
-        asks.append(Ask(place.axes, {**changes, **_seeds(study, place.chip, place.noise)}, place.chip, place.noise))
+        wanted = {key: place.axes[one.axis.key] for one in study.axes for key in one.keys}
+        kind = canonical(wanted)
+        if kind not in made:
+            made[kind] = heeded(wanted, study.scenario)
+        asks.append(Ask(place.axes, {**made[kind], **_seeds(study, place.chip, place.noise)}, place.chip, place.noise))
     overrides = [part for text in study.overrides for part in ("--set", text)]
     return study, Plan(
         title=study.title,

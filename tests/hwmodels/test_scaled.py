@@ -8,18 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodels import HardwareError, HardwareModel, load, program, reach, scaled
-from hwmodels.fields import Section
+from hwmodels.clock import Clock
+from hwmodels.distributions import Steps
+from hwmodels.energy import Energy
+from hwmodels.faults import StuckPort
+from hwmodels.fields import Section, unit_of
+from hwmodels.lines import Lines
+from hwmodels.noise import BandNoise, FlickerNoise
+from hwmodels.precision import Quantizer
+from hwmodels.pulses import PulsedUpdate
 from hwmodels.scaled import SIZES, sizes_of
+from hwmodels.tiles import Tiles
+from hwmodels.weights import Drift, PolynomialSpread, PowerSpread, SaturatingSpread, Weights
 
 PCM = load("pcm-crossbar")
 
 
 @settings(max_examples=20, derandomize=True, deadline=None)
-@given(st.floats(0.0, 4.0))
+@given(st.just(0.0) | st.floats(1e-6, 4.0))
 def test_every_error_of_a_device_grows_with_the_factor_and_nothing_else_changes(factor: float) -> None:
     found = scaled(PCM, {"weights": factor})
     moved = {path for path, entry in PCM.flat().items() if entry.value != found.flat()[path].value}
-    assert moved <= {path for path, _ in sizes_of(PCM, "weights")}
+    assert moved <= {size.path for size in sizes_of(PCM, "weights")}
     g = np.linspace(1e-7, 2.5e-5, 50)
     law, ours = PCM.weights, found.weights
     assert ours.programming is not None and law.programming is not None
@@ -57,6 +67,81 @@ def test_laws_that_are_named_and_single_numbers_are_scaled_in_their_units() -> N
     assert scaled(model, {"lines": 2.0}).lines.delay_forward == model.lines.delay_forward
     assert reach(model, "weights.update", 4.0) == 4.0
     assert reach(model, "weights.update", 40.0) == pytest.approx(10.0, rel=2e-3)  # an asymmetry is at most 1
+
+
+def test_tables_of_steps_and_leaking_are_ideal_at_0() -> None:
+    update = {
+        "pulses": 100,
+        "shape": "table",
+        "up_steps": [1.4, 0.9],
+        "down_steps": [0.7, 1.3],
+        "lifetime": "10 s",
+        "lifetime_spread": 0.1,
+    }
+    model = HardwareModel.from_dict({"weights": {"g_max": "20 uS", "levels": 16, "update": update}})
+    none, half, twice = (scaled(model, {"weights": k}).weights.update for k in (0, 0.5, 2))
+    assert none is not None and half is not None and twice is not None
+    assert (none.up_steps, none.down_steps, none.lifetime, none.lifetime_spread) == ((1, 1), (1, 1), None, 0)
+    np.testing.assert_allclose([half.up_steps, half.down_steps], [[1.2, 0.95], [0.85, 1.15]])
+    assert (half.lifetime, twice.lifetime) == (20, 5)
+    assert scaled(model, {"weights": 1}) == model
+    assert none.pulses == 100 and scaled(model, {"weights": 0}).weights.levels == 16
+    with pytest.raises(HardwareError, match=r"weights\.update: 4 is too much: weights\.update\.down_steps"):
+        scaled(model, {"weights": {"update": 4}})
+
+
+def test_places_of_faults_are_whole_at_0() -> None:
+    model = HardwareModel.from_dict({
+        "faults": {"dead_node": {"places": ["x1[0]"]}, "dropped_event": {"rate": 0.1, "places": ["x1"]}},
+    })  # fmt: skip
+    none, twice = (scaled(model, {"faults": k}).faults for k in (0, 2))
+    assert not none.dead_node.active and not none.dropped_event.active
+    assert (twice.dead_node.places, twice.dropped_event.places) == (("x1[0]",), ("x1",))
+    assert twice.dropped_event.rate == 0.2
+
+
+def test_what_is_0_keeps_its_source() -> None:
+    sources = {"noise.node.rms": {"status": "missing", "text": "nobody measured it"}}
+    model = HardwareModel.from_dict({"noise": {"receiver": 0.1}, "sources": sources})
+    found = scaled(model, {"noise": 2})
+    assert found.noise.receiver == 0.2 and found.sources["noise.receiver"].status == "assumed"
+    assert found.sources["noise.node.rms"] == model.sources["noise.node.rms"]
+
+
+def _kinds(kind: type[Section]) -> set[type[Section]]:
+    return {kind}.union(*map(_kinds, kind.__subclasses__()))
+
+
+#: numbers that say how large, how fine, how fast or how durable a part is, which no factor of its errors changes
+STAY: dict[type[Section], set[str]] = {
+    Clock: {"node_update_interval"},
+    Tiles: {"rows", "columns"},
+    Quantizer: {"bits", "full_scale"},
+    Lines: {
+        "delay_forward", "delay_backward", "delay_asymmetry", "attenuation_forward", "attenuation_backward", "loss_per_length",
+        "bandwidth", "impedance",
+    },
+    BandNoise: {"bandwidth"},
+    FlickerNoise: {"f_low", "f_high"},
+    StuckPort: {"value"},
+    Weights: {"g_min", "g_max", "levels", "fitted_low", "fitted_high", "fitted_time"},
+    PolynomialSpread: {"reference"},
+    SaturatingSpread: {"scale"},
+    PowerSpread: {"exponent", "reading_time"},
+    Drift: {"first_reading"},
+    PulsedUpdate: {"pulses", "anchor", "plateau", "plateau_down", "refresh_at", "endurance", "pulse_time", "pulse_energy"},
+    Energy: {"unit_amplitude"},
+    Steps: {"fewest", "most"},
+}  # fmt: skip
+
+
+def test_every_number_of_a_model_is_scaled_or_stays() -> None:
+    for kind in (one for one in _kinds(Section) if one.__module__.startswith("hwmodels.")):
+        numbers = {name for name, field in kind.model_fields.items() if unit_of(field) is not None}
+        sizes, stay = set(SIZES.get(kind, ())), STAY.get(kind, set())
+        assert not sizes & stay
+        assert numbers <= sizes | stay, kind
+        assert stay <= numbers, kind
 
 
 def test_every_table_that_has_sizes_names_fields_of_its_own() -> None:

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 from emulator import StudyError
 from emulator.cli import app
 from emulator.measure.fit import fit
+from emulator.scenario.load import changed
 from emulator.study.load import load_study
 from emulator.study.report import read_evidence, report_of
-from emulator.study.run import run_study
+from emulator.study.run import planned, run_study
 from emulator.study.store import Store
 from tests.refusals import refuses
 from tests.support.small import BASE, STUDY, write
@@ -48,6 +49,38 @@ key = "run.age"
 good = 0.0
 bad = 100.0
 """
+
+
+FACTORS = """
+metrics = ["settled_fraction"]
+[study]
+title = "Factors"
+[base]
+scenario = "small.toml"
+[base.overrides]
+substrate.rounding = "nearest"
+[[axes]]
+key = "hardware.scale.weights"
+values = [1.0, 2.0]
+[[axes]]
+key = "hardware.model"
+values = ["ideal", "pcm-crossbar"]
+[repeats]
+chips = 1
+images = 1
+"""
+
+
+def test_a_factor_of_an_axis_leaves_technologies_without_errors_as_they_are(tmp_path: Path) -> None:
+    study, plan = planned(load_study(write(tmp_path, FACTORS)), tmp_path / "none.sqlite", lambda text: None)
+    found = {}
+    for ask in plan.asks:
+        scenario = changed(study.scenario, ask.changes)
+        found[ask.axes["hardware.model"], ask.axes["hardware.scale.weights"]] = scenario.config.hardware.build(tmp_path)
+    assert len(found) == 4
+    assert found["ideal", 1.0] == found["ideal", 2.0]
+    once, twice = (found["pcm-crossbar", factor].weights.drift for factor in (1.0, 2.0))
+    assert twice.exponent_mean.intercept == 2 * once.exponent_mean.intercept
 
 
 def test_the_fit_of_outputs_is_what_its_words_say() -> None:
