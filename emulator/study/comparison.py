@@ -166,6 +166,9 @@ def compare(first: Side, second: Side) -> Comparison:
     seeds = [side.evidence.seeds for side in (first, second)]
     same = bool(common) and all(seeds[0][tables[0][key][0]] == seeds[1][tables[1][key][0]] for key in common)
     others = _differ("data", first, second)
+    sampled = first.evidence.sequential or second.evidence.sequential
+    if sampled:
+        notes.append("chips were sampled until they told: p values and intervals do not allow for that")
     paired = same and not others
     if paired:
         left_out = sum(len(one) for one in tables) - 2 * len(common)
@@ -178,6 +181,9 @@ def compare(first: Side, second: Side) -> Comparison:
         places = {key[0] for key in tables[0]} & {key[0] for key in tables[1]}
         if places:
             tables = [{key: point for key, point in one.items() if key[0] in places} for one in tables]
+            if sampled:
+                chips = {key[:2] for key in tables[0]} & {key[:2] for key in tables[1]}
+                tables = [{key: point for key, point in one.items() if key[:2] in chips} for one in tables]
         else:
             notes.append("the axes have no value in common: differences are between all points of each side")
     unit = next((k for k in (1, 2, 0) if all(len({key[k] for key in one}) > 1 for one in tables)), 1)

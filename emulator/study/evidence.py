@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.study.metrics import Target, meets, of_training
+from emulator.study.metrics import Target, meets, of_training, telling
 from emulator.study.rows import guarded, number
 from emulator.study.store import Sensitivity, Store, Tolerance, Yield
 from hwmodels import markup
@@ -135,13 +135,28 @@ class Evidence:
         return (self.facts["study"].get("repeats") or {}).get("sequential") is True
 
     @property
+    def telling(self) -> dict[str, dict[str, float]]:
+        """The targets by which chips tell that are sampled until they do."""
+        repeats = self.facts["study"].get("repeats") or {}
+        trained, chips = (one if isinstance(one := repeats.get(name), int) else None for name in ("trained", "chips"))
+        names = telling(self.targets, trained, chips or 1)
+        return {name: bounds for name, bounds in self.targets.items() if name in names}
+
+    def looked(self, names: Collection[str]) -> bool:
+        """Whether looks decided how many chips there are of which it is known whether they meet the targets of these names."""
+        return self.sequential and set(names) <= self.telling.keys()
+
+    @property
     def failed(self) -> NDArray[np.bool_]:
         """Which points ended in an error (n,): they measured nothing, and say nothing about the targets."""
         return np.array(self.status == "failed", dtype=bool)
 
     @cached_property
     def sample(self) -> NDArray[np.int64]:
-        """Which chip at which place each point is (n,): runs of the same chip at the same place share a number."""
+        """Which chip at which place each point is (n,): runs of the same chip at the same place share a number.
+
+        The same chip at two places has the same draws: the two are no independent evidence.
+        """
         return _numbered([*self.axes.values(), self.chip])
 
     @cached_property

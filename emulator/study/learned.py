@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from emulator.study.evidence import Evidence, Floats
 from emulator.study.metrics import Target, meets, of_training
 from emulator.study.significance import median_interval
-from emulator.study.statistics import chips_that_meet
-from emulator.study.verdict import Share, share_of, technology_axis
+from emulator.study.verdict import Share, share_of, share_that, technology_axis, uneven
 
 #: figures of a training that are told with an interval
 FIGURES = (
@@ -89,14 +88,14 @@ def points_of(evidence: Evidence, name: str) -> NDArray[np.bool_]:
 
 def _learning(evidence: Evidence, name: str, chosen: NDArray[np.bool_]) -> Learning:
     here = chosen & evidence.trained
-    nothing, looked = np.full(evidence.done, np.nan), evidence.sequential and bool(evidence.trained.all())
+    nothing = np.full(evidence.done, np.nan)
     unjudged = np.isnan(evidence.metrics.get("training_share", np.zeros(evidence.done)))
     return Learning(
         name,
         _share(evidence, here, True, evidence.failed | unjudged),
         _share(evidence, chosen, False, evidence.failed),
         {
-            figure: _middle(evidence.metrics.get(metric, nothing)[here & ~evidence.failed], evidence.confidence, looked)
+            figure: _middle(evidence, evidence.metrics.get(metric, nothing), here & ~evidence.failed)
             for figure, metric in {"score": score_of(evidence), **dict(zip(FIGURES, FIGURES, strict=True))}.items()
         },
         *(
@@ -108,19 +107,22 @@ def _learning(evidence: Evidence, name: str, chosen: NDArray[np.bool_]) -> Learn
 
 def _share(evidence: Evidence, chosen: NDArray[np.bool_], trained: bool, unknown: NDArray[np.bool_]) -> Share:
     """Chips that meet the targets of a training, or the other ones."""
-    targets = [Target.of(n, bounds) for n, bounds in evidence.targets.items() if of_training(n) == trained]
-    if not targets:
+    asked = {name: bounds for name, bounds in evidence.targets.items() if of_training(name) == trained}
+    if not asked:
         return share_of(0, 0, evidence.confidence)
-    met = meets(targets, evidence.metrics, evidence.done)
-    _, chip = np.unique(evidence.sample[chosen], return_inverse=True)
-    good, known = chips_that_meet(chip.astype(np.int64), met[chosen], unknown[chosen])
-    looked = evidence.sequential and (not trained or bool(evidence.trained.all()))
-    return share_of(int(good.sum()), int(known.sum()), evidence.confidence, looked)
+    met = meets([Target.of(*one) for one in asked.items()], evidence.metrics, evidence.done)
+    return share_that(evidence, chosen, met, ~unknown, evidence.looked(asked))
 
 
-def _middle(values: Floats, confidence: float, sequential: bool) -> Middle:
-    known = values[np.isfinite(values)]
-    return Middle(_median(values), *median_interval(known, confidence, sequential), len(known), len(values))
+def _middle(evidence: Evidence, values: Floats, chosen: NDArray[np.bool_]) -> Middle:
+    """Of values (n,) at the chosen points (n,); without an interval where the numbers of chips of several places were looked for."""
+    known = chosen & np.isfinite(values)
+    looked = evidence.looked([name for name in evidence.targets if of_training(name)])
+    ends = (np.nan, np.nan)
+    if not (looked and uneven(evidence, chosen)):
+        chips = len(np.unique(evidence.chip[known]))
+        ends = median_interval(values[known], evidence.confidence, looked, chips)
+    return Middle(_median(values[known]), *ends, int(known.sum()), int(chosen.sum()))
 
 
 def _median(values: Floats) -> float:

@@ -268,6 +268,12 @@ def of_training(name: str) -> bool:
     return name in METRICS and METRICS[name].trained
 
 
+def telling(names: Iterable[str], trained: int | None, chips: int) -> list[str]:
+    """The targets by which chips tell that are sampled until they do: those of a training only where every chip is trained."""
+    everyone = trained is None or trained >= chips
+    return [name for name in names if everyone or not of_training(name)]
+
+
 def meets(
     targets: Iterable[Target],
     values: Mapping[str, float | Floats | None],

@@ -50,20 +50,23 @@ def signed_rank(differences: Floats) -> float:
     return float(min(1.0, 2 * min(ways[: seen + 1].sum(), ways[seen:].sum())))
 
 
-def median_interval(values: Floats, confidence: float = CONFIDENCE, sequential: bool = False) -> tuple[float, float]:
+def median_interval(
+    values: Floats, confidence: float = CONFIDENCE, sequential: bool = False, chips: int | None = None
+) -> tuple[float, float]:
     """Interval of the median that assumes nothing of the distribution; NaN where there are too few values.
 
     `sequential` says that one looked at the values as they came and may have stopped for them (as `share_sequence`, of the
-    share below the median).
+    share below the median). `chips` says how many made the values, where each made several: these count as if they were one.
     """
-    ordered, count = np.sort(values), len(values)
+    ordered, count = np.sort(values), len(values) if chips is None else chips
     if sequential:
         outside = next((k for k in range(count) if share_sequence(k, count, confidence)[1] >= 0.5), 0)
     else:
         outside = int(stats.binom.ppf((1 - confidence) / 2, count, 0.5))
     if outside < 1:
         return np.nan, np.nan
-    return float(ordered[outside - 1]), float(ordered[-outside])
+    beyond = (outside - 1) * len(ordered) // count
+    return float(ordered[beyond]), float(ordered[-1 - beyond])
 
 
 def shift_interval(first: Floats, second: Floats) -> tuple[float, float]:

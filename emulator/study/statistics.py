@@ -20,29 +20,29 @@ Floats = NDArray[np.float64]
 _ROUNDING = 1e-12
 
 
-def share_interval(met: int, total: int, confidence: float) -> tuple[float, float]:
+def share_interval(met: float, total: int, confidence: float) -> tuple[float, float]:
     """Two-sided interval of a share of which `met` of `total` independent trials were seen to have it.
 
     It covers the true share at least as often as `confidence` says, whatever the share (C. J. Clopper and E. S.
-    Pearson, Biometrika 26, 404, 1934).
+    Pearson, Biometrika 26, 404, 1934). `met` may be a part of a trial: see `interval_by_chip`.
     """
     # scipy's binomtest(...).proportion_ci finds the same ends by iteration, to 1e-13: stores keep these to the last digit
     tail = (1 - confidence) / 2
     return lower_bound(met, total, 1 - tail), upper_bound(met, total, 1 - tail)
 
 
-def lower_bound(met: int, total: int, confidence: float) -> float:
+def lower_bound(met: float, total: int, confidence: float) -> float:
     """The share is at least this, with this confidence."""
     return 0.0 if met == 0 else float(beta.ppf(1 - confidence, met, total - met + 1))
 
 
-def upper_bound(met: int, total: int, confidence: float) -> float:
+def upper_bound(met: float, total: int, confidence: float) -> float:
     """The share is at most this, with this confidence."""
     return 1.0 if met == total else float(beta.ppf(confidence, met + 1, total - met))
 
 
 @lru_cache(maxsize=1 << 16)
-def share_sequence(met: int, total: int, confidence: float) -> tuple[float, float]:
+def share_sequence(met: float, total: int, confidence: float) -> tuple[float, float]:
     """Interval of a share that may be looked at after every trial: all of them together cover it as often as `confidence` says.
 
     It holds the shares p under which the mixture of all shares, with the weight of Jeffreys, is not ``1/(1 - confidence)``
@@ -62,16 +62,28 @@ def share_sequence(met: int, total: int, confidence: float) -> tuple[float, floa
     return float(low), float(high)
 
 
-def interval_of(sequential: bool) -> Callable[[int, int, float], tuple[float, float]]:
+def interval_of(sequential: bool) -> Callable[[float, int, float], tuple[float, float]]:
     """How a share's interval is found: by one look, or by looks that may have ended the sampling."""
     return share_sequence if sequential else share_interval
+
+
+def interval_by_chip(
+    met: int, total: int, chips: int, confidence: float, sequential: bool = False
+) -> tuple[float, float]:
+    """Interval of a share of `total` trials that so many chips made, each at several places: no surer than that many trials.
+
+    Trials of one chip share its draws. Were they all alike, each chip would count once; where they are less alike, the interval
+    is wider than it need be (after E. L. Korn and B. I. Graubard, Survey Methodology 24, 193, 1998, whose effective number of
+    trials this takes for the smallest that it can be).
+    """
+    return interval_of(sequential)(met * chips / total, chips, confidence)
 
 
 def chips_needed(
     bad: int,
     share: float,
     confidence: float,
-    interval: Callable[[int, int, float], tuple[float, float]] | None = None,
+    interval: Callable[[float, int, float], tuple[float, float]] | None = None,
 ) -> int:
     """The fewest chips that show a share with this confidence if `bad` of them are bad and all others are good.
 

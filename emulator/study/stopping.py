@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from emulator.study.load import StudyFile
-from emulator.study.metrics import meets, of_training
+from emulator.study.metrics import meets, telling
 from emulator.study.store import Store
 from emulator.study.tolerance import Tried, answered
 from emulator.study.writer import canonical
@@ -79,8 +79,8 @@ class Stopping:
     def _known(self, store: Path) -> dict[int, bool | None]:
         """Of every point that is there whether it meets the targets; None where it ended in an error."""
         repeats = self.study.config.repeats
-        everyone = repeats.trained is None or repeats.trained >= repeats.chips
-        targets = [one for one in self.study.targets if everyone or not of_training(one.metric)]
+        names = telling([one.metric for one in self.study.targets], repeats.trained, repeats.chips)
+        targets = [one for one in self.study.targets if one.metric in names]
         with Store(store) as reader:
             points, metrics = reader.points(), reader.metrics()
         met = meets(targets, metrics, len(points["ordinal"]))

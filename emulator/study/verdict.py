@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.study.evidence import Evidence
-from emulator.study.statistics import chips_that_meet, interval_of
+from emulator.study.metrics import Target, meets
+from emulator.study.statistics import chips_that_meet, interval_by_chip
 from emulator.study.summary import Coordinate, Spread, coordinates, spread
 
 #: axes whose places are technologies
@@ -64,21 +65,37 @@ def technology_axis(evidence: Evidence) -> Coordinate | None:
 
 
 def share(evidence: Evidence, chosen: NDArray[np.bool_]) -> Share:
-    """Chips among the chosen points (n,) that meet every target in each of their runs, of those of which it is known.
+    """Chips among the chosen points (n,) that meet every target in each of their runs, of those of which it is known."""
+    return share_that(evidence, chosen, evidence.met, evidence.judged, evidence.looked(evidence.targets))
 
-    Where places have more chips the harder they were to tell, those of several places are no sample of anything: their share is
-    the mean of the places' and has no interval.
+
+def share_that(
+    evidence: Evidence, chosen: NDArray[np.bool_], met: NDArray[np.bool_], known: NDArray[np.bool_], looked: bool
+) -> Share:
+    """Chips among the chosen points (n,) all of whose runs `met` (n,), of those of which it is `known` (n,).
+
+    `looked` says that looks decided how many chips there are. Where places have more of them the harder they were to tell,
+    those of several places are no sample of anything: their share is the mean of the places' and has no interval. Else a
+    chip that stands at several places is one chip to the interval: it has the same draws wherever it stands.
     """
-    places = np.unique(evidence.place[chosen]) if evidence.sequential else ()
-    if len(places) > 1:
-        each = [share(evidence, chosen & (evidence.place == place)) for place in places]
-        met, total = sum(one.met for one in each), sum(one.total for one in each)
+    if looked and uneven(evidence, chosen):
+        each = [
+            share_that(evidence, chosen & (evidence.place == place), met, known, looked)
+            for place in np.unique(evidence.place[chosen])
+        ]
+        good, total = sum(one.met for one in each), sum(one.total for one in each)
         fractions = [one.fraction for one in each if one.total]
         mean = float(np.mean(fractions)) if fractions else np.nan
-        return Share(met, total, mean, np.nan, np.nan, evidence.confidence)
-    _, chip = np.unique(evidence.sample[chosen], return_inverse=True)
-    good, known = chips_that_meet(chip.astype(np.int64), evidence.met[chosen], ~evidence.judged[chosen])
-    return share_of(int(good.sum()), int(known.sum()), evidence.confidence, evidence.sequential)
+        return Share(good, total, mean, np.nan, np.nan, evidence.confidence)
+    _, first, sample = np.unique(evidence.sample[chosen], return_index=True, return_inverse=True)
+    kept, sure = chips_that_meet(sample.astype(np.int64), met[chosen], ~known[chosen])
+    chips = len(np.unique(evidence.chip[chosen][first][sure]))
+    return share_of(int(kept.sum()), int(sure.sum()), evidence.confidence, looked, chips)
+
+
+def uneven(evidence: Evidence, chosen: NDArray[np.bool_]) -> bool:
+    """Whether the chosen points (n,) are of several places at which chips were sampled until they told."""
+    return evidence.sequential and len(np.unique(evidence.place[chosen])) > 1
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,8 @@ class Told:
     ----------
     share : float
         Of the chips that was asked for.
+    targets : dict
+        Bounds by metric, of those targets by which chips tell.
     enough, short, unsure : int
         Places at which so many are good, at which they are not, and at which it is not known.
     chips, most : int
@@ -96,6 +115,7 @@ class Told:
     """
 
     share: float
+    targets: dict[str, dict[str, float]]
     enough: int
     short: int
     unsure: int
@@ -104,22 +124,27 @@ class Told:
 
 
 def told(evidence: Evidence) -> Told | None:
-    """What the chips of a study that stops when they tell did tell; None of another study."""
+    """What the chips of a study that stops when they tell did tell, by the rule that stops it; None of another study."""
     if not evidence.sequential:
         return None
     repeats = evidence.facts["study"]["repeats"]
     wanted, runs = float(repeats["share"]), int(repeats.get("noise", 1))
-    each = [share(evidence, evidence.place == place) for place in np.unique(evidence.place)]
+    met = meets([Target.of(*one) for one in evidence.telling.items()], evidence.metrics, evidence.done)
+    each = [
+        share_that(evidence, evidence.place == place, met, ~evidence.failed, True)
+        for place in np.unique(evidence.place)
+    ]
     enough, short = sum(one.low >= wanted for one in each), sum(one.high < wanted for one in each)
     chips = len(np.unique(evidence.sample))
-    return Told(wanted, enough, short, len(each) - enough - short, chips, evidence.planned // runs)
+    return Told(wanted, evidence.telling, enough, short, len(each) - enough - short, chips, evidence.planned // runs)
 
 
-def share_of(met: int, total: int, confidence: float, sequential: bool = False) -> Share:
-    """A share with its interval; `sequential` says that looks at it ended the sampling."""
+def share_of(met: int, total: int, confidence: float, looked: bool = False, chips: int | None = None) -> Share:
+    """A share with its interval; `looked` says that looks at it ended the sampling, `chips` how many made all of it."""
     if not total:
         return Share(0, 0, np.nan, np.nan, np.nan, confidence)
-    return Share(met, total, met / total, *interval_of(sequential)(met, total, confidence), confidence)
+    interval = interval_by_chip(met, total, chips or total, confidence, looked)
+    return Share(met, total, met / total, *interval, confidence)
 
 
 def _case(evidence: Evidence, name: str, chosen: NDArray[np.bool_]) -> Case:

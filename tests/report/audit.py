@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+from scipy.special import betaincinv
 from scipy.stats import binomtest
 
 from emulator.units import si
@@ -96,7 +97,7 @@ def allowed(path: Path) -> list[float]:
             )
             place = (points[key][0], points[key][1])
             chips[place] = chips.get(place, True) and good
-        found += _shares(sum(chips.values()), len(chips), confidences)
+        found += _shares(sum(chips.values()), len(chips), confidences, len({chip for _, chip in chips}))
     for key in {key for row in points.values() for key in json.loads(row[0])}:
         values = {json.loads(row[0])[key] for row in points.values()}
         found += [value for value in values if isinstance(value, int | float)]
@@ -126,9 +127,17 @@ def printed(numbers: list[float]) -> set[str]:
     return texts
 
 
-def _shares(met: int, total: int, confidences: set[float]) -> list[float]:
-    ends = [binomtest(met, total).proportion_ci(confidence, method="exact") for confidence in confidences]
-    return [met, total, met / total, *(end for interval in ends for end in interval)]
+def _shares(met: int, total: int, confidences: set[float], chips: int | None = None) -> list[float]:
+    """With intervals that are exact for so many independent chips, by default for all."""
+    count = chips or total
+    if count == total:
+        ends = [binomtest(met, total).proportion_ci(confidence, method="exact") for confidence in confidences]
+        return [met, total, met / total, *(end for interval in ends for end in interval)]
+    good, found = count * met / total, [met, total, met / total]
+    for tail in ((1 - confidence) / 2 for confidence in confidences):
+        found += [0.0 if met == 0 else betaincinv(good, count - good + 1, tail)]
+        found += [1.0 if met == total else betaincinv(good + 1, count - good, 1 - tail)]
+    return found
 
 
 def _subsets(axes: dict[str, dict[str, object]]) -> Iterator[list[str]]:

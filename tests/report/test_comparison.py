@@ -256,6 +256,18 @@ def _tell(path, network):
         link.execute("UPDATE meta SET value = ? WHERE key = 'network'", (json.dumps(network),))
 
 
+def test_sides_whose_chips_were_sampled_until_they_told_have_the_same_chips_and_say_so(tmp_path):
+    told = {"repeats": {"sequential": True, "chips": 8, "share": 0.9}}
+    stopped = build_store(tmp_path / "stopped.db", {NOISE: [0.001, 0.01]}, chips=8, seed=1, study=told, done=20)
+    other = build_store(tmp_path / "other.db", {NOISE: [0.001, 0.01]}, chips=8)
+    found = compare(side(other), side(stopped))
+    assert not found.paired and any("sampled until they told" in note for note in found.notes)
+    evidence = read_evidence(other)  # eight chips at the first place and two at the second, as on the side that stopped
+    wanted = evidence.metrics["accuracy"].reshape(2, 8, 2)
+    first = [np.mean(wanted[: 2 if chip < 2 else 1, chip]) for chip in range(8)]
+    assert by_metric(found)["accuracy"].first == pytest.approx(np.median(first))
+
+
 def test_an_empty_study_is_refused(quiet, tmp_path):
     empty = build_store(tmp_path / "empty.db", {NOISE: [0.001]}, done=0)
     refuses(

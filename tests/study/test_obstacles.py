@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,24 +37,33 @@ GOOD = {"training_share": 1.0, "gradient_cosine": 1.0, "settled_fraction": 1.0, 
         "at_bounds": 0.0, "writes_per_weight": 30.0}  # fmt: skip
 BAD = {"training_share": 0.05, "steps_to_target": None}
 PLAIN = "the gradients are good: it is what its devices make of them"
+LEFT = "the gradients are good: rate, samples or hold are what is left"
+#: what is not known of hardware whose weights are no devices
+NONE = {"worn_out": None, "at_bounds": None, "writes_per_weight": None}
 
 
 def page(
-    folder: Path, patch: pytest.MonkeyPatch, values: dict[str, Any], status: str = "settled", why: str | None = None
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    values: dict[str, Any],
+    status: str = "settled",
+    why: str | Callable[[int, int], str] | None = None,
+    study: str = STUDY,
 ) -> Headline:
     """The first screen where every chip has these metrics, those of trainings only where it was trained."""
 
     def made_up(pool, function, work, items, size, given_up):
         for task in items:
+            reason = why(task.chip, task.noise) if callable(why) else why
             found = {name: None if status == "failed" else {**GOOD, **values}.get(name) for name in work.metrics}
             if task.chip >= 2:
                 found |= dict.fromkeys(
                     ("training_share", "steps_to_target", "worn_out", "at_bounds", "writes_per_weight")
                 )
-            yield task, Outcome(status, why, found, "{}", "{}", "now", 0.0)
+            yield task, Outcome(status, reason, found, "{}", "{}", "now", 0.0)
 
     patch.setattr(running, "shared_out", made_up)
-    run_study(load_study(write(folder, STUDY, TRAINING)), folder / "s.sqlite", workers=1)
+    run_study(load_study(write(folder, study, TRAINING)), folder / "s.sqlite", workers=1)
     return report_of(read_evidence(folder / "s.sqlite")).head
 
 
@@ -62,10 +72,11 @@ def page(
     [
         ({"worn_out": 0.8}, f"Because 80 % of the devices are worn out; {PLAIN}. 0 of 2 chips"),
         ({"at_bounds": 0.5}, f"Because 50 % of the devices are at an end of their range; {PLAIN}. 0 of 2 chips"),
-        ({"writes_per_weight": 0.01}, "Because a weight is written 0.01 times: steps are too coarse for what a training asks for"),
+        ({"writes_per_weight": 0.01}, f"Because a weight is written 0.01 times: less than one step was asked for; {LEFT}. 0 of 2"),
         ({"gradient_cosine": 0.3}, "Because gradient cosine 0.3 (at least 0.9 asked) on 4 of 4. 0 of 2 chips"),
         ({"settled_fraction": 0.0}, "Because settled samples 0 % (at least 100 % asked) on 4 of 4. 0 of 2 chips"),
         ({}, f"Because {PLAIN}. 0 of 2 chips"),
+        (NONE, f"Because {LEFT}. 0 of 2 chips"),
     ],
 )  # fmt: skip
 def test_the_page_says_what_is_in_the_way(
@@ -83,7 +94,7 @@ def test_what_diverges_or_ends_in_errors_is_told_with_its_reason(
 ) -> None:
     (tmp_path / "a").mkdir()
     head = page(tmp_path / "a", monkeypatch, BAD, "unsettled", "the loss stays above where it began")
-    assert head.sentence.startswith(f"Because on 4 of 4 chips the loss stays above where it began; {PLAIN}.")
+    assert head.sentence.startswith(f"Because on 4 of 4 chips the loss stays above where it began; {LEFT}.")
     head = page(tmp_path, monkeypatch, BAD, "failed", "no such device")
     assert head.answer == "Cannot tell"
     assert head.sentence.startswith("Because on 4 of 4 chips an error: no such device. No chip could be trained.")
@@ -95,3 +106,17 @@ def test_what_learns_is_not_excused_and_says_what_it_lacks(tmp_path: Path, monke
     (row,) = head.technologies.rows
     assert row[head.technologies.heads.index("what falls short")].text == "nothing"
     assert head.tiles[2].note == "a figure of the hardware that it needs is not known"
+
+
+def test_reasons_and_missed_targets_are_counted_by_chips_and_the_one_that_is_named_by_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def why(chip: int, run: int) -> str:
+        """Four runs explode, on two chips; the runs of each of the others end in a way of their own."""
+        return {2: "weights are not finite", 3: "the hold is too short"}.get(chip, "the loss explodes")
+
+    study = STUDY.replace("[repeats]", "[repeats]\nnoise = 2")
+    head = page(tmp_path, monkeypatch, BAD | {"gradient_cosine": 0.3}, "unsettled", why, study)
+    assert head.sentence.replace("\N{NO-BREAK SPACE}", " ").startswith(
+        "Because on 2 of 4 chips the loss explodes; 2 others for other reasons; gradient cosine 0.3 (at least 0.9 asked) on 4 of 4."
+    )

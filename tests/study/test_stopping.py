@@ -11,13 +11,15 @@ import pytest
 
 from emulator import StudyError
 from emulator.study import points as running
-from emulator.study.evidence import read_evidence
+from emulator.study.evidence import Evidence, read_evidence
+from emulator.study.learned import learnings
 from emulator.study.load import load_study
 from emulator.study.report import report_of, study_summary
 from emulator.study.run import run_study
 from emulator.study.significance import median_interval
+from emulator.study.statistics import share_interval
 from emulator.study.store import Store
-from emulator.study.verdict import told
+from emulator.study.verdict import share, told
 from emulator.study.work import Outcome
 from tests.support.small import STUDY, TRAINING, rows, write
 
@@ -35,7 +37,11 @@ def made_up(pool, function, work, items, size, given_up):
         spread = task.changes["hardware.noise.gain_mismatch_backward"]
         lot = np.random.default_rng([task.chip, 3]).integers(100)
         good, failed = bool(lot < GOOD[spread]), spread == 0.2 and task.chip == 5
-        metrics = {"gradient_cosine": 1.0 if good else 0.0, "settled_fraction": 1.0, "training_share": 1.0}
+        metrics = {
+            "gradient_cosine": 1.0 if good else 0.0,
+            "settled_fraction": 1.0,
+            "training_share": 1.0 if good else 0.5,
+        }
         told = {name: None if failed else metrics[name] for name in work.metrics}
         yield task, Outcome("failed" if failed else "settled", "lost" if failed else None, told, "{}", "{}", "now", 0.0)
 
@@ -92,7 +98,56 @@ def test_of_chips_of_which_only_the_first_are_trained_the_others_tell_by_the_oth
         chips = store.points()["chip"]
     assert found == [(0, 12), (0, 11), (0, 12)]  # yields count those that were trained; good gradients told
     assert sorted(np.bincount(chips).tolist(), reverse=True)[:13] == [3] * 12 + [2]
-    assert json.loads(read_evidence(tmp_path / "s.sqlite").meta["study"])["repeats"]["look"] == 8
+    evidence = read_evidence(tmp_path / "s.sqlite")
+    assert json.loads(evidence.meta["study"])["repeats"]["look"] == 8
+    with Store(tmp_path / "s.sqlite") as store:  # no look decided how many were trained
+        assert [(one.low, one.high) for one in store.yields()] == [share_interval(0, n, 0.95) for n in (12, 11, 12)]
+    found = [share(evidence, evidence.place == place) for place in range(3)]
+    assert [(one.low, one.high) for one in found] == [share_interval(0, n, 0.95) for n in (12, 11, 12)]
+
+
+def test_what_chips_told_is_judged_by_the_rule_that_stopped(tmp_path: Path, stand_in: None) -> None:
+    text = (HEAD + AXIS + REPEATS + "trained = 12\n" + TARGETS).replace('"settled_fraction"', '"training_share"')
+    run(tmp_path, text + "training_share = { min = 0.5 }\n", base=TRAINING)
+    evidence = read_evidence(tmp_path / "s.sqlite")
+    found = told(evidence)
+    assert found is not None and (found.enough, found.short, found.unsure) == (1, 1, 1)
+    text = re.sub(r"[\s\\]+", " ", study_summary(report_of(evidence)))
+    assert (
+        "at least 90 % of them are good (gradient cosine at least 0.9), with 95 % confidence: at 1 place they are"
+        in text
+    )
+    (one,) = learnings(evidence)
+    assert one.learned.met == one.learned.total == 35  # twelve chips, the same at every place, but for one that failed
+    assert (one.learned.low, one.learned.high) == share_interval(12, 12, 0.95)
+    # good gradients are those of as many chips as it took at each place
+    assert one.gradients.total == 60 + 63 + 12 and np.isnan(one.gradients.low) and np.isnan(one.gradients.high)
+    places = [store_share(evidence, place) for place in range(3)]
+    assert one.gradients.fraction == pytest.approx(np.mean(places)) and max(places) == 1.0
+    assert f"{one.gradients.met} of 135 ({100 * np.mean(places):.3g} %, mean of places)" in text
+
+
+def store_share(evidence: Evidence, place: int) -> float:
+    """The share of good gradients of the runs at a place that ended in no error; each chip has one run."""
+    cosines = evidence.metrics["gradient_cosine"][evidence.place == place]
+    return float(np.mean(cosines[np.isfinite(cosines)] >= 0.9))
+
+
+def test_chips_that_learn_and_medians_of_unequal_places_have_no_interval(tmp_path: Path, stand_in: None) -> None:
+    text = (HEAD + AXIS + REPEATS + TARGETS).replace('"settled_fraction"', '"training_share"')
+    run(tmp_path, text + "training_share = { min = 0.6 }\n", base=TRAINING)
+    evidence = read_evidence(tmp_path / "s.sqlite")
+    (one,) = learnings(evidence)
+    middle = one.figures["training_share"]
+    assert one.learned.total == middle.count == 127 and np.isnan([one.learned.low, middle.low, middle.high]).all()
+    head = report_of(evidence).head
+    shares = [store_share(evidence, place) for place in range(3)]  # what is good there learns, too
+    assert (
+        one.learned.met == 118
+        and head.answer == f"On {100 * np.mean(shares):.3g}\N{NO-BREAK SPACE}% of chips, mean of places"
+    )
+    assert head.technologies is not None and "mean of places" in head.technologies.rows[0][1].text
+    assert "unequal numbers" in head.tiles[0].note and not re.search(r"\bnan\b", study_summary(report_of(evidence)))
 
 
 def test_medians_of_chips_that_were_looked_at_have_wider_intervals_that_cover() -> None:

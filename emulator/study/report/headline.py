@@ -12,7 +12,6 @@ from emulator.measure.clipping import MANY
 from emulator.study.evidence import Evidence
 from emulator.study.learned import Learning, learnings
 from emulator.study.report.learning import (
-    FAILS,
     POOR,
     learning_answer,
     learning_sentence,
@@ -21,7 +20,15 @@ from emulator.study.report.learning import (
     reduced,
 )
 from emulator.study.report.quantities import MISSING, Quantity, metric, span_text
-from emulator.study.report.requirements import UNKNOWN, breaking, breaking_text, unknown_text
+from emulator.study.report.requirements import (
+    FAILS,
+    NOTHING,
+    UNKNOWN,
+    UNSEARCHED,
+    breaking,
+    breaking_text,
+    unknown_text,
+)
 from emulator.study.report.tables import Cell, Table, Tile, number, table
 from emulator.study.summary import BAND, Spread, spread
 from emulator.study.verdict import TECHNOLOGY, Case, Share, Told, cases, technology_axis, told
@@ -150,9 +157,10 @@ def _told(evidence: Evidence) -> str:
     if found is None:
         return ""
     parts = [(found.enough, "they are"), (found.short, "they are not"), (found.unsure, "the chips do not tell")]
+    wanted = "; ".join(target_text(*one) for one in found.targets.items())
     said = ", ".join(f"at {count:,} {'place' if count == 1 else 'places'} {words}" for count, words in parts if count)
     return (
-        f" Chips were sampled until they told whether at least {SHARE.text(found.share)} of them are good, with "
+        f" Chips were sampled until they told whether at least {SHARE.text(found.share)} of them are good ({wanted}), with "
         f"{SHARE.text(evidence.confidence)} confidence: {said}. {found.chips:,} were sampled of at most {found.most:,}."
     )
 
@@ -222,9 +230,9 @@ def _best(found: Sequence[Case]) -> tuple[Tile, ...]:
 
 #: what there is to say where no knob breaks first
 _WHY = {
-    "not searched": "no tolerance search is in the store",
-    "fails as it is": "the targets do not hold whatever is turned",
-    "nothing it has": "the hardware has none of what was turned worse; what it would bear is below",
+    UNSEARCHED: "no tolerance search is in the store",
+    FAILS: "the targets do not hold whatever is turned",
+    NOTHING: "the hardware has none of what was turned worse; what it would bear is below",
 }
 
 

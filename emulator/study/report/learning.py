@@ -13,15 +13,15 @@ from emulator.study.learned import Learning, Middle, points_of, score_of
 from emulator.study.metrics import of_training
 from emulator.study.report.obstacles import obstacles
 from emulator.study.report.quantities import MISSING, Quantity, metric, span_text
-from emulator.study.report.requirements import breaking
+from emulator.study.report.requirements import FAILS, breaking
 from emulator.study.report.tables import Cell, Table, Tile, number, table
-from emulator.study.verdict import Share, technology_axis
+from emulator.study.verdict import Share, technology_axis, uneven
 
-#: what is said of what breaks first where nothing is learned before anything is turned
-FAILS = "fails as it is"
-#: the same where it learns all the same, of gradients
+#: what is said of what breaks first where gradients fail before anything is turned, and it learns all the same
 POOR = "gradients, as it is"
 SHARE = Quantity("yield", "yield", "%")
+#: what a share is whose places have as many chips as it took to tell
+_MEAN = "mean of places"
 #: a share of chips that is surely below this is bad
 _MOST = 0.5
 _HEADS = (
@@ -211,6 +211,8 @@ def _word(share: Share) -> Cell:
         return Cell("Yes", None, "good")
     if not share.met:
         return Cell("No", None, "bad")
+    if math.isnan(share.low):
+        return Cell(f"On {SHARE.text(share.fraction, 3)} of chips, {_MEAN}", None, "fair")
     return Cell(f"On {share.met} of {share.total} chips", None, "bad" if share.high < _MOST else "fair")
 
 
@@ -218,7 +220,9 @@ def _shared(share: Share) -> Cell:
     """A share of chips with its interval."""
     if not share.total:
         return Cell(MISSING, None, "quiet")
-    return Cell(f"{share.met:,} of {share.total:,} ({span_text(SHARE, share.low, share.high)})", None)
+    uneven = math.isnan(share.low)
+    said = f"{SHARE.text(share.fraction, 3)}, {_MEAN}" if uneven else span_text(SHARE, share.low, share.high)
+    return Cell(f"{share.met:,} of {share.total:,} ({said})", None)
 
 
 def _figure(quantity: Quantity, found: Middle) -> Cell:
@@ -238,8 +242,14 @@ def _chips(count: int) -> str:
 
 def _interval(quantity: Quantity, found: Middle, evidence: Evidence) -> str:
     if math.isnan(found.low):
-        return f"{_chips(found.count)}, too few for an interval"
+        return f"{_chips(found.count)}, {_no_interval(evidence)}"
     return f"{SHARE.text(evidence.confidence)} interval {span_text(quantity, found.low, found.high)}"
+
+
+def _no_interval(evidence: Evidence) -> str:
+    """Why a median has none: too few chips, or places that have as many as it took to tell."""
+    apart = evidence.looked(evidence.targets) and uneven(evidence, evidence.trained)
+    return "of places with unequal numbers of them, so without an interval" if apart else "too few for an interval"
 
 
 def _tile(evidence: Evidence, label: str, one: Learning, name: str, before: str = "") -> Tile:

@@ -13,8 +13,9 @@ from emulator.study.report.tables import Cell, Table, count, named, number, tabl
 from emulator.study.store import Tolerance
 from emulator.study.tolerance import NEVER, THROUGHOUT, fails_as_it_is, first_to_break, margin, unknown
 
-#: what is said of what breaks first where the search cannot tell
-UNKNOWN = "cannot tell"
+#: what is said of what breaks first: where the search cannot tell, where nothing holds before anything is turned, where none
+#: was made, and where nothing that the hardware has breaks
+UNKNOWN, FAILS, UNSEARCHED, NOTHING = "cannot tell", "fails as it is", "not searched", "nothing it has"
 
 
 def knob_of(evidence: Evidence, found: Tolerance) -> Quantity:
@@ -61,16 +62,16 @@ def breaking(evidence: Evidence, where: Mapping[str, Any] | None = None) -> Brea
         if where is None or all(found.detail["where"].get(key) == value for key, value in where.items())
     ]
     if not chosen:
-        return Breaking("not searched", None)
+        return Breaking(UNSEARCHED, None)
     places = _by_place(chosen)
     if all(map(fails_as_it_is, places)):
-        return Breaking("fails as it is", None)
+        return Breaking(FAILS, None)
     holding = [one for place in places if not fails_as_it_is(place) for one in place]
     first = first_to_break([one for one in holding if one.detail["verdict"] != THROUGHOUT])
     if first is not None:
         return Breaking(knob_of(evidence, first).label, first)
     unsure = next((one for one in holding if unknown(one, str) is not None), None)
-    return Breaking("nothing it has", None) if unsure is None else Breaking(UNKNOWN, unsure)
+    return Breaking(NOTHING, None) if unsure is None else Breaking(UNKNOWN, unsure)
 
 
 def unknown_text(evidence: Evidence, found: Tolerance) -> str:
