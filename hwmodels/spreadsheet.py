@@ -2,7 +2,7 @@
 
 Columns are separated by ``,``, ``;``, a tab or ``|``, whichever finds most of the columns that are looked for. Numbers
 have a decimal point or, in the whole file, a decimal comma. Lines that begin with ``#`` before the header are comments; where
-none but comments name columns, the last of them is the header. What could be read in two ways is refused by its name.
+the last of them names more columns than the line that follows, it is the header. What could be read in two ways is refused by its name.
 """
 
 from __future__ import annotations
@@ -124,10 +124,12 @@ def _uncommented(text: str, columns: Sequence[str]) -> tuple[str, int]:
     if not any(line.startswith("#") for line in lines[:comments]):
         return text, 0
     body = "".join(lines[comments:])
-    if any(_known(_first(body), separator, columns) for separator in _SEPARATORS):
-        return body, comments
     last = max(n for n in range(comments) if lines[n].startswith("#"))
-    return lines[last].lstrip("# ") + body, comments - 1
+    named = lines[last].lstrip("# ")
+    here, there = (max(_known(head, separator, columns) for separator in _SEPARATORS) for head in (_first(body), named))
+    if here and here >= there:  # a row of cells may begin with what could be a name, such as `cell1`
+        return body, comments
+    return named + body, comments - 1
 
 
 def _decimal_comma(file: str, rows: Sequence[tuple[int, list[str]]], places: Sequence[int]) -> bool:

@@ -97,6 +97,16 @@ def test_dialects_say_the_same(tmp_path, head, how):
     assert found.model.weights.g_max == pytest.approx(plain.model.weights.g_max, rel=1e-6)
 
 
+def test_a_first_row_that_looks_like_names_is_none_under_a_comment_that_names_more(tmp_path):
+    path = write(tmp_path, rows(PulsedUpdate(**LAW), devices=3))
+    plain, text = fit_pulses(path), path.read_text()
+    path.write_text("# lot 7\n# " + text.replace("\nd", "\ncell"))
+    found = fit_pulses(path)
+    assert found.parameters == plain.parameters
+    path.write_text("# every device, four columns\n" + text)  # a comment that knows less is none
+    assert fit_pulses(path).parameters == plain.parameters
+
+
 @pytest.mark.parametrize("scale", [1e-9, 1e-3])
 def test_conductances_of_any_size(tmp_path, scale):
     fit = fit_pulses(
