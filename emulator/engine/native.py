@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,10 +68,12 @@ def native(
     return None
 
 
+@cache
 def elementwise(name: str, arity: int, python: Callable[..., np.ndarray], c: str | None) -> Function:
     """A function of floats for all of brian2's targets, in NumPy and as an expression of C in ``a, b, ...``.
 
-    Without an expression it is C's own function of that name.
+    Without an expression it is C's own function of that name. The same one at every call: brian2 keeps what it has translated with
+    a function.
     """
     letters = "abcdefg"[:arity]
     made = Function(

@@ -6,6 +6,8 @@ sample is a hash of (key, element, counter), the same on every brian2 target and
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from brian2 import Function, Unit
 from numpy.typing import NDArray
@@ -232,6 +234,7 @@ def functions() -> dict[str, Function]:
     return named | {"either": choice()}
 
 
+@cache  # brian2 keeps what it has translated with a function
 def _function(name: str, python: object, body: str, arity: int, gives: str = "float", takes: str = "any") -> Function:
     made = Function(
         python,

@@ -6,6 +6,7 @@ target, and `resolution`, below which a relative movement is not recorded.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,13 @@ from emulator.engine.clocks import STEP
 from emulator.engine.events import OnEvent, refer, set_unique
 from emulator.engine.plan import Plan
 
-#: the event that a neuron's state or costate has moved
-MOVED = "abs(x - seen_x) > resolution*abs(seen_x) or abs(lam - seen_lam) > resolution*abs(seen_lam)"
+_MOST = sys.float_info.max
+#: the event that a neuron's state or costate has moved, or that it is a number and was none, or the other way round
+MOVED = " or ".join(
+    f"abs({name} - seen_{name}) > resolution*abs(seen_{name}) or "
+    f"int(abs({name}) <= {_MOST!r}) != int(abs(seen_{name}) <= {_MOST!r})"
+    for name in ("x", "lam")
+)
 
 Recorded = tuple[list[Any], dict[str, Variable]]
 

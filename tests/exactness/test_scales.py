@@ -112,6 +112,18 @@ def test_scattering_samples_of_any_scale(law, seed, scales, activation, loss, wi
     assert (result.deviation[result.settled] < NEAR).all()
 
 
+@pytest.mark.parametrize("activation", ["relu", "identity", "silu"])
+def test_samples_after_one_beyond_all_numbers_settle(activation) -> None:
+    """What was infinite or no number is seen to come back, be it at 0 or where it was before."""
+    rng = np.random.default_rng(3)
+    network = Network.mlp([rng.normal(size=(6, 4)), rng.normal(size=(5, 6)), rng.normal(size=(3, 5))], None, activation)
+    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 3))
+    x[2], x[4], y[4] = 1.7e308, x[3], y[3]
+    result = settle(compile_network(network, law=Matched()), x, y, target="numpy", diagnose=False)
+    assert result.settled.tolist() == [True, True, False, True, True, True]
+    assert result.settling_steps[[3, 4]].tolist() == [result.settling_steps[1], 0]
+
+
 def _mixed() -> Network:
     """A residual network of every activation whose slope fades, with wires, fan-out and ports that several sums share."""
     rng = np.random.default_rng(5)

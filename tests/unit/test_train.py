@@ -278,7 +278,7 @@ def test_memory_does_not_grow_with_the_number_of_samples():
 
     peak(30)  # what is loaded once
     few, many = peak(60), peak(300)
-    assert many - few < 8 * 60_000  # for 8 more stretches: brian2 keeps what it has translated, 40 kB each
+    assert many - few < 8 * 40_000  # for 8 more stretches: brian2 keeps some of what it has translated
 
 
 def test_a_hold_below_the_round_trip_is_warned_of() -> None:
