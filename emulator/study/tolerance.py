@@ -264,13 +264,29 @@ def search_all(
     return [found[place] for place in range(len(knobs))]
 
 
+def undecided(tolerance: Tolerance, value: float) -> bool:
+    """Whether the chips at a value that was not shown to hold do not show that it fails, either: it is before all that surely do."""
+    high, rising = tolerance.high, tolerance.detail["bad"] > tolerance.detail["good"]
+    return high is None or (value < high if rising else value > high)
+
+
+def _open(tolerance: Tolerance) -> dict[str, Any] | None:
+    """What was tried of the offered value, where it was not shown to hold, nor to fail; else None."""
+    value, offered, rising = tolerance.value, tolerance.offered, tolerance.detail["bad"] > tolerance.detail["good"]
+    if value is None or offered is None or not (value < offered if rising else value > offered):
+        return None
+    tried = next((one for one in tolerance.detail["trials"] if one["value"] == offered), None)
+    return tried if undecided(tolerance, offered) else None
+
+
 def margin(tolerance: Tolerance) -> float | None:
     """By what factor the offered value may get worse before the targets are missed; below 1 they already are.
 
-    None where it is not known what is offered or tolerated; infinite where nothing bad is offered.
+    None where it is not known what is offered or tolerated, or whether the targets hold at what is offered; infinite where
+    nothing bad is offered.
     """
     value, offered = tolerance.value, tolerance.offered
-    if value is None or offered is None:
+    if value is None or offered is None or _open(tolerance) is not None:
         return None
     rising = tolerance.detail["bad"] > tolerance.detail["good"]
     worse, better = (value, offered) if rising else (offered, value)
@@ -308,6 +324,13 @@ def unknown(tolerance: Tolerance, text: Callable[[float], str]) -> str | None:
         return (
             f"cannot tell with {at['total']:,} chips, of which {at['met']:,} are good at {text(at['value'])}: "
             f"at least {detail['needed']:,} are needed"
+        )
+    if (at := _open(tolerance)) is not None:
+        interval = interval_of(True) if detail.get("sequential", False) else None
+        needed = chips_needed(at["total"] - at["met"], detail["share"], detail["confidence"], interval)
+        return (
+            f"cannot tell with {at['total']:,} chips, of which {at['met']:,} are good at {text(at['value'])}, which is offered: "
+            f"at least {needed:,} are needed"
         )
     if detail["verdict"] == BROKEN:
         at = max(detail["trials"], key=lambda one: one.get("failed", 0))

@@ -37,6 +37,7 @@ from emulator.study.tolerance import (
     least_chips,
     margin,
     search_all,
+    undecided,
     unknown,
 )
 from tests.refusals import refuses
@@ -146,6 +147,21 @@ def test_chips_that_do_not_suffice_are_no_verdict() -> None:
     assert not fails_as_it_is([found]) and first_to_break([found]) is None
     enough = looked_for(np.array([-1.0] + [99.0] * 45))
     assert enough.detail["verdict"] == "holds throughout"
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_chips_that_do_not_tell_of_what_is_offered_call_it_neither_good_nor_bad(rising: bool) -> None:
+    """One bad chip of 40 at what is offered: it does not break, nor is it known to hold. With half of them bad it does."""
+    good, bad = (0.0, 8.0) if rising else (8.0, 0.0)
+    knob, worst, best = Knob("k", "k", good=good, bad=bad, offered=4.0), *((-1.0, 1.0) if rising else (1.0, -1.0))
+    one = looked_for(np.array([4.0 + worst / 2] + [4.0 + best / 2] * 39), knob, halvings=1, rising=rising)
+    assert one.value == good and one.detail["first_failed"] == 4.0 and undecided(one, 4.0)
+    assert margin(one) is None and first_to_break([one]) is None
+    words = "cannot tell with 40 chips, of which 39 are good at 4.0, which is offered: at least 46 are needed"
+    assert unknown(one, str) == words
+    half = looked_for(np.array([4.0 + worst / 2] * 20 + [4.0 + best / 2] * 20), knob, halvings=1, rising=rising)
+    assert half.value == good and not undecided(half, 4.0) and unknown(half, str) is None
+    assert margin(half) in (0.0, 0.5) and first_to_break([half]) is half
 
 
 @pytest.mark.parametrize("bad", [0, 1, 7, 40])

@@ -11,7 +11,7 @@ from emulator.study.evidence import Evidence
 from emulator.study.report.quantities import Quantity, axis_quantity, knob
 from emulator.study.report.tables import Cell, Table, count, named, number, table
 from emulator.study.store import Tolerance
-from emulator.study.tolerance import NEVER, THROUGHOUT, fails_as_it_is, first_to_break, margin, unknown
+from emulator.study.tolerance import NEVER, THROUGHOUT, fails_as_it_is, first_to_break, margin, undecided, unknown
 
 #: what is said of what breaks first: where the search cannot tell, where nothing holds before anything is turned, where none
 #: was made, and where nothing that the hardware has breaks
@@ -107,7 +107,8 @@ def _tried(evidence: Evidence, found: Tolerance) -> str:
     if found.value is None or beyond is None:
         return ""
     quantity = knob_of(evidence, found)
-    return f"tried: {quantity.text(found.value)} holds, {quantity.text(beyond)} does not"
+    fails = "cannot be told" if undecided(found, beyond) else "does not"
+    return f"tried: {quantity.text(found.value)} holds, {quantity.text(beyond)} {fails}"
 
 
 def place_text(evidence: Evidence, found: Tolerance) -> str:
