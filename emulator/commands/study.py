@@ -109,8 +109,8 @@ def _rows(report: StudyReport, reader: Store) -> Iterator[tuple[str, str]]:
     """What was found, row by row."""
     import numpy as np
 
+    from emulator.study.margins import fails_as_it_is, first_to_break, margin, unknown
     from emulator.study.metrics import METRICS
-    from emulator.study.tolerance import fails_as_it_is, first_to_break, margin, unknown
 
     for name, column in reader.metrics().items():
         known = column[np.isfinite(column)]
@@ -150,7 +150,7 @@ def _rows(report: StudyReport, reader: Store) -> Iterator[tuple[str, str]]:
 
 
 def _tolerance(found: Tolerance) -> str:
-    from emulator.study.tolerance import unknown
+    from emulator.study.margins import unknown
 
     share, end = f"{found.detail['share']:.0%} of chips", found.detail["bad"]
     why = unknown(found, lambda value: _number(value, found.unit))

@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from emulator import StudyError
 from emulator.study.design import Axis
+from emulator.study.margins import fails_as_it_is, first_to_break, margin, undecided, unknown
 from emulator.study.statistics import (
     chips_needed,
     chips_that_meet,
@@ -24,22 +25,7 @@ from emulator.study.statistics import (
     upper_bound,
 )
 from emulator.study.store import Tolerance
-from emulator.study.tolerance import (
-    BROKEN,
-    UNSURE,
-    Knob,
-    Tried,
-    check,
-    fails_as_it_is,
-    first_look,
-    first_to_break,
-    hopeless,
-    least_chips,
-    margin,
-    search_all,
-    undecided,
-    unknown,
-)
+from emulator.study.tolerance import BROKEN, UNSURE, Knob, Tried, check, first_look, hopeless, least_chips, search_all
 from tests.refusals import refuses
 
 MEAN, SPREAD, SHARE = 5.0, 1.0, 0.9

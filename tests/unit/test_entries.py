@@ -23,6 +23,7 @@ from emulator.measure.roundoff import Rounding, answer_terms, rounding_bound, ro
 from emulator.measure.rows import largest
 from emulator.runs import presenting
 from tests.substrate import delays
+from tests.support.movements import random_movements
 
 
 def network(loss: str = "mse", activations: str = "tanh") -> Network:
@@ -32,13 +33,10 @@ def network(loss: str = "mse", activations: str = "tanh") -> Network:
 
 
 def test_of_what_is_left_to_judge_the_movements_are_searched():
-    rng = np.random.default_rng(5)
     samples, count, hold = 30, 4, 9
-    end, band, before = rng.normal(size=(samples, count)), np.full((samples, count), 1.5), rng.normal(size=count)
-    where = np.array([(t, n) for t in range(samples * hold) for n in range(count) if rng.random() < 0.4])
-    moved = {"step": where[:, 0], "neuron": where[:, 1], "x": rng.normal(size=len(where))}
+    end, band, before, moved = random_movements(samples, count, hold)
     steps, stays = last_entry(SimpleNamespace(moved=moved, entered=None), "x", end, lambda: band, before, hold)
-    left = rng.random(end.shape) < 0.3
+    left = np.random.default_rng(6).random(end.shape) < 0.3
     entered = np.where(left, UNCLEAR, 1000 + np.arange(count)).astype(np.int32)
     listed = left[moved["step"] // hold, moved["neuron"]]
     judged = SimpleNamespace(moved={k: v[listed] for k, v in moved.items()}, entered={"x": entered})

@@ -22,6 +22,7 @@ from emulator.measure.maps import Maps
 from emulator.measure.rest import neuron_values
 from emulator.runs import presenting
 from hwmodels import load
+from tests.support.movements import random_movements
 
 
 def network() -> Network:
@@ -43,11 +44,8 @@ def test_portions_do_not_change_what_is_found(monkeypatch, noise, threshold):
 
 
 def test_last_entry_is_that_of_a_plain_search():
-    rng = np.random.default_rng(5)
     samples, count, hold = 40, 4, 11
-    end, band, before = rng.normal(size=(samples, count)), np.full((samples, count), 1.5), rng.normal(size=count)
-    where = np.array([(t, n) for t in range(samples * hold) for n in range(count) if rng.random() < 0.4])
-    moved = {"step": where[:, 0], "neuron": where[:, 1], "x": rng.normal(size=len(where))}
+    end, band, before, moved = random_movements(samples, count, hold)
     steps, stays = last_entry(SimpleNamespace(moved=moved, entered=None), "x", end, lambda: band, before, hold)
     for b in range(samples):
         for n in range(count):

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from emulator.study.evidence import Evidence
+from emulator.study.margins import fails_as_it_is, first_to_break, margin, undecided, unknown
 from emulator.study.report.quantities import Quantity, axis_quantity, knob
 from emulator.study.report.tables import Cell, Table, count, named, number, table
 from emulator.study.store import Tolerance
-from emulator.study.tolerance import NEVER, THROUGHOUT, fails_as_it_is, first_to_break, margin, undecided, unknown
+from emulator.study.tolerance import NEVER, THROUGHOUT
 
 #: what is said of what breaks first: where the search cannot tell, where nothing holds before anything is turned, where none
 #: was made, and where nothing that the hardware has breaks
