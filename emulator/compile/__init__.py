@@ -52,7 +52,7 @@ def compile_network(
     hardware : HardwareModel or str
         The substrate, or the name of a preset or a TOML file.
     law : Law
-        How nodes answer waves; `Matched()` by default. What it leaves open (`Bilateral()` its impedances and far ends) is
+        How nodes answer waves; `Matched()` by default. What it leaves open (`Bilateral()` its impedances and terminations) is
         chosen for the network and told in `notes`; the graph has the law so chosen.
     loss : str
         ``mse`` or ``softmax_cross_entropy``; the network's own by default.

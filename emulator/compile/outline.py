@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from emulator.laws import Outline
+from emulator.laws.base import Rise
 from emulator.network import Activation, Add, Concat, Dense, Input, Layer, Network, Slice, activation_function
 from emulator.network.arrays import FloatArray
 from emulator.network.layers import layer_sources
@@ -14,8 +15,6 @@ from emulator.network.losses import loss_function
 
 #: inputs that are tried, steps of the power iteration for each, and the seed of both
 _TRIED, _STEPS, _SEED = 4, 24, 0
-#: where an activation is looked at for how much it bends
-_LOOKED_AT = np.linspace(-5, 5, 401)
 Values = dict[str, FloatArray]
 
 
@@ -26,8 +25,9 @@ def outline_of(network: Network) -> Outline:
     return Outline(
         depth=_depth(network),
         kinked=any(not activation_function(layer.function, layer.slope).smooth for layer in used),
-        resonance=lambda taper: _resonance(network, slopes, 1 / np.sqrt(taper)),
-        bend=lambda taper: _bend(network, states[network.output], slopes, 1 / taper),
+        loss=network.loss,
+        resonance=lambda rise: _resonance(network, slopes, _gains(network, rise, 0.5)),
+        bend=lambda rise: _bend(network, states[network.output], slopes, _gains(network, rise, 1.0)),
     )
 
 
@@ -37,6 +37,11 @@ def _depth(network: Network) -> int:
     for name, layer in network.layers.items():
         depth[name] = max((depth[one] for one in layer_sources(layer)), default=0) + isinstance(layer, Dense)
     return max(1, depth[network.output])
+
+
+def _gains(network: Network, rise: Rise, power: float) -> dict[str, float]:
+    """What is left of a wave at every crossbar of impedances that rise so, to a power of them."""
+    return {name: float(np.float64(rise(layer.weight)) ** -power) for name, layer in network.dense.items()}
 
 
 @np.errstate(all="ignore")
@@ -59,11 +64,13 @@ def _passed(network: Network) -> tuple[Values, Values]:
     return states, found
 
 
-def _apply(layer: Layer, states: Values, slopes: FloatArray | None = None, gain: float = 1.0) -> FloatArray:
+def _apply(
+    layer: Layer, states: Values, slopes: FloatArray | None = None, gains: Mapping[str, float] | None = None
+) -> FloatArray:
     """What a layer makes of (B, n) states of its sources, without its bias; an activation multiplies by its slopes."""
     values = [states[name] for name in layer_sources(layer)]
     if isinstance(layer, Dense):
-        return gain * values[0] @ layer.weight.T
+        return (1.0 if gains is None else gains[layer.name]) * values[0] @ layer.weight.T
     if isinstance(layer, Concat):
         return np.concatenate(values, axis=1)
     if isinstance(layer, Slice):
@@ -73,10 +80,10 @@ def _apply(layer: Layer, states: Values, slopes: FloatArray | None = None, gain:
 
 
 @np.errstate(all="ignore")
-def _bend(network: Network, outputs: FloatArray, slopes: Mapping[str, FloatArray], gain: float) -> float:
+def _bend(network: Network, outputs: FloatArray, slopes: Mapping[str, FloatArray], gains: Mapping[str, float]) -> float:
     """Median over the tried inputs of the most that a costate bends the junction of an activation: ``|lam| max |phi''|``.
 
-    Costates are those of targets of unit variance, or of classes by chance, times `gain` at every crossbar.
+    Costates are those of targets of unit variance, or of classes by chance, times its gain at every crossbar.
     """
     draws = np.random.default_rng(_SEED + 2)
     targets = draws.normal(size=outputs.shape)
@@ -84,21 +91,20 @@ def _bend(network: Network, outputs: FloatArray, slopes: Mapping[str, FloatArray
         targets = np.eye(outputs.shape[1])[draws.integers(outputs.shape[1], size=len(outputs))]
     pulls = {name: np.zeros((len(outputs), network.size(name))) for name in network.layers}
     pulls[network.output] = np.nan_to_num(loss_function(network.loss).gradient(outputs, targets))
-    pulls = _pulled(network, pulls, slopes, gain)
+    pulls = _pulled(network, pulls, slopes, gains)
     most = np.zeros(len(outputs))
     for name, layer in network.layers.items():
         if isinstance(layer, Activation):
-            slope = activation_function(layer.function, layer.slope).dphi(_LOOKED_AT)
-            bends = np.abs(np.gradient(slope, _LOOKED_AT)).max()
+            bends = activation_function(layer.function, layer.slope).L2
             most = np.maximum(most, bends * np.abs(pulls[name]).max(axis=1))
     return float(np.median(np.nan_to_num(most, nan=np.inf)))
 
 
 @np.errstate(all="ignore")
-def _resonance(network: Network, slopes: Mapping[str, FloatArray], gain: float) -> float:
+def _resonance(network: Network, slopes: Mapping[str, FloatArray], gains: Mapping[str, float]) -> float:
     """Median over the tried inputs of the largest gain from a disturbance of all rows to all rows.
 
-    That is ``1/sigma_min(I - S)``, where `S` takes every row of neurons to the next with its Jacobian times `gain`. It is
+    That is ``1/sigma_min(I - S)``, where `S` takes every row of neurons to the next with its Jacobian times its gain. It is
     the norm of ``(I - S)^-1``, a forward pass with a disturbance at every row, found by power iteration with its transpose,
     a pass back.
     """
@@ -107,7 +113,7 @@ def _resonance(network: Network, slopes: Mapping[str, FloatArray], gain: float) 
     states = {name: draws.normal(size=(_TRIED, network.size(name))) for name in rows}
     size = np.ones(_TRIED)
     for _ in range(_STEPS):
-        states, _size = _normed(_back(network, _ahead(network, states, slopes, gain), slopes, gain, rows))
+        states, _size = _normed(_back(network, _ahead(network, states, slopes, gains), slopes, gains, rows))
         if not np.isfinite(_size).all():
             return float("inf")
         size = _size
@@ -132,30 +138,32 @@ def _feeds_one_activation(network: Network, name: str) -> bool:
     )
 
 
-def _ahead(network: Network, sources: Values, slopes: Mapping[str, FloatArray], gain: float) -> Values:
+def _ahead(network: Network, sources: Values, slopes: Mapping[str, FloatArray], gains: Mapping[str, float]) -> Values:
     """All states of a forward pass of the linearised network with `sources` at its rows."""
     states: Values = {}
     for name, layer in network.layers.items():
-        made = sources[name] if isinstance(layer, Input) else _apply(layer, states, slopes.get(name), gain)
+        made = sources[name] if isinstance(layer, Input) else _apply(layer, states, slopes.get(name), gains)
         states[name] = made if isinstance(layer, Input) or name not in sources else made + sources[name]
     return states
 
 
-def _back(network: Network, states: Values, slopes: Mapping[str, FloatArray], gain: float, rows: list[str]) -> Values:
+def _back(
+    network: Network, states: Values, slopes: Mapping[str, FloatArray], gains: Mapping[str, float], rows: list[str]
+) -> Values:
     """The transpose of `_ahead` for the states of the rows."""
     pulls = {name: states[name] if name in rows else np.zeros_like(states[name]) for name in network.layers}
-    pulls = _pulled(network, pulls, slopes, gain)
+    pulls = _pulled(network, pulls, slopes, gains)
     return {name: pulls[name] for name in rows}
 
 
-def _pulled(network: Network, pulls: Values, slopes: Mapping[str, FloatArray], gain: float) -> Values:
+def _pulled(network: Network, pulls: Values, slopes: Mapping[str, FloatArray], gains: Mapping[str, float]) -> Values:
     """What is pulled at every layer, with what comes to it from the layers that read it."""
     pulls = dict(pulls)
     for name in reversed(tuple(network.layers)):
         layer = network[name]
         pull = pulls[name]
         if isinstance(layer, Dense):
-            pulls[layer.source] = pulls[layer.source] + gain * pull @ layer.weight
+            pulls[layer.source] = pulls[layer.source] + gains[name] * pull @ layer.weight
         elif isinstance(layer, Concat):
             ends = np.cumsum([network.size(one) for one in layer.sources])[:-1]
             for one, part in zip(layer.sources, np.split(pull, ends, axis=1), strict=True):

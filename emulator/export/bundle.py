@@ -18,7 +18,6 @@ from emulator.export.dialect import read_by
 from emulator.export.expected import SIGNALS, Sample
 from emulator.export.folder import FORMAT, MAP
 from emulator.export.testbench import Bench
-from emulator.export.two_way import changes_waves
 from emulator.families.bilateral.lines import lines_of
 from emulator.graph import ScatteringGraph
 from emulator.graph.names import printable
@@ -166,9 +165,9 @@ def _lines(bench: Bench) -> dict[str, Any] | None:
     """What moves the rest: two-way lines that do not carry on all that they are given, one by one."""
     if not bench.options.bilateral:
         return None
-    if not changes_waves(bench.graph):
-        return None
     lines = lines_of(bench.graph)
+    if not lines.changes_waves:
+        return None
     parts = {"impedance": lines.impedance, **vars(lines.passes), **vars(lines.mishaps)}
     return {name: np.asarray(values, dtype=np.float64).tolist() for name, values in parts.items()}
 

@@ -170,7 +170,7 @@ def read_claim(folder: Path) -> Claim:
 def _others(
     folder: Path, described: Document, graph: ScatteringGraph
 ) -> tuple[tuple[str, ...], dict[str, float], float]:
-    """Replaced cells, and corners with their scale; exports of earlier versions have neither."""
+    """Replaced cells, and corners with their scale."""
     cells, corners = described.content.get("cells", []), described.content.get("corners", {})
     if not isinstance(cells, list) or any(type(name) is not str or not _CELL.fullmatch(name) for name in cells):
         raise FileFormatError(f"{described.at('cells')} is {shown(cells)}; allowed: names of cells")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.errors import ExportError
-from emulator.export.two_way import changes_waves
 from emulator.export.waves import matched_waves, two_way_waves
+from emulator.families.bilateral.lines import lines_of
 from emulator.families.bilateral.rest import OwnRest
 from emulator.graph import ScatteringGraph
 from emulator.measure.reference import Reference, reference
@@ -134,7 +134,7 @@ def expect(
     prediction = moving = None
     if two_way:
         point = operating_point(graph, exact)
-        if changes_waves(graph) and not isinstance(point, OwnRest):
+        if lines_of(graph).changes_waves and not isinstance(point, OwnRest):
             raise ExportError(
                 f"the bilateral circuit has no rest that is found with sample {sample}, for what its lines do to waves; allowed: "
                 "hardware with which it rests, such as without lines that break and leave a node without any"

@@ -87,12 +87,6 @@ def bilateral_law(graph: ScatteringGraph) -> Bilateral:
     return law_of(graph)
 
 
-def changes_waves(graph: ScatteringGraph) -> bool:
-    """Whether two-way lines do not carry on all that they are given, so that they rest beside backpropagation."""
-    lines = lines_of(graph)
-    return not (lines.passes.ideal and lines.mishaps.none)
-
-
 def low_pass(graph: ScatteringGraph) -> float:
     """Coefficient per step of the low-pass at the end of every two-way line; 1 is none."""
     return min(bilateral_law(graph).bandwidth, graph.hardware.lines.filter_coefficient(graph.step))

@@ -21,6 +21,8 @@ _HEEDED = {
     "touchstone": {"layer", "ohms"},
     "touchstone-network": {"sample", "ohms"},
 }
+#: of these, what is an argument of its own in Python, and not among the options of a circuit
+_ALONE = {"touchstone": {"ohms"}, "touchstone-network": {"ohms"}}
 
 
 def refuse_unheeded(kind: str, options: Options | None) -> None:
@@ -33,7 +35,7 @@ def refuse_unheeded(kind: str, options: Options | None) -> None:
     """
     usual, names = Options(), [field.name for field in fields(Options)]
     changed = [name for name in names if options is not None and getattr(options, name) != getattr(usual, name)]
-    heeded = [name for name in names if name in _HEEDED.get(kind, set())]
+    heeded = [name for name in names if name in _HEEDED.get(kind, set()) - _ALONE.get(kind, set())]
     unused = [name for name in changed if name not in heeded]
     if unused:
         raise ExportError(

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from emulator.errors import ExportError
+from emulator.export.cells import bent_cells, neurons_of
 from emulator.graph import ScatteringGraph
 from emulator.laws import Matched
 from emulator.measure.reference import reference
 from emulator.measure.rest import OperatingPoint, operating_point
 from emulator.measure.result import Traces
 from emulator.measure.synapses import Floats
-from emulator.network import ACTIVATIONS
 from emulator.runs.settle import settle
 from hwmodels import load
 
@@ -75,8 +75,7 @@ def two_way_waves(graph: ScatteringGraph, inputs: Pair, targets: Floats, hold: i
 
 def _at_kink(graph: ScatteringGraph, point: OperatingPoint) -> bool:
     """Whether a neuron rests at its kink, and passes on some share of its costate: circuits have a gap there in transients only."""
-    hinges = [ACTIVATIONS[site.function].hinge and site.role != "source" for site in graph.sites]
-    bent = np.repeat(hinges, [site.size for site in graph.sites])
+    bent = neurons_of(graph, bent_cells(graph))
     return bool((bent & (point.s == 0) & (np.abs(point.lam) > _AT_REST)).any())
 
 

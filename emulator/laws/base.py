@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: the factor by which the impedance rises at a crossbar, from its weights
+Rise = Callable[["NDArray[np.float64]"], float]
+
+
 @dataclasses.dataclass(frozen=True)
 class Outline:
     """What a law may know of a network to choose its settings for it.
@@ -25,18 +29,22 @@ class Outline:
         Crossbars on the longest way from an input to the output.
     kinked : bool
         Whether the slope of any activation jumps.
+    loss : str
+        Its name.
     resonance : callable
-        By the factor by which the impedance rises at each crossbar: the largest gain from a disturbance of all rows of
-        neurons to all rows, ``1/sigma_min(I - S)``, with `S` the Jacobians of the layers over the root of that factor.
+        By what gives, from the weights of a crossbar (rows, columns), the factor by which the impedance rises there: the
+        largest gain from a disturbance of all rows of neurons to all rows, ``1/sigma_min(I - S)``, with `S` the Jacobians
+        of the layers over the roots of these factors.
     bend : callable
-        By the same factor: the most that costates bend a junction, ``|lam| max |phi''|``, with the impedance of its line
-        over that at the output; of data and targets of order 1.
+        By the same: the most that costates of a load of conductance 1 bend a junction, ``|lam| max |phi''|``, with the
+        impedance of its line over that at the output; the median over data and targets of order 1.
     """
 
     depth: int
     kinked: bool
-    resonance: Callable[[float], float]
-    bend: Callable[[float], float]
+    loss: str
+    resonance: Callable[[Rise], float]
+    bend: Callable[[Rise], float]
 
 
 class Law(ABC):

@@ -47,8 +47,8 @@ _OF_KINKED, _MATCHED, _BENT = 0.02, 1.0, 0.2
 _TERMINATED, _SHORT = 4.0, 0.5
 #: resistance of far ends, over the line's impedance, up to which tuning looks, per layer of weights; of source ends, one over it
 _RESISTANCE_PER_LAYER = 12.0
-#: resonance beyond which no terminations are made
-_MOST_RESONANT = 1e6
+#: resonance beyond which no terminations are made, and how far costates bend junctions at most where impedances follow
+_MOST_RESONANT, _MOST_BENT = 1e6, 1e6
 
 
 @dataclass(frozen=True)
@@ -196,16 +196,17 @@ class Bilateral(Law):
         kink for long.
         """
         taper = min(_STEEPEST, _RANGE ** (1 / outline.depth)) if self.taper is None else self.taper
-        rise = 1.0 if isinstance(taper, str) else taper
+        rise = replace(self, taper=taper).impedance_rise
         far_end, source_end = self.far_end, self.source_end
         if far_end is None:
             kappa = min(outline.resonance(rise), _MOST_RESONANT)
             stored = 1 - _SHORT / kappa
             far_end = SeriesRC(_TERMINATED * kappa, stored)
             source_end = ParallelRL(1 / (_TERMINATED * kappa), stored) if source_end is None else source_end
-        bend = outline.bend(rise)
-        share = _OF_KINKED if outline.kinked else _BENT / max(bend, _BENT / _MATCHED)
-        return replace(self, impedance=share / self.kappa, taper=taper, far_end=far_end, source_end=source_end)
+        load = self.load_conductance if outline.loss == "mse" else 1.0
+        most = _OF_KINKED if outline.kinked else _MATCHED
+        share = _BENT / max(min(outline.bend(rise), _MOST_BENT), _BENT / most)
+        return replace(self, impedance=share / load, taper=taper, far_end=far_end, source_end=source_end)
 
     def impedance_rise(self, weight: NDArray[np.float64]) -> float:
         """The taper, or what matches this crossbar."""

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from emulator.engine.effects import JITTER_CUT
 from emulator.engine.kept import Kept
 from emulator.errors import BackwaveError, EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.forecast import affordable, follow
+from emulator.measure.pace import last_arrival
 from emulator.measure.reference import reference
 from emulator.measure.rest import operating_point
 from emulator.measure.settling import hold_for
@@ -35,7 +35,7 @@ def hold_steps(graph: ScatteringGraph, tolerance: float = TOLERANCE) -> int:
     """The default hold of a graph, in steps, of which something is to settle to a tolerance.
 
     Until the last wave has landed, jitter and bandwidth included, and as many times that as laws that reflect may need. Of
-    two-way lines that filter or lose what they carry that is no measure, since most of what is late has been lost: there it is
+    two-way lines whose hardware filters or loses what they carry that is no measure, since most of what is late has been lost: there it is
     three times what random samples of unit variance are predicted to need, if that is less.
     """
     kept = _holds.get(graph) or {}
@@ -46,35 +46,36 @@ def hold_steps(graph: ScatteringGraph, tolerance: float = TOLERANCE) -> int:
 
 
 def _hold_steps(graph: ScatteringGraph, tolerance: float) -> int:
-    lines = graph.hardware.lines
-    pole = lines.filter_coefficient(graph.step)
-    tail = 0.0 if pole == 1 else np.log(_TAIL) / np.log1p(-pole)
-    late = int(np.ceil(JITTER_CUT * lines.jitter / graph.step) + np.ceil(tail))
-    arrival = int(graph.arrival_times(late).costate.max()) + 1
+    lines, arrival = graph.hardware.lines, last_arrival(graph, _TAIL) + 1
     if graph.law.settles_on_arrival:
         return arrival
     most = family_of(graph.law).patience * arrival
     lossy = lines.attenuation_forward < 1 or (lines.attenuation_backward or 1) < 1 or lines.loss_per_length > 0
-    if graph.law.two_way and (pole < 1 or lossy):
+    if graph.law.two_way and (lines.filter_coefficient(graph.step) < 1 or lossy):
         return math.ceil(min(most, hold_for(graph, _LONGER * _typical(graph, most, tolerance))))
     return most
 
 
 @np.errstate(all="ignore")
 def _typical(graph: ScatteringGraph, most: int, tolerance: float) -> float:
-    """Steps that the slowest of a few random samples is predicted to need, one after another; inf where it takes more than `most`."""
+    """Steps that the slowest of a few random samples is predicted to need, one after another.
+
+    It is inf where a hold that is `_LONGER` would be more than `most`: then nothing is followed any further.
+    """
     draws, network = rng(0, "hold", "samples"), graph.network
     inputs = {name: draws.normal(size=(_SAMPLES, network.size(name))) for name in network.inputs}
     targets = draws.normal(size=(_SAMPLES, network.size(network.output)))
     if graph.loss != "mse":
         targets = np.eye(targets.shape[1])[targets.argmax(axis=1)]
     slowest, before = 0.0, None
+    far = min(math.ceil(2 * most / _LONGER) + graph.longest_round_trip, affordable(graph))
     try:
         exact = reference(network, inputs, targets)
         for k in range(_SAMPLES):
             step = linearised(graph, operating_point(graph, exact, k))
-            found = follow(graph, step, tolerance=tolerance, before=before, most=min(most, affordable(graph)))
-            slowest = max(slowest, found.within)
+            slowest = max(slowest, follow(graph, step, tolerance=tolerance, before=before, most=far).within)
+            if not hold_for(graph, _LONGER * slowest) < most:
+                return math.inf
             before = step
     except BackwaveError:
         return math.inf

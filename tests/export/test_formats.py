@@ -222,6 +222,10 @@ def test_what_cannot_be_written_is_refused(tmp_path):
             "options circuit got format 'graphml'; allowed with it: none of them",
             lambda: export_file(graph, tmp_path / "a", "graphml", options=Options("bilateral")),
         ),
+        (
+            "options ohms got format 'touchstone'; allowed with it: none of them",
+            lambda: export_file(graph, tmp_path / "a", "touchstone", layer="h0_s", options=Options(ohms=75.0)),
+        ),
         ("touchstone-network: a rest is missing", lambda: export_file(graph, tmp_path / "a", "touchstone-network")),
         ("touchstone: no layer was chosen; allowed: one of h0_s, h1_s", lambda: touchstone(graph)),
         ("touchstone: no crossbar 'h0'", lambda: touchstone(graph, "h0")),

@@ -88,6 +88,11 @@ class Lines:
     mishaps: Mishaps
 
     @property
+    def changes_waves(self) -> bool:
+        """Whether lines do not carry on all that they are given, so that they rest beside backpropagation."""
+        return not (self.passes.ideal and self.mishaps.none)
+
+    @property
     def count(self) -> int:
         """Number of lines."""
         return len(self.impedance)
