@@ -1,6 +1,6 @@
 """Digits learned by pulsed devices, each way to write them beside exact descent; five seeds, means with 95 % intervals.
 
-    python -m tests.benchmarks.pulsed                  all ways (about an hour of one core)
+    python -m tests.benchmarks.pulsed                  all ways (about a minute and a half of one core)
     python -m tests.benchmarks.pulsed coincidence 2    one of them, with two seeds
 
 The network is 64-32-10 (tanh, softmax) and learns 1,437 digits for five epochs on the matched law; the other 360 are the test.
