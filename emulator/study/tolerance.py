@@ -11,7 +11,7 @@ questions are bisected, on the same trials:
 
 That a knob never holds is only said where the upper end is too low at the good end already; where the chips do not
 suffice to tell, that is said, and how many would. Where what the hardware offers lies between the last value that holds and
-the first that does not, it is tried itself. A run that ended in an error is a chip of which nothing is known: if it
+the first that does not, or surely does not, it is tried itself. A run that ended in an error is a chip of which nothing is known: if it
 matters whether such chips are good, the search cannot be made.
 """
 
@@ -148,6 +148,15 @@ def search(knob: Knob, share: float, confidence: float, halvings: int, sequentia
         Whether chips were looked at again and again until they told; all bounds are then those of `share_sequence`.
     """
     tried: dict[float, Tried] = {}
+    offered = int(knob.offered) if knob.offered is not None and knob.whole else knob.offered
+
+    def asked(value: float) -> Generator[float, Tried, Tried]:
+        if value not in tried:
+            tried[value] = Tried(*(yield value))
+        return tried[value]
+
+    def worse(one: float, other: float) -> bool:
+        return one > other if knob.bad > knob.good else one < other
 
     def ends(
         enough: Callable[[int, int], bool],
@@ -155,9 +164,7 @@ def search(knob: Knob, share: float, confidence: float, halvings: int, sequentia
         """The last value that is good enough and the first that is not; None where there is none."""
 
         def holds(value: float) -> Generator[float, Tried, bool]:
-            if value not in tried:
-                tried[value] = Tried(*(yield value))
-            shown = tried[value].shows(enough)
+            shown = (yield from asked(value)).shows(enough)
             if shown is None:
                 raise _UndecidedError
             return shown
@@ -175,9 +182,7 @@ def search(knob: Knob, share: float, confidence: float, halvings: int, sequentia
                 low = middle
             else:
                 high = middle
-        last, first, offered = knob.at(low), knob.at(high), knob.offered
-        if offered is not None and knob.whole:
-            offered = int(offered)
+        last, first = knob.at(low), knob.at(high)
         if offered is None or not min(last, first) < offered < max(last, first):
             return last, first
         return (offered, first) if (yield from holds(offered)) else (last, offered)
@@ -193,11 +198,19 @@ def search(knob: Knob, share: float, confidence: float, halvings: int, sequentia
     def possible(met: int, total: int) -> bool:
         return interval(met, total, confidence)[1] >= share
 
+    def doubtful() -> bool:
+        """Whether what is offered is neither shown to hold nor to fail: how many are good there is of interest."""
+        if value is None or offered is None:
+            return False
+        return worse(offered, value) and not worse(offered, knob.bad) and (high is None or worse(high, offered))
+
     value = beyond = low = high = None
     try:
         value, beyond = yield from ends(sure)
         low, _ = yield from ends(surest)
         _, high = yield from ends(possible)
+        if doubtful():
+            yield from asked(offered)
         if value is not None:
             verdict = THROUGHOUT if beyond is None else FOUND
         else:

@@ -145,6 +145,14 @@ def test_chips_that_do_not_tell_of_what_is_offered_call_it_neither_good_nor_bad(
     assert margin(one) is None and first_to_break([one]) is None
     words = "cannot tell with 40 chips, of which 39 are good at 4.0, which is offered: at least 46 are needed"
     assert unknown(one, str) == words
+    few = looked_for(
+        np.array([4.0 + 0.8 * worst] + [4.0 + 3 * best] * 39),
+        replace(knob, offered=4.0 + best),
+        halvings=3,
+        rising=rising,
+    )
+    assert undecided(few, 4.0 + best) and margin(few) is None and first_to_break([few]) is None
+    assert unknown(few, str) == words.replace("at 4.0", f"at {4.0 + best}")
     half = looked_for(np.array([4.0 + worst / 2] * 20 + [4.0 + best / 2] * 20), knob, halvings=1, rising=rising)
     assert half.value == good and not undecided(half, 4.0) and unknown(half, str) is None
     assert margin(half) in (0.0, 0.5) and first_to_break([half]) is half
