@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +15,7 @@ from emulator.engine.results import write_only
 from emulator.families.node import lay_out
 from emulator.measure.energy import weighed
 from emulator.measure.entry import certain, last_entry
+from emulator.measure import settling
 from emulator.measure.fields import Fields
 from emulator.measure.maps import Maps
 from emulator.measure.passage import plain_passage
@@ -22,6 +23,7 @@ from emulator.measure.rest import neuron_values
 from emulator.measure.roundoff import Rounding, answer_terms, rounding_bound, rounding_of
 from emulator.measure.rows import largest
 from emulator.runs import presenting
+from hwmodels import load
 from tests.substrate import delays
 from tests.support.movements import random_movements
 
@@ -53,7 +55,10 @@ def test_of_what_is_left_to_judge_the_movements_are_searched():
         (0.0, 1e-3, True),
         (0.9e-3, 1e-3, True),
         (0.95e-3, 1e-3, False),  # what was taken for inside may be outside
+        (0.9e-3, 0.96253e-3, False),  # a resolution is one of what was held, not of the rest
         (0.0, 2.1e-3, False),  # what was taken for outside may be inside
+        (0.9e-3, 1.5e-3, False),  # or is as near to a rest that is elsewhere
+        (0.5e-3, 1.4995e-3, False),  # where the row that was held may be smaller than the rest
         (np.inf, 1e-3, False),
         (np.nan, 1e-3, False),
     ],
@@ -67,6 +72,75 @@ def test_a_judgement_is_certain_where_no_rest_could_change_it(off, band, sure):
         within = Fields(**{f.name: np.array([[1e-3, band]]) if f.name == name else one * 1e-3 for f in fields(Fields)})
         assert certain(size, away, within, resolution, loaded).tolist() == [sure]
     assert certain(size, away, within, resolution, False).all()  # costates of no load are of no account
+
+
+def test_a_row_that_rests_at_0_is_measured_by_the_largest_of_its_sample():
+    resolution, none = 1e-3 / 16, np.zeros((2, 2))
+    rows, band = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[1e-3, 1e-6], [1e-3, 2.1e-6]])
+    size, away, within = Fields(*[rows] * 4), Fields(*[none] * 4), Fields(*[band] * 4)
+    assert certain(size, away, within, resolution, True).tolist() == [True, False]
+
+
+def test_a_neuron_that_does_not_move_is_where_it_was_and_the_end_of_a_band_is_within():
+    """Of the first sample what was before counts, of the second the end of the first; bands are exactly 1."""
+    end, band, before = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 3.0]]), np.ones((2, 3)), np.array([1.0, 2.0, 0.0])
+    moved = {"step": np.array([1, 2, 3]), "neuron": np.array([2, 2, 1]), "x": np.array([5.0, 1.0, -1.0])}
+    steps, stays = last_entry(SimpleNamespace(moved=moved, entered=None), "x", end, lambda: band, before, 3)
+    assert stays.tolist() == [[True, False, True], [True, True, False]]
+    assert steps.tolist() == [[0, 3, 2], [0, 0, 3]]
+
+
+@pytest.mark.parametrize(("loaded", "hold", "sure"), [(True, None, False), (False, None, False), (True, 2.0, True)])
+def test_a_verdict_is_as_sure_as_its_judgements_where_the_substrate_is_near_its_rest(monkeypatch, loaded, hold, sure):
+    graph, rng = compile_network(network()), np.random.default_rng(12)
+    x, y = rng.normal(size=(2, 5)), rng.normal(size=(2, 3)) if loaded else None
+    simulated, judged, asked, verdicts = presenting.simulate, presenting.judge, [], []
+
+    def unclear(*given):
+        recording, open_ = simulated(*given), np.full((2, graph.neurons), UNCLEAR, np.int32)
+        return replace(recording, entered={"x": open_, "lam": open_})
+
+    def chosen(size, away, band, resolution, loaded):
+        asked.append((resolution, loaded))
+        return np.array([True, False])
+
+    monkeypatch.setattr(presenting, "simulate", unclear)
+    monkeypatch.setattr(presenting, "judge", lambda *a, **how: verdicts.append(judged(*a, **how)) or verdicts[-1])
+    monkeypatch.setattr(settling, "certain", chosen)
+    found = settle(graph, x, y, target="numpy", hold=hold, tolerance=1e-3, diagnose=False)
+    assert found.settled.all() == (hold is None)
+    assert verdicts[0].sure.tolist() == [True, sure]  # far from rest it is of no account
+    assert set(asked) == {(1e-3 / 16, loaded)}
+
+
+def test_rows_of_a_map_are_those_of_the_passage():
+    graph = compile_network(network())
+    passage = plain_passage(graph)
+    values = np.random.default_rng(13).normal(size=(4, graph.neurons))
+    for rows, whole in zip(
+        (Maps.of(graph, passage).forward, Maps.of(graph, passage).backward),
+        (passage.forward, passage.backward),
+        strict=True,
+    ):
+        np.testing.assert_allclose(np.hstack([row(values) for row in rows]), values @ whole.toarray().T, atol=1e-14)
+
+
+def test_a_graph_whose_lines_deliver_something_else_is_measured_by_that():
+    rng = np.random.default_rng(14)
+    x, y = rng.normal(size=(2, 5)), rng.normal(size=(2, 3))
+    drift = {
+        "first_reading": 20.0,
+        "exponent_mean": {"intercept": 0.05, "floor": 0.0, "ceiling": 1.0},
+        "exponent_std": {"intercept": 0.0, "floor": 0.0, "ceiling": 1.0},
+    }
+    hardware = load("ideal").replace({"weights": {"g_min": 1e-6, "g_max": 25e-6, "drift": drift}})
+    one, other = (compile_network(network(), hardware=hardware) for _ in range(2))
+    young, old, fresh = (
+        settle(graph, x, y, age=age, target="numpy") for graph, age in ((one, 20.0), (one, 1e6), (other, 1e6))
+    )
+    assert fresh.settled.all() and np.array_equal(old.settled, fresh.settled) and young.settled.all()
+    assert np.array_equal(old.deviation, fresh.deviation)
+    assert np.abs(old.held_states["x3"] - young.held_states["x3"]).max() > 1e-3
 
 
 @pytest.mark.parametrize(("loss", "activations"), [("mse", "tanh"), ("softmax_cross_entropy", "relu"), ("mse", "gelu")])
