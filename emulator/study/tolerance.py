@@ -198,9 +198,9 @@ def search(knob: Knob, share: float, confidence: float, halvings: int, sequentia
     def possible(met: int, total: int) -> bool:
         return interval(met, total, confidence)[1] >= share
 
-    def doubtful() -> bool:
+    def doubtful(offered: float) -> bool:
         """Whether what is offered is neither shown to hold nor to fail: how many are good there is of interest."""
-        if value is None or offered is None:
+        if value is None:
             return False
         return worse(offered, value) and not worse(offered, knob.bad) and (high is None or worse(high, offered))
 
@@ -209,7 +209,7 @@ def search(knob: Knob, share: float, confidence: float, halvings: int, sequentia
         value, beyond = yield from ends(sure)
         low, _ = yield from ends(surest)
         _, high = yield from ends(possible)
-        if doubtful():
+        if offered is not None and doubtful(offered):
             yield from asked(offered)
         if value is not None:
             verdict = THROUGHOUT if beyond is None else FOUND

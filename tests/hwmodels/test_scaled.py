@@ -94,10 +94,11 @@ def test_places_of_faults_are_whole_at_0() -> None:
     model = HardwareModel.from_dict({
         "faults": {"dead_node": {"places": ["x1[0]"]}, "dropped_event": {"rate": 0.1, "places": ["x1"]}},
     })  # fmt: skip
-    none, twice = (scaled(model, {"faults": k}).faults for k in (0, 2))
+    none, half, twice = (scaled(model, {"faults": k}).faults for k in (0, 0.5, 2))
     assert not none.dead_node.active and not none.dropped_event.active
-    assert (twice.dead_node.places, twice.dropped_event.places) == (("x1[0]",), ("x1",))
-    assert twice.dropped_event.rate == 0.2
+    for some in (half, twice):
+        assert (some.dead_node.places, some.dropped_event.places) == (("x1[0]",), ("x1",))
+    assert (half.dropped_event.rate, twice.dropped_event.rate) == (0.05, 0.2)
 
 
 def test_what_is_0_keeps_its_source() -> None:

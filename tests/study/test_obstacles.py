@@ -73,6 +73,10 @@ def page(
         ({"worn_out": 0.8}, f"Because 80 % of the devices are worn out; {PLAIN}. 0 of 2 chips"),
         ({"at_bounds": 0.5}, f"Because 50 % of the devices are at an end of their range; {PLAIN}. 0 of 2 chips"),
         ({"writes_per_weight": 0.01}, f"Because a weight is written 0.01 times: less than one step was asked for; {LEFT}. 0 of 2"),
+        ({"worn_out": 0.02}, f"Because 2 % of the devices are worn out; {PLAIN}. 0 of 2 chips"),
+        ({"at_bounds": 0.1}, f"Because 10 % of the devices are at an end of their range; {PLAIN}. 0 of 2 chips"),
+        ({"writes_per_weight": 0.5}, f"Because a weight is written 0.5 times: less than one step was asked for; {LEFT}. 0 of 2"),
+        ({"worn_out": 0.005, "at_bounds": 0.03, "writes_per_weight": 2.0}, f"Because {PLAIN}. 0 of 2 chips"),  # no more than usual
         ({"gradient_cosine": 0.3}, "Because gradient cosine 0.3 (at least 0.9 asked) on 4 of 4. 0 of 2 chips"),
         ({"settled_fraction": 0.0}, "Because settled samples 0 % (at least 100 % asked) on 4 of 4. 0 of 2 chips"),
         ({}, f"Because {PLAIN}. 0 of 2 chips"),
@@ -87,6 +91,21 @@ def test_the_page_says_what_is_in_the_way(
         head.answer == "No" and head.tone == "bad" and head.sentence.replace("\N{NO-BREAK SPACE}", " ").startswith(told)
     )
     assert head.tiles[-1].cell.text == "fails as it is" and head.tiles[1].note == "no chip gets so far"
+
+
+def test_waves_that_are_cut_off_are_in_the_way_where_there_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = STUDY.replace('"gradient_cosine",', '"gradient_cosine", "clipped_forward", "clipped_backward",')
+    study += "clipped_backward = { max = 0.1 }\n"
+    for folder, cut, told in (
+        ("many", (0.4, 0.2), "clipped backward waves 20 % (at most 10 % asked) on 4 of 4; clipped forward waves 40 %; clipped backward waves 20 %."),
+        ("few", (0.005, 0.0), f"{PLAIN}."),
+    ):  # fmt: skip
+        (tmp_path / folder).mkdir()
+        values = BAD | dict(zip(("clipped_forward", "clipped_backward"), cut, strict=True))
+        head = page(tmp_path / folder, monkeypatch, values, study=study)
+        assert head.sentence.replace("\N{NO-BREAK SPACE}", " ").startswith(f"Because {told}")
 
 
 def test_what_diverges_or_ends_in_errors_is_told_with_its_reason(

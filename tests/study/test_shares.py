@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from emulator.study.evidence import read_evidence
 from emulator.study.load import load_study
 from emulator.study.run import run_study
 from emulator.study.significance import median_interval
-from emulator.study.statistics import interval_by_chip, share_interval
+from emulator.study.statistics import interval_by_chip, share_interval, share_sequence
 from emulator.study.store import Store
 from emulator.study.verdict import share
 from emulator.study.work import Outcome
@@ -64,6 +65,14 @@ def test_an_interval_by_chip_covers_whatever_chips_have_in_common() -> None:
             missed += not low <= 0.7 <= high
         assert missed <= 0.05 * 300 + 3 * np.sqrt(300 * 0.05 * 0.95)
     assert interval_by_chip(7, 9, 9, 0.95) == share_interval(7, 9, 0.95)
+    assert interval_by_chip(7, 9, 9, 0.95, sequential=True) == share_sequence(7, 9, 0.95)
+
+
+@pytest.mark.parametrize(("sequential", "of_chips"), [(False, share_interval), (True, share_sequence)])
+def test_chips_that_are_good_at_some_places_only_count_in_part(sequential: bool, of_chips: Callable) -> None:
+    low, high = interval_by_chip(4, 9, 3, 0.95, sequential)  # 1.33 of 3 chips
+    below, above = (of_chips(met, 3, 0.95) for met in (1, 2))
+    assert below[0] < low < above[0] and below[1] < high < above[1]
 
 
 def test_the_median_of_chips_that_stand_at_several_places_is_no_surer_than_theirs() -> None:

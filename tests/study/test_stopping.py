@@ -18,25 +18,29 @@ from emulator.study.report import report_of, study_summary
 from emulator.study.run import run_study
 from emulator.study.significance import median_interval
 from emulator.study.statistics import share_interval
+from emulator.study.stopping import Stopping
 from emulator.study.store import Store
 from emulator.study.verdict import share, told
 from emulator.study.work import Outcome
 from tests.support.small import STUDY, TRAINING, rows, write
 
 #: of 100 chips, how many are good at a spread of gains
-GOOD = {0.0: 100, 0.2: 89, 2.0: 10}
+GOOD = {0.0: 100, 0.2: 89, 2.0: 10, 3.0: 0}
+#: which of them end in an error
+LOST = {0.2: {5}, 3.0: set(range(64))}
 HEAD = STUDY.split("[[axes]]")[0].replace('"accuracy", ', "").replace(', "energy"', "")
 AXIS = '[[axes]]\nkey = "hardware.noise.gain_mismatch_backward"\nvalues = [0.0, 0.2, 2.0]\n'
+ONE = AXIS.replace("0.0, 0.2, 2.0", "0.0")
 REPEATS = "[repeats]\nchips = 64\nimages = 2\nsequential = true\n"
 TARGETS = "[targets]\ngradient_cosine = { min = 0.9 }\n"
 
 
 def made_up(pool, function, work, items, size, given_up):
-    """Outcomes without a substrate: chip k of a place is good if its lot is below the share there; chip 5 at 0.2 ends in an error."""
+    """Outcomes without a substrate: chip k of a place is good if its lot is below the share there, or is lost in an error."""
     for task in items:
         spread = task.changes["hardware.noise.gain_mismatch_backward"]
         lot = np.random.default_rng([task.chip, 3]).integers(100)
-        good, failed = bool(lot < GOOD[spread]), spread == 0.2 and task.chip == 5
+        good, failed = bool(lot < GOOD[spread]), task.chip in LOST.get(spread, ())
         metrics = {
             "gradient_cosine": 1.0 if good else 0.0,
             "settled_fraction": 1.0,
@@ -88,6 +92,45 @@ def test_a_report_says_what_was_told_place_by_place_and_how_many_chips_it_took(t
     assert f"Yield: **{100 * np.mean(shares):.4g} %** (95 % interval of each place: see Yield)" in text
 
 
+def test_a_study_under_way_tells_no_sooner_than_it_would_stop_and_counts_chips_by_all_their_runs(
+    tmp_path: Path, stand_in: None
+) -> None:
+    report = run(tmp_path, HEAD + ONE + REPEATS + "noise = 2\n" + TARGETS, limit=2 * 40)
+    assert not report.complete and share_interval(40, 40, 0.95)[0] > 0.9  # who looks once would call them enough
+    found = told(read_evidence(tmp_path / "s.sqlite"))
+    assert found is not None and (found.enough, found.short, found.unsure) == (0, 0, 1)
+    assert (found.chips, found.most) == (40, 64)
+
+
+def test_chips_that_end_in_errors_tell_nothing_and_all_are_run(tmp_path: Path, stand_in: None) -> None:
+    report = run(tmp_path, HEAD + AXIS.replace("0.0, 0.2, 2.0", "2.0, 3.0") + REPEATS + TARGETS)
+    assert report.complete and report.done == 8 + 64
+
+
+@pytest.mark.parametrize(
+    ("text", "head", "runs", "done"),
+    [
+        ("", "", {chip: (True, True) for chip in range(56)}, True),
+        ("", "", {chip: (True, True) for chip in range(48)}, False),  # 53 tell
+        ("", "", {chip: (False, None) for chip in range(8)}, True),  # bad whatever the run that failed would have shown
+        ("", "", {chip: (True, None) for chip in range(8)}, False),
+        ("", "", {chip: (None, None) if chip == 3 else (True, True) for chip in range(56)}, False),  # 55 of 56 would not tell
+        ("share = 0.5\n", "", {chip: (True, True) for chip in range(8)}, True),
+        ("share = 0.5\n", "", {chip: (chip != 3, True) for chip in range(8)}, False),
+        ("", "confidence = 0.99\n", {chip: (True, True) for chip in range(56)}, False),  # 70 tell
+        ("", "confidence = 0.8\n", {chip: (True, True) for chip in range(40)}, True),
+    ],
+)  # fmt: skip
+def test_a_place_is_done_when_what_is_known_of_its_chips_tells(
+    tmp_path: Path, text: str, head: str, runs: dict[int, tuple[bool | None, bool | None]], done: bool
+) -> None:
+    repeats = REPEATS.replace("64", "96") + "noise = 2\n" + text
+    study = load_study(write(tmp_path, HEAD + head + ONE + repeats + TARGETS))
+    due = Stopping(study).due({one.ordinal: runs[one.chip][one.noise] for one in study.places if one.chip in runs})
+    ahead = {one.ordinal for one in study.places if one.chip not in runs}
+    assert due.now | due.later == (set() if done else ahead) and len(due.now) == (0 if done else 2 * 8)
+
+
 def test_of_chips_of_which_only_the_first_are_trained_the_others_tell_by_the_other_targets(
     tmp_path: Path, stand_in: None
 ) -> None:
@@ -99,6 +142,8 @@ def test_of_chips_of_which_only_the_first_are_trained_the_others_tell_by_the_oth
     assert found == [(0, 12), (0, 11), (0, 12)]  # yields count those that were trained; good gradients told
     assert sorted(np.bincount(chips).tolist(), reverse=True)[:13] == [3] * 12 + [2]
     evidence = read_evidence(tmp_path / "s.sqlite")
+    page = told(evidence)  # though no chip learns enough
+    assert page is not None and (page.enough, page.short, page.unsure) == (1, 1, 1)
     assert json.loads(evidence.meta["study"])["repeats"]["look"] == 8
     with Store(tmp_path / "s.sqlite") as store:  # no look decided how many were trained
         assert [(one.low, one.high) for one in store.yields()] == [share_interval(0, n, 0.95) for n in (12, 11, 12)]

@@ -13,9 +13,9 @@ from emulator import Network, Worldsheet, compile_network, reference, settle
 from emulator.engine.recording import FAR, UNCLEAR
 from emulator.engine.results import write_only
 from emulator.families.node import lay_out
+from emulator.measure import settling
 from emulator.measure.energy import weighed
 from emulator.measure.entry import certain, last_entry
-from emulator.measure import settling
 from emulator.measure.fields import Fields
 from emulator.measure.maps import Maps
 from emulator.measure.passage import plain_passage

@@ -317,6 +317,7 @@ def test_the_comparison_picture_shows_means_spreads_and_what_diverged():
         ((0.9, 0.9), (0.7, 0.7), ""),
         ((0.9, 0.5), (0.7, 0.6), " (no clear difference)"),
         ((0.9, 0.92), (0.84, 0.86), " (no clear difference)"),  # 4.2 standard errors, of two seeds each
+        ((0.9, 0.92), (0.83, 0.85), ""),  # 4.9, of two: chance makes it once in 26 times
         ((0.9, 0.91, 0.92), (0.86, 0.87, 0.88), ""),  # 4.9, of three
         ((0.8, 0.9), (0.8, 0.9), " (no clear difference)"),
     ],
@@ -348,6 +349,9 @@ def test_where_another_series_gets_ahead_is_told_where_both_sides_are_clear():
     lost = replace(lost, scores=(float("nan"),) * 2)
     told = crossing([outcomes[0], outcomes[4], lost, kept], ("unlocked", "settled"))
     assert told.endswith("at 64 diverged: unlocked 2 of 2; crossover between 4 and 64, to settled")
+    both = [lost, replace(lost, name="settled", series="settled")]
+    told = crossing([outcomes[0], outcomes[4], *both], ("unlocked", "settled"))
+    assert told.endswith("at 64 diverged: unlocked 2 of 2 and settled 2 of 2")  # neither is ahead
     one = [replace(one, scores=one.scores[:1]) for one in (outcomes[0], outcomes[4], lost, kept)]
     told = crossing(one, ("unlocked", "settled"))
     assert "crossover" not in told
