@@ -73,6 +73,7 @@ class Checkout:
     """A process that measures in one checkout."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder = folder
         surroundings = os.environ | {"PYTHONPATH": str(folder), "BACKWAVE_CACHE": str(cache)}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _RUNS.format(cases=CASES)],
@@ -88,7 +89,7 @@ class Checkout:
             if line.startswith("@"):
                 ran, whole = map(float, line.split()[1:])
                 return ran, whole
-        raise SystemExit(f"{name}: the checkout {self.process.args[0]!r} ended")  # type: ignore[index]
+        raise SystemExit(f"{name}: what runs in {self.folder} has ended")
 
 
 def measured(former: Path, names: list[str], repeats: int) -> Iterator[tuple[str, list[tuple[float, float]]]]:
