@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
+from scipy import constants
 
 from hwmodels.distributions import Constant, Delay, PerLength
 from hwmodels.errors import HardwareError
@@ -73,6 +74,8 @@ class Lines(Section):
     """Nominal characteristic impedance; absent: whatever the network asks for."""
     impedance_tolerance: Annotated[float, Quantity("1", low=0, high=1)] = 0.0
     """Relative standard deviation of the characteristic impedance (lognormal)."""
+    temperature: Annotated[float, Quantity("K", low=0)] = 0.0
+    """Temperature of the lines' loss, which adds its thermal noise to what arrives; at 0 K there is none."""
     crosstalk: Annotated[float, Quantity("1", low=0, high=0.5)] = 0.0
     """Fraction of a wave's amplitude that reaches each neighbouring line of its bundle."""
 
@@ -99,6 +102,25 @@ class Lines(Section):
         bandwidth limit.
         """
         return 1.0 if self.bandwidth is None else -math.expm1(-2 * math.pi * self.bandwidth * step)
+
+    def thermal_variance(self, gain: Array, impedance: Array | float, step: float) -> Array:
+        """Variance [V^2] of the thermal noise that a line adds to the wave that leaves it, in the band of a time step.
+
+        An attenuator whose amplitude factor is `g` at the temperature `T` sends ``k T B (1 - g^2)`` into each of its matched
+        ends, as it takes ``1 - g^2`` of the noise power ``k T B`` that comes to it where all is in equilibrium (H. Nyquist,
+        Phys. Rev. 32, 1928; D. M. Pozar, Microwave Engineering, section 10.1). A wave of voltage `v` carries ``v^2/Z``. Waves
+        that change once in a time step have the band ``B = 1/(2 step)``.
+
+        Parameters
+        ----------
+        gain : (n,)
+            Amplitude factors of the lines at rest.
+        impedance : (n,) or float
+            Characteristic impedances [ohm].
+        step : float
+            Time step [s].
+        """
+        return np.asarray(constants.Boltzmann * self.temperature / (2 * step) * impedance * (1 - gain**2))
 
     def sample(self, n: int, root_seed: int, name: str = "lines") -> LineSample:
         """Draw the frozen properties of `n` lines, each property from its own stream.

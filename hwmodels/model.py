@@ -84,6 +84,9 @@ class HardwareModel(Section):
         if self.energy.wave_power and self.lines.impedance is None:
             problem = "needs lines.impedance, allowed: false, or an impedance given"
             raise HardwareError("energy.wave_power", problem)
+        if self.lines.temperature and None in (self.lines.impedance, self.energy.unit_amplitude):
+            problem = f"{self.lines.temperature:g} K needs lines.impedance and energy.unit_amplitude, allowed: 0, or both given"
+            raise HardwareError("lines.temperature", problem)
         return self
 
     def __hash__(self) -> int:

@@ -32,7 +32,7 @@ SIZES: Mapping[type[Section], tuple[str, ...]] = {
     Faults: tuple(Faults.model_fields),
     Fault: ("rate", "places"),
     StuckPort: ("rate", "places"),
-    Lines: ("jitter", "impedance_tolerance", "crosstalk"),
+    Lines: ("jitter", "impedance_tolerance", "crosstalk", "temperature"),
     Weights: ("programming", "read_noise", "drift", "stuck_low", "stuck_high", "update"),
     PolynomialSpread: ("coefficients",),
     SaturatingSpread: ("plateau",),

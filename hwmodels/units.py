@@ -18,7 +18,7 @@ PREFIXES = {
     3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E",
 }  # fmt: skip
 #: SI units that take a prefix
-BASES = ("s", "Hz", "m", "ohm", "S", "V", "J", "W", "F")
+BASES = ("s", "Hz", "m", "ohm", "S", "V", "J", "W", "F", "K")
 _POWERS = {prefix: power for power, prefix in PREFIXES.items()} | {"u": -6, "μ": -6, "c": -2}
 _OTHERS = {
     "": ("1", Decimal(1)),

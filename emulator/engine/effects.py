@@ -28,6 +28,7 @@ from emulator.engine.layout import Layout
 from emulator.engine.node_noise import node_noise
 from emulator.engine.places import facing, lines_at, neighbours, per_tap, ports_at, strikes
 from emulator.engine.random import key
+from emulator.engine.thermal import thermal_noise
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.learning.device_code import read_noise_code
@@ -38,13 +39,12 @@ Value = NDArray[np.float64] | float
 
 #: hardware fields that act where waves are sent, carried and received; families whose lines do all this claim them
 CLAIMS = (
-    "lines.impedance", "lines.impedance_tolerance", "lines.jitter", "lines.attenuation_", "lines.loss_per_length", "lines.bandwidth",
-    "lines.crosstalk", "precision.", "noise.", "weights.", "faults.",
+    "lines.impedance", "lines.impedance_tolerance", "lines.jitter", "lines.attenuation_", "lines.loss_per_length", "lines.temperature",
+    "lines.bandwidth", "lines.crosstalk", "precision.", "noise.", "weights.", "faults.",
 )  # fmt: skip
 
 #: standard deviations at which jitter is cut
 JITTER_CUT = 4.0
-
 
 _NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
@@ -289,7 +289,7 @@ def _receiving(
     ):
         if sigma:
             offset = offset + np.where(chosen, sigma * per_tap(graph, layout, name), 0.0)
-    sigma_rx = np.full(taps, noise.receiver)
+    sigma_rx = np.sqrt(noise.receiver**2 + thermal_noise(graph, layout))
     broken = strikes(faults.open_line, taps, graph.seed, "open line") & facing(faults.open_line.direction, forward)
     broken[lines_at(graph, layout, faults.open_line, "open_line")] = True
     gain, offset, sigma_rx = (np.where(broken, 0.0, array) for array in (gain, offset, sigma_rx))

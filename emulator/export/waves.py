@@ -46,7 +46,7 @@ def two_way_waves(graph: ScatteringGraph, inputs: Pair, targets: Floats, hold: i
 
     None if it never comes to rest before, or rests where a circuit does not begin.
     """
-    noise, lines = graph.hardware.noise, graph.hardware.lines.model_copy(update={"jitter": 0.0})
+    noise, lines = graph.hardware.noise, graph.hardware.lines.model_copy(update={"jitter": 0.0, "temperature": 0.0})
     mismatch = {f"noise.{name}": getattr(noise, name) for name in type(noise).model_fields if "mismatch" in name}
     plain = replace(
         graph, hardware=load("ideal").replace({"lines": lines, "faults": graph.hardware.faults, **mismatch})

@@ -29,15 +29,15 @@ class Disturbance(NamedTuple):
 
     node: float
     """Of a node's own noise."""
-    forward: float
-    """Of the noise of one event received forward."""
-    backward: float
+    forward: Floats | float
+    """Of the noise of one event received forward, on any line, or of each line as its family has them."""
+    backward: Floats | float
     """Of one received backward."""
 
 
 def noisy(graph: ScatteringGraph) -> bool:
     """Whether the hardware has noise."""
-    return any(_disturbance(graph))
+    return _any(_disturbance(graph))
 
 
 def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields, feed: Floats) -> Fields | None:
@@ -46,7 +46,11 @@ def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields, feed: Floa
     On two-way lines those of pre-activations and their costates are as large as those at the lines' other ends allow.
     """
     by = _disturbance(graph)
-    return family_of(graph.law).noise(graph, layout, held, by, feed) if any(by) else None
+    return family_of(graph.law).noise(graph, layout, held, by, feed) if _any(by) else None
+
+
+def _any(by: Disturbance) -> bool:
+    return any(np.any(part) for part in by)
 
 
 def noise_of_sums(graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:
@@ -96,9 +100,11 @@ def _disturbance(graph: ScatteringGraph) -> Disturbance:
     noise, precision = graph.hardware.noise, graph.hardware.precision
     node = noise.node.rms**2 + noise.flicker.rms**2
     received = []
-    for quantiser in (precision.forward, precision.backward):
-        variance = noise.receiver**2
-        if quantiser.bits is not None and (node or noise.receiver or quantiser.rounding == "stochastic"):
-            variance += (quantiser.full_scale / (2 ** (quantiser.bits - 1) - 1)) ** 2 / 4
+    for quantiser, thermal in zip(
+        (precision.forward, precision.backward), family_of(graph.law).thermal(graph), strict=True
+    ):
+        variance = noise.receiver**2 + thermal
+        if quantiser.bits is not None and (node or np.any(variance) or quantiser.rounding == "stochastic"):
+            variance = variance + (quantiser.full_scale / (2 ** (quantiser.bits - 1) - 1)) ** 2 / 4
         received.append(variance)
     return Disturbance(node, *received)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from emulator.engine.effects import JITTER_CUT
 from emulator.graph import ScatteringGraph
+from emulator.laws import family_of
 from emulator.measure.noise_floor import SIGMAS
 from emulator.measure.reference import Reference
 from emulator.measure.result import SettleResult
@@ -58,8 +59,9 @@ def last_arrival(graph: ScatteringGraph, tolerance: float, loaded: bool = True) 
 
 def _blur(result: SettleResult) -> float:
     """By how much noise or threshold may move a wave."""
-    noise = result.graph.hardware.noise
-    sigma = math.sqrt(noise.receiver**2 + noise.node.rms**2 + noise.flicker.rms**2)
+    noise, graph = result.graph.hardware.noise, result.graph
+    thermal = max(float(np.max(part)) for part in family_of(graph.law).thermal(graph))
+    sigma = math.sqrt(noise.receiver**2 + thermal + noise.node.rms**2 + noise.flicker.rms**2)
     return max(SIGMAS * math.sqrt(2) * sigma, result.threshold)
 
 

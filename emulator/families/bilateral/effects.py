@@ -11,10 +11,12 @@ import numpy as np
 
 from emulator.engine.claims import check_claims
 from emulator.engine.effects import Effects, Value, event_faults, lsb, reading, rounded
+from emulator.engine.layout import Floats
 from emulator.engine.places import facing, ports_at
 from emulator.engine.random import key
 from emulator.families.bilateral.carriage import Carriage
 from emulator.families.bilateral.layout import BilateralLayout
+from emulator.families.bilateral.lines import thermal_noise
 from emulator.graph import ScatteringGraph
 from hwmodels import Fault
 
@@ -32,7 +34,7 @@ def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, carriage:
     if carriage.stuck.any():
         wave, ports = f"(1 - stuck)*({wave}) + stuck*stuck_at", (*ports, "stuck", "stuck_at")
         values |= {"stuck": carriage.stuck.astype(float), "stuck_at": carriage.stuck_at}
-    sigma, received, lines = graph.hardware.noise.receiver, "came", list[str]()
+    sigma, received, lines = _hiss(graph, layout), "came", list[str]()
     if carriage.spill:
         received, values["spill"] = "(came + spill*((raw_left - came) + (raw_right - came)))", carriage.spill
     if (carriage.gain != 1).any():
@@ -41,10 +43,10 @@ def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, carriage:
     if carriage.offset.any():
         received, values["offset"] = f"{received} + offset", carriage.offset
         lines.append("offset")
-    if sigma:
+    if sigma.any():
         received += " + hiss"
         lines.append("sigma")
-        values["sigma"] = np.where(layout.lines_of_port > 0, sigma, 0.0)
+        values["sigma"] = sigma
         values["noise_key"] = key(seed, "receiver noise")
     reads, numbers = reading(graph, seed)
     values |= numbers
@@ -61,11 +63,19 @@ def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, carriage:
         line_variables=tuple(lines),
         dithered=dithered,
         drops="drop" in values,
-        counts=bool(sigma) or "drop" in values,
+        counts="sigma" in values or "drop" in values,
         crosstalk=carriage.spill > 0,
         read_noise=reads,
         values=values,
     )
+
+
+def _hiss(graph: ScatteringGraph, layout: BilateralLayout) -> Floats:
+    """Rms (P,) of the noise of what is taken in at lines: of the receiver, and thermal where a line attenuates."""
+    noise, rest = graph.hardware.noise, layout.ports - 2 * layout.lines.count
+    forward, backward = thermal_noise(graph)
+    thermal = np.concatenate([backward, forward, np.zeros(rest)])
+    return np.where(layout.lines_of_port > 0, np.sqrt(noise.receiver**2 + thermal), 0.0)
 
 
 def lost_share(graph: ScatteringGraph, layout: BilateralLayout) -> Value:

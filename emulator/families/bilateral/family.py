@@ -22,7 +22,7 @@ from emulator.families.bilateral.charge import charges_of
 from emulator.families.bilateral.effects import bilateral_effects
 from emulator.families.bilateral.held import as_held
 from emulator.families.bilateral.layout import lay_out
-from emulator.families.bilateral.lines import law_of
+from emulator.families.bilateral.lines import law_of, thermal_noise
 from emulator.families.bilateral.noise import wave_noise
 from emulator.families.bilateral.objects import build
 from emulator.families.bilateral.plan import BilateralPlan, bilateral_values
@@ -54,7 +54,7 @@ class BilateralFamily(Family[BilateralPlan]):
 
     claims = (
         "lines.impedance", "lines.impedance_tolerance", "lines.bandwidth", "lines.attenuation_", "lines.loss_per_length",
-        "lines.crosstalk", "noise.receiver", "noise.gain_", "noise.offset_", "precision.", "faults.",
+        "lines.temperature", "lines.crosstalk", "noise.receiver", "noise.gain_", "noise.offset_", "precision.", "faults.",
         "weights.g_", "weights.levels", "weights.differential", "weights.programming", "weights.read_noise", "weights.drift",
         "weights.stuck_", "weights.update", "weights.fitted_",
     )  # fmt: skip
@@ -157,6 +157,10 @@ class BilateralFamily(Family[BilateralPlan]):
         state, costate = (np.array([one[k] for one in found]) for k in (0, 1))
         unknown = np.full(held.x.shape, np.inf)
         return Fields(unknown, state, costate, unknown)
+
+    def thermal(self, graph: ScatteringGraph) -> tuple[Floats, Floats]:
+        """Of every line, (L,)."""
+        return thermal_noise(graph)
 
     def held_back(self, graph: ScatteringGraph, rest: Fields, q: float, loaded: bool) -> None:
         """Nothing bounds it, since it echoes."""

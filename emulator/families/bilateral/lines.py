@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.engine.layout import Floats, Ints
+from emulator.engine.thermal import thermal_variance
 from emulator.errors import EngineError
 from emulator.families.bilateral.mishaps import Mishaps, mishaps_of
 from emulator.graph import Bundle, ScatteringGraph
@@ -180,6 +181,19 @@ def _passes(graph: ScatteringGraph, bundle: Bundle, sample: LineSample) -> tuple
             )
             found.append(nominal + scale * sigma * drawn)
     return (*gains, *offsets)
+
+
+def thermal_noise(graph: ScatteringGraph) -> tuple[Floats, Floats]:
+    """Variance (L,) that the loss of every line adds to the waves that it carries forward and backward."""
+    found: tuple[list[Floats], list[Floats]] = ([], [])
+    for coupling in graph.couplings:
+        for bundle in (*coupling.bundles_forward, *(() if coupling.layer is None else coupling.bundles_backward)):
+            sample = graph.hardware.lines.sample(bundle.count, graph.seed, f"lines of {bundle.name}")
+            z = bundle.impedance * sample.impedance_ratio
+            for part, gain in zip(found, (sample.gain_forward, sample.gain_backward), strict=True):
+                part.append(thermal_variance(graph.hardware, gain, z, graph.step))
+    forward, backward = (np.concatenate(part) for part in found)
+    return forward, backward
 
 
 def _known(delay: Steps | None) -> Steps:

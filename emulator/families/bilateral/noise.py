@@ -19,7 +19,9 @@ from hwmodels import rng
 _SIGNS, _STEPS, _LITTLE = 64, 2000, 1e-4
 
 
-def wave_noise(graph: ScatteringGraph, point: OperatingPoint, received: tuple[float, float]) -> tuple[Floats, Floats]:
+def wave_noise(
+    graph: ScatteringGraph, point: OperatingPoint, received: tuple[Floats | float, Floats | float]
+) -> tuple[Floats, Floats]:
     """Standard deviation of every neuron's state and costate, (N,) each.
 
     Parameters
@@ -28,7 +30,7 @@ def wave_noise(graph: ScatteringGraph, point: OperatingPoint, received: tuple[fl
         Compiled with the bilateral law.
     point : OperatingPoint
         Where it rests.
-    received : (float, float)
+    received : two of float or (L,)
         Variance of the error of an arriving wave, forward and backward.
 
     Returns

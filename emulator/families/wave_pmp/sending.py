@@ -11,6 +11,7 @@ import numpy as np
 
 from emulator.engine.effects import Effects, lsb
 from emulator.graph import ScatteringGraph
+from emulator.measure.noise_floor import noisy
 from emulator.measure.result import Floats
 from hwmodels import Quantizer
 
@@ -34,13 +35,13 @@ class Sending:
 
     def __init__(self, graph: ScatteringGraph, effects: Effects) -> None:
         count, values = graph.neurons, effects.values
-        precision, noise = graph.hardware.precision, graph.hardware.noise
+        precision = graph.hardware.precision
         self._quantisers = (precision.forward, precision.backward)
         stuck = np.asarray(values.get("stuck", np.zeros(2 * count))) > 0
         level = np.asarray(values.get("stuck_at", np.zeros(2 * count)), dtype=np.float64)
         self._stuck, self._level = np.split(stuck, 2), np.split(level, 2)
         #: where noise moves waves across levels, rounding is part of the noise
-        self._blurred = bool(noise.receiver or noise.node.rms or noise.flicker.rms)
+        self._blurred = noisy(graph)
         self.errors: dict[str, Floats] = {}
 
     @property
