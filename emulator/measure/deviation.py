@@ -31,7 +31,7 @@ from emulator.measure.maps import Maps
 from emulator.measure.passage import Passage
 from emulator.measure.rest import load_conductance
 from emulator.measure.roundoff import EPSILON, Rounding, answer_terms, rounding_bound, rounding_of
-from emulator.measure.rows import span
+from emulator.measure.rows import by_neuron, span
 from emulator.measure.synapses import Floats
 from emulator.network.activations import activation_function
 from emulator.network.losses import loss_function
@@ -132,17 +132,22 @@ def _of_part(
     wrong: tuple[Floats | float, Floats | float],
 ) -> Deviation:
     """The distance from rest of some samples."""
-    held = _held(graph, layout, recording, loaded)
+    count = layout.neurons
+    arrived, x, lam, mu = map(
+        by_neuron, (recording.v[:, count:], recording.u[:, :count], recording.lam, recording.u[:, count:])
+    )
+    held = Fields(arrived + biases(graph), x, lam, mu if loaded else np.zeros_like(mu))
     data, wanted = np.split(feed, [len(layout.inputs)], axis=1)
     wrong_s, wrong_lam = wrong
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         load, none = _load(graph, layout, wanted), np.zeros_like(held.x)
 
         def away(given: Floats) -> Fields:
-            s, x = _forward(graph, layout, recording, maps, held, given, wrong_s)
+            s, x = _forward(graph, layout, arrived, maps, held, given, wrong_s)
             if not loaded:
                 return Fields(s, x, none, none)
-            return Fields(s, x, *_backward(graph, layout, recording, maps, held, (s, x), load, wrong_lam))
+            returned = None if maps.passage.certain else recording.v[:, :count]
+            return Fields(s, x, *_backward(graph, layout, returned, maps, held, (s, x), load, wrong_lam))
 
         resistance = graph.law.source_resistance
         off = _behind(resistance, away, data, held, layout) if loaded and resistance else away(data)
@@ -172,31 +177,24 @@ def _behind(resistance: float, away: Callable[[Floats], Fields], data: Floats, h
     return Fields(*(np.where(found[:, np.newaxis], part, np.inf) for part in (off.s, off.x, off.lam, off.mu)))
 
 
-def _held(graph: ScatteringGraph, layout: Layout, recording: Recording, loaded: bool) -> Fields:
-    count = layout.neurons
-    x, mu = recording.u[:, :count], recording.u[:, count:]
-    return Fields(recording.v[:, count:] + biases(graph), x, recording.lam, mu if loaded else np.zeros_like(mu))
-
-
 def _forward(
     graph: ScatteringGraph,
     layout: Layout,
-    recording: Recording,
+    arrived: Floats,
     maps: Maps,
     held: Fields,
     data: Floats,
     wrong: Floats | float,
 ) -> tuple[Floats, Floats]:
-    """Distances of pre-activations and states, rows in order."""
-    count, passage = layout.neurons, maps.passage
+    """Distances of pre-activations and states, rows in order; `arrived` (B, N) are the sums of what lines delivered."""
+    passage, inputs = maps.passage, span(layout.inputs)
     off_s, off_x, sent = np.zeros_like(held.x), np.zeros_like(held.x), np.zeros_like(held.x)
-    inputs, arrived = span(layout.inputs), recording.v[:, count:]
     off_x[:, inputs] = held.x[:, inputs] - data
-    expected = np.broadcast_to(passage.forward_offset + wrong, held.x.shape)
+    expected = passage.forward_offset + wrong
     for site, forward in zip(graph.sites, maps.forward, strict=True):
         part = slice(site.start, site.stop)
         if site.role != "source":
-            off_s[:, part] = (arrived[:, part] - expected[:, part] if passage.certain else 0.0) - forward(sent)
+            off_s[:, part] = (arrived[:, part] - expected[..., part] if passage.certain else 0.0) - forward(sent)
             phi = activation_function(site.function, site.slope).phi
             off_x[:, part] = held.x[:, part] - phi(held.s[:, part] - off_s[:, part])
         sent[:, part] = passage.sent(held.x[:, part] - off_x[:, part], False, part)
@@ -208,18 +206,19 @@ def _forward(
 def _backward(
     graph: ScatteringGraph,
     layout: Layout,
-    recording: Recording,
+    returned: Floats | None,
     maps: Maps,
     held: Fields,
     off: tuple[Floats, Floats],
     load: Callable[[Floats], Floats],
     wrong: Floats | float,
 ) -> tuple[Floats, Floats]:
-    """Distances of costates, and of those of pre-activations, rows in reverse order."""
+    """Distances of costates, and of those of pre-activations, rows in reverse order; `returned` (B, N) are the sums of what
+    lines brought back, of which what is known is that they are right.
+    """
     passage, (off_s, off_x) = maps.passage, off
     sent, off_mu = np.zeros_like(held.mu), np.zeros_like(held.mu)
-    returned = passage.backward_offset + wrong if passage.certain else recording.v[:, : layout.neurons]
-    off_lam = held.lam - returned
+    off_lam = held.lam - (passage.backward_offset + wrong if returned is None else returned)
     outputs = span(layout.outputs)
     off_lam[:, outputs] -= load(held.x[:, outputs] - off_x[:, outputs])
     if layout.shunt.any():

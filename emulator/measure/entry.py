@@ -14,7 +14,12 @@ from emulator.measure.synapses import Floats
 
 
 def last_entry(
-    recording: Recording, column: str, end: Floats, band: Callable[[], Floats], before: Floats, hold: int
+    recording: Recording,
+    column: str,
+    end: Floats,
+    band: Callable[[np.ndarray, np.ndarray], Floats],
+    before: Floats,
+    hold: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Step (since the sample began) at which each neuron came within its band for good, and whether it did.
 
@@ -29,7 +34,7 @@ def last_entry(
     end : (B, N)
         The middle of the band; without movement a neuron is where it was a sample before.
     band : callable
-        Gives half the width of the band, (B, N); asked for where there is something left to judge.
+        Gives half the width of the band, of samples and neurons as they broadcast; asked for what is left to judge.
     before : (N,)
         The middle before the first sample.
     hold : int
@@ -42,30 +47,41 @@ def last_entry(
     moved = recording.moved
     if moved is None:
         raise EngineError("the recording was made without the probe")
+    count = end.shape[1]
     if recording.entered is None:
-        found = _searched(np.arange(end.size), moved, column, end, band(), before, hold)
+        carried = np.vstack([before, end[:-1]])
+        wide = band(np.arange(len(end))[:, np.newaxis], np.arange(count))
+        found = _searched(None, moved, column, (end.ravel(), wide.ravel(), carried.ravel()), count, hold)
         return found[0].reshape(end.shape), found[1].reshape(end.shape)
     steps, stays = recording.entered[column], np.ones(end.shape, bool)
-    left = np.flatnonzero(steps < 0)
-    if len(left):
+    place = np.flatnonzero(steps < 0)
+    if len(place):
+        left = sample, neuron = np.divmod(place, count)
+        carried = np.where(sample, end[sample - 1, neuron], before[neuron])
         steps = steps.copy()
-        steps.ravel()[left], stays.ravel()[left] = _searched(left, moved, column, end, band(), before, hold)
+        steps[left], stays[left] = _searched(place, moved, column, (end[left], band(*left), carried), count, hold)
     return steps, stays
 
 
 def _searched(
-    place: np.ndarray, moved: dict[str, np.ndarray], column: str, end: Floats, band: Floats, before: Floats, hold: int
+    place: np.ndarray | None,
+    moved: dict[str, np.ndarray],
+    column: str,
+    given: tuple[Floats, Floats, Floats],
+    count: int,
+    hold: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same of some neurons: places, in order, in arrays (B, N) as a whole."""
-    count = end.shape[1]
+    """The same of some neurons, at places, in order, in arrays (B, N) as a whole, or of all.
+
+    `given` are, of each, the middle of its band, half its width, and where it was a sample before.
+    """
+    end, band, carried = given
     sample = moved["step"] // hold
     at, step, value = sample * count + moved["neuron"], moved["step"] - sample * hold, moved[column]
-    if len(place) < end.size:  # movements of others are of no interest
+    if place is not None:  # movements of others are of no interest
         number = np.minimum(np.searchsorted(place, at), len(place) - 1)
         ours = place[number] == at
         at, step, value = number[ours], step[ours], value[ours]
-    carried = np.where(place < count, before[place % count], end.ravel()[place - count])
-    end, band = end.ravel()[place], band.ravel()[place]
     outside = ~(np.abs(value - end[at]) <= band[at])
     stays = np.abs(carried - end) <= band
     # of several movements of a neuron in a sample the last one written stays, and so the last in time
@@ -73,7 +89,7 @@ def _searched(
     left[at[outside]] = step[outside]
     stays[at] = ~outside
     came = ~outside & (step > left[at])
-    steps = np.zeros(len(place), np.int64)
+    steps = np.zeros(len(end), np.int64)
     steps[at[came][::-1]] = step[came][::-1]
     steps[~stays] = hold
     return steps, stays

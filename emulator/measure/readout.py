@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -122,16 +120,19 @@ def _products(tap: Floats, columns: NDArray[np.int32], rows: NDArray[np.int32]) 
 
 @_UNSETTLED
 def representable(
+    graph: ScatteringGraph,
     layout: Layout,
     recording: Recording,
-    values: Iterable[dict[str, Floats]],
+    costates: dict[str, Floats],
     products: dict[str, Gradient],
 ) -> NDArray[np.bool_]:
-    """Samples (B,) of which nothing is beyond all numbers: no state, no costate, and no share of the batch's gradient."""
+    """Samples (B,) of which nothing is beyond all numbers that is made of what neurons hold, where all of that is finite: no
+    costate of a layer without neurons, and no share of the batch's gradient.
+    """
     count, samples = layout.neurons, len(recording.lam)
     fits = np.ones(samples, bool)
-    for layers in values:
-        for rows in layers.values():
+    for layer, rows in costates.items():
+        if layer not in graph.layer_sites:
             fits &= finite(rows)
     if all(np.isfinite(part).all() for gradient in products.values() for part in gradient.held):
         return fits

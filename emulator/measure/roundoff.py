@@ -134,9 +134,12 @@ def rounding_bound(
             back[:, r] += own @ norms["backward_squared"][:, r]
             own[:, r] += growth.steep[r] * back[:, r] + growth.bent[r] * lam[:, r] ** 2 * s[:, r]
         found = s, x_error, back, own
+    bound = Fields(*(np.sqrt(part) * _SAFE for part in found))
     tiny = [(part > 0) & (part < _SMALL) for part in (x, lam, mu)]  # of which squares say nothing
+    if not any(part.any() for part in tiny):
+        return bound
     lost = np.any(tiny, axis=0).any(axis=1, keepdims=True)
-    return Fields(*(np.where(lost, np.inf, np.sqrt(part) * _SAFE) for part in found))
+    return Fields(*(np.where(lost, np.inf, getattr(bound, name)) for name in _FIELDS))
 
 
 def _moderate(held: Fields) -> bool:

@@ -15,9 +15,20 @@ def span(places: np.ndarray) -> slice | np.ndarray:
     return places
 
 
+def by_neuron(values: Floats) -> Floats:
+    """A copy of values (B, N) that keeps those of a neuron together, so that rows of neurons are worked with in one run."""
+    return np.array(values, order="F")
+
+
 def largest(graph: ScatteringGraph, values: Floats) -> Floats:
     """The largest magnitude of every row (B, R) in values of neurons (B, N); no number where one is none."""
-    return np.asarray(np.maximum.reduceat(np.abs(values), [site.start for site in graph.sites], axis=1))
+    size = np.abs(values)
+    if not size.flags.f_contiguous:
+        return np.asarray(np.maximum.reduceat(size, [site.start for site in graph.sites], axis=1))
+    found = np.empty((len(graph.sites), len(size)))
+    for site, row in zip(graph.sites, found, strict=True):
+        np.maximum.reduce(size[:, site.start : site.stop], axis=1, out=row)
+    return found.T
 
 
 def finite(values: Floats) -> np.ndarray:

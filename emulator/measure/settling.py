@@ -49,6 +49,7 @@ STILL_TRIPS, STILL_SHARE = 2, 0.1
 #: share of a row's largest magnitude beyond which a threshold has cost the row its value
 LOST_SHARE = 0.5
 _TINY = sys.float_info.min
+Band = Callable[[np.ndarray, np.ndarray], Floats]
 _FIELDS = ("s", "x", "lam", "mu")
 
 #: outcomes of a sample
@@ -72,7 +73,7 @@ class Verdict:
     steps : (B,) int64
         Steps from the presentation of the sample to T; the hold where it did not settle.
     finite : (B,) bool
-        Whether everything stayed finite.
+        Whether everything stayed finite: all that is held, and where the substrate would rest.
     residual : (B,)
         Largest residual at the end of the hold, relative to the magnitude of its row (`_measure`).
     deviation : (B,)
@@ -211,7 +212,7 @@ def _of_part(
         rounding = found.rounding.of_rows(graph, scale, away, tolerance)
         measure = _measure(found, scale, rounding)
         strict = _each(lambda size, least: np.maximum(tolerance * size, least), measure, rounding)
-        finite = _finite(recording) & _all(np.isfinite, away)
+        finite = _finite(graph, recording, loaded) & _all(np.isfinite, away) & _all(np.isfinite, scale)
         lost_in_noise, lost_below = np.zeros((2, len(cone)), bool)
         sure = np.ones(len(cone), bool)
         if signal is None:
@@ -221,8 +222,10 @@ def _of_part(
             if recording.entered is not None:
                 sure = certain(scale, away, strict, RESOLUTION * tolerance, loaded)
 
-            def motion(name: str) -> Floats:
-                return np.maximum(spread(graph, getattr(strict, name)), _TINY)
+            row = np.repeat(np.arange(len(graph.sites)), [site.size for site in graph.sites])
+
+            def motion(name: str) -> Band:
+                return lambda sample, neuron: np.maximum(getattr(strict, name)[sample, row[neuron]], _TINY)
 
         else:
             allowed = _each(lambda values: spread(graph, values), strict)
@@ -232,8 +235,8 @@ def _of_part(
                 allowed = _each(lambda a, sigma: np.maximum(a, SIGMAS * np.sqrt(2) * sigma), allowed, noise)
             blurred = allowed
 
-            def motion(name: str) -> Floats:
-                return np.asarray(np.maximum(getattr(blurred, name), max(q, _TINY)))
+            def motion(name: str) -> Band:
+                return lambda sample, neuron: np.maximum(getattr(blurred, name)[sample, neuron], max(q, _TINY))
 
             if q > 0:
                 own = Fields(spread(graph, scale.s), spread(graph, scale.x), signal.lam, signal.mu)
@@ -243,10 +246,10 @@ def _of_part(
                     allowed = _each(np.add, allowed, bound)
             near = _all(lambda d, a: np.abs(d) <= a, off, allowed)
         centre = _centre(found, signal is not None)
-        state_steps, stays = last_entry(recording, "x", centre.x, lambda: motion("x"), before.x, hold)
+        state_steps, stays = last_entry(recording, "x", centre.x, motion("x"), before.x, hold)
         at_rest, latest = stays.all(axis=1), state_steps
         if loaded:
-            steps, stays = last_entry(recording, "lam", centre.lam, lambda: motion("lam"), before.lam, hold)
+            steps, stays = last_entry(recording, "lam", centre.lam, motion("lam"), before.lam, hold)
             at_rest, latest = at_rest & stays.all(axis=1), np.maximum(state_steps, steps)
         residual = np.maximum(
             largest(graph, recording.state_residual) / np.maximum(measure.x, _TINY),
@@ -255,7 +258,8 @@ def _of_part(
         away = _each(lambda d, size: d / np.maximum(size, _TINY), away, measure)
     late = int(np.ceil(JITTER_CUT * graph.hardware.lines.jitter / graph.step))
     count = layout.neurons
-    landed = np.maximum(state_steps + layout.longest[:count], latest + layout.longest[count:]).max(axis=1) + late < hold
+    there, back = (state_steps + layout.longest[:count]).max(axis=1), (latest + layout.longest[count:]).max(axis=1)
+    landed = np.maximum(there, back) + late < hold
     steps = latest.max(axis=1)
     if signal is not None:
         steps = np.maximum(steps, cone)
@@ -327,6 +331,8 @@ def _light_cone(graph: ScatteringGraph, layout: Layout, feed: Floats, loaded: bo
     return steps
 
 
-def _finite(recording: Recording) -> np.ndarray:
-    """Samples whose waves are finite to the end of the hold."""
-    return np.asarray(finite_rows(recording.u) & finite_rows(recording.v) & finite_rows(recording.lam))
+def _finite(graph: ScatteringGraph, recording: Recording, loaded: bool) -> np.ndarray:
+    """Samples of which all that is not in their `Deviation` is finite to the end of the hold."""
+    count = graph.neurons
+    returned = finite_rows(recording.v[:, :count])
+    return returned if loaded else np.asarray(returned & finite_rows(recording.u[:, count:]))

@@ -123,13 +123,13 @@ def present(
     solved, at_rest = recording.exact(run.tolerance), verdict.settled
     states, costates = layer_values(graph, layout, recording)
     products = gradients(graph, layout, recording) if loaded else {}
-    sound = representable(layout, recording, (states, costates), products)
+    sound = verdict.finite & representable(graph, layout, recording, costates, products)
     if graph.tiling is not None:
         states, costates, products = (
             graph.tiling.states(states), graph.tiling.states(costates), graph.tiling.gradients(products) if products else {}
         )  # fmt: skip
     outcome = np.where(at_rest & ~(sound & solved), NOT_SETTLED, verdict.outcome)
-    verdict = replace(verdict, settled=at_rest & sound & solved, outcome=outcome, finite=verdict.finite & sound)
+    verdict = replace(verdict, settled=at_rest & sound & solved, outcome=outcome, finite=sound)
     why = None
     if diagnose and not verdict.settled.all():
         why = _why(graph, recording, verdict, at_rest, data, wanted, hold - ramp + 1, run.tolerance)

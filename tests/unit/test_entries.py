@@ -37,16 +37,18 @@ def network(loss: str = "mse", activations: str = "tanh") -> Network:
 def test_of_what_is_left_to_judge_the_movements_are_searched():
     samples, count, hold = 30, 4, 9
     end, band, before, moved = random_movements(samples, count, hold)
-    steps, stays = last_entry(SimpleNamespace(moved=moved, entered=None), "x", end, lambda: band, before, hold)
+    steps, stays = last_entry(
+        SimpleNamespace(moved=moved, entered=None), "x", end, lambda b, n: band[b, n], before, hold
+    )
     left = np.random.default_rng(6).random(end.shape) < 0.3
     entered = np.where(left, UNCLEAR, 1000 + np.arange(count)).astype(np.int32)
     listed = left[moved["step"] // hold, moved["neuron"]]
     judged = SimpleNamespace(moved={k: v[listed] for k, v in moved.items()}, entered={"x": entered})
-    found, kept = last_entry(judged, "x", end, lambda: band, before, hold)
+    found, kept = last_entry(judged, "x", end, lambda b, n: band[b, n], before, hold)
     assert np.array_equal(found, np.where(left, steps, entered))
     assert np.array_equal(kept, stays | ~left)
     clear = SimpleNamespace(moved={k: v[:0] for k, v in moved.items()}, entered={"x": np.abs(entered)})
-    assert np.array_equal(last_entry(clear, "x", end, lambda: 1 / 0, before, hold)[0], np.abs(entered))
+    assert np.array_equal(last_entry(clear, "x", end, lambda b, n: 1 / 0, before, hold)[0], np.abs(entered))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_a_neuron_that_does_not_move_is_where_it_was_and_the_end_of_a_band_is_wi
     """Of the first sample what was before counts, of the second the end of the first; bands are exactly 1."""
     end, band, before = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 3.0]]), np.ones((2, 3)), np.array([1.0, 2.0, 0.0])
     moved = {"step": np.array([1, 2, 3]), "neuron": np.array([2, 2, 1]), "x": np.array([5.0, 1.0, -1.0])}
-    steps, stays = last_entry(SimpleNamespace(moved=moved, entered=None), "x", end, lambda: band, before, 3)
+    steps, stays = last_entry(SimpleNamespace(moved=moved, entered=None), "x", end, lambda b, n: band[b, n], before, 3)
     assert stays.tolist() == [[True, False, True], [True, True, False]]
     assert steps.tolist() == [[0, 3, 2], [0, 0, 3]]
 

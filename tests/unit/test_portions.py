@@ -46,7 +46,9 @@ def test_portions_do_not_change_what_is_found(monkeypatch, noise, threshold):
 def test_last_entry_is_that_of_a_plain_search():
     samples, count, hold = 40, 4, 11
     end, band, before, moved = random_movements(samples, count, hold)
-    steps, stays = last_entry(SimpleNamespace(moved=moved, entered=None), "x", end, lambda: band, before, hold)
+    steps, stays = last_entry(
+        SimpleNamespace(moved=moved, entered=None), "x", end, lambda b, n: band[b, n], before, hold
+    )
     for b in range(samples):
         for n in range(count):
             here = (moved["step"] // hold == b) & (moved["neuron"] == n)
