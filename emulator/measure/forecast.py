@@ -2,14 +2,17 @@
 
 The spectral radius says how deviations decay in the long run; a settling time also depends on which waves a run starts
 with, and on how long they take to meet. So the actual deviation, that of a blank substrate or of the sample before, is
-carried step by step until it has stayed within the tolerance for as long as it took to come there. What is not linear
-about the way to rest is left out.
+carried step by step until it has stayed within the tolerance for as long as it took to come there. Of two-way lines the
+first round trip, in which waves are as large as what rests, goes through junctions that bend (`LinearStep.swept`); what
+else is not linear about the way to rest is left out.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -73,9 +76,8 @@ def follow(
     deviation = -step.rest if before is None else before.rest - step.rest
     above, outside, inside, left = 0, math.inf, 0.0, math.inf
     number = 0
-    for number in range(1, most + 1):
-        deviation = step @ deviation
-        left = float((np.abs(np.concatenate(step.newest(deviation))) / scale).max())
+    for number, shown in enumerate(islice(_shown(step, deviation), most), 1):
+        left = float((np.abs(np.concatenate(shown)) / scale).max())
         if not left <= tolerance:
             above, outside = number, left
             if not left < _GROWN:
@@ -87,6 +89,16 @@ def follow(
     if not left <= tolerance:
         return Followed(math.inf, left, number)
     return Followed(max(0.0, above - step.lead + _fraction(outside, inside, tolerance)), left, number)
+
+
+def _shown(step: LinearStep, deviation: Floats) -> Iterator[tuple[Floats, Floats]]:
+    """Deviations of state and costate (N,), step by step: while the first waves sweep through, and ever after."""
+    for here, shown in step.swept(deviation):
+        deviation = here
+        yield shown
+    while True:
+        deviation = step @ deviation
+        yield step.newest(deviation)
 
 
 def settling_steps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,13 @@ class LinearStep(LinearOperator):
     @abstractmethod
     def newest(self, vector: Floats) -> tuple[Floats, Floats]:
         """State and costate (N,) in a vector (M,)."""
+
+    def swept(self, deviation: Floats) -> Iterator[tuple[Floats, tuple[Floats, Floats]]]:
+        """What becomes of a deviation (M,) while it is as large as what rests: after each step, and what it shows as `newest`.
+
+        That is the first round trip, in which a law that bends may answer otherwise than near its rest. None by default.
+        """
+        return iter(())
 
 
 def numbers(graph: ScatteringGraph) -> int:

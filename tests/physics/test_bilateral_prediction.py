@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from emulator import (
     Network,
     ParallelRL,
     SeriesRC,
+    SettleResult,
     compile_network,
     reference,
     settle,
 )  # fmt: skip
 from emulator.families.bilateral import lay_out
-from emulator.families.bilateral.scattering import BilateralStep, Junctions, rest_waves, swap_test
+from emulator.families.bilateral.near_rest import Junctions
+from emulator.families.bilateral.scattering import BilateralStep, rest_waves, swap_test
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import predict, spectral_radius
 from tests.graphs import random_batch, random_network
@@ -69,6 +72,60 @@ def test_the_linearised_step_is_what_the_engine_does_to_a_small_change(loss):
         )
         deviation = after @ deviation
     assert np.abs(deviation).max() > 1e-2 * small
+
+
+@pytest.mark.parametrize(
+    ("loss", "activations"),
+    [
+        ("mse", ["tanh", "sigmoid", "gelu"]),
+        ("mse", ["leaky_relu", "relu", "identity"]),
+        ("softmax_cross_entropy", ["tanh", "silu", "identity"]),
+        ("softmax_cross_entropy", ["softplus", "elu", "tanh"]),
+    ],
+)
+def test_the_first_round_trip_is_predicted_to_round_off(loss, activations):
+    """However far a blank substrate is from rest: junctions answer as they are."""
+    graph, inputs, targets = bent(loss, activations)
+    result = settle(graph, inputs[:1], targets[:1], hold_seconds=60e-9, target="numpy", traces=True, diagnose=False)
+    step = BilateralStep(graph, reference(graph.network, inputs, targets))
+    assert follows(step, -step.rest, result, 0, 1e-9) > 0.01  # near the rest they would answer otherwise
+
+
+def test_so_is_that_from_the_sample_before():
+    graph, inputs, targets = bent("mse", ["tanh", "sigmoid", "tanh"], longest=1)
+    result = settle(graph, inputs, targets, hold_seconds=250e-9, target="numpy", traces=True, diagnose=False)
+    exact = reference(graph.network, inputs, targets)
+    before, step = (BilateralStep(graph, operating_point(graph, exact, k)) for k in (0, 1))
+    assert follows(step, before.rest - step.rest, result, 250, 2e-4) > 0.01
+
+
+def bent(loss: str, activations: list[str], longest: int = 2):
+    """A graph whose weights and two samples are large enough for its junctions to bend."""
+    rng = np.random.default_rng(3)
+    weights = [1.5 * rng.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise((3, 5, 4, 6))]
+    network = Network.mlp(weights, activations=activations, loss=loss)
+    graph = compile_network(network, law=Bilateral(0.1, 2.0, far_end=SeriesRC()), hardware=delays(1, longest), seed=1)
+    targets = rng.normal(size=(2, 6)) if loss == "mse" else np.eye(6)[[1, 4]]
+    return graph, rng.normal(size=(2, 3)), targets
+
+
+def follows(step: BilateralStep, deviation: np.ndarray, result: SettleResult, start: int, near: float) -> float:
+    """The most by which neurons answered otherwise than near the rest, once the engine was found to do as predicted."""
+    found, most = list(step.swept(deviation)), 0.0
+    assert len(found) == step.junctions.graph.longest_round_trip
+    for k, (after, shown) in enumerate(found, start + 1):
+        for name, own, rest in zip(("x", "lam"), shown, step.resting, strict=True):
+            np.testing.assert_allclose(
+                rest + own, getattr(result.traces, name)[k], rtol=0, atol=near * np.abs(rest).max()
+            )
+        most = max(most, *(float(np.abs(a - b).max()) for a, b in zip(shown, step.newest(after), strict=True)))
+    return most
+
+
+def test_junctions_that_do_not_bend_have_no_sweep_of_their_own():
+    graph, _, exact = case(0, BOTH_ENDS, activations=["identity"], losses=["mse"])
+    step = BilateralStep(graph, exact)
+    assert list(step.swept(-step.rest)) == []
 
 
 @pytest.mark.parametrize("law", [BOTH_ENDS, Bilateral(0.3, 2.0)])

@@ -38,6 +38,9 @@ def test_curves_are_measured_and_predicted(tmp_path):
     assert [p["measured"] for p in points if p["curve"] == "matched"] == [4, 6, 10]
     assert all(p["outcome"] == "settled" for p in points)
     assert all(abs(p["predicted"] - p["measured"]) <= 0.1 * p["measured"] for p in points)
+    close = sum(abs(p["predicted"] / p["measured"] - 1) <= 0.07 for p in points)
+    assert report.findings.data["agreement"] == {"within": 0.07, "settled": 9, "close": close}
+    assert report.findings.notes[0] == ("predicted within 7%", f"{close} of the 9 points that settle")
     assert report.findings.data["growth"]["matched"] == pytest.approx(1.0)
     assert (tmp_path / "out" / "depth.png").stat().st_size > 10_000
     assert [row[0] for row in report.findings.table[1:]] == ["matched", "two-way", "grown"]
@@ -60,9 +63,12 @@ def test_what_came_of_a_point_is_said():
         "as predicted, not settled": Point("a", 32, inf, inf, 0.0, True),
     }
     assert {name: point.outcome(1e-3) for name, point in cases.items()} == {name: name for name in cases}
-    table, notes = depth_table(list(cases.values()), [2, 4, 8, 16, 32], 1e-3)
+    table, notes = depth_table(list(cases.values()), [2, 4, 8, 16, 32], 1e-3, 0.1)
     assert table[1] == ("a", "11 (10)", "never (10)", "never (10)", "never (10)", "never (never)")
     assert [where for where, _ in notes] == ["a, 4 layers", "a, 8 layers", "a, 8 layers", "a, 16 layers"]
+    assert depth_table([cases["settled"]], [2], 1e-3, 0.07)[1] == [
+        ("a, 2 layers", "predicted -9% beside what was measured")
+    ]
     assert growth([Point("a", d, 0.0, 3.0 * d**2, 0.0, True) for d in (2, 4, 8)]) == pytest.approx(2.0)
     assert math.isnan(growth(list(cases.values())))
 

@@ -157,6 +157,9 @@ class Beating:
         self.rest, self.sizes, self.lead = np.ones(2), iter(sizes), 0
         self.resting = self.newest(self.rest)
 
+    def swept(self, _: np.ndarray) -> tuple[()]:
+        return ()
+
     def __matmul__(self, _: np.ndarray) -> np.ndarray:
         return np.full(2, next(self.sizes, 0.0))
 

@@ -39,6 +39,10 @@ class Point:
         """Predicted over measured settling time, less 1; NaN where it did not settle."""
         return self.predicted / self.measured - 1 if 0 < self.measured < math.inf else math.nan
 
+    def near(self, share: float) -> bool:
+        """Whether it settled, and was predicted within such a share of its settling time."""
+        return abs(self.error) <= share
+
     def outcome(self, tolerance: float) -> str:
         """What came of it."""
         if math.isfinite(self.measured):

@@ -51,20 +51,24 @@ def depth(scenario: Scenario, way: Way) -> Findings:
     tolerance = scenario.config.run.tolerance
     points = [_point(one, layers, next(rows)) for one in section.curves for layers in section.depths]
     settled = [point for point in points if math.isfinite(point.measured)]
-    close = sum(abs(point.error) <= section.within for point in settled)
-    table, notes = depth_table(points, section.depths, tolerance)
+    close = sum(point.near(section.within) for point in settled)
+    table, notes = depth_table(points, section.depths, tolerance, section.within)
     grown = {name: growth([p for p in points if p.curve == name]) for name in dict.fromkeys(p.curve for p in points)}
-    notes = [(name, f"steps grow as depth^{slope:.2f}") for name, slope in grown.items() if slope == slope] + notes
+    told = [(f"predicted within {section.within:.0%}", f"{close} of the {len(settled)} points that settle")]
+    notes = (
+        told + [(name, f"steps grow as depth^{slope:.2f}") for name, slope in grown.items() if slope == slope] + notes
+    )
     return Findings(
         good=True,
         verdict=(
             f"{len(settled)} of {len(points)} points settle within {section.horizon:,} steps; predicted within "
-            f"{section.within:.0%} in {close} of them"
+            f"{section.within:.0%} in {close} of them ({close / max(1, len(settled)):.0%})"
         ),
         table=table,
         notes=notes,
         data={
             "points": [point.to_dict(tolerance) for point in points],
+            "agreement": {"within": section.within, "settled": len(settled), "close": close},
             "growth": {name: None if slope != slope else slope for name, slope in grown.items()},
         },
         figure=partial(depth_figure, points, scenario.title),

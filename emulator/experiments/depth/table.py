@@ -10,7 +10,7 @@ from emulator.experiments.findings import Table
 
 
 def depth_table(
-    points: Sequence[Point], depths: Sequence[int], tolerance: float
+    points: Sequence[Point], depths: Sequence[int], tolerance: float, within: float
 ) -> tuple[Table, list[tuple[str, str]]]:
     """A row per curve, and under each depth the measured steps and the predicted ones; beside it what needs a word."""
     table: Table = [("steps: measured (predicted)", *(f"{layers} layers" for layers in depths))]
@@ -24,6 +24,8 @@ def depth_table(
                 (where, f"the impedances' range leaves the first costates uncertain by {point.lost:.1g}, and the tolerance is "
                  f"{tolerance:g}: a smaller taper, or read-outs attenuated by the same factor on equal lines")
             )  # fmt: skip
+        if math.isfinite(point.measured) and not point.near(within):
+            notes.append((where, f"predicted {point.error:+.0%} beside what was measured"))
         if not math.isfinite(point.measured) and math.isfinite(point.predicted):
             notes.append((where, f"predicted to settle after {point.predicted:,.0f} steps: {point.outcome(tolerance)}"))
     return table, notes

@@ -185,6 +185,16 @@ def slope_of(name: str, s: Floats) -> Floats:
     return np.asarray(4 * e / (1 + e) ** 2)
 
 
+def value_at(name: str, low: Floats, s: Floats) -> Floats:
+    """States of neurons of one activation, of slope `low` below a kink."""
+    return np.where(s > 0, s, low * s) if name in KINKED else activation_function(name).phi(s)
+
+
+def slope_at(name: str, low: Floats, s: Floats) -> Floats:
+    """Their slopes."""
+    return np.where(s > 0, 1.0, low) if name in KINKED else slope_of(name, s)
+
+
 def solved(junctions: Junctions, s: Floats) -> Floats:
     """Where junctions rest that were at `s` (M,)."""
     if junctions.name in KINKED:

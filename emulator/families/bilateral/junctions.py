@@ -16,10 +16,9 @@ from brian2.core.variables import Variable
 
 from emulator.engine.native import Arrays, native
 from emulator.families.bilateral import branches
-from emulator.families.bilateral.branches import COUPLED, KINDS, KINKED, Floats, Junctions
+from emulator.families.bilateral.branches import COUPLED, KINDS, KINKED, Junctions
 from emulator.families.bilateral.junctions_cpp import SOLVE, answer_code
 from emulator.families.bilateral.plan import BilateralPlan
-from emulator.network.activations import activation_function
 
 _NAMES = (
     "bias", "sum_in", "sum_out", "load", "ext", "low", "series", "s", "several", "p", "x", "lam", "mu", "D", "worst",
@@ -102,7 +101,7 @@ def _responding(plan: BilateralPlan, held: Arrays) -> Callable[[], None]:
                 held["LAM"][at] = G * held["X"][at] - out
                 continue
             s, A, Z, low = held["S"][at], held["BIAS"][at] + held["SUM_IN"][at], held["SERIES"][at], held["LOW"][at]
-            x, D = _value(name, low, s), _slope(name, low, s)
+            x, D = branches.value_at(name, low, s), branches.slope_at(name, low, s)
             on, p = held["LOAD"][at], held["P"][at]
             load = on * held["KAPPA"] * (x - ext) if mse else p - on * ext
             terms = on * held["KAPPA"] * (np.abs(x) + np.abs(ext)) if mse else p + on * np.abs(ext)
@@ -118,15 +117,3 @@ def _responding(plan: BilateralPlan, held: Arrays) -> Callable[[], None]:
             held["CROWD"][0] += held["SEVERAL"][coupled].sum()
 
     return respond
-
-
-def _value(name: str, low: Floats, s: Floats) -> Floats:
-    if name in KINKED:
-        return np.where(s > 0, s, low * s)
-    return activation_function(name).phi(s)
-
-
-def _slope(name: str, low: Floats, s: Floats) -> Floats:
-    if name in KINKED:
-        return np.where(s > 0, 1.0, low)
-    return branches.slope_of(name, s)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.families.bilateral.scattering import BilateralStep, Junctions
+from emulator.families.bilateral.near_rest import Junctions
+from emulator.families.bilateral.scattering import BilateralStep
 from emulator.graph import ScatteringGraph
 from emulator.measure.rest import OperatingPoint
 from emulator.measure.synapses import Floats

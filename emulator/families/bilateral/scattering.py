@@ -8,110 +8,30 @@ lines of one step without terminations settle (locally) with some coefficient if
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy import linalg, sparse
 
 from emulator.errors import EngineError
+from emulator.families.bilateral.bending import Bent
 from emulator.families.bilateral.carriage import carriage_of
 from emulator.families.bilateral.effects import lost_share
-from emulator.families.bilateral.layout import BilateralLayout, lay_out
-from emulator.families.bilateral.lines import law_of
-from emulator.families.bilateral.matrices import Crossed, entries, scattering
+from emulator.families.bilateral.layout import BilateralLayout
+from emulator.families.bilateral.matrices import Crossed, entries
+from emulator.families.bilateral.near_rest import Junctions
 from emulator.families.bilateral.rest import OwnRest
 from emulator.graph import ScatteringGraph
-from emulator.laws import Bilateral
 from emulator.measure.linear_step import LinearStep
 from emulator.measure.reference import Reference
-from emulator.measure.rest import OperatingPoint, checked_point, first_slopes, slopes
+from emulator.measure.rest import OperatingPoint, checked_point, first_slopes
 from emulator.measure.synapses import Floats
-from emulator.network.losses import softmax
 
 #: ports up to which the swap spectrum is computed
 _MOST_PORTS = 3000
 #: numbers of scattering matrices up to which they are made
-_MOST_ENTRIES = 1 << 18
-
-
-class Junctions:
-    """All junctions of a graph of two-way lines, linearised at a rest.
-
-    Parameters
-    ----------
-    graph : ScatteringGraph
-        Compiled with the bilateral law.
-    point : Reference or OperatingPoint
-        The rest: of a reference, the first sample.
-
-    Attributes
-    ----------
-    layout : BilateralLayout
-    neurons : sparse (P, P)
-        What the waves at all taps make leave the ports of neurons.
-    state, costate : sparse (N, P)
-        What they make of the states and costates of the neurons.
-    """
-
-    def __init__(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> None:
-        law, point = law_of(graph), checked_point(graph, point)
-        self.layout = layout = lay_out(graph)
-        ports, neurons = layout.ports, layout.neurons
-        port = np.arange(ports)
-        at = layout.at_neuron
-        shape = (neurons, ports)
-        series = sparse.csr_array((layout.to_in[at], (layout.node[at], port[at])), shape=shape)
-        parallel = sparse.csr_array((layout.to_out[at], (layout.node[at], port[at])), shape=shape)
-        source = np.array([name == "source" for name in layout.function])
-        slope, bend = slopes(graph, point.s)
-        parallel_conductance = layout.conductance + point.loaded * layout.shunt
-        stiff = sparse.diags_array(parallel_conductance) + _load(graph, layout, point, law)
-        moved = series + sparse.diags_array(layout.series * slope) @ parallel
-        tilt = sparse.diags_array(1 + layout.series * bend * point.lam)
-        tilt = tilt + sparse.diags_array(layout.series * slope) @ stiff @ sparse.diags_array(slope)
-        pre = sparse.csr_array(_solve(tilt, moved))
-        clamped = law.source_resistance / (1 + law.source_resistance * parallel_conductance)
-        self.state = sparse.diags_array(np.where(source, 0.0, slope)) @ pre
-        self.state = self.state + sparse.diags_array(np.where(source, clamped, 0.0)) @ parallel
-        inverse = np.divide(1.0, layout.series, out=np.zeros(neurons), where=layout.series > 0)
-        current = sparse.diags_array(inverse) @ (series - pre)
-        self.costate = stiff @ self.state - parallel
-        node = sparse.csr_array((np.ones(ports), (port, layout.node)), shape=(ports, neurons))
-        scatter = sparse.diags_array(layout.on_x) @ node @ self.state
-        scatter = scatter + sparse.diags_array(layout.on_mu) @ node @ current + sparse.diags_array(layout.own)
-        scatter = scatter + sparse.csr_array((layout.other, (port, layout.mate)), shape=(ports, ports))
-        self.graph, self.neurons = graph, sparse.csr_array(scatter)
-
-    @cached_property
-    def scatter(self) -> sparse.csr_array:
-        """What the waves at all taps make leave all ports, (P, P)."""
-        return sparse.csr_array(self.neurons + scattering(self.graph, self.layout))
-
-
-def _load(graph: ScatteringGraph, layout: BilateralLayout, point: OperatingPoint, law: Bilateral) -> sparse.csr_array:
-    """Derivative of the load's costate in the states, (N, N)."""
-    out, size = layout.outputs, (layout.neurons, layout.neurons)
-    if not point.loaded:
-        return sparse.csr_array(size)
-    if graph.loss == "mse":
-        return sparse.csr_array((np.full(len(out), law.kappa), (out, out)), shape=size)
-    p = softmax(point.x[out])
-    block = np.diag(p) - np.outer(p, p)
-    where = np.repeat(out, len(out)), np.tile(out, len(out))
-    return sparse.csr_array((block.ravel(), where), shape=size)
-
-
-def _solve(matrix: sparse.csr_array, right: sparse.csr_array) -> sparse.csr_array:
-    """``matrix^-1 right`` where few rows of the matrix are more than a diagonal."""
-    diagonal = matrix.diagonal()
-    coupled = np.unique(np.concatenate(sparse.triu(matrix, 1).nonzero()))
-    inverse = sparse.lil_array(matrix.shape)
-    inverse.setdiag(1 / diagonal)
-    if len(coupled):
-        dense = np.linalg.inv(matrix[coupled][:, coupled].toarray())
-        inverse[np.ix_(coupled, coupled)] = dense
-    return sparse.csr_array(inverse) @ right
+_MOST_ENTRIES = 1 << 20
 
 
 class BilateralStep(LinearStep):
@@ -127,7 +47,7 @@ class BilateralStep(LinearStep):
     lead = 0
 
     def __init__(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> None:
-        point = checked_point(graph, point)
+        self._point = point = checked_point(graph, point)
         self.junctions = Junctions(graph, point)
         layout = self.junctions.layout
         carriage = carriage_of(layout)
@@ -159,11 +79,22 @@ class BilateralStep(LinearStep):
         held = vector[: self.junctions.layout.ports]
         return self.junctions.state @ held, self.junctions.costate @ held
 
-    def carried(self, vectors: Floats) -> Floats:
-        """The vectors, the columns of (M, ...), after a step."""
+    def swept(self, deviation: Floats) -> Iterator[tuple[Floats, tuple[Floats, Floats]]]:
+        """For as long as waves take to the output and back, through junctions that bend."""
+        bent, ports = Bent(self.junctions, self._point), self.junctions.layout.ports
+        answer = bent.answer(deviation[:ports])
+        for _ in range(self.junctions.graph.longest_round_trip if bent.any else 0):
+            deviation = self.carried(deviation, self._arrives @ answer.more)
+            answer = bent.answer(deviation[:ports])
+            yield deviation, (answer.x, answer.lam)
+
+    def carried(self, vectors: Floats, more: Floats | None = None) -> Floats:
+        """The vectors, the columns of (M, ...), after a step; `more` comes to taps besides."""
         layout = self.junctions.layout
         held = vectors[: layout.ports]
         sent = self._sent @ held
+        if more is not None:
+            sent += more
         if self._crossed is not None:
             sent += self._arrives @ (self._crossed @ held)
         came = sent.copy()
