@@ -15,16 +15,18 @@ import resource
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from emulator import Network, compile_network, reference, settle
+from emulator import Bilateral, Network, compile_network, reference, settle
 from emulator.engine.clocks import STEP
 from emulator.engine.standalone import Program, program
 from emulator.families.node import NodePlan, lay_out, values_of
+from emulator.measure.stability import predict
 from hwmodels import HardwareModel
 from tests.substrate import delays
 
@@ -188,7 +190,7 @@ def million(console: Console) -> None:
 
 
 def large(console: Console) -> None:
-    """Ten million synapses in tile wiring: memory of everything, from the network to the gradients."""
+    """Ten million synapses in tile wiring: memory of everything, from the network to the gradients; and predictions."""
     network = mlp([1000, 3000, 2300, 10])
     synapses = sum(p.weight.size for p in network.parameters.values())
     rng = np.random.default_rng(0)
@@ -196,7 +198,8 @@ def large(console: Console) -> None:
     done, found = threading.Event(), [0]
     watch = threading.Thread(target=high_water, args=("main", done, found))
     watch.start()
-    result = settle(compile_network(network), x, y, target="standalone")
+    graph = compile_network(network)
+    result = settle(graph, x, y, target="standalone")
     done.set()
     watch.join()
     mine = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -206,6 +209,12 @@ def large(console: Console) -> None:
         f"{max(found) / synapses:.0f} bytes a synapse, of the process that settles and reads out {mine / synapses:.0f} "
         f"({mine / 1e9:.1f} GB)"
     )
+    for name, one in (("matched", graph), ("two-way", compile_network(network, law=Bilateral()))):
+        begun = time.process_time()
+        prediction = predict(one, reference(network, x[:1], y[:1]), 1e-3)
+        console.print(
+            f"{name}: {prediction.sentence}; predicted in {time.process_time() - begun:.0f} s of processor time"
+        )
 
 
 SECTIONS = {"events": events, "samples": samples, "depth": depth, "million": million, "large": large}

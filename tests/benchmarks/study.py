@@ -1,11 +1,12 @@
 """Speed of the study engine: 1000 chips of 64-32-10 with 16 images each.
 
     python -m tests.benchmarks.study             everything (about a minute and the compiler's time)
-    python -m tests.benchmarks.study speed       one section: speed, memory, kill
+    python -m tests.benchmarks.study speed       one section: speed, memory, page, kill
 
 `speed` runs the same 1000 points with one worker and with two, after a first run that compiles, and compares their
 metrics bit by bit; its last figure is what all else takes than compiling a chip, settling and measuring: the same study
-with those three left out. `memory` is the largest memory of the process that writes a store of 10,000 points. `kill` kills the command
+with those three left out. `memory` is the largest memory of the process that writes a store of 10,000 points. `page` writes the report
+of 10,000 points at 2,500 places, and opens it in Chromium where there is one. `kill` kills the command
 with SIGKILL at random moments, again and again until the study is complete, and compares the store with that of a study
 that ran through: its metrics, and whether any point that was stored was run again.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -33,8 +35,12 @@ from rich.console import Console
 from emulator.study import run as planning
 from emulator.study import work
 from emulator.study.load import StudyFile, load_study
+from emulator.study.report import write_report
 from emulator.study.run import run_study
+from tests.support.chromium import NAMES, run
+from tests.support.made_up import build_store
 
+NOISE, BITS = "hardware.noise.receiver", "hardware.precision.forward.bits"
 STUDY = """
 metrics = ["accuracy", "gradient_cosine", "gradient_error", "settled_fraction", "settling_time", "energy", "events"]
 [study]
@@ -137,6 +143,23 @@ def memory(screen: Console, folder: Path, chips: int = 10000) -> None:
     )
 
 
+def page(screen: Console, folder: Path, values: int = 50, chips: int = 4) -> None:
+    """The report of made-up points on two axes: how long it takes to write, and to open."""
+    axes = {NOISE: [0.2 * k / values for k in range(values)], BITS: list(range(4, 4 + values))}
+    store = build_store(folder / "page.sqlite", axes, chips=chips, noise=1)
+    begun = time.process_time()
+    write_report(store, folder / "page.html")
+    written = time.process_time() - begun
+    text = f"{values**2 * chips} points: {written:.1f} s to write, {(folder / 'page.html').stat().st_size / 1e3:.0f} kB"
+    browser = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if browser is not None:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run(browser, folder, folder / "page.html", "--dump-dom")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        text += f", {after.ru_utime - before.ru_utime:.1f} s to start a browser and open it (processor time)"
+    screen.print(text)
+
+
 def kill(screen: Console, folder: Path, chips: int = 300, studies: int = 3) -> None:
     """Studies that are killed at random moments and resumed."""
     made = study(folder, chips)
@@ -184,7 +207,7 @@ def when(store: Path) -> dict[str, str]:
         return {}
 
 
-SECTIONS = {"speed": speed, "memory": memory, "kill": kill}
+SECTIONS = {"speed": speed, "memory": memory, "page": page, "kill": kill}
 
 
 def main() -> None:
