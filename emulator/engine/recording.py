@@ -10,6 +10,8 @@ import numpy as np
 
 from emulator.engine.clocks import STEP
 
+#: resolutions of movements in the band within which a neuron is at rest, half of it
+BAND = 16.0
 #: resolutions of the largest state or costate of a row, beyond which a value is outside every band
 FAR = 32.0
 #: a row that rests at 0 is measured by the largest state or costate of its sample, this much more strictly
@@ -59,7 +61,8 @@ class Recording:
         ``neuron``, ``step``, ``x``, ``lam`` of every movement the probe saw, or of those that are left to judge.
     entered : dict of (B, N), optional
         Where the program has judged itself: the step since the sample began at which each ``x`` and ``lam`` came to stay,
-        or a negative number where its movements tell (see `emulator.engine.entries`).
+        or a negative number where its movements tell (see `emulator.engine.entries`). Where what is held is not where it
+        rests, also ``width_x`` and ``width_lam``: shares of the band by which they may differ for the step to be right.
     power : (T,) or None
         Reflected power, summed over the nodes.
     trace_u, trace_lam : (T, 2N), (T, N) or None
@@ -150,9 +153,8 @@ def until(steps: int, t: np.ndarray, **columns: np.ndarray) -> dict[str, np.ndar
 def movements(samples: int, hold: int, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The fields `moved` and `entered` of a recording, from the outputs of `emulator.engine.entries.watched`."""
     columns = {name: outputs[f"moved.{name}"] for name in ("t", "x", "lam")}
-    entered = None
-    if "entered.x" in outputs:
-        entered = {name: outputs[f"entered.{name}"][1 : samples + 1] for name in ("x", "lam")}
+    judged = {name.removeprefix("entered."): rows for name, rows in outputs.items() if name.startswith("entered.")}
+    entered = {name: rows[1 : samples + 1] for name, rows in judged.items()} or None
     return {"moved": until(samples * hold, neuron=outputs["moved.i"], **columns), "entered": entered}
 
 

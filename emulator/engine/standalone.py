@@ -49,6 +49,7 @@ from emulator.engine.results import write_only
 from emulator.engine.runtime import Report
 from emulator.engine.selfcheck import ensure_right
 from emulator.engine.sources import join_sources
+from emulator.engine.stepping import ask_once
 from emulator.errors import EngineError
 from emulator.files import memory_folder
 from emulator.laws import family_of
@@ -254,6 +255,7 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
             ]
             write_only(directory, files.values(), records)
             walk_in_runs(directory)
+            ask_once(directory)
             _make_joined(directory, jobs)
         except RuntimeError as error:
             lines = [line.strip() for line in said.getvalue().splitlines()]

@@ -48,6 +48,8 @@ class Family(ABC, Generic[P]):
     reasons: Mapping[str, str] = MappingProxyType({})
     #: the default hold, in longest round trips, of laws that do not settle on arrival
     patience: int = 10
+    #: whether its compiled programs find out when neurons came to stay also where they come to rest by and by
+    tells: bool = False
     #: circuits of `emulator.export` that are its substrate as it is; others are laid out anew for the export
     circuits: tuple[str, ...] = ()
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from emulator.engine import Recording
 from emulator.engine.recording import FAR, ZERO_ROW
 from emulator.errors import EngineError
+from emulator.graph import ScatteringGraph
 from emulator.measure.fields import Fields
+from emulator.measure.rows import largest
 from emulator.measure.synapses import Floats
 
 
@@ -116,5 +118,37 @@ def certain(size: Fields, away: Fields, band: Fields, resolution: float, loaded:
         sure &= (resolution * (most + off) + off <= within).all(axis=1)
         least = most - off
         far = FAR * resolution * np.maximum(least, ZERO_ROW * least.max(axis=1, keepdims=True))
+        sure &= (off + within <= far).all(axis=1)
+    return sure
+
+
+def certain_by_rows(
+    graph: ScatteringGraph,
+    entered: Mapping[str, np.ndarray],
+    size: Fields,
+    away: Fields,
+    band: Fields,
+    tolerance: float,
+    loaded: bool,
+) -> np.ndarray:
+    """The same where what is held is only near to where it rests, and a program took ``tolerance`` times the largest that is held
+    of a row for half its band; see `emulator.families.bilateral.entering`.
+
+    Parameters
+    ----------
+    graph : ScatteringGraph
+    entered : mapping of (B, N)
+        With the widths, the same for the neurons of a row.
+    size, away, band : Fields of (B, R)
+    tolerance : float
+    loaded : bool
+    """
+    sure = np.ones(len(size.x), bool)
+    for name in ("x", "lam")[: 1 + loaded]:
+        most, off, within = (getattr(one, name) for one in (size, away, band))
+        width = largest(graph, entered[f"width_{name}"])
+        sure &= ((1 - width) * tolerance * (most + off) + off <= within).all(axis=1)
+        least = most - off
+        far = (1 + width) * tolerance * np.maximum(least, ZERO_ROW * least.max(axis=1, keepdims=True))
         sure &= (off + within <= far).all(axis=1)
     return sure

@@ -29,11 +29,11 @@ import numpy as np
 
 from emulator.engine import Layout, Recording
 from emulator.engine.effects import JITTER_CUT
-from emulator.engine.recording import ZERO_ROW
+from emulator.engine.recording import BAND, ZERO_ROW
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.deviation import Deviation
-from emulator.measure.entry import certain, last_entry
+from emulator.measure.entry import certain, certain_by_rows, last_entry
 from emulator.measure.fields import Fields
 from emulator.measure.noise_floor import SIGMAS, noise_floor, noisy
 from emulator.measure.readout import by_layer
@@ -43,7 +43,7 @@ from emulator.measure.rows import largest, spread
 from emulator.measure.synapses import synapses
 
 #: the probe's resolution as a fraction of the tolerance: movements below it are not recorded
-RESOLUTION = 1 / 16
+RESOLUTION = 1 / BAND
 #: how long reflecting nodes must have been still: longest round trips, and share of the hold
 STILL_TRIPS, STILL_SHARE = 2, 0.1
 #: share of a row's largest magnitude beyond which a threshold has cost the row its value
@@ -219,7 +219,9 @@ def _of_part(
             near = _all(np.less_equal, away, strict)
             if loaded:
                 near &= _joined(graph, found, tolerance)
-            if recording.entered is not None:
+            if recording.entered is not None and "width_x" in recording.entered:
+                sure = certain_by_rows(graph, recording.entered, scale, away, strict, tolerance, loaded)
+            elif recording.entered is not None:
                 sure = certain(scale, away, strict, RESOLUTION * tolerance, loaded)
 
             row = np.repeat(np.arange(len(graph.sites)), [site.size for site in graph.sites])

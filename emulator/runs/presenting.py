@@ -97,8 +97,8 @@ def present(
     feed = np.hstack([*columns, silent if wanted is None else wanted])
     family: Family[Any] = family_of(graph.law)
     ramp = steps_of_ramp(graph, run, hold)
-    # of what approaches its rest by and by, or is blurred there, a program could tell of few neurons
-    told = graph.law.settles_on_arrival and not blurs(graph, run.threshold)
+    # of what is blurred at its rest, or of most laws that approach it by and by, a program could tell of few neurons
+    told = (graph.law.settles_on_arrival or family.tells) and not blurs(graph, run.threshold)
     rows = tuple(site.size for site in graph.sites) if told and not _doubtful.get(graph) else ()
     spent = dict[str, float]()
     for judged in (rows, ()):

@@ -58,12 +58,58 @@ static void through(const double* m, int height, int width, const double* __rest
         for (int c = 0; c < width; c++)
             out[c] += in[r]*m[c];
 }
+// sums along contiguous weights, four rows at a time: eight numbers of each are added up side by side, then those
+typedef double side __attribute__((vector_size(64)));
+static inline side eight(const double* from)
+{
+    side found;
+    __builtin_memcpy(&found, from, sizeof found);
+    return found;
+}
+static inline double total(side sum) { return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7])); }
+static void along(const double* m, int height, int width, const double* in, double* __restrict out)
+{
+    const int whole = width & ~7;
+    int r = 0;
+    for (; r + 4 <= height; r += 4, m += 4*width)
+    {
+        const double *m1 = m + width, *m2 = m1 + width, *m3 = m2 + width;
+        side s0 = {0.0}, s1 = s0, s2 = s0, s3 = s0;
+        for (int c = 0; c < whole; c += 8)
+        {
+            const side v = eight(in + c);
+            s0 += eight(m + c)*v;
+            s1 += eight(m1 + c)*v;
+            s2 += eight(m2 + c)*v;
+            s3 += eight(m3 + c)*v;
+        }
+        double t0 = total(s0), t1 = total(s1), t2 = total(s2), t3 = total(s3);
+        for (int c = whole; c < width; c++)
+        {
+            t0 += m[c]*in[c];
+            t1 += m1[c]*in[c];
+            t2 += m2[c]*in[c];
+            t3 += m3[c]*in[c];
+        }
+        out[r] = t0, out[r + 1] = t1, out[r + 2] = t2, out[r + 3] = t3;
+    }
+    for (; r < height; r++, m += width)
+    {
+        side sum = {0.0};
+        for (int c = 0; c < whole; c += 8)
+            sum += eight(m + c)*eight(in + c);
+        double all = total(sum);
+        for (int c = whole; c < width; c++)
+            all += m[c]*in[c];
+        out[r] = all;
+    }
+}
 static int answer(int w0, int r0, int height, int c0, int width, int d0, int full)
 {
-    static double push[MOST];
+    static double push[MOST], back[HIGHEST];
     const double* w = height && width ? &@WEIGHT[w0] : 0;
     const double *row = @ROW + r0, *z1 = @ROW_IMPEDANCE + r0, *wave = @COLUMN + c0;
-    double *x = @X + r0, *__restrict lam = @LAM + c0;
+    double *__restrict x = @X + r0, *__restrict lam = @LAM + c0;
     for (int c = 0; c < width; c++)
     {
         push[c] = -2.0*wave[c];
@@ -87,20 +133,20 @@ static int answer(int w0, int r0, int height, int c0, int width, int d0, int ful
                 push[*at++] += 2.0*row[r]* *v++;
     }
     through(@INVERSE + d0, width, width, push, lam);
-    const int* at = full ? 0 : @AT + w0;
-    for (int r = 0; r < height; r++)
+    if (full)
+        along(w, height, width, lam, back);
+    else
     {
-        double back = 0.0;
-        const int count = full ? width : @COUNT[r0 + r];
-        if (full)
-            for (int c = 0; c < count; c++)
-                back += w[c]*lam[c];
-        else
-            for (int k = 0; k < count; k++)
-                back += w[k]*lam[*at++];
-        w += count;
-        x[r] = 2.0*row[r] - z1[r]*back;
+        const int* at = @AT + w0;
+        for (int r = 0; r < height; r++)
+        {
+            back[r] = 0.0;
+            for (int k = 0; k < @COUNT[r0 + r]; k++)
+                back[r] += *w++*lam[*at++];
+        }
     }
+    for (int r = 0; r < height; r++)
+        x[r] = 2.0*row[r] - z1[r]*back[r];
     return 0;
 }
 """
@@ -242,11 +288,11 @@ def crossbars_of(
         }  # fmt: skip
         begins = f"t_in_timesteps % {plan.hold} == 0" if plan.effects.read_noise else "t < lag"
         moved = f"int({begins})" if rates is None else f"int({begins} or rates(t - lag, 2) > 0)"
-        listed, most = ", ".join(_INDICES), str(max(1, int(crossbars.first[:, 4].max())))
+        listed, (highest, most) = ", ".join(_INDICES), np.maximum(1, crossbars.first[:, [2, 4]].max(axis=0))
         made = (
             native(tiles, f"done = invert({moved}, {listed})", "invert", _INVERT, 8, used,
                    lambda arrays: _inverting(crossbars, arrays), clock=beat, when="start", order=order),
-            native(tiles, f"done = answer({listed})", "answer", _C.replace("MOST", most), 7, used,
+            native(tiles, f"done = answer({listed})", "answer", _C.replace("MOST", str(most)).replace("HIGHEST", str(highest)), 7, used,
                    lambda arrays: _answering(crossbars, arrays), clock=clock, when="start", order=order + 1),
         )  # fmt: skip
         objects += [tiles, offsets, *(one for one in made if one is not None)]

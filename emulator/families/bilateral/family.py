@@ -67,6 +67,7 @@ class BilateralFamily(Family[BilateralPlan]):
         }
     )
     patience = 60
+    tells = True
     circuits = ("bilateral",)
 
     def plan(

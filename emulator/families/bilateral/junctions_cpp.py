@@ -127,6 +127,7 @@ def answer_code(loss: str) -> str:
 template <int KIND> static void bw_answers(int first, int count)
 {{
 {_LOCAL}    const double squared = @SQUARED;
+    #pragma GCC ivdep
     for (int i = first; i < first + count; i++)
     {{
         const double A = bias[i] + sum_in[i], Z = series[i], on = load[i]*squared;

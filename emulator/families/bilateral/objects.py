@@ -23,7 +23,6 @@ from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Syna
 from brian2.core.variables import Variable
 
 from emulator.engine.clocks import STEP, clocks_of
-from emulator.engine.entries import watched
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.learning import learning_objects
@@ -31,6 +30,7 @@ from emulator.engine.port_code import Received
 from emulator.engine.recorders import MOVED, terminals_of
 from emulator.engine.wiring import constants
 from emulator.families.bilateral.answering import SLOTS, CrossbarObjects, crossbars_of
+from emulator.families.bilateral.entering import entering, tells
 from emulator.families.bilateral.junctions import junction_objects
 from emulator.families.bilateral.load import load_object
 from emulator.families.bilateral.plan import BilateralPlan
@@ -121,7 +121,7 @@ def _nodes(plan: BilateralPlan, clock: Clock, hold: Clock) -> tuple[NeuronGroup,
     equations += constants(("shunt",)) if plan.shunted else ""
     equations += constants(("load", "low", "series"), ("kappa", "resistance", "resolution"))
     nodes = NeuronGroup(
-        plan.layout.neurons, equations, events={"moved": MOVED} if plan.probe else {},
+        plan.layout.neurons, equations, events={"moved": MOVED} if plan.probe and not tells(plan) else {},
         clock=clock, name="nodes",
     )  # fmt: skip
     nodes.act = plan.kinds
@@ -172,14 +172,14 @@ def _monitors(
     watch(
         "end",
         ports,
-        {n: n for n in ("sent", "u", "n_sent", "a", *(("missed",) if plan.effects.drops else ()))},
+        {n: n for n in ("sent", "n_sent", "a", *("u",) * plan.rounds, *("missed",) * plan.effects.drops)},
         **at_end,
     )
     watch("end", nodes, states, **at_end)
     watch("end", crossbars.rows, {"x": "row"}, **at_end)
     watch("end", crossbars.columns, {"lam": "column"}, **at_end)
     if plan.probe:
-        moved, seen = watched(plan, nodes, hold)
+        moved, seen = entering(plan, nodes, hold)
         monitors, outputs = monitors + moved, outputs | seen
     if plan.power:
         measured = StateMonitor(power.owner, "P", record=True, clock=clock, when="end", name="power")

@@ -96,7 +96,7 @@ def _collected(
     layout, steps = plan.layout, plan.hold * plan.samples
     end = {
         name: outputs[f"end.{name}"][1 : plan.samples + 1]
-        for name in ("sent", "u", "a", "x", "lam", "s", "mu", "row", "column")
+        for name in ("sent", "a", "x", "lam", "s", "mu", "row", "column")
     }
     held = {name: outputs[f"held.{name}"][1 : plan.samples + 1] for name in ("worst", "n_several", "n_steps")}
     counts = outputs["end.n_sent"][: plan.samples + 1].astype(np.int64)
@@ -127,7 +127,7 @@ def _collected(
         several=np.stack([held["n_steps"][:, 0], held["n_several"].sum(axis=1)], axis=1).astype(np.int64),
         waves=waves,
         missed=outputs["end.missed"][1 : plan.samples + 1] if plan.effects.drops else None,
-        rounded=None if not plan.rounds else end["u"] - end["sent"],
+        rounded=None if not plan.rounds else outputs["end.u"][1 : plan.samples + 1] - end["sent"],
     )
 
 
