@@ -48,17 +48,6 @@ from emulator.families.bilateral.plan import BilateralPlan
 SLOTS = 4
 _INDICES = ("first_weight", "first_row", "height", "first_column", "width", "first_pair", "full")
 _C = """
-static void through(const double* m, int height, int width, const double* __restrict in, double* __restrict out)
-{
-    int r = 0;
-    for (; r + 4 <= height; r += 4, m += 4*width)
-        for (int c = 0; c < width; c++)
-            out[c] += (in[r]*m[c] + in[r + 1]*m[width + c]) + (in[r + 2]*m[2*width + c] + in[r + 3]*m[3*width + c]);
-    for (; r < height; r++, m += width)
-        for (int c = 0; c < width; c++)
-            out[c] += in[r]*m[c];
-}
-// sums along contiguous weights, four rows at a time: eight numbers of each are added up side by side, then those
 typedef double side __attribute__((vector_size(64)));
 static inline side eight(const double* from)
 {
@@ -66,6 +55,51 @@ static inline side eight(const double* from)
     __builtin_memcpy(&found, from, sizeof found);
     return found;
 }
+// out[c] += what comes through the rows: four runs of eight columns at a time, whose sums stay in registers; even rows and odd ones
+static void through(const double* m, int height, int width, const double* in, double* __restrict out)
+{
+    int c = 0;
+    for (; c + 32 <= width; c += 32)
+    {
+        side even[4] = {}, odd[4] = {};
+        const double* w = m + c;
+        int r = 0;
+        for (; r + 2 <= height; r += 2, w += 2*width)
+            for (int k = 0; k < 4; k++)
+            {
+                even[k] += in[r]*eight(w + 8*k);
+                odd[k] += in[r + 1]*eight(w + width + 8*k);
+            }
+        for (int k = 0; r < height && k < 4; k++)
+            even[k] += in[r]*eight(w + 8*k);
+        for (int k = 0; k < 4; k++)
+        {
+            const side sum = even[k] + odd[k] + eight(out + c + 8*k);
+            __builtin_memcpy(out + c + 8*k, &sum, sizeof sum);
+        }
+    }
+    for (; c < width; c += 8)
+    {
+        const int at = c + 8 <= width ? c : width - 8;  // the last columns of eight, some of which are done already
+        side sums[4] = {};
+        if (at < 0)
+            break;
+        const double* w = m + at;
+        int r = 0;
+        for (; r + 4 <= height; r += 4, w += 4*width)
+            for (int k = 0; k < 4; k++)
+                sums[k] += in[r + k]*eight(w + k*width);
+        for (; r < height; r++, w += width)
+            sums[0] += in[r]*eight(w);
+        const side sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        for (int k = c - at; k < 8; k++)
+            out[at + k] += sum[k];
+    }
+    for (int r = 0; width < 8 && r < height; r++)
+        for (int k = 0; k < width; k++)
+            out[k] += in[r]*m[r*width + k];
+}
+// sums along contiguous weights, four rows at a time: eight numbers of each are added up side by side, then those
 static inline double total(side sum) { return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7])); }
 static void along(const double* m, int height, int width, const double* in, double* __restrict out)
 {

@@ -131,6 +131,11 @@ static inline double bw_margin(const bw_junction& o)
     const double bent = !o.coupled ? 0.0 : q.up > q.down ? q.up : q.down;
     return o.Z*(o.G*q.least + (o.J > 0.0 ? o.J*q.up : -o.J*q.down) + bent);
 }}
+static inline double bw_bend(const bw_junction& o)  // at most so much f bends anywhere, of a load that is not coupled
+{{
+    const bw_shape& q = bw_shapes[o.kind];
+    return bw_broken(o.kind) ? HUGE_VAL : o.Z*(o.G*q.mixed + fabs(o.J)*q.third);
+}}
 static inline void bw_bracket(const bw_junction& o, double& low, double& high)
 {{
     const double reach = {STEEPEST!r}*o.Z*(fabs(o.J) + (o.coupled ? 1.0 : 0.0));

@@ -13,7 +13,7 @@ from emulator.families.bilateral.branches import COUPLED, KINDS, KINKED, ROUNDIN
 from emulator.families.bilateral.branches_cpp import CODE
 
 #: rounds of Newton's method for all, and junctions that are solved at once
-ROUNDS, LANES = 7, 8
+ROUNDS, LANES = 7, 16
 
 _SMOOTH = "".join(
     f"    case {KINDS[name]}:\n        many = bw_rest<{KINDS[name]}>(i, count);\n        break;\n"
@@ -32,13 +32,14 @@ template <int KIND> static int bw_rest(int first, int count)
     for (int b = first; b < first + count; b += {LANES})
     {{
         const int n = b + {LANES} < first + count ? {LANES} : first + count - b;
-        double A[{LANES}], J[{LANES}], G[{LANES}], Z[{LANES}], y[{LANES}], margin[{LANES}];
+        double A[{LANES}], J[{LANES}], G[{LANES}], Z[{LANES}], y[{LANES}], margin[{LANES}], bend[{LANES}];
         double moving[{LANES}];  // as wide as all else, so that the rounds vectorise
         for (int l = 0; l < {LANES}; l++)
         {{
             const bw_junction o = bw_of_neuron(KIND, l < n ? b + l : b);
             A[l] = o.A, J[l] = o.J, G[l] = o.G, Z[l] = o.Z;
             margin[l] = bw_margin(o);
+            bend[l] = bw_bend(o);
             double low, high;
             bw_bracket(o, low, high);
             const double s = @S[l < n ? b + l : b], at = isfinite(s) ? s : 0.0;
@@ -54,8 +55,9 @@ template <int KIND> static int bw_rest(int first, int count)
                 const double tilt = 1.0 + Z[l]*(at.bend*lam + at.slope*at.slope*G[l]);
                 const double size = fabs(A[l]) + Z[l]*fabs(at.slope)*(fabs(G[l]*at.value) + fabs(J[l]));
                 const double steep = fabs(tilt) > 1.0 ? fabs(tilt) : 1.0;
-                const double next = y[l] - f/tilt, moves = fabs(f) > {ROUNDING!r}*(size + steep*fabs(y[l])) ? 1.0 : 0.0;
-                moving[l] = moves;
+                const double step = f/tilt, next = y[l] - step, left = {ROUNDING!r}*(size + steep*fabs(y[l]));
+                const double moves = fabs(f) > left ? 1.0 : 0.0;
+                moving[l] = bend[l]*step*step > left ? moves : 0.0;  // after the step no more is left than half of that
                 y[l] = moves > 0.0 ? next : y[l];
             }}
             for (int l = 0; l < {LANES}; l++)

@@ -4,7 +4,7 @@
 |-------------|--------------------------------------------------------------------------------------------------|
 | `ports`     | the ends of lines: waves that leave, travel and arrive (`emulator.families.bilateral.ports`)                  |
 | `rows`, `columns`, `xbar` | crossbars (`emulator.families.bilateral.answering`)                                                 |
-| `gather`    | one synapse per port of a neuron: what arrives, summed into `A` and `J` of the neuron            |
+| `sides`     | one per run of ports: what arrives is summed into `A` and `J` of the neurons                     |
 | `nodes`     | one per neuron: the nonlinear junction, solved every step (`emulator.families.bilateral.junctions`)          |
 | `load`      | solves the outputs of a cross-entropy load, which it couples                                     |
 | `crowd`     | counts steps in which a junction has more than one answer                                        |
@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor, Synapses
+from brian2 import Clock, EventMonitor, Network, NeuronGroup, StateMonitor
 from brian2.core.variables import Variable
 
 from emulator.engine.clocks import STEP, clocks_of
@@ -34,7 +34,7 @@ from emulator.families.bilateral.entering import entering, tells
 from emulator.families.bilateral.junctions import junction_objects
 from emulator.families.bilateral.load import load_object
 from emulator.families.bilateral.plan import BilateralPlan
-from emulator.families.bilateral.ports import NUMBERS, leave, ports_of
+from emulator.families.bilateral.ports import NUMBERS, gather, leave, ports_of
 from emulator.learning import Learning
 
 #: order of the neurons' answer within a step; crossbars, leaving waves and their power come after
@@ -45,14 +45,14 @@ def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None
     """Create the brian2 objects of a plan; see `emulator.families.base.Family.objects`."""
     learning = plan.learning
     clock, hold = clocks_of(plan.hold)
-    ports, carrying = ports_of(plan, clock)
+    ports, sides, carrying = ports_of(plan, clock)
     nodes, node_objects = _nodes(plan, clock, hold)
     beat = clock if plan.moving else hold
     crossbars = crossbars_of(plan, rates if learning is not None else None, ports, nodes, clock, beat, hold, _LAST + 1)
     answers = {"X": nodes.variables["x"], "MU": nodes.variables["mu"]}
     answers |= {"ROW": crossbars.rows.variables["x"], "COLUMN": crossbars.columns.variables["lam"]}
-    leaving, power = leave(plan, ports, answers, clock, _LAST + 1 + SLOTS)
-    gather = _gather(plan, ports, nodes, clock)
+    leaving, power = leave(plan, ports, sides, answers, clock, _LAST + 1 + SLOTS)
+    summed = gather(plan, ports, sides, nodes, clock)
     terminals = terminals_of(plan, nodes, feed, clock, hold)
     inputs = dict(crossbars.inputs)
     if learning is not None and rates is not None:
@@ -62,7 +62,7 @@ def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None
         more, outputs = _monitors(plan, ports, nodes, crossbars, power, clock, hold)
     counting, counts = _counts(nodes, node_objects, hold)
     network = Network(
-        *carrying, *node_objects, terminals, *crossbars.objects, *leaving, gather, *more, *counting,
+        *carrying, *node_objects, terminals, *crossbars.objects, *leaving, *summed, *more, *counting,
         heartbeat_of(plan.steps * STEP, hold),
     )  # fmt: skip
     network.schedule = SCHEDULE
@@ -74,7 +74,6 @@ def build(plan: BilateralPlan, feed: np.ndarray, rates: np.ndarray | None = None
         (ports, tuple(plan.places) if plan.ring_depth > 1 else ()),
         (ports, ("spill",) if effects.crosstalk else ()),
         (nodes, ("bias", "load", "low", "series", "G", "kappa", "resistance", "resolution")),
-        (gather, ("to_in", "to_out")),
     ]
     inputs |= {name: owner.variables[name] for owner, names in owned for name in names if name not in inputs}
     return Fabric(network, inputs, outputs | counts, crossbars.xbar)
@@ -99,18 +98,6 @@ def _learning(
     answers = StateMonitor(nodes, "x", record=plan.layout.outputs, name="end_nodes", clock=hold, when="start", order=-9)
     outputs = {"end.outputs": answers.variables["x"], "n_sent": ports.variables["n_sent"]}
     return [*learned.objects, answers], learned.inputs, outputs | learned.outputs
-
-
-def _gather(plan: BilateralPlan, ports: NeuronGroup, nodes: NeuronGroup, clock: Clock) -> Synapses:
-    """Sums over the waves that are held, made anew at every step: nothing of an earlier sample is left in them."""
-    sums = {"sum_in": "to_in*a_pre", "sum_out": "to_out*a_pre"}
-    model = "to_in : 1\nto_out : 1\n" + "".join(f"{to}_post = {what} : 1 (summed)\n" for to, what in sums.items())
-    made = Synapses(ports, nodes, model, clock=clock, name="gather")
-    at = np.flatnonzero(plan.layout.at_neuron)
-    made.connect(i=at, j=plan.layout.node[at])
-    for updater in made.summed_updaters.values():
-        updater.when = "synapses"
-    return made
 
 
 def _nodes(plan: BilateralPlan, clock: Clock, hold: Clock) -> tuple[NeuronGroup, list[Any]]:

@@ -142,8 +142,7 @@ def bilateral_values(
         "w": held.weight,
         "w_sigma": held.sigma,
         "w_top": held.top,
-        "to_in": layout.to_in[layout.at_neuron],
-        "to_out": layout.to_out[layout.at_neuron],
+        "to_sum": layout.to_in + layout.to_out,
         **layout.crossbars.values,
         **effects.values,
     }

@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, NeuronGroup
+from brian2 import Clock, NeuronGroup, get_device
 from brian2.core.variables import Variable
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from emulator.engine.events import refer, set_unique
 from emulator.engine.layout import Ints
@@ -29,9 +30,11 @@ from emulator.families.bilateral.layout import BilateralLayout
 from emulator.families.bilateral.plan import BilateralPlan
 
 #: numbers of every port
-NUMBERS = ("drive", "own", "other", "power_scale")
+NUMBERS = ("drive", "own", "other", "power_scale", "to_sum")
 #: columns of the table of runs of ports, as the code calls them
 _FIELDS = ("first", "count", "kind", "shift", "mate", "partner")
+#: what a run that interprets would do: it looks up every wave
+_NEVER: Any = None
 _LEAVE = """
 static int waves_leave(int first, int count, int kind, int shift, int mate, int partner)
 {
@@ -41,6 +44,7 @@ static int waves_leave(int first, int count, int kind, int shift, int mate, int 
     double* __restrict u = @U + first;
     double power[8] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
     if (shift >= 0)
+        #pragma GCC ivdep
         for (int i = 0; i < count; i++)
             u[i] = drive[i]*reply[shift + i] + own[i]*a[i] + other[i]*a[i + mate];
     else
@@ -63,10 +67,44 @@ static int waves_leave(int first, int count, int kind, int shift, int mate, int 
     return 0;
 }
 """
+_GATHER = """
+static int gather(int first, int count, int kind, int shift)
+{
+    for (int k = 0; first == 0 && k < NEURONS; k++)
+        @SUM_IN[k] = @SUM_OUT[k] = 0.0;
+    if (kind > 1)
+        return 0;
+    double* sum = kind == 0 ? @SUM_OUT : @SUM_IN;
+    const double *a = @A + first, *share = @TO_SUM + first;
+    const int* at = @AT + first;
+    if (shift >= 0)
+    {
+        sum += shift;
+        #pragma GCC ivdep
+        for (int i = 0; i < count; i++)
+            sum[i] += share[i]*a[i];
+    }
+    else
+        for (int i = 0; i < count; i++)
+            sum[at[i]] += share[i]*a[i];
+    return 0;
+}
+"""
+_LAND = """
+static int land(int first, int count, int partner)
+{
+    const double* from = FROM;
+    double* arriving = @ARRIVING + first;
+    #pragma GCC ivdep
+    for (int i = 0; i < count; i++)
+        arriving[i] = from[i];
+    return 0;
+}
+"""
 
 
-def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]:
-    """The ports, and the objects that carry waves."""
+def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, NeuronGroup, list[Any]]:
+    """The ports, the runs of them that differ in nothing but their number, and the objects that carry waves."""
     layout, effects, filtered = plan.layout, plan.effects, plan.filtered
     numbers = (*NUMBERS, *effects.port_variables, *effects.line_variables, *(("pole",) if filtered else ()))
     shared = (
@@ -82,7 +120,7 @@ def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]
     equations += "n_got : integer\n" * effects.counts + "inbox : 1\nmissed : 1\n" * effects.drops
     equations += "hiss : 1\n" * ("sigma" in effects.line_variables)
     equations += "".join(f"{side} : integer\n" for side in _beside(plan))
-    equations += "cell : integer\nthere : integer\n"
+    equations += "cell : integer\nthere : integer\n" + "arriving : 1\n" * _alike(plan)
     ports = NeuronGroup(
         layout.ports, equations, events={"emit": "moves > 0"} if plan.traces else {},
         namespace={**functions(), "chosen": elementwise("chosen", 3, _chosen, "a != 0 ? b : c")},
@@ -91,19 +129,55 @@ def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, list[Any]]
     if plan.traces:
         ports.set_event_schedule("emit", when="thresholds")
     ports.partner, ports.at = layout.partner, _answered_by(layout)[1]
+    sides = _sides(plan.layout, clock)
     _arrive(plan, ports, clock)
-    return ports, [ports, *_ring(plan, ports, clock)]
+    return ports, sides, [ports, sides, *_ring(plan, ports, sides, clock)]
+
+
+def _sides(layout: BilateralLayout, clock: Clock) -> NeuronGroup:
+    """One element per run of ports."""
+    table = _runs(layout)
+    sides = NeuronGroup(
+        len(table), "done : integer\n" + "".join(f"{name} : integer (constant)\n" for name in _FIELDS),
+        clock=clock, name="sides",
+    )  # fmt: skip
+    for name, column in zip(_FIELDS, table.T, strict=True):
+        setattr(sides, name, column)
+    return sides
+
+
+def gather(plan: BilateralPlan, ports: NeuronGroup, sides: NeuronGroup, nodes: NeuronGroup, clock: Clock) -> list[Any]:
+    """Sums over the waves that are held, made anew at every step: nothing of an earlier sample is left in them."""
+    used = {name.upper(): ports.variables[name] for name in ("a", "to_sum", "at")}
+    used |= {name.upper(): nodes.variables[name] for name in ("sum_in", "sum_out")}
+    made = native(
+        sides, "done = gather(first, count, kind, shift)", "gather", _GATHER.replace("NEURONS", str(len(nodes))), 4, used,
+        lambda arrays: _gathering(plan.layout, arrays), clock=clock, when="synapses", order=0,
+    )  # fmt: skip
+    return [] if made is None else [made]
+
+
+def _gathering(layout: BilateralLayout, arrays: Arrays) -> Callable[[], None]:
+    """What the compiled program does."""
+    parts = [(np.flatnonzero(layout.at_neuron & (layout.out == out)), name) for out, name in ((True, "SUM_OUT"), (False, "SUM_IN"))]
+
+    def gather() -> None:
+        for at, name in parts:
+            waves = arrays["TO_SUM"][at] * arrays["A"][at]
+            arrays[name][:] = np.bincount(layout.node[at], waves, minlength=layout.neurons)
+
+    return gather
 
 
 def leave(
-    plan: BilateralPlan, ports: NeuronGroup, answers: Mapping[str, Variable], clock: Clock, order: int
+    plan: BilateralPlan, ports: NeuronGroup, sides: NeuronGroup, answers: Mapping[str, Variable], clock: Clock, order: int
 ) -> tuple[list[Any], Variable]:
     """Let waves leave, once junctions have answered: in three slots of `start` from `order` on.
 
     Parameters
     ----------
     plan : BilateralPlan
-    ports : NeuronGroup
+    ports, sides : NeuronGroup
     answers : mapping of Variable
         Of neurons ``X`` and ``MU``, of the crossbars' rows ``ROW`` and columns ``COLUMN``.
     clock : Clock
@@ -114,14 +188,8 @@ def leave(
     objects, power
         `power` is that of all ports in this step.
     """
-    effects, table = plan.effects, _runs(plan.layout)
+    effects = plan.effects
     meter = NeuronGroup(1, "P : 1", clock=clock, name="meter")
-    sides = NeuronGroup(
-        len(table), "done : integer\n" + "".join(f"{name} : integer (constant)\n" for name in _FIELDS),
-        clock=clock, name="sides",
-    )  # fmt: skip
-    for name, column in zip(_FIELDS, table.T, strict=True):
-        setattr(sides, name, column)
     used = {name.upper(): ports.variables[name] for name in ("u", "a", "at", *NUMBERS)}
     used |= {**answers, "POWER": meter.variables["P"]}
     if plan.carries.metered:
@@ -140,7 +208,7 @@ def leave(
     code += "leaving = sent\n" * (plan.ring_depth > 1)
     code += "counting = n_sent\n" * (effects.counts and plan.ring_depth > 1)
     ports.run_regularly(code, clock=clock, when="start", order=order + 2, name="leave")
-    return [meter, sides, *([] if left is None else [left])], meter.variables["P"]
+    return [meter, *([] if left is None else [left])], meter.variables["P"]
 
 
 def _answered_by(layout: BilateralLayout) -> tuple[Ints, Ints]:
@@ -206,13 +274,16 @@ def _beside(plan: BilateralPlan) -> tuple[str, ...]:
     return ("there_left", "there_right") if plan.effects.crosstalk else ()
 
 
-def _ring(plan: BilateralPlan, ports: NeuronGroup, clock: Clock) -> list[Any]:
+def _ring(plan: BilateralPlan, ports: NeuronGroup, sides: NeuronGroup, clock: Clock) -> list[Any]:
     """What lines longer than a step carry; lines of one step hand on what was sent."""
     depth, count, counts = plan.ring_depth, plan.layout.ports, plan.effects.counts
     if depth == 1:
         for name, taps in zip(_beside(plan), (plan.carries.left, plan.carries.right), strict=False):
             set_unique(ports, name, plan.layout.partner[taps])
-        refer(ports, "arriving", ports, "sent", index="partner")
+        if _alike(plan):
+            _land(ports, sides, "@SENT + first + partner", {"SENT": ports.variables["sent"]}, clock)
+        else:
+            refer(ports, "arriving", ports, "sent", index="partner")
         refer(ports, "counted", ports, "n_sent", index="partner")
         for name in _beside(plan):
             refer(ports, name.replace("there", "raw"), ports, "sent", index=name)
@@ -220,15 +291,32 @@ def _ring(plan: BilateralPlan, ports: NeuronGroup, clock: Clock) -> list[Any]:
     ring = NeuronGroup(depth * count, "amplitude : 1\n" + "number : integer\n" * counts, clock=clock, name="ring")
     set_unique(ports, "cell", np.arange(count))
     for name, variable, index in (
-        ("leaving", "amplitude", "cell"), ("arriving", "amplitude", "there"),
+        ("leaving", "amplitude", "cell"), *(() if _alike(plan) else (("arriving", "amplitude", "there"),)),
         *((("counting", "number", "cell"), ("counted", "number", "there")) if counts else ()),
         *((name.replace("there", "raw"), "amplitude", name) for name in _beside(plan)),
     ):  # fmt: skip
         refer(ports, name, ring, variable, index=index)
+    if _alike(plan):
+        used = {"THERE": ports.variables["there"], "CARRIED": ring.variables["amplitude"]}
+        _land(ports, sides, "@CARRIED + @THERE[first]", used, clock)
     for index in ("cell", "there", *_beside(plan)):
         code = f"{index} = {index} + {count} - {depth * count}*int({index} + {count} >= {depth * count})"
         ports.run_regularly(code, clock=clock, when="taps", order=1, name=f"advance_{index}")
     return [ring]
+
+
+def _alike(plan: BilateralPlan) -> bool:
+    """Whether a compiled program finds what arrives at a run of ports in a run of waves: lines beside each other are as long."""
+    layout = plan.layout
+    same = all((np.diff(layout.tap_delay[a : a + n]) == 0).all() for a, n, *_ in _runs(layout))
+    return same and isinstance(get_device(), CPPStandaloneDevice)
+
+
+def _land(ports: NeuronGroup, sides: NeuronGroup, place: str, used: dict[str, Variable], clock: Clock) -> None:
+    """Let a compiled program fetch what arrives, run by run."""
+    used = used | {"ARRIVING": ports.variables["arriving"]}
+    text, code = _LAND.replace("FROM", place), "done = land(first, count, partner)"
+    native(sides, code, "land", text, 3, used, _NEVER, clock=clock, when="taps", order=-1)
 
 
 def _arrive(plan: BilateralPlan, ports: NeuronGroup, clock: Clock) -> None:
