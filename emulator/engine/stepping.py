@@ -18,5 +18,10 @@ def ask_once(directory: Path) -> None:
     path = directory / "network.cpp"
     text = path.read_text(encoding="utf-8")
     asks = _ASKS.findall(text)
-    if len(asks) == 1 and text.count(_ENDED) == 1 and text.index(asks[0]) < text.index(_ENDED) and "did_break_early = true" not in text:
+    if (
+        len(asks) == 1
+        and text.count(_ENDED) == 1
+        and text.index(asks[0]) < text.index(_ENDED)
+        and "did_break_early = true" not in text
+    ):
         path.write_text(text.replace(asks[0], "").replace(_ENDED, asks[0] + _ENDED), encoding="utf-8")

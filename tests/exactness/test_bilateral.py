@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
+from emulator.runs import presenting
 from tests.substrate import delays
 from tests.support.random_substrates import Case, draw, outcomes
 
@@ -82,19 +83,43 @@ def test_samples_follow_each_other_and_runs_repeat_to_the_last_bit(small):
 
 
 @pytest.mark.slow
-def test_the_compiled_program_does_what_numpy_does(small, tmp_path, monkeypatch):
+@pytest.mark.parametrize("longest", [1, 5])
+def test_the_compiled_program_does_what_numpy_does_and_judges_as_all_movements_do(
+    small, longest, tmp_path, monkeypatch
+):
+    """Also of a sample that is 0, one that comes twice, one that hardly differs, and where no load answers."""
     monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path))
     network, inputs, targets = small
-    graph = compile_network(network, law=LAW, hardware=delays(1, 5), seed=2)
-    results = {
-        target: settle(graph, inputs, targets, hold=150, target=target, traces=True, diagnose=False)
-        for target in ("numpy", "standalone")
-    }
-    for name in results["numpy"].held_states:
-        ours, theirs = (results[t].held_costates[name] for t in ("numpy", "standalone"))
-        np.testing.assert_allclose(ours, theirs, atol=1e-12)
-    np.testing.assert_allclose(results["numpy"].waves.leaving, results["standalone"].waves.leaving, atol=1e-10)
-    np.testing.assert_array_equal(results["numpy"].settled, results["standalone"].settled)
+    x, y = inputs[[0, 1, 1, 1, 2, 0, 2]], targets[[0, 1, 1, 1, 2, 0, 2]]
+    x[3] *= 1 + 1e-4
+    x[5] = 0.0
+    graph, judge, recordings = (
+        compile_network(network, law=LAW, hardware=delays(1, longest), seed=2),
+        presenting.judge,
+        [],
+    )
+
+    def noted(graph, layout, recording, *rest, **how):
+        recordings.append(recording)
+        return judge(graph, layout, recording, *rest, **how)
+
+    monkeypatch.setattr(presenting, "judge", noted)
+    for wanted in (y, None):
+        recordings.clear()
+        compiled, interpreted = (
+            settle(graph, x, wanted, hold=90, target=target, traces=True, diagnose=False)
+            for target in ("standalone", "numpy")
+        )
+        assert [one.entered is None for one in recordings] == [False, True]
+        found = [len(one.moved["step"]) for one in recordings]
+        assert (recordings[0].entered["x"] > 0).any() and found[0] < 0.4 * found[1]
+        assert compiled.settled.sum() > 0 and len(np.unique(compiled.settling_steps)) > 3
+        for name in ("settled", "settling_steps", "outcome"):
+            np.testing.assert_array_equal(getattr(compiled, name), getattr(interpreted, name))
+        for name in compiled.held_costates:
+            ours, theirs = (one.held_costates[name] for one in (compiled, interpreted))
+            np.testing.assert_allclose(ours, theirs, atol=1e-12)
+        np.testing.assert_allclose(compiled.waves.leaving, interpreted.waves.leaving, atol=1e-10)
 
 
 def test_delays_of_both_directions_move_the_transient_and_not_the_rest(small):

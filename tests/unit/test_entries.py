@@ -15,7 +15,7 @@ from emulator.engine.results import write_only
 from emulator.families.node import lay_out
 from emulator.measure import settling
 from emulator.measure.energy import weighed
-from emulator.measure.entry import certain, last_entry
+from emulator.measure.entry import certain, certain_by_rows, last_entry
 from emulator.measure.fields import Fields
 from emulator.measure.maps import Maps
 from emulator.measure.passage import plain_passage
@@ -74,6 +74,34 @@ def test_a_judgement_is_certain_where_no_rest_could_change_it(off, band, sure):
         within = Fields(**{f.name: np.array([[1e-3, band]]) if f.name == name else one * 1e-3 for f in fields(Fields)})
         assert certain(size, away, within, resolution, loaded).tolist() == [sure]
     assert certain(size, away, within, resolution, False).all()  # costates of no load are of no account
+
+
+@pytest.mark.parametrize(
+    ("width", "off", "band", "sure"),
+    [
+        (0.25, 0.0, 1e-3, True),
+        (0.25, 0.24e-3, 1e-3, True),
+        (0.25, 0.26e-3, 1e-3, False),  # the end is farther from rest than was reckoned with
+        (1.0, 0.99e-3, 1e-3, True),
+        (0.25, 0.0, 0.74e-3, False),  # what was taken for inside may be outside of a band that is as narrow
+        (0.25, 0.0, 1.26e-3, False),  # and the other way round
+        (0.25, np.nan, 1e-3, False),
+    ],
+)
+def test_a_judgement_by_what_is_only_near_its_rest_is_certain_within_its_width(width, off, band, sure):
+    graph = compile_network(Network.mlp([np.eye(2)]))
+    rows, none = np.ones((1, 2)), np.zeros((1, 2))
+    widths = {"width_x": np.full((1, 4), width), "width_lam": np.full((1, 4), width)}
+    size, fine, tolerance = Fields(*[rows] * 4), Fields(*[none] * 4), 1e-3
+    for name, loaded in (("x", False), ("x", True), ("lam", True)):
+        away = Fields(**{f.name: np.array([[0.0, off]]) if f.name == name else fine.s for f in fields(Fields)})
+        within = Fields(**{f.name: np.array([[1e-3, band]]) if f.name == name else 1e-3 * rows for f in fields(Fields)})
+        assert certain_by_rows(graph, widths, size, away, within, tolerance, loaded).tolist() == [sure]
+    away = Fields(none, none, np.array([[0.0, np.inf]]), none)
+    assert certain_by_rows(graph, widths, size, away, Fields(*[1e-3 * rows] * 4), tolerance, False).all()
+    narrow = {**widths, "width_lam": np.array([[width, width, 0.0, 0.0]])}  # every row has its own
+    apart = Fields(none, none, np.array([[0.0, 0.01e-3]]), none)
+    assert not certain_by_rows(graph, narrow, size, apart, Fields(*[1e-3 * rows] * 4), tolerance, True).any()
 
 
 def test_a_row_that_rests_at_0_is_measured_by_the_largest_of_its_sample():

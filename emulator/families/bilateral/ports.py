@@ -159,7 +159,10 @@ def gather(plan: BilateralPlan, ports: NeuronGroup, sides: NeuronGroup, nodes: N
 
 def _gathering(layout: BilateralLayout, arrays: Arrays) -> Callable[[], None]:
     """What the compiled program does."""
-    parts = [(np.flatnonzero(layout.at_neuron & (layout.out == out)), name) for out, name in ((True, "SUM_OUT"), (False, "SUM_IN"))]
+    parts = [
+        (np.flatnonzero(layout.at_neuron & (layout.out == out)), name)
+        for out, name in ((True, "SUM_OUT"), (False, "SUM_IN"))
+    ]
 
     def gather() -> None:
         for at, name in parts:
@@ -170,7 +173,12 @@ def _gathering(layout: BilateralLayout, arrays: Arrays) -> Callable[[], None]:
 
 
 def leave(
-    plan: BilateralPlan, ports: NeuronGroup, sides: NeuronGroup, answers: Mapping[str, Variable], clock: Clock, order: int
+    plan: BilateralPlan,
+    ports: NeuronGroup,
+    sides: NeuronGroup,
+    answers: Mapping[str, Variable],
+    clock: Clock,
+    order: int,
 ) -> tuple[list[Any], Variable]:
     """Let waves leave, once junctions have answered: in three slots of `start` from `order` on.
 
