@@ -1,7 +1,7 @@
 """What a crossbar answers, and how its matrix is inverted, in C++; `emulator.families.bilateral.answering` has the same in NumPy.
 
-Sums over contiguous weights are taken eight columns at a time, in an order that depends on the size of the crossbar alone. ``@NAME`` stands for
-the array of that name; see `emulator.engine.native`.
+Sums over contiguous weights are taken eight columns at a time, in an order that depends on the size of the crossbar alone.
+``@NAME`` stands for the array of that name; see `emulator.engine.native`.
 """
 
 from __future__ import annotations
