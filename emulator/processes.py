@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import itertools
 import platform
+import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -80,6 +81,38 @@ class InProcess:
 
 
 @dataclass
+class Threads(InProcess):
+    """Threads of this very process, for work that programs of their own do, and NumPy on long arrays: nothing is sent, and
+    nothing has to start.
+    """
+
+    workers: int
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._executor = ThreadPoolExecutor(self.workers, "backwave")
+
+    def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
+        """Let a thread call the function."""
+        return self._executor.submit(function, work, items)
+
+    def go_on(self, done: float = 0.0) -> None:
+        """For work to call now and then: ends it, when the work as a whole has been broken off.
+
+        Raises
+        ------
+        CancelledError
+        """
+        if self._ended.is_set():
+            raise CancelledError
+
+    def close(self) -> None:
+        """Break off what is still at work."""
+        self._ended.set()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass
 class Local:
     """Processes on this machine; loky replaces those that die."""
 
@@ -141,15 +174,15 @@ class Cluster:
 
 
 @contextmanager
-def local(workers: int | None = None) -> Iterator[Pool]:
-    """Processes on this machine, by default one per processor; with one worker, this process itself."""
+def local(workers: int | None = None, threads: bool = False) -> Iterator[Pool]:
+    """Processes on this machine, or threads of this one, by default one per processor; with one worker, this process itself."""
     from joblib import cpu_count
 
     count = workers or cpu_count()
     if count == 1:
         yield InProcess()
         return
-    pool = Local(count)
+    pool = Threads(count) if threads else Local(count)
     try:
         yield pool
     finally:
@@ -190,8 +223,9 @@ def cluster(address: str) -> Iterator[Pool]:
         client.close()
 
 
-def pool_of(workers: int | None, scheduler: str | None) -> AbstractContextManager[Pool]:
-    """Processes on this machine, or the workers of a scheduler.
+def pool_of(workers: int | None, scheduler: str | None, threads: bool = False) -> AbstractContextManager[Pool]:
+    """Processes on this machine, or `threads` of this process where programs of their own do the work, or the workers of a
+    scheduler.
 
     Raises
     ------
@@ -201,7 +235,7 @@ def pool_of(workers: int | None, scheduler: str | None) -> AbstractContextManage
     if workers is not None and workers < 1:
         raise StudyError(f"workers is {workers}; allowed: at least 1")
     if scheduler is None:
-        return local(workers)
+        return local(workers, threads)
     if workers is not None:
         raise StudyError(f"workers is {workers} beside scheduler {scheduler!r}; allowed: one of them")
     return cluster(scheduler)

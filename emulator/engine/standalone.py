@@ -11,6 +11,7 @@ import io
 import os
 import subprocess
 import tempfile
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -62,6 +63,8 @@ _COPIED = 1 << 20
 #: without locks another process may just be putting its own program in the place of this one's: how often to look, and after
 #: how many seconds
 _TIMES, _MOMENT = 5, 0.1
+#: held by the thread that makes a program; which may make a small one first, to try the compiler
+_building = threading.RLock()
 #: what makes records that only grow
 _RECORDERS = (StateMonitor, EventMonitor, Watch)
 
@@ -180,7 +183,8 @@ def program(plan: Plan) -> Program:
     kept = _of_plan.get(plan)
     if kept is not None and kept.directory == cache_directory() / "programs" / key and kept.unchanged:
         return kept
-    found = _program(plan, key)
+    with _building:  # brian2 makes one program at a time
+        found = _program(plan, key)
     _of_plan.put(plan, (found.compile_seconds and _found(found.directory, 0.0)) or found)  # it is built once
     return found
 

@@ -28,12 +28,17 @@ from emulator.network import Gradient
 from emulator.network.gradients import DeviceGradient
 from emulator.options import RunOptions
 from emulator.plugins import Parts
-from emulator.processes import equip, pool_of, shared_out
-from emulator.runs.presenting import Data, Presented, present
+from emulator.processes import Threads, equip, pool_of, shared_out
+from emulator.runs.presenting import Data, Presented, present, target_of
 from hwmodels.seeds import rng
 
 #: portions of a large batch, and samples that one should have at least
 MOST, FEWEST = 16, 8
+#: what a result has of every sample, in arrays, and by layer
+_ROWS = (
+    "settled", "settling_steps", "outcome", "residual", "deviation", "events", "reflected_power", "unsolved", "several",
+)  # fmt: skip
+_LAYERS = ("held_states", "held_costates")
 #: the graph that this process was sent last, which knows its plan and with it its program
 _last: dict[str, ScatteringGraph] = {}
 
@@ -48,17 +53,24 @@ class _Work:
     run: RunOptions
     hold: int
     diagnose: bool
+    go_on: Callable[[float], None] | None
 
 
 @dataclass(frozen=True)
 class _Portion:
-    """Some samples, those that count among them, and the seed of what is drawn."""
+    """Some samples, those that count among them and the first of these in the batch, and the seed of what is drawn."""
 
     number: int
+    start: int
     data: Data
     wanted: np.ndarray | None
     own: slice
     seed: int
+
+    @property
+    def samples(self) -> int:
+        """How many are presented."""
+        return len(next(iter(self.data.values())))
 
 
 def divided(
@@ -73,7 +85,10 @@ def divided(
     diagnose: bool,
     progress: Callable[[float], None] | None,
 ) -> Presented:
-    """As `emulator.runs.presenting.present`, by so many processes of this machine, or the workers of a scheduler.
+    """As `emulator.runs.presenting.present`, by so many workers on this machine, or those of a scheduler.
+
+    On this machine, compiled programs run side by side, each at the side of a thread that judges what it did; only what
+    is interpreted takes processes.
 
     Raises
     ------
@@ -83,22 +98,29 @@ def divided(
         If one of them died again and again.
     """
     samples = len(next(iter(data.values())))
-    with pool_of(workers, scheduler) as pool:
+    portions = list(_portions(data, wanted, samples, graph.wiring == "tile", run.seed))
+    if scheduler is None:  # whose workers may have no compiler
+        run = run.changed(target=target_of(graph, run, hold, portions[0].samples))
+    whole, lost = _Whole(graph, samples), False
+    with pool_of(workers, scheduler, threads=run.target == "standalone") as pool:
         parts = equip(pool, [graph.law.name, *(site.function for site in graph.sites)])
-        work = pool.share(_Work(uuid4().hex, parts, graph, run, hold, diagnose))
-        portions = list(_portions(data, wanted, samples, graph.wiring == "tile", run.seed))
-        done: list[tuple[int, Presented | None]] = []
-        for portion, outcome in shared_out(pool, _run, work, portions, _seconds, lambda one: None):
-            done.append((portion.number, outcome))
+        go_on = pool.go_on if isinstance(pool, Threads) else None
+        work = pool.share(_Work(uuid4().hex, parts, graph, run, hold, diagnose, go_on))
+        for k, (portion, found) in enumerate(
+            shared_out(pool, _run, work, portions, _seconds, lambda one: None), start=1
+        ):
+            if found is None:
+                lost = True
+            else:
+                whole.put(portion, found)
             if progress is not None:
-                progress(len(done) / len(portions))
-    found = [outcome for _, outcome in sorted(done, key=lambda pair: pair[0])]
-    if any(outcome is None for outcome in found):
+                progress(k / len(portions))
+    if lost:
         raise EngineError(
             "a process that ran a part of the batch died every time: perhaps it needs more memory than there is; "
             "allowed: fewer workers, or a smaller batch"
         )
-    return _joined(graph, [outcome for outcome in found if outcome is not None])
+    return whole.joined()
 
 
 def sizes_of(samples: int) -> int:
@@ -120,7 +142,7 @@ def _portions(data: Data, wanted: np.ndarray | None, samples: int, tile: bool, s
             rows = np.concatenate([[lead] if lead is not None else [], rows, np.full(after, stop - 1)]).astype(int)
             own = slice(int(lead is not None), int(lead is not None) + stop - start)
         yield _Portion(
-            number, {name: column[rows] for name, column in data.items()}, None if wanted is None else wanted[rows], own,
+            number, start, {name: column[rows] for name, column in data.items()}, None if wanted is None else wanted[rows], own,
             seed if number == 0 else int(rng(seed, "portion", str(number)).integers(2**62)),
         )  # fmt: skip
 
@@ -134,7 +156,7 @@ def _run(work: _Work, portions: Sequence[_Portion]) -> list[Presented | None]:
     graph = _last[work.name]
     return [
         _without_graph(present(graph, one.data, one.wanted, work.run.changed(seed=one.seed), hold=work.hold, own=one.own,
-                               diagnose=work.diagnose))
+                               diagnose=work.diagnose, progress=work.go_on))
         for one in portions
     ]  # fmt: skip
 
@@ -148,45 +170,58 @@ def _seconds(found: Presented | None) -> float:
     return 1.0 if found is None else sum(found.result.times.values())
 
 
-def _joined(graph: ScatteringGraph, found: Sequence[Presented]) -> Presented:
-    """Portions as one run."""
-    results = [one.result for one in found]
-    counts = np.array([len(one.settled) for one in results])
-    share = counts / counts.sum()
-    first = results[0]
+class _Whole:
+    """A batch put together of its portions as they come, so that what they say of each sample is not kept twice."""
 
-    def rows(name: str) -> Any:
-        return np.concatenate([getattr(one, name) for one in results])
+    def __init__(self, graph: ScatteringGraph, samples: int) -> None:
+        self._graph, self._samples = graph, samples
+        self._tables: dict[str, dict[str, Any]] = {}
+        self._parts: dict[int, tuple[int, Presented]] = {}
 
-    def layers(name: str) -> dict[str, Any]:
-        tables = [getattr(one, name) for one in results]
-        return {layer: np.concatenate([table[layer] for table in tables]) for layer in tables[0]}
+    def put(self, portion: _Portion, found: Presented) -> None:
+        """Put a portion in its place."""
+        result = found.result
+        count = len(result.settled)
+        tables = {"rows": {name: getattr(result, name) for name in _ROWS}, "energy": result.energy.parts}
+        tables |= {name: getattr(result, name) for name in _LAYERS}
+        for called, columns in tables.items():
+            whole = self._tables.setdefault(called, {})
+            for name, rows in columns.items():
+                each = len(rows) // count  # of a sample: as many as steps of what there is at each
+                if name not in whole:
+                    whole[name] = np.empty((each * self._samples, *rows.shape[1:]), rows.dtype)
+                whole[name][each * portion.start : each * (portion.start + count)] = rows
+        nothing: Any = None
+        light = replace(result, **dict.fromkeys((*_ROWS, *_LAYERS), nothing))
+        self._parts[portion.number] = (
+            count,
+            replace(found, result=replace(light, energy=EnergyUse({}, result.energy.missing))),
+        )
 
-    names = ("settled", "settling_steps", "outcome", "residual", "deviation", "events", "reflected_power", "unsolved",
-             "several")  # fmt: skip
-    clipping = {
-        name: float(sum(s * getattr(one.clipping, name) for s, one in zip(share, results, strict=True)))
-        for name in ("forward", "backward", "weights")
-    }
-    energy = EnergyUse(
-        {name: np.concatenate([one.energy.parts[name] for one in results]) for name in first.energy.parts},
-        first.energy.missing,
-    )
-    result = replace(
-        first,
-        graph=graph,
-        **{name: rows(name) for name in names},
-        held_states=layers("held_states"),
-        held_costates=layers("held_costates"),
-        held_gradients={
-            layer: _mean([one.held_gradients[layer] for one in results], share) for layer in first.held_gradients
-        },
-        energy=energy,
-        clipping=Clipping(**clipping),
-        times={name: sum(one.times[name] for one in results) for name in first.times},
-    )
-    why = next((one.why for one in found if one.why is not None), None)
-    return Presented(result, all(one.finite for one in found), why)
+    def joined(self) -> Presented:
+        """All portions as one run."""
+        parts = [self._parts[number] for number in sorted(self._parts)]
+        found, results = [one for _, one in parts], [one.result for _, one in parts]
+        first, share = results[0], np.array([count for count, _ in parts]) / self._samples
+        clipping = {
+            name: float(sum(s * getattr(one.clipping, name) for s, one in zip(share, results, strict=True)))
+            for name in ("forward", "backward", "weights")
+        }
+        layers: dict[str, Any] = {name: self._tables[name] for name in _LAYERS}
+        result = replace(
+            first,
+            graph=self._graph,
+            **self._tables["rows"],
+            **layers,
+            held_gradients={
+                layer: _mean([one.held_gradients[layer] for one in results], share) for layer in first.held_gradients
+            },
+            energy=EnergyUse(self._tables["energy"], first.energy.missing),
+            clipping=Clipping(**clipping),
+            times={name: sum(one.times[name] for one in results) for name in first.times},
+        )
+        why = next((one.why for one in found if one.why is not None), None)
+        return Presented(result, all(one.finite for one in found), why)
 
 
 def _mean(parts: Sequence[Gradient], share: np.ndarray) -> Gradient:

@@ -14,6 +14,7 @@ from emulator.engine import Recording, simulate
 from emulator.engine.compiler import built_with
 from emulator.engine.kept import MOST_KEPT, Kept
 from emulator.engine.plan import Values
+from emulator.engine.simulate import choose_target
 from emulator.errors import EngineError
 from emulator.families.base import Family
 from emulator.graph import ScatteringGraph
@@ -97,11 +98,8 @@ def present(
     feed = np.hstack([*columns, silent if wanted is None else wanted])
     family: Family[Any] = family_of(graph.law)
     ramp = steps_of_ramp(graph, run, hold)
-    # of what is blurred at its rest, or of most laws that approach it by and by, a program could tell of few neurons
-    told = (graph.law.settles_on_arrival or family.tells) and not blurs(graph, run.threshold)
-    rows = tuple(site.size for site in graph.sites) if told and not _doubtful.get(graph) else ()
     spent = dict[str, float]()
-    for judged in (rows, ()):
+    for judged in (_judged(graph, run), ()):
         plan = _planned(graph, family, (hold, samples, ramp), run.seed, traces, judged)
         values = _valued(graph, family, plan, run, loaded)
         recording, layout = simulate(plan, values, feed, run.target, progress), plan.layout
@@ -163,6 +161,22 @@ def present(
         clipping=clipped_run(graph, layout, recording),
     )
     return Presented(result, bool(verdict.finite.all()), why)
+
+
+def target_of(graph: ScatteringGraph, run: RunOptions, hold: int, samples: int) -> str:
+    """The target that so many samples are run on."""
+    if run.target != "auto":
+        return run.target
+    sizes = hold, samples, steps_of_ramp(graph, run, hold)
+    return choose_target(_planned(graph, family_of(graph.law), sizes, run.seed, False, _judged(graph, run)))
+
+
+def _judged(graph: ScatteringGraph, run: RunOptions) -> tuple[int, ...]:
+    """The rows of neurons whose movements a program is to judge; none of what is blurred at its rest, nor of most laws that
+    approach it by and by, since there a program could tell of few neurons.
+    """
+    told = (graph.law.settles_on_arrival or family_of(graph.law).tells) and not blurs(graph, run.threshold)
+    return tuple(site.size for site in graph.sites) if told and not _doubtful.get(graph) else ()
 
 
 def _planned(
