@@ -36,7 +36,10 @@ def run(
     workers: Annotated[
         int | None,
         typer.Option(
-            "--workers", "-w", help="Processes.", show_default="of experiments one per processor, else an undivided run"
+            "--workers",
+            "-w",
+            help="Programs or processes at a time.",
+            show_default="of experiments one per processor, else an undivided run",
         ),
     ] = None,
     scheduler: Annotated[

@@ -1,8 +1,8 @@
-"""A batch divided among processes: into portions that its size alone decides, whoever runs them.
+"""A batch divided among workers: into portions that its size alone decides, whoever runs them.
 
 Every portion is one run of the same program. Before it comes the sample that precedes it in the batch, so that it begins
 where that has come to rest, as in one long run; what is drawn in it has a seed of its own. So results do not depend on the
-number of processes. A substrate that settles on arrival and draws nothing gives those of one long run to the last bit, for
+number of workers. A substrate that settles on arrival and draws nothing gives those of one long run to the last bit, for
 where it rests does not depend on where it began; of others the first sample of a portion begins as near to that as the one
 before it came.
 

@@ -46,7 +46,8 @@ def settle(
     diagnose : bool
         Look for the reason when samples do not settle (may take longer than the run).
     workers : int, optional
-        Divide the batch among so many processes, with results that do not depend on how many; by default it is one run.
+        Divide the batch among so many compiled programs at a time, or processes where brian2 interprets, with results that do
+        not depend on how many; by default it is one run.
     scheduler : str, optional
         Address of a Dask scheduler, among whose workers it is divided instead.
     progress : callable, optional

@@ -2,16 +2,18 @@
 
     python -m tests.benchmarks.workers            everything
     python -m tests.benchmarks.workers batch      one of: batch, tune, study
+    python -m tests.benchmarks.workers batch --samples 40000
 
 Everything is compiled before. Printed are wall times, which need two idle cores to mean anything, and processor times: of this
-process, which shares out and joins, and of each worker, its start and its compiled programs included. What two workers could
-bring at most on idle cores is the processor time of one, over that of this process and the busier worker one after the other.
+process, and of each worker, its start and its compiled programs included. What two workers could bring at most on idle cores is
+the processor time of one, over that of this process and the busier worker one after the other; of a batch, whose workers are
+threads of this process beside compiled programs, over half of that of both.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -72,14 +74,14 @@ def spent(work: Callable[[], Any]) -> Spent:
     return Spent(wall, own, ended, sorted(found.values(), reverse=True))
 
 
-def batch(folder: Path) -> Callable[[int], Any]:
+def batch(folder: Path, samples: int) -> Callable[[int], Any]:
     """A batch of 784-128-10, matched lines, settled."""
     graph, rng = compile_network(mlp([784, 128, 10])), np.random.default_rng(0)
-    x, y = rng.uniform(size=(SAMPLES, 784)), rng.normal(size=(SAMPLES, 10))
+    x, y = rng.uniform(size=(samples, 784)), rng.normal(size=(samples, 10))
     return lambda workers: settle(graph, x, y, target="standalone", workers=workers, diagnose=False)
 
 
-def tuning(folder: Path) -> Callable[[int], Any]:
+def tuning(folder: Path, samples: int) -> Callable[[int], Any]:
     """A tuning of two-way lines of 64-32-10."""
     rng = np.random.default_rng(0)
     x, y = rng.uniform(size=(4, 64)), rng.normal(size=(4, 10))
@@ -88,7 +90,7 @@ def tuning(folder: Path) -> Callable[[int], Any]:
     return lambda workers: tune(graph, x, y, evaluations=60, workers=workers)
 
 
-def chips(folder: Path) -> Callable[[int], Any]:
+def chips(folder: Path, samples: int) -> Callable[[int], Any]:
     """A study of chips of 64-32-10, 16 images each."""
     made = study(folder, CHIPS)
     run_study(study(folder, 4), folder / "first.sqlite", workers=1)
@@ -98,27 +100,33 @@ def chips(folder: Path) -> Callable[[int], Any]:
 CASES = {"batch": batch, "tune": tuning, "study": chips}
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Print the table."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("names", nargs="*", choices=[[], *CASES], metavar="batch|tune|study")
+    asked.add_argument("--samples", type=int, default=SAMPLES, help="of a batch")
+    given = asked.parse_args()
     table = Table(
         "", "workers", "wall, s", "this process, s of CPU", "workers, s of CPU", "wall, ratio", "at most, by CPU"
     )
     with tempfile.TemporaryDirectory(prefix="backwave-bench-") as room:
-        for name in names or CASES:
-            work = CASES[name](Path(room))
+        for name in given.names or CASES:
+            work = CASES[name](Path(room), given.samples)
             work(1)
             one, two = (spent(partial(work, workers)) for workers in (1, 2))
             whole = one.own + one.ended
-            bound = whole / (two.own + max(two.workers))
-            table.add_row(name, "1", f"{one.wall:.1f}", f"{whole:.1f}", "in this process", "", "")
-            shares = ", ".join(f"{value:.1f}" for value in two.workers if value > 0.2)
-            table.add_row(
-                "", "2", f"{two.wall:.1f}", f"{two.own:.1f}", shares, f"{one.wall / two.wall:.2f}", f"{bound:.2f}"
-            )
+            if name == "batch":
+                longest, shares = (two.own + two.ended) / 2, f"programs: {two.ended:.1f}"
+            else:
+                longest = two.own + max(two.workers)
+                shares = ", ".join(f"{value:.1f}" for value in two.workers if value > 0.2)
+            table.add_row(name, "1", f"{one.wall:.1f}", f"{one.own:.1f}", f"programs: {one.ended:.1f}", "", "")
+            ratios = f"{one.wall / two.wall:.2f}", f"{whole / longest:.2f}"
+            table.add_row("", "2", f"{two.wall:.1f}", f"{two.own:.1f}", shares, *ratios)
     console = Console(width=130)
     console.print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     console.print(table)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

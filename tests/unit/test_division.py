@@ -1,6 +1,11 @@
-"""A batch divided among processes: the same results whatever their number, and those of one long run."""
+"""A batch divided among workers: the same results whatever their number, and those of one long run."""
 
 from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -61,6 +66,40 @@ def test_two_processes_find_what_one_finds_and_draw_anew_in_every_portion():
     alike(one, two)
     outputs = one.held_states[graph.network.output]
     assert len(np.unique(outputs, axis=0)) == 4
+
+
+@pytest.mark.slow
+def test_compiled_programs_run_side_by_side_at_threads_of_one_process(monkeypatch: pytest.MonkeyPatch):
+    graph, (x, y), present, names = compile_network(network()), batch(9), division.present, set()
+
+    def noted(*given: object, **how: object) -> object:
+        names.add(threading.current_thread().name.rpartition("_")[0])
+        return present(*given, **how)
+
+    monkeypatch.setattr(division, "present", noted)
+    one, two = (settle(graph, x, y, target="standalone", workers=workers) for workers in (1, 2))
+    alike(one, two)
+    assert one.settled.all() and names == {"", "backwave"}
+
+
+def test_what_goes_wrong_in_one_thread_ends_the_others(monkeypatch: pytest.MonkeyPatch):
+    graph, (x, y), begun, ended = compile_network(network()), batch(4), threading.Event(), list[bool]()
+
+    def present(*given: object, own: slice, progress: Callable[[float], None], **how: object) -> None:
+        if own.start == 0:  # the first portion
+            begun.wait(5)
+            raise EngineError("no room")
+        begun.set()
+        with pytest.raises(CancelledError):
+            for _ in range(500):
+                progress(0.5)
+                time.sleep(0.01)
+        ended.append(True)
+
+    monkeypatch.setattr(division, "target_of", lambda *_: "standalone")
+    monkeypatch.setattr(division, "present", present)
+    refuses("no room", lambda: settle(graph, x, y, workers=2).graph, EngineError)
+    assert ended == [True]
 
 
 @pytest.mark.slow
