@@ -101,10 +101,11 @@ class Threads(InProcess):
 
         Raises
         ------
-        CancelledError
+        StudyError
+            Which nobody waits for any more.
         """
         if self._ended.is_set():
-            raise CancelledError
+            raise StudyError("the work was broken off")
 
     def close(self) -> None:
         """Break off what is still at work."""
