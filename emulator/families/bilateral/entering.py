@@ -13,6 +13,7 @@ as it ends: the same that any other run records (`emulator.engine.recorders.MOVE
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -97,7 +98,8 @@ static int enter(int n, int hold)
 {{
     static double near_x[COUNT], near_lam[COUNT], far_x[COUNT], far_lam[COUNT];
     static double went[COUNT], out_x[COUNT], out_lam[COUNT], late_x[COUNT], late_lam[COUNT];
-    static std::vector<int> listed;
+    static std::vector<int> listed, ordered;
+    static int place[STEPS];
     if (@KEPT[0] < hold)  // no hold has gone by yet
         return 0;
     @KEPT[0] = 0;
@@ -131,32 +133,45 @@ static int enter(int n, int hold)
         }}
     }}
     listed.clear();
-    for (int of = 0; of < 2; of++)
-        for (int k = 0; k < n; k++)
+    for (int t = 0; t <= hold + 1; t++)
+        place[t] = 0;
+    for (int k = 0; k < n; k++)
+    {{
+        int from[2], to[2];
+        for (int of = 0; of < 2; of++)  // steps are counted from 0, and so the one after `out` is `out`
         {{
             const int out = (int)(of ? out_lam[k] : out_x[k]), late = (int)(of ? late_lam[k] : late_x[k]);
             const bool clear = out > 0 && late == out && out < hold;
-            (of ? @ENTERED_LAM : @ENTERED_X)[k] = clear ? out : {UNCLEAR};  // steps are counted from 0: it is the next one
-            int t = out > 0 ? out : 1, some = 0;
-            while (!clear && out > 0 && !MOVED)
+            (of ? @ENTERED_LAM : @ENTERED_X)[k] = clear ? out : {UNCLEAR};
+            int t = clear ? hold + 1 : out > 0 ? out : 1;
+            while (out > 0 && t <= hold && !MOVED)
                 t--;
-            for (; !clear && t <= hold && (t <= late + 1 || !some); t++)
-                if (MOVED)
-                {{
-                    listed.push_back(t*n + k);
-                    some = 1;
-                }}
+            while (out == 0 && t <= hold && !MOVED)
+                t++;
+            from[of] = t;
+            to[of] = late < t ? t : late + 1;
         }}
-    std::sort(listed.begin(), listed.end());
-    listed.erase(std::unique(listed.begin(), listed.end()), listed.end());
-    const double begin = @NOW[0] - {STEP!r}*(hold + 1);
+        const int first = from[0] < from[1] ? from[0] : from[1], last = to[0] > to[1] ? to[0] : to[1];
+        for (int t = first; t <= last && t <= hold; t++)
+            if (((t >= from[0] && t <= to[0]) || (t >= from[1] && t <= to[1])) && MOVED)
+            {{
+                listed.push_back(t*n + k);
+                place[t + 1]++;
+            }}
+    }}
+    for (int t = 0; t <= hold; t++)  // in order of time
+        place[t + 1] += place[t];
+    ordered.resize(listed.size());
     for (size_t j = 0; j < listed.size(); j++)
+        ordered[place[listed[j]/n]++] = listed[j];
+    const double begin = @NOW[0] - {STEP!r}*(hold + 1);
+    for (size_t j = 0; j < ordered.size(); j++)
     {{
-        const int place = listed[j];
-        @MOVED_I.push_back(place % n);
-        @MOVED_T.push_back(begin + {STEP!r}*(place/n));
-        @MOVED_X.push_back(all_x[place]);
-        @MOVED_LAM.push_back(all_lam[place]);
+        const int at = ordered[j];
+        @MOVED_I.push_back(at % n);
+        @MOVED_T.push_back(begin + {STEP!r}*(at/n));
+        @MOVED_X.push_back(all_x[at]);
+        @MOVED_LAM.push_back(all_lam[at]);
     }}
     for (int k = 0; k < n; k++)
     {{
@@ -191,10 +206,8 @@ def entering(plan: Plan, nodes: NeuronGroup, hold: Clock) -> Recorded:
     used |= {name.upper(): nodes.variables[name] for name in ("x", "lam", "resolution")}
     used |= {"NOW": nodes.clock.variables["t"]}
     sizes = f"static const int sizes[] = {{{', '.join(map(str, plan.judged))}}};"
-    text = _ENTER
-    for word, meant in (("SIZES", sizes), ("MOVED)", _MOVED + ")"), ("!MOVED", "!" + _MOVED)):
-        text = text.replace(word, meant)
-    text = text.replace("ROWS", str(len(plan.judged))).replace("COUNT", str(count))
+    text = re.sub(r"\bMOVED\b", _MOVED, _ENTER).replace("SIZES", sizes)
+    text = text.replace("ROWS", str(len(plan.judged))).replace("COUNT", str(count)).replace("STEPS", str(plan.hold + 2))
     for name, what, when in (
         ("keep", _KEEP, {"clock": nodes.clock, "when": "groups", "order": 0}),
         ("enter", text, {"clock": hold, "when": "start", "order": -10}),

@@ -42,7 +42,9 @@ static int waves_leave(int first, int count, int kind, int shift, int mate, int 
     const double *a = @A + first, *drive = @DRIVE + first, *own = @OWN + first, *other = @OTHER + first;
     const double *scale = @POWER_SCALE + first;
     double* __restrict u = @U + first;
-    double power[8] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+    static double power[8];  // of all ports up to these
+    for (int l = 0; first == 0 && l < 8; l++)
+        power[l] = 0.0;
     if (shift >= 0)
         #pragma GCC ivdep
         for (int i = 0; i < count; i++)
@@ -62,8 +64,8 @@ static int waves_leave(int first, int count, int kind, int shift, int mate, int 
         const double d = COMING(i) - a[i + partner];
         power[0] += scale[i]*d*d;
     }
-    for (int l = 0; METERED && l < 8; l++)
-        @POWER[0] += power[l];
+    if (METERED && first + count == PORTS)
+        @POWER[0] = ((power[0] + power[4]) + (power[2] + power[6])) + ((power[1] + power[5]) + (power[3] + power[7]));
     return 0;
 }
 """
@@ -180,7 +182,7 @@ def leave(
     clock: Clock,
     order: int,
 ) -> tuple[list[Any], Variable]:
-    """Let waves leave, once junctions have answered: in three slots of `start` from `order` on.
+    """Let waves leave, once junctions have answered: in two slots of `start` from `order` on.
 
     Parameters
     ----------
@@ -204,10 +206,9 @@ def leave(
         used |= {name.upper(): ports.variables[name] for name in ("gain", "offset") if name in effects.line_variables}
     else:
         used |= {"SENT": ports.variables["sent"]}
-    meter.run_regularly("P = 0", clock=clock, when="start", order=order, name="unmeasured")
     left = native(
         sides, f"done = waves_leave({', '.join(_FIELDS)})", "waves_leave", _leave_code(plan),
-        len(_FIELDS), used, lambda arrays: _leaving(plan, arrays), clock=clock, when="start", order=order + 1,
+        len(_FIELDS), used, lambda arrays: _leaving(plan, arrays), clock=clock, when="start", order=order,
     )  # fmt: skip
     # a rounding that is drawn anew for every event is not compared: it would never rest
     moves = "abs(u - unrounded) >= q" if effects.dithered else "abs(wave - sent) >= q"
@@ -215,7 +216,7 @@ def leave(
     code += "unrounded = chosen(moves, u, unrounded)\n" * effects.dithered
     code += "leaving = sent\n" * (plan.ring_depth > 1)
     code += "counting = n_sent\n" * (effects.counts and plan.ring_depth > 1)
-    ports.run_regularly(code, clock=clock, when="start", order=order + 2, name="leave")
+    ports.run_regularly(code, clock=clock, when="start", order=order + 1, name="leave")
     return [meter, *([] if left is None else [left])], meter.variables["P"]
 
 
@@ -253,7 +254,7 @@ def _leave_code(plan: BilateralPlan) -> str:
     text = _LEAVE if plan.carries.metered else re.sub(r"a\[(.*?) \+ partner\]", r"@SENT[first + \1]", _LEAVE)
     coming = coming if plan.carries.metered else "u[{0}]"
     code = re.sub(r"COMING\((.*?)\)", lambda found: f"({coming.format(found[1])})", text)
-    return code.replace("METERED", str(int(plan.power)))
+    return code.replace("METERED", str(int(plan.power))).replace("PORTS", str(plan.layout.ports))
 
 
 def _leaving(plan: BilateralPlan, arrays: Arrays) -> Callable[[], None]:
