@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -83,21 +84,23 @@ def test_samples_follow_each_other_and_runs_repeat_to_the_last_bit(small):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("longest", [1, 5])
+@pytest.mark.parametrize(("widths", "longest", "hold"), [((43, 12), 1, 300), ((4,), 5, 90)])
 def test_the_compiled_program_does_what_numpy_does_and_judges_as_all_movements_do(
-    small, longest, tmp_path, monkeypatch
+    small, widths, longest, hold, tmp_path, monkeypatch
 ):
-    """Also of a sample that is 0, one that comes twice, one that hardly differs, and where no load answers."""
+    """Also of a sample that is 0, one that comes twice, one that hardly differs, and where no load answers.
+
+    Columns are taken by 32, by 8 and one by one, rows by 4, junctions by 16.
+    """
     monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path))
-    network, inputs, targets = small
+    rng = np.random.default_rng(4)
+    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise((3, *widths, 3))]
+    network, (_, inputs, targets) = Network.mlp(weights, loss="softmax_cross_entropy"), small
     x, y = inputs[[0, 1, 1, 1, 2, 0, 2]], targets[[0, 1, 1, 1, 2, 0, 2]]
     x[3] *= 1 + 1e-4
     x[5] = 0.0
-    graph, judge, recordings = (
-        compile_network(network, law=LAW, hardware=delays(1, longest), seed=2),
-        presenting.judge,
-        [],
-    )
+    graph = compile_network(network, law=LAW, hardware=delays(1, longest), seed=2)
+    judge, recordings = presenting.judge, []
 
     def noted(graph, layout, recording, *rest, **how):
         recordings.append(recording)
@@ -107,12 +110,13 @@ def test_the_compiled_program_does_what_numpy_does_and_judges_as_all_movements_d
     for wanted in (y, None):
         recordings.clear()
         compiled, interpreted = (
-            settle(graph, x, wanted, hold=90, target=target, traces=True, diagnose=False)
+            settle(graph, x, wanted, hold=hold, target=target, traces=True, diagnose=False)
             for target in ("standalone", "numpy")
         )
         assert [one.entered is None for one in recordings] == [False, True]
         found = [len(one.moved["step"]) for one in recordings]
         assert (recordings[0].entered["x"] > 0).any() and found[0] < 0.4 * found[1]
+        assert (compiled.unsolved < 1e-14).all()
         assert compiled.settled.sum() > 0 and len(np.unique(compiled.settling_steps)) > 3
         for name in ("settled", "settling_steps", "outcome"):
             np.testing.assert_array_equal(getattr(compiled, name), getattr(interpreted, name))
