@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from emulator import Bilateral, Network, SeriesRC, compile_network, reference, settle
+from emulator.measure import settling
 from emulator.runs import presenting
 from tests.substrate import delays
 from tests.support.random_substrates import Case, draw, outcomes
@@ -100,15 +101,16 @@ def test_the_compiled_program_does_what_numpy_does_and_judges_as_all_movements_d
     x[3] *= 1 + 1e-4
     x[5] = 0.0
     graph = compile_network(network, law=LAW, hardware=delays(1, longest), seed=2)
-    judge, recordings = presenting.judge, []
+    judge, entry, recordings, entries = presenting.judge, settling.last_entry, [], []
 
     def noted(graph, layout, recording, *rest, **how):
         recordings.append(recording)
         return judge(graph, layout, recording, *rest, **how)
 
     monkeypatch.setattr(presenting, "judge", noted)
+    monkeypatch.setattr(settling, "last_entry", lambda *given: entries.append(entry(*given)) or entries[-1])
     for wanted in (y, None):
-        recordings.clear()
+        recordings.clear(), entries.clear()
         compiled, interpreted = (
             settle(graph, x, wanted, hold=hold, target=target, traces=True, diagnose=False)
             for target in ("standalone", "numpy")
@@ -116,6 +118,9 @@ def test_the_compiled_program_does_what_numpy_does_and_judges_as_all_movements_d
         assert [one.entered is None for one in recordings] == [False, True]
         found = [len(one.moved["step"]) for one in recordings]
         assert (recordings[0].entered["x"] > 0).any() and found[0] < 0.4 * found[1]
+        settled, half = interpreted.settled, len(entries) // 2
+        for (ours, _), (theirs, _) in zip(entries[:half], entries[half:], strict=True):  # neuron by neuron
+            np.testing.assert_array_equal(ours[settled], theirs[settled])
         assert (compiled.unsolved < 1e-14).all()
         assert compiled.settled.sum() > 0 and len(np.unique(compiled.settling_steps)) > 3
         for name in ("settled", "settling_steps", "outcome"):
