@@ -260,11 +260,11 @@ def search(
         updating="deferred",
         workers=lambda _, members: judged([at(logs) for logs in members], _FEW),
     )
-    simplex = np.clip(found.x + np.vstack([0 * found.x, _SIMPLEX * np.eye(len(bounds))]), *bounds.T)
+    simplex = first_simplex(found.x, bounds)
     options = {"maxfev": max(1, evaluations - done), "initial_simplex": simplex, "xatol": 1e-4, "fatol": 1e-3}
     judges = InProcess()  # one step after another
     polished = minimize(
-        lambda logs: judged([at(logs)], len(forecast.points))[0], found.x, method="Nelder-Mead", bounds=bounds,
+        lambda logs: judged([at(logs)], len(forecast.points))[0], simplex[0], method="Nelder-Mead", bounds=bounds,
         options=options,
     )  # fmt: skip
     return at(polished.x)
@@ -299,6 +299,17 @@ def _lost(law: tuple[int, Law]) -> tuple[float, float, float]:
 def _unused(logs: Floats) -> float:
     """No member is judged on its own: every generation is, as a whole."""
     return math.inf
+
+
+def first_simplex(best: Floats, bounds: Floats) -> Floats:
+    """Corners (n + 1, n) within the bounds (n, 2): the best point, and a step from it along every axis, inwards at an upper bound.
+
+    The best may be outside by a rounding.
+    """
+    low, high = bounds.T
+    best = np.clip(best, low, high)
+    steps = np.where(best + _SIMPLEX > high, -_SIMPLEX, _SIMPLEX)
+    return np.clip(best + np.vstack([0 * best, np.diag(steps)]), low, high)
 
 
 def _start(law: Law, settings: Sequence[Setting], bounds: Floats) -> Floats:

@@ -29,7 +29,7 @@ from emulator import (
 from emulator.cli import app
 from emulator.measure.rest import operating_point
 from emulator.processes import InProcess
-from emulator.runs.search import Forecast, search, settings_of, values_of, with_settings
+from emulator.runs.search import Forecast, first_simplex, search, settings_of, values_of, with_settings
 from emulator.scenario import load_scenario
 from emulator.scenario.config import LawConfig
 from emulator.scenario.tuning import tune_scenario
@@ -205,6 +205,17 @@ def test_what_a_search_finds_does_not_depend_on_who_judges():
         settings = settings_of(graph.law, ["impedance", "far_end"])
         found.append(search(forecast, settings, evaluations=60, seed=0, pool=pool))
     assert found[0] == found[1] == found[2]
+
+
+def test_a_search_goes_on_inwards_from_a_best_at_a_bound_or_beyond_it_by_rounding():
+    """A simplex without extent along an axis would never leave it."""
+    bounds = np.array([[-1.0, 2.0], [-1.0, 2.0], [0.0, 0.3]])
+    for best in ([2.0, -1.0, 0.3], [2.0 + 1e-15, -1.0 - 1e-15, 0.25], [0.5, 1.95, 0.0]):
+        corners = first_simplex(np.array(best), bounds)
+        assert ((corners >= bounds[:, 0]) & (corners <= bounds[:, 1])).all()
+        np.testing.assert_allclose(corners[0], best, atol=1e-14)
+        np.testing.assert_allclose(np.abs(np.diag(corners[1:] - corners[0])), 0.1)
+        assert np.count_nonzero(corners[1:] - corners[0]) == 3
 
 
 @pytest.mark.parametrize("workers", [0, -1])
