@@ -152,8 +152,17 @@ def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, toleran
         )
     return Finding(
         f"no reason found: the hold of {hold} steps outlasts the longest trip of {longest_trip(graph, point.loaded)} steps, "
-        f"and near its rest the substrate settles (spectral radius {radius:.4g}), within {steps:.0f} steps as predicted",
+        f"and near its rest the substrate settles (spectral radius {radius:.4g}), within {steps:.0f} steps as predicted{_excited(graph)}",
         False,
+    )
+
+
+def _excited(graph: ScatteringGraph) -> str:
+    """What two-way lines may do beyond any linearised step, as a clause."""
+    if not graph.law.two_way:
+        return ""
+    return (
+        "; a jump of data and targets may excite what keeps ringing where junctions bend, and a ramp of them does not"
     )
 
 

@@ -11,6 +11,7 @@ from emulator.errors import BackwaveError, EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.forecast import affordable, follow
+from emulator.measure.linear_step import MOST_NUMBERS, numbers
 from emulator.measure.pace import last_arrival
 from emulator.measure.reference import reference
 from emulator.measure.rest import operating_point
@@ -23,35 +24,37 @@ from hwmodels import rng
 _TAIL = 1e-5
 #: what a run settles to by default
 TOLERANCE: float = RunOptions().tolerance
-#: of every graph, by tolerance
-_holds: Kept[dict[float, int]] = Kept()
+#: of every graph, by tolerance and whether its weights move
+_holds: Kept[dict[tuple[float, bool], int]] = Kept()
 #: samples that a hold is predicted for, and how much longer it is
 _SAMPLES, _LONGER = 3, 3.0
 #: longest hold, in steps: days of computing
 MOST_STEPS = 10**9
 
 
-def hold_steps(graph: ScatteringGraph, tolerance: float = TOLERANCE) -> int:
+def hold_steps(graph: ScatteringGraph, tolerance: float = TOLERANCE, learns: bool = False) -> int:
     """The default hold of a graph, in steps, of which something is to settle to a tolerance.
 
     Until the last wave has landed, jitter and bandwidth included, and as many times that as laws that reflect may need. Of
-    two-way lines whose hardware filters or loses what they carry that is no measure, since most of what is late has been lost: there it is
-    three times what random samples of unit variance are predicted to need, if that is less.
+    two-way lines that is far more than most networks need: there it is three times what random samples of unit variance are
+    predicted to need, if that is less. Where weights move, what they need moves with them, and only lines whose hardware
+    filters or loses what they carry are held for less: most of what is late has been lost.
     """
     kept = _holds.get(graph) or {}
-    if tolerance not in kept:
-        kept[tolerance] = _hold_steps(graph, tolerance)
+    if (tolerance, learns) not in kept:
+        kept[tolerance, learns] = _hold_steps(graph, tolerance, learns)
         _holds.put(graph, kept)
-    return kept[tolerance]
+    return kept[tolerance, learns]
 
 
-def _hold_steps(graph: ScatteringGraph, tolerance: float) -> int:
+def _hold_steps(graph: ScatteringGraph, tolerance: float, learns: bool) -> int:
     lines, arrival = graph.hardware.lines, last_arrival(graph, _TAIL) + 1
     if graph.law.settles_on_arrival:
         return arrival
     most = family_of(graph.law).patience * arrival
     lossy = lines.attenuation_forward < 1 or (lines.attenuation_backward or 1) < 1 or lines.loss_per_length > 0
-    if graph.law.two_way and (lines.filter_coefficient(graph.step) < 1 or lossy):
+    lossy |= lines.filter_coefficient(graph.step) < 1
+    if graph.law.two_way and (lossy or not (learns or numbers(graph) > MOST_NUMBERS)):
         return math.ceil(min(most, hold_for(graph, _LONGER * _typical(graph, most, tolerance))))
     return most
 
@@ -93,7 +96,7 @@ def steps_of_hold(graph: ScatteringGraph, run: HoldOptions) -> int:
                 f"{name} is {value!r}, or {value * unit:.3g} steps; allowed: at most {MOST_STEPS:g} steps"
             )
         return max(1, int(np.ceil(value * unit - 1e-9)))
-    needed = hold_steps(graph, run.tolerance if isinstance(run, RunOptions) else TOLERANCE)
+    needed = hold_steps(graph, run.tolerance) if isinstance(run, RunOptions) else hold_steps(graph, learns=True)
     return needed if run.ramp is None else run.ramp.beside(needed, graph.step)
 
 

@@ -61,11 +61,18 @@ def test_what_came_of_a_point_is_said():
         "lost in rounding": Point("a", 8, 10.0, inf, 1e-2, True),
         "grows beyond all numbers": Point("a", 16, 10.0, inf, 0.0, False),
         "as predicted, not settled": Point("a", 32, inf, inf, 0.0, True),
+        "slower than the horizon": Point("a", 64, 10.0, inf, 0.0, True, late=True),
     }
     assert {name: point.outcome(1e-3) for name, point in cases.items()} == {name: name for name in cases}
-    table, notes = depth_table(list(cases.values()), [2, 4, 8, 16, 32], 1e-3, 0.1)
-    assert table[1] == ("a", "11 (10)", "never (10)", "never (10)", "never (10)", "never (never)")
-    assert [where for where, _ in notes] == ["a, 4 layers", "a, 8 layers", "a, 8 layers", "a, 16 layers"]
+    table, notes = depth_table(list(cases.values()), [2, 4, 8, 16, 32, 64], 1e-3, 0.1)
+    assert table[1] == ("a", "11 (10)", "never (10)", "never (10)", "never (10)", "never (never)", "never (10)")
+    assert [where for where, _ in notes] == [
+        "a, 4 layers",
+        "a, 8 layers",
+        "a, 8 layers",
+        "a, 16 layers",
+        "a, 64 layers",
+    ]
     assert depth_table([cases["settled"]], [2], 1e-3, 0.07)[1] == [
         ("a, 2 layers", "predicted -9% beside what was measured")
     ]

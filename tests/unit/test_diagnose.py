@@ -137,6 +137,9 @@ def test_a_long_enough_hold_leaves_no_reason():
     assert enough == within + 2 * trip  # and it must be seen still
     assert "is too short" in why_not_settled(graph, exact, hold=enough - 1, tolerance=1e-3)
     assert "no reason found" in why_not_settled(graph, exact, hold=enough, tolerance=1e-3)
+    assert not reason.endswith("a ramp of them does not")
+    lines = why_not_settled(graph_of(Bilateral()), exact, hold=500, tolerance=1e-3)
+    assert lines.startswith("no reason found") and lines.endswith("and a ramp of them does not")
 
 
 def test_a_steady_slope_takes_over_where_a_wave_is_no_longer_followed(monkeypatch):

@@ -25,6 +25,8 @@ class Point:
         Share of the first costates that rounding may cost.
     finite : bool
         Whether all that was held at the end was a number.
+    late : bool
+        Whether it did settle, but not within the horizon.
     """
 
     curve: str
@@ -33,6 +35,7 @@ class Point:
     measured: float
     lost: float
     finite: bool
+    late: bool = False
 
     @property
     def error(self) -> float:
@@ -47,6 +50,8 @@ class Point:
         """What came of it."""
         if math.isfinite(self.measured):
             return "settled"
+        if self.late:
+            return "slower than the horizon"
         if not self.finite:
             return "grows beyond all numbers"
         if self.lost > tolerance:

@@ -2,7 +2,7 @@
 
 A point is a network of some depth on some lines, from a blank substrate. The prediction is asked first: it is held for half
 as long again, but no longer than the horizon asks for, so that a cell which will not settle costs no more than that. Three
-things may come of a point that was predicted to settle and did not: rounding, where impedances span so much that the first
+things may come of a point that was predicted to settle and never did: rounding, where impedances span so much that the first
 costates are lost in it (`emulator.measure.dynamic_range`); growth beyond all numbers; and a bounded oscillation, which large
 deviations excite and small ones, of which the prediction is, do not.
 """
@@ -49,7 +49,7 @@ def depth(scenario: Scenario, way: Way) -> Findings:
     section = _section(scenario)
     rows = iter(way.rows(scenario, list(_asks(scenario, section)), measured, METRICS))
     tolerance = scenario.config.run.tolerance
-    points = [_point(one, layers, next(rows)) for one in section.curves for layers in section.depths]
+    points = [_point(one, layers, next(rows), section.horizon) for one in section.curves for layers in section.depths]
     settled = [point for point in points if math.isfinite(point.measured)]
     close = sum(point.near(section.within) for point in settled)
     table, notes = depth_table(points, section.depths, tolerance, section.within)
@@ -101,7 +101,7 @@ def measured(work: Work, scenario: Scenario, task: Task) -> Measured:
     values = [*result.held_states.values(), *result.held_costates.values()]
     found_of = {
         "predicted": predicted if predicted <= horizon else math.inf,
-        "measured": taken if settles else math.inf,
+        "measured": taken if result.settled.all() else math.inf,
         "lost": lost_share(graph),
         "finite": float(all(np.isfinite(part).all() for part in values)),
     }
@@ -128,6 +128,8 @@ def _of_depth(one: CurveConfig, layers: int) -> dict[str, Any]:
     return {"network.depth": layers} if one.hidden is None else {"network.hidden": [one.hidden] * (layers - 1)}
 
 
-def _point(one: CurveConfig, layers: int, row: Row) -> Point:
+def _point(one: CurveConfig, layers: int, row: Row, horizon: int) -> Point:
     known = {name: math.inf if value != value else value for name, value in row.metrics.items()}
-    return Point(one.name, layers, known["predicted"], known["measured"], row.metrics["lost"], known["finite"] == 1)
+    taken, finite = known["measured"], known["finite"] == 1
+    late = horizon < taken < math.inf
+    return Point(one.name, layers, known["predicted"], math.inf if late else taken, row.metrics["lost"], finite, late)

@@ -22,7 +22,7 @@ def depth_table(
         if point.lost > tolerance:
             notes.append(
                 (where, f"the impedances' range leaves the first costates uncertain by {point.lost:.1g}, and the tolerance is "
-                 f"{tolerance:g}: a smaller taper, or read-outs attenuated by the same factor on equal lines")
+                 f"{tolerance:g}: a smaller taper")
             )  # fmt: skip
         if math.isfinite(point.measured) and not point.near(within):
             notes.append((where, f"predicted {point.error:+.0%} beside what was measured"))
