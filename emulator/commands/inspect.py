@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from emulator.graph import ScatteringGraph
+    from emulator.options import RunOptions
 
 
 def inspect(
@@ -36,11 +37,13 @@ def inspect(
 
     with progress() as tell:
         tell("preparing network and substrate", None)
-        graph, port, title = _prepared(what, overrides or [])
+        graph, port, title, held = _prepared(what, overrides or [])
     screen = console()
     screen.print(graph.whole.summary(), soft_wrap=True)
     screen.print()
     screen.print(graph.summary(), soft_wrap=True)
+    for line in held:
+        screen.print(line, soft_wrap=True)
     if port is not None:
         screen.print(f"\nparameter ports: {port}", soft_wrap=True)
     for path, write in ((draw, partial(graph.draw, title=title)), (json, graph.to_json), (graphml, graph.to_graphml)):
@@ -49,8 +52,8 @@ def inspect(
             screen.print(f"written: {path}", soft_wrap=True)
 
 
-def _prepared(what: str, overrides: list[str]) -> tuple[ScatteringGraph, str | None, str]:
-    """The substrate of a scenario, with its parameter ports if it learns, or of a network file; and what it is called."""
+def _prepared(what: str, overrides: list[str]) -> tuple[ScatteringGraph, str | None, str, list[str]]:
+    """The substrate of a scenario, with its parameter ports if it learns, or of a network file; what it is called, and how held."""
     if what.endswith((".npz", ".onnx")):
         from emulator.commands.paths import refuse_other
         from emulator.compile import compile_network
@@ -61,7 +64,8 @@ def _prepared(what: str, overrides: list[str]) -> tuple[ScatteringGraph, str | N
         if overrides:
             raise ScenarioError(f"--set changes scenarios, and '{what}' is a network file; allowed: no --set")
         refuse_other(Path(what), NETWORK)
-        return compile_network(Network.load(what)), None, Path(what).stem
+        graph = compile_network(Network.load(what))
+        return graph, None, Path(what).stem, []
     from emulator.scenario import load_scenario
     from emulator.scenario.build import prepare
 
@@ -69,4 +73,17 @@ def _prepared(what: str, overrides: list[str]) -> tuple[ScatteringGraph, str | N
     training = scenario.config.training
     graph = prepare(scenario).graph
     port = None if training is None else training.port.told_of(graph.hardware, scenario.sums(graph.network))
-    return graph, port, scenario.title
+    return graph, port, scenario.title, _held(graph, scenario.config.run, learns=training is not None)
+
+
+def _held(graph: ScatteringGraph, run: RunOptions, learns: bool) -> list[str]:
+    """For how long a sample is presented, and what its tolerance asks of numbers, if that is too much."""
+    from emulator.measure.dynamic_range import lost_in_rounding
+    from emulator.options import HoldOptions
+    from emulator.runs.holds import steps_of_hold
+
+    fields = {name: getattr(run, name) for name in HoldOptions.model_fields}
+    hold = steps_of_hold(graph, HoldOptions(**fields) if learns else run)
+    lines = [f"hold                {hold:,} steps, {hold / graph.transit:,.4g} transits"]
+    lost = lost_in_rounding(graph, run.tolerance)
+    return lines if lost is None else [*lines, f"warning: {lost}"]

@@ -112,9 +112,9 @@ def _chosen(law: Law, network: Network) -> tuple[Law, tuple[str, ...]]:
     """The law with what it leaves open chosen for a network, and the note that tells it."""
     if not law.chooses:
         return law, ()
-    law = law.chosen(outline_of(network))
+    given, law = law.parameters, law.chosen(outline_of(network))
     settings = {"impedance": law.impedance, **law.parameters}
-    told = ", ".join(f"{name} {value:.3g}" for name, value in settings.items())
+    told = ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if given.get(name) != value)
     return law, (f"law {law.name}: chosen for this network: {told}",)
 
 

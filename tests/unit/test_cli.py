@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -260,6 +261,18 @@ def test_inspect_scenario(tmp_path: Path) -> None:
         assert words in result.output
     assert files["png"].read_bytes().startswith(b"\x89PNG") and json.loads(files["json"].read_text())
     assert "graphml" in files["graphml"].read_text()
+
+
+def test_inspect_tells_what_was_chosen_for_how_long_it_is_held_and_what_rounding_costs() -> None:
+    two_way = ["inspect", "depth", "--set", "network.width=3", "--set"]
+    said = backwave(*two_way, 'law={name="bilateral", kappa=2.0}').output
+    note = said[said.index("chosen for this network") :]
+    assert "impedance" in note and "taper" in note and "far_end.resistance" in note and "kappa" not in note
+    assert re.search(r"hold +\d+ steps, \d+ transits", said) and "warning" not in said
+    steep = backwave(*two_way, 'law={name="bilateral", taper=4.0}', "--set", "network.depth=24").output
+    assert "warning: impedances span 2.81e+14 : 1" in steep
+    rates = "hardware.precision={forward={bits=8}, backward={bits=8}}"
+    assert "warning: impedances span 10 : 1" in backwave(*two_way, 'law={name="bilateral"}', "--set", rates).output
 
 
 def test_inspect_network(tmp_path: Path) -> None:
