@@ -28,6 +28,7 @@ from emulator.measure.reference import Reference
 from emulator.measure.rest import operating_point
 from emulator.measure.settling import hold_for
 from emulator.measure.stability import linearised
+from emulator.runs.holds import hold_steps
 from emulator.runs.search import Forecast, Setting, search, settings_of
 from tests.support.stranger_networks import Brought, brought
 
@@ -50,6 +51,7 @@ class Tally:
 
     predicted: list[float] = field(default_factory=list)
     measured: list[float] = field(default_factory=list)
+    held: list[bool] = field(default_factory=list)
     refused: str = ""
 
     def told(self, name: str) -> str:
@@ -61,7 +63,8 @@ class Tally:
         close = np.abs(predicted[settled] / measured[settled] - 1) <= WITHIN
         return (
             f"{name}: settles on {settled.sum()} of {len(settled)}, predicted for {np.isfinite(predicted).sum()}; measured steps "
-            f"median {np.median(measured):.0f}, most {measured[settled].max():.0f}; predicted within {WITHIN:.0%}: {close.sum()}"
+            f"median {np.median(measured):.0f}, most {measured[settled].max():.0f}; predicted within {WITHIN:.0%}: {close.sum()}; "
+            f"the default hold is long enough for {sum(self.held)}"
         )
 
 
@@ -122,6 +125,7 @@ def main() -> None:
             steps = measured(graph, one, predicted)
             tally.predicted.append(predicted)
             tally.measured.append(steps)
+            tally.held.append(hold_for(graph, steps) <= hold_steps(graph))
             if math.isinf(steps):
                 print(f"{seed}: {one.words}: {name} not settled, predicted {predicted:.0f} steps", flush=True)
             if name == "two-way" and (math.isinf(steps) or seed % TUNED == 0):
