@@ -132,19 +132,42 @@ static int enter(int n, int hold)
     return trail - first;
 }}
 """
+_TELL = """
+static void exceed(double* most, double value)
+{
+    *most = fabs(value) > *most || value != value ? fabs(value) : *most;
+}
+static int tell(int n)
+{
+    for (int row = 0; row < ROWS; row++)
+        @MOST_RX[row] = @MOST_RL[row] = 0;
+    for (int k = 0; k < n; k++)
+    {
+        exceed(&@MOST_RX[@ROW[k]], @RX[k]);
+        exceed(&@MOST_RL[@ROW[k]], @RL[k]);
+    }
+    return n;
+}
+"""
 
 
 class Watch(NeuronGroup):
     """What keeps the movements of a hold, and lists what is left to judge."""
 
 
+def judges(plan: Plan) -> bool:
+    """Whether this is a compiled program that is to judge as far as it can."""
+    return bool(plan.judged) and isinstance(get_device(), CPPStandaloneDevice)
+
+
 def watched(plan: Plan, nodes: NeuronGroup, hold: Clock) -> Recorded:
     """What is recorded of the movements of neurons with an event ``moved`` of the condition `MOVED`.
 
-    All of them, or, in a compiled program that is to judge as far as it can, what is left to judge: ``entered.x`` and
-    ``entered.lam`` by neuron at the end of every hold, steps since it began.
+    All of them, or, in a compiled program that `judges`, what is left to judge: ``entered.x`` and ``entered.lam`` by neuron at
+    the end of every hold, steps since it began. The largest residuals of every row, ``end.rx`` and ``end.rl``, then take the
+    place of those of all neurons.
     """
-    if not (plan.judged and isinstance(get_device(), CPPStandaloneDevice)):
+    if not judges(plan):
         return movements_of(nodes)
     integers = [f"{what}_{name}" for what in ("entered", "state", "since") for name in ("x", "lam")]
     model = "".join(f"{name} : integer\n" for name in integers) + "was_x : 1\nwas_lam : 1\n"
@@ -158,12 +181,16 @@ def watched(plan: Plan, nodes: NeuronGroup, hold: Clock) -> Recorded:
     used = {name.upper(): group.variables[name] for name in group.variables if name.startswith(("trail", "moved"))}
     used |= {name.upper(): group.variables[name] for name in (*integers, "was_x", "was_lam", "row")}
     used |= {name.upper(): nodes.variables[name] for name in ("x", "lam", "seen_x", "seen_lam", "resolution")}
+    rows = NeuronGroup(len(plan.judged), "rx : 1\nrl : 1", clock=nodes.clock, name="rows")
+    for name in ("rx", "rl"):
+        used |= {name.upper(): nodes.variables[name], f"MOST_{name.upper()}": rows.variables[name]}
     used |= {"SPACE": nodes.variables["_movedspace"], "NOW": nodes.clock.variables["t"]}
     place, index = "k", nodes.variables.indices["x"]
     if index != "_idx":  # the state is a variable of another group
         used["AT"], place = nodes.variables[index], "@AT[k]"
     for name, text, arguments, when in (
         ("note", _NOTE, f"{len(nodes)}", {"clock": nodes.clock, "when": "groups", "order": 0}),
+        ("tell", _TELL, f"{len(nodes)}", {"clock": hold, "when": "start", "order": -11}),
         ("enter", _ENTER, f"{len(nodes)}, {plan.hold}", {"clock": hold, "when": "start", "order": -10}),
     ):
         text = text.replace("PLACE", place).replace("ROWS", str(len(plan.judged)))
@@ -171,6 +198,8 @@ def watched(plan: Plan, nodes: NeuronGroup, hold: Clock) -> Recorded:
     end = StateMonitor(
         group, ["entered_x", "entered_lam"], record=True, clock=hold, when="start", order=-9, name="end_watch"
     )
-    outputs = {f"entered.{name}": end.variables[f"entered_{name}"] for name in ("x", "lam")}
+    most = StateMonitor(rows, ["rx", "rl"], record=True, clock=hold, when="start", order=-9, name="end_rows")
+    outputs = {f"end.{name}": most.variables[name] for name in ("rx", "rl")}
+    outputs |= {f"entered.{name}": end.variables[f"entered_{name}"] for name in ("x", "lam")}
     outputs |= {f"moved.{name}": group.variables[f"moved_{name}"] for name in lists}
-    return [group, follow(nodes), end], outputs
+    return [group, rows, follow(nodes), end, most], outputs

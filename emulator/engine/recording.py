@@ -49,8 +49,10 @@ class Recording:
     ----------
     u, v : (B, 2N)
         Outgoing wave and arrived sum of every port at the end of each hold.
-    lam, state_residual, costate_residual : (B, N)
-        Costate, and the node's residuals ``x - F`` and ``lam - B`` at its last update.
+    lam : (B, N)
+        Costate.
+    state_residual, costate_residual : (B, N) or (B, R)
+        The node's residuals ``x - F`` and ``lam - B`` at its last update, or the largest of every row of neurons.
     sent : (B, 2N)
         Events emitted by every port during each hold.
     tap : (B, C) or None

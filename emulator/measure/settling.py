@@ -254,8 +254,8 @@ def _of_part(
             steps, stays = last_entry(recording, "lam", centre.lam, motion("lam"), before.lam, hold)
             at_rest, latest = at_rest & stays.all(axis=1), np.maximum(state_steps, steps)
         residual = np.maximum(
-            largest(graph, recording.state_residual) / np.maximum(measure.x, _TINY),
-            largest(graph, recording.costate_residual) / np.maximum(measure.lam, _TINY),
+            _by_row(graph, recording.state_residual) / np.maximum(measure.x, _TINY),
+            _by_row(graph, recording.costate_residual) / np.maximum(measure.lam, _TINY),
         )
         away = _each(lambda d, size: d / np.maximum(size, _TINY), away, measure)
     late = int(np.ceil(JITTER_CUT * graph.hardware.lines.jitter / graph.step))
@@ -292,6 +292,11 @@ def _all(test: Callable[..., np.ndarray], *fields: Fields) -> np.ndarray:
     """For every sample, whether all values of all fields pass a test."""
     passed = [test(*(getattr(one, name) for one in fields)).all(axis=1) for name in _FIELDS]
     return np.asarray(np.all(passed, axis=0))
+
+
+def _by_row(graph: ScatteringGraph, residual: Floats) -> Floats:
+    """The largest residual of every row (B, R): as it was recorded, or of those of all neurons (B, N)."""
+    return residual if residual.shape[1] == len(graph.sites) < graph.neurons else largest(graph, residual)
 
 
 def _measure(found: Deviation, scale: Fields, rounding: Fields) -> Fields:

@@ -7,7 +7,7 @@ from typing import Any
 from brian2 import Clock, EventMonitor, StateMonitor
 from brian2.core.variables import Variable
 
-from emulator.engine.entries import watched
+from emulator.engine.entries import judges, watched
 from emulator.engine.plan import Plan
 from emulator.engine.recorders import power_of
 
@@ -21,6 +21,7 @@ def monitors_of(
     if plan.learning is not None:
         answers = StateMonitor(ports, "u", record=plan.layout.outputs, name="end_ports", **at_end)
         return [answers], {"end.outputs": answers.variables["u"], "n_sent": ports.variables["n_sent"]}
+    kept = ["lam"] if plan.probe and judges(plan) else ["lam", "rx", "rl"]
     snapshots = [
         (
             ports,
@@ -29,8 +30,8 @@ def monitors_of(
         ),
         (
             nodes,
-            ["lam", "rx", "rl"],
-            StateMonitor(nodes, ["lam", "rx", "rl"], record=True, name="end_nodes", **at_end),
+            kept,
+            StateMonitor(nodes, kept, record=True, name="end_nodes", **at_end),
         ),
     ]
     if plan.layout.tile:
