@@ -89,7 +89,9 @@ def gradients(graph: ScatteringGraph, layout: Layout, recording: Recording) -> d
     for block in layout.blocks:
         if block.layer is None:
             continue
-        bias = (mu[:, graph.layer_neurons(block.layer)] / samples).sum(axis=0)
+        share = mu[:, graph.layer_neurons(block.layer)]
+        share /= samples
+        bias = share.sum(axis=0)
         if block.devices is not None:
             order = block.by_column
             row, column = (part[order] for part in block.devices)

@@ -24,6 +24,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import reduce
 
 import numpy as np
 
@@ -212,7 +213,9 @@ def _of_part(
         rounding = found.rounding.of_rows(graph, scale, away, tolerance)
         measure = _measure(found, scale, rounding)
         strict = _each(lambda size, least: np.maximum(tolerance * size, least), measure, rounding)
-        finite = _finite(graph, recording, loaded) & _all(np.isfinite, away) & _all(np.isfinite, scale)
+        finite = _finite(graph, recording, loaded)
+        for name in _FIELDS:
+            finite &= finite_rows(getattr(away, name)) & finite_rows(getattr(scale, name))
         lost_in_noise, lost_below = np.zeros((2, len(cone)), bool)
         sure = np.ones(len(cone), bool)
         if signal is None:
@@ -278,7 +281,7 @@ def _of_part(
         steps=np.where(settled, steps, hold).astype(np.int64),
         finite=finite,
         residual=residual.max(axis=1),
-        deviation=np.max([getattr(away, name).max(axis=1) for name in _FIELDS], axis=0),
+        deviation=reduce(np.maximum, (getattr(away, name) for name in _FIELDS)).max(axis=1),
         sure=sure | ~(finite & near),
     )
 
