@@ -194,7 +194,8 @@ def _forward(
     for site, forward in zip(graph.sites, maps.forward, strict=True):
         part = slice(site.start, site.stop)
         if site.role != "source":
-            off_s[:, part] = (arrived[:, part] - expected[..., part] if passage.certain else 0.0) - forward(sent)
+            short = arrived[:, part] - expected[..., part] if passage.certain else 0.0
+            np.subtract(short, forward(sent), out=off_s[:, part])
             phi = activation_function(site.function, site.slope).phi
             off_x[:, part] = held.x[:, part] - phi(held.s[:, part] - off_s[:, part])
         sent[:, part] = passage.sent(held.x[:, part] - off_x[:, part], False, part)

@@ -64,10 +64,11 @@ def energy_use(
     again = np.broadcast_to(doubling, layout.tap_port.shape)
     per_event = layout.lines_of_port + np.bincount(layout.tap_port, weights=again, minlength=layout.ports)
     per_port = operations_of_port(layout, again)
+    events, operations = _per_sample(recording.sent, per_event, per_port)
     lines = sum(bundle.count for bundle in graph.bundles if bundle.is_line)
     estimate = energy.estimate(
-        events=_per_sample(recording.sent, per_event),
-        synaptic_operations=_per_sample(recording.sent, per_port),
+        events=events,
+        synaptic_operations=operations,
         updates=float(layout.neurons * hold),
         nodes=layout.neurons,
         lines=lines,
@@ -95,18 +96,18 @@ def operations_of_port(layout: Layout, doubling: Floats | float = 0.0) -> NDArra
 
 
 def weighed(sent: np.ndarray, each: np.ndarray) -> NDArray[np.int64]:
-    """Whole numbers (B, P) times what each counts for (P,), added up."""
+    """Whole numbers (B, P) times what each counts for (P,), or (P, K), added up."""
     from emulator.engine.recording import portions
 
     largest = int(sent.max(initial=0)) * float(np.abs(each).sum())
     if largest >= _WHOLE:
         return np.asarray(sent @ each.astype(np.int64), dtype=np.int64)
     parts = [sent[rows] @ each.astype(np.float64) for rows in portions(*sent.shape)]
-    return np.concatenate([np.zeros(0), *parts]).astype(np.int64)
+    return np.concatenate([np.zeros((0, *each.shape[1:])), *parts]).astype(np.int64)
 
 
-def _per_sample(sent: np.ndarray, each: np.ndarray) -> Floats:
+def _per_sample(sent: np.ndarray, *each: np.ndarray) -> list[Floats]:
     """Events of every port (B, P) times what each costs (P,), added up: exact where that is whole numbers."""
-    if (each == np.floor(each)).all():
-        return weighed(sent, each).astype(np.float64)
-    return np.array([float(row @ each) for row in sent])
+    if all((one == np.floor(one)).all() for one in each):
+        return list(weighed(sent, np.stack(each, axis=1)).astype(np.float64).T)
+    return [np.array([float(row @ one) for row in sent]) for one in each]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from emulator.engine import Layout, Recording, biases
 from emulator.graph import ScatteringGraph
 from emulator.measure.result import Floats
-from emulator.measure.rows import finite, span
+from emulator.measure.rows import by_neuron, finite, span
 from emulator.network import Dense, DeviceGradient, Gradient, Slice
 
 #: waves that did not settle may have grown beyond all numbers
@@ -89,7 +89,7 @@ def gradients(graph: ScatteringGraph, layout: Layout, recording: Recording) -> d
     for block in layout.blocks:
         if block.layer is None:
             continue
-        share = mu[:, graph.layer_neurons(block.layer)]
+        share = by_neuron(mu[:, span(graph.layer_neurons(block.layer))])
         share /= samples
         bias = share.sum(axis=0)
         if block.devices is not None:
