@@ -49,8 +49,8 @@ def tune(
     """Propose settings of a law that shorten the settling time, and run both.
 
     Impedance, taper, bandwidth and terminations of two-way lines, beta, gamma
-    and impedance of the worldsheet law, or nu and impedance of the upwind law
-    are chosen by the predicted settling time of the slowest sample; the
+    and impedance of the worldsheet law, or nu, impedance and taper of the
+    upwind law are chosen by the predicted settling time of the slowest sample; the
     substrate is then run with the law as it was and as proposed. With --for
     learning it is the settling time times the charge of two-way lines, which
     acts as a decay of weights that learn while waves fly. The exit

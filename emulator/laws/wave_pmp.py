@@ -34,17 +34,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from emulator.errors import CompileError, suggest
-from emulator.laws.base import Law
+from emulator.laws.base import Law, Outline
 
 #: a node's metric: a number, one per neuron, or a matrix
 Entry = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
+#: the Courant number that is chosen at most, and times the resonance of a network; the metric that is chosen
+_MOST, _QUIET, _HEAVY = 0.1, 0.05, 2.0
 CARRIED, PLACES, FORMS, TRANSPORTS, LOADS = (
     "carried",
     ("weights", "batch"),
@@ -60,13 +62,14 @@ class WavePMP(Law):
 
     Parameters
     ----------
-    nu : float
-        Courant number ``c dtau/dt``, cells travelled per step: 0 to 1. Above 0 the rest is biased.
+    nu : float, optional
+        Courant number ``c dtau/dt``, cells travelled per step: 0 to 1. Above 0 the rest is biased. Without it, `chosen` finds one for
+        each network, at most 0.1, and takes the metric for 2 where that is not given.
     alpha : float
         Step along the sources, above 0.
-    metric : number, sequence, mapping, or "carried"
-        ``Theta``: a number for all nodes; one entry per node, in the order of the rows of neurons; entries by the name of the
-        layer, 1 where none is given; or ``carried``: the impedance carried through the layers (`form`). An entry is a
+    metric : number, sequence, mapping, or "carried", optional
+        ``Theta``, 1 unless it is chosen: a number for all nodes; one entry per node, in the order of the rows of neurons; entries
+        by the name of the layer, 1 where none is given; or ``carried``: the impedance carried through the layers (`form`). An entry is a
         number, one number per neuron, or a matrix with an inverse.
     at : {"weights", "batch"}
         Where a carried metric is evaluated: from the weights alone, with slopes of 1 (``J_k = W_k``), or as the mean over the
@@ -88,9 +91,9 @@ class WavePMP(Law):
         For a value outside its range.
     """
 
-    nu: float = 0.1
+    nu: float = None  # type: ignore[assignment]  # a number once it is compiled
     alpha: float = 1.0
-    metric: Any = 1.0
+    metric: Any = None  # a number once it is compiled, if not more
     at: str = "weights"
     form: str = "full"
     floor: float = 1e-6
@@ -103,14 +106,16 @@ class WavePMP(Law):
     family = "emulator.families.wave_pmp:WAVE_PMP"
 
     def __post_init__(self) -> None:
-        _number(self, "nu", 0.0, 1.0)
+        if self.nu is not None:
+            _number(self, "nu", 0.0, 1.0)
         _number(self, "alpha", 0.0, math.inf, above=True)
         _number(self, "floor", 0.0, 1.0)
         for name, allowed in (("at", PLACES), ("form", FORMS), ("transport", TRANSPORTS), ("load", LOADS)):
             if getattr(self, name) not in allowed:
                 raise CompileError(f"law wave-pmp: {name} is {suggest(getattr(self, name), allowed)}")
-        object.__setattr__(self, "metric", _metric(self.metric))
-        if not isinstance(self.metric, float):
+        if self.nu is not None or self.metric is not None:
+            object.__setattr__(self, "metric", 1.0 if self.metric is None else _metric(self.metric))
+        if not isinstance(self.metric, float | None):
             object.__setattr__(self, "tunable", {"alpha": (0.02, 1.5)})  # a law travels to workers
 
     @property
@@ -120,8 +125,24 @@ class WavePMP(Law):
 
     @property
     def parameters(self) -> Mapping[str, float]:
-        """`nu` and `alpha`."""
-        return {"nu": self.nu, "alpha": self.alpha}
+        """`nu`, if it is there, and `alpha`."""
+        return {name: value for name in ("nu", "alpha") if (value := getattr(self, name)) is not None}
+
+    @property
+    def chooses(self) -> bool:
+        """Whether no Courant number is given."""
+        return self.nu is None
+
+    def chosen(self, outline: Outline) -> WavePMP:
+        """With the Courant number, and the metric, that are not given, for a network of this outline.
+
+        Without transport the sources alone take a substrate to rest layer by layer, whatever its weights. Transport disturbs that in
+        proportion to ``nu/alpha`` and to what the network makes of a disturbance, the `resonance` of its outline on impedances that do
+        not rise; and to the impedance, as far as costates reach states by it: they do on the way to rest, where more of a
+        kinked activation may be open than at rest.
+        """
+        quiet = _QUIET / max(outline.resonance(lambda weight: 1.0), _QUIET / _MOST)
+        return replace(self, nu=quiet * min(1.0, self.alpha), metric=_HEAVY if self.metric is None else self.metric)
 
     @property
     def at_batch(self) -> bool:
@@ -131,7 +152,7 @@ class WavePMP(Law):
     @property
     def biased(self) -> bool:
         """Whether it rests elsewhere than at backpropagation, in general."""
-        return self.nu > 0
+        return self.nu is None or self.nu > 0
 
     def changes(self) -> Mapping[str, Sequence[Any]]:
         """Less transport, shorter steps along the sources, the implicit load, a heavier metric."""
@@ -177,6 +198,8 @@ def _metric(given: Any) -> Any:
             raise CompileError(
                 f"law wave-pmp: metric is {given!r}; allowed: 'carried', a number, a list, or entries by layer"
             )
+        return given
+    if isinstance(given, _ByLayer):  # of a law that is copied with other settings
         return given
     if isinstance(given, Mapping):
         return _ByLayer((str(name), _entry(value, f"metric[{name!r}]")) for name, value in given.items())

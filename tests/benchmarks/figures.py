@@ -175,7 +175,7 @@ def upwind_transits(scale: float, tolerance: float, hold: int = 60) -> list[floa
         for seed in range(3):
             network = residual(seed, blocks, scale)
             inputs, targets = np.random.default_rng([seed, blocks]).normal(size=(2, 1, 6))
-            graph = compile_network(network, law=Upwind())
+            graph = compile_network(network, law=Upwind(1.0, 1.0))
             how = {"tolerance": tolerance, "target": "numpy", "diagnose": False}
             result = settle(graph, inputs, targets, hold_seconds=hold * blocks * graph.step, **how)
             found.append(float(result.settling_steps[0]) / blocks if result.settled[0] else np.inf)

@@ -11,6 +11,7 @@ from emulator import (
     Bilateral,
     CompileError,
     FileFormatError,
+    Matched,
     Network,
     NetworkBuilder,
     NetworkError,
@@ -101,6 +102,7 @@ def test_the_reference_is_the_derivative_of_the_loss(make, loss):
         (mlp, None, "mse", None),
         (dag, None, "softmax_cross_entropy", None),
         (dag, Worldsheet(0.8, 0.1, 0.7), "mse", 200),
+        (dag, Upwind(kappa=0.5), "mse", 300),
         (mlp, Bilateral(0.4, taper=2.0, far_end=SeriesRC(), kappa=0.5), "mse", 500),
         (mlp, Bilateral(0.4, taper=2.0, far_end=SeriesRC()), "softmax_cross_entropy", 500),
     ],
@@ -112,7 +114,7 @@ def test_substrates_rest_at_the_penalised_backpropagation(make, law, loss, hold)
     result = settle(compile_network(network, law=law), x, y, hold=hold, target="numpy", tolerance=1e-5)
     assert result.settled.all()
     assert result.deviation.max() < 1e-5
-    kappa = law.kappa if isinstance(law, Bilateral) and loss == "mse" else 1.0
+    kappa = law.kappa if isinstance(law, Bilateral | Upwind) and loss == "mse" else 1.0
     exact = reference(network, x, y)
     for name, costate in exact.costates.items():
         np.testing.assert_allclose(result.costates[name], kappa * costate, atol=2e-5)
@@ -230,12 +232,15 @@ def test_states_that_nothing_holds_have_no_penalty():
     network = mlp(np.random.default_rng(0), penalties={"s1": {"state": 1.0}})
     with pytest.raises(CompileError, match="is the pre-activation inside the neurons of 'x1'"):
         compile_network(network)
-    build = NetworkBuilder()
-    x = build.input("x", 3)
-    out = build.residual(x, np.eye(3), None, np.eye(3), None, name="b")
-    network = build.build(output=out, penalties={"b": {"state": 1.0}})
-    with pytest.raises(CompileError, match="allowed with law upwind: 0, since a cell"):
-        compile_network(network, law=Upwind(), hardware=load("ideal"))
+    network = mlp(np.random.default_rng(0), penalties={"x1": {"state": 1.0}})
+    with pytest.raises(CompileError, match="allowed with law matched: 0, since its nodes are wires"):
+        compile_network(network, law=Bare())
+
+
+class Bare(Matched):
+    """A law whose nodes have no place for a conductance."""
+
+    unshunted = "its nodes are wires"
 
 
 def per_component(rng: np.random.Generator) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +15,13 @@ from emulator.engine.brian_state import known_brian
 from emulator.families.wave_pmp import bias_of, carried, energy_balance
 from emulator.families.wave_pmp.metric import metric_of
 from emulator.laws import family_of
-from emulator.measure.forecast import settling_steps
-from emulator.measure.stability import spectral_radius
+from emulator.measure.forecast import follow, settling_steps
+from emulator.measure.stability import linearised, spectral_radius
 from emulator.scenario import load_scenario
 from tests.physics.wave_pmp_reference import Algorithm1, perceptron, settled_at
 from tests.physics.wave_pmp_reference import bias_of as transcribed_bias
 from tests.substrate import delays
+from tests.support.stranger_networks import brought
 from tests.support.wave_pmp import bounded_case, difference, random_network
 
 
@@ -233,6 +235,26 @@ def test_the_number_of_objects_does_not_depend_on_depth():
 def test_settings_that_cannot_be_are_refused(settings, words):
     with pytest.raises(CompileError, match=words):
         WavePMP(**settings)
+
+
+def test_a_courant_number_that_is_not_given_is_chosen_so_that_it_settles():
+    one = brought(29)
+    graph, exact = compile_network(one.network, law=WavePMP()), reference(one.network, one.inputs, one.targets)
+    assert 0.002 < graph.law.nu < 0.004 and graph.law.metric == 2.0
+    told = f"law wave-pmp: chosen for this network: impedance 0.25, nu {graph.law.nu:.3g}"
+    assert any(note.startswith(told) for note in graph.notes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found, printed = (
+            follow(one_graph, linearised(one_graph, exact), most=300).within
+            for one_graph in (graph, compile_network(one.network, law=WavePMP(0.1)))
+        )
+    assert found < 300 and math.isinf(printed)
+    longer = compile_network(one.network, law=WavePMP(alpha=0.5, metric={"x1": 1.0})).law
+    assert (longer.nu, longer.alpha) == (graph.law.nu / 2, 0.5), "it is small beside the step along the sources"
+    assert longer.metric == WavePMP(0.1, metric={"x1": 1.0}).metric
+    assert WavePMP(0.1).metric == 1.0
+    assert compile_network(network(11, [3, 2], ["identity"]), law=WavePMP()).law.nu <= 0.1
+    assert compile_network(one.network, law=WavePMP(0.03)).law.nu == 0.03
 
 
 def test_substrates_that_cannot_be_are_refused():

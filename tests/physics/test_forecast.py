@@ -66,7 +66,7 @@ def test_residual_stacks_have_a_settling_time_too():
     rng = np.random.default_rng(7)
     network = stack(rng, 5, 4)
     inputs, targets = rng.normal(size=(2, 1, 4)) / 2
-    for law in (Upwind(), Upwind(0.7, 0.8)):
+    for law in (Upwind(1.0, 1.0), Upwind(0.7, 0.8)):
         graph = compile_network(network, law=law)
         result = settle(graph, inputs, targets, hold_seconds=400e-9, target="numpy")
         predicted = settling_steps(graph, reference(network, inputs, targets))
@@ -86,7 +86,7 @@ def test_what_never_settles_takes_for_ever():
     network = stack(np.random.default_rng(3), 6, 5, 2.0)
     rng = np.random.default_rng(4)
     point = reference(network, *rng.normal(size=(2, 1, 5)))
-    graph = compile_network(network, law=Upwind())
+    graph = compile_network(network, law=Upwind(1.0, 1.0))
     assert spectral_radius(graph, point) > 1
     assert settling_steps(graph, point) == math.inf
 

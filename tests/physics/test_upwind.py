@@ -55,7 +55,7 @@ def test_nothing_is_ahead_of_one_cell_per_step_and_a_front_is_exact_at_courant_n
     x = build.input("x0", 1)
     for k in range(blocks):
         x = build.add(x, build.dense(x, [[0.0]], name=f"f{k}"), name=f"x{k + 1}")
-    result = run(build.build(output=x), Upwind(nu), [[2.0]], [[0.0]], 30)  # Z kappa = 1: the load is matched
+    result = run(build.build(output=x), Upwind(nu, 1.0), [[2.0]], [[0.0]], 30)  # Z kappa = 1: the load is matched
     for k in range(1, blocks + 1):
         state = result.traces.x[:, result.graph.layer_neurons(f"x{k}")[0]]
         assert (state[: k - 1] == 0).all() and state[k] != 0
@@ -66,7 +66,7 @@ def test_nothing_is_ahead_of_one_cell_per_step_and_a_front_is_exact_at_courant_n
     assert result.traces.lam[-1, 0] == pytest.approx(2.0, abs=1e-3)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_rest_is_backpropagation_whatever_the_courant_number_and_impedance(seed):
     rng = np.random.default_rng(seed)
     blocks, width = int(rng.integers(2, 6)), int(rng.integers(1, 6))
@@ -88,9 +88,9 @@ def test_weak_blocks_settle_within_the_published_order_and_strong_ones_never():
     """Weight scale 0.5: 1e-3 within 6 to 12 transits of the stack; scale 2: mostly never."""
     rng = np.random.default_rng(3)
     inputs, targets = rng.normal(size=(2, 2, 6))
-    weak = run(stack(rng, 8, 6, 0.5), Upwind(), inputs, targets, 400, traces=False)
+    weak = run(stack(rng, 8, 6, 0.5), Upwind(1.0, 1.0), inputs, targets, 400, traces=False)
     assert weak.settled.all() and (weak.settling_steps <= 12 * 8).all() and (weak.settling_steps >= 2 * 8).all()
-    strong = run(stack(rng, 8, 6, 2.0), Upwind(), inputs, targets, 400, traces=False)
+    strong = run(stack(rng, 8, 6, 2.0), Upwind(1.0, 1.0), inputs, targets, 400, traces=False)
     assert not strong.settled.any()
 
 
@@ -103,10 +103,10 @@ def test_branches_of_any_chain_and_inference():
     x = build.add(x, build.dense(deep, rng.normal(size=(3, 4)) / 4, activation="tanh", name="c"), name="two")
     network = build.build(output=x)
     inputs, targets = rng.normal(size=(2, 1, 3))
-    result = run(network, Upwind(), inputs, targets, 300, tolerance=1e-9)
+    result = run(network, Upwind(1.0, 1.0), inputs, targets, 300, tolerance=1e-9)
     errors = result.errors(reference(network, inputs, targets))
     assert max(errors[name] for name in ("state", "costate", "gradient")) < 1e-9
-    quiet = run(network, Upwind(0.7), inputs, None, 400, tolerance=1e-6)
+    quiet = run(network, Upwind(0.7, 1.0), inputs, None, 400, tolerance=1e-6)
     np.testing.assert_allclose(quiet.held_states["two"], reference(network, inputs).states["two"], atol=1e-6)
 
 
@@ -114,24 +114,11 @@ def test_events_are_counted_and_power_dies():
     rng = np.random.default_rng(5)
     network = stack(rng, 3, 4)
     inputs, targets = rng.normal(size=(2, 1, 4))
-    fine, coarse = (run(network, Upwind(), inputs, targets, 300, threshold=q, traces=False) for q in (0.0, 1e-3))
+    fine, coarse = (
+        run(network, Upwind(1.0, 1.0), inputs, targets, 300, threshold=q, traces=False) for q in (0.0, 1e-3)
+    )
     assert 0 < coarse.events.sum() < fine.events.sum()
     assert fine.reflected_power[-1] < 1e-12 * fine.reflected_power.max()
-
-
-@pytest.mark.slow
-def test_the_compiled_program_does_what_numpy_does(tmp_path, monkeypatch):
-    monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path))
-    rng = np.random.default_rng(6)
-    network = stack(rng, 3, 4)
-    inputs, targets = rng.normal(size=(2, 2, 4))
-    ours, theirs = (run(network, Upwind(0.8), inputs, targets, 50, target=t) for t in ("numpy", "standalone"))
-    np.testing.assert_allclose(ours.traces.x, theirs.traces.x, atol=1e-13)
-    np.testing.assert_allclose(ours.traces.lam, theirs.traces.lam, atol=1e-13)
-    np.testing.assert_array_equal(ours.events, theirs.events)
-
-
-CHAIN = "allowed: a residual stack, x + f(x) again and again, with f a chain of dense layers and activations"
 
 
 def refused(words: str, network: Network, **compiled) -> None:
@@ -141,26 +128,10 @@ def refused(words: str, network: Network, **compiled) -> None:
     refuses(words, lambda: settle(graph, inputs, targets, target="numpy"), EngineError)
 
 
-def test_other_networks_are_refused():
-    build = NetworkBuilder()
-    x = build.input("x", 2)
-    one = build.add(x, build.dense(x, np.eye(2), name="f"), name="one")
-    refused(f"law upwind: the network does not end in the last of its residual sums; {CHAIN}",
-            Network.mlp([np.eye(2)]))  # fmt: skip
-    two = build.add(one, build.dense(x, np.eye(2), name="g"), name="two")
-    refused(f"law upwind: two adds one, g; {CHAIN}", build.build(output=two))
-    build = NetworkBuilder()
-    x = build.input("x", 2)
-    f = build.dense(build.concat(x, x), np.ones((2, 4)), name="f")
-    refused(f"law upwind: f reads several layers; {CHAIN}", build.build(output=build.add(x, f)))
-    build = NetworkBuilder()
-    refused(f"law upwind: 2 inputs; {CHAIN}", build.build(output=build.add(build.input("x", 2), build.input("y", 2))))
-
-
-def test_other_losses_delays_and_hardware_are_refused():
+def test_delays_and_hardware_are_refused():
     network = stack(np.random.default_rng(0), 2, 2)
-    refused("law upwind: loss is 'softmax_cross_entropy'; allowed: mse", network, loss="softmax_cross_entropy")
-    refused("law upwind: lines of up to 3 steps; allowed: one step", network, hardware=delays(3, 3))
+    words = "law upwind: lines of up to 3 steps; allowed: one step, since a cell takes the state of its near side and the costate of its far"
+    refused(words, network, hardware=delays(3, 3))
     noisy = load("ideal").replace({"noise.receiver": 0.1})
     refused("hardware.noise.receiver is 0.1; allowed with law upwind: the ideal value", network, hardware=noisy)
 

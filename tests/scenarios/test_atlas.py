@@ -271,10 +271,12 @@ def test_wrong_keys_of_a_map_and_missing_sections_are_refused(small, tmp_path):
         lambda: run_experiment(load_scenario(small), tmp_path / "out", workers=1),
         ScenarioError,
     )
-    small.write_text(SMALL.replace('name = "worldsheet"', 'name = "upwind"').replace("law.gamma", "law.nu").replace(
-        "low = 0.0", "low = 0.5").replace("law.beta", "law.kappa"))  # fmt: skip
+    slow = SMALL.replace('{ name = "worldsheet" }', '{ name = "upwind" }, "hardware.lines.delay_forward" = 3e-9')
+    small.write_text(
+        slow.replace("law.gamma", "law.nu").replace("low = 0.0", "low = 0.5").replace("law.beta", "law.kappa")
+    )
     refuses(
-        "scenario 'small': atlas map 'relaxation': law upwind: the network does not end in",
+        "scenario 'small': atlas map 'relaxation': law upwind: lines of up to 3 steps; allowed: one step",
         lambda: run_experiment(load_scenario(small), tmp_path / "out", workers=1),
         EngineError,
     )

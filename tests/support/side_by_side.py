@@ -178,8 +178,9 @@ def _stacks(stacks: Sequence[Stack], places: Sequence[_Places]) -> Stack:
         np.concatenate([one.synapses[k] + np.int32(place.synapse) for one, place in zip(stacks, places, strict=False)])
         for k in range(len(stacks[0].synapses))
     ]
-    joined = {name: _joined(stacks, name, first) for name in ("before", "after", "tip", "above")}
-    return Stack(np.concatenate([one.level for one in stacks]), tuple(levels), **joined)
+    joined = {name: _joined(stacks, name, first) for name in ("before", "after")}
+    level, rank, cell = (np.concatenate([getattr(one, name) for one in stacks]) for name in ("level", "rank", "cell"))
+    return Stack(level, rank, tuple(levels), **joined, cell=cell)
 
 
 def _part(

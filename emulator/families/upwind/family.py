@@ -23,7 +23,9 @@ from emulator.measure.result import Floats
 
 
 class UpwindFamily(Family[UpwindPlan]):
-    """Residual stacks on ideal hardware, one step per cell."""
+    """Chains of cells on ideal hardware, one step per cell."""
+
+    patience = 40
 
     def plan(
         self,

@@ -15,38 +15,53 @@ from brian2.core.variables import Variable
 from emulator.engine.clocks import STEP, clocks_of
 from emulator.engine.entries import judges, watched
 from emulator.engine.events import refer
-from emulator.engine.expressions import activation_text, node_functions
+from emulator.engine.expressions import node_functions, selected
 from emulator.engine.fabric import SCHEDULE, Fabric
 from emulator.engine.heartbeat import heartbeat_of
 from emulator.engine.recorders import MOVED, power_of, terminals_of
 from emulator.engine.wiring import constants
 from emulator.families.upwind.stack import UpwindPlan
+from emulator.families.wave_pmp.load import load_object
 
-#: what a station sends up and down, held until it has moved by `q`; what it adds to the wave from above
-_SEND = """rising = a + int(tip != i)*(x_tip - Z*back1)/2
-falling = b
-goes_up = int(abs(rising - up) >= q)*int(level == 0)
-goes_down = int(abs(falling - down) >= q)*int(level == 0)
-up = goes_up*rising + (1 - goes_up)*up
-down = goes_down*falling + (1 - goes_down)*down
+#: what the cells read: states and costates as they are in branches and on wires; elsewhere as sent last, when moved by `q`
+_READ = """held = int(level == 0)
+goes_up = held*int(after == i)*int(not (abs(x - y) < q))
+goes_down = held*int(before == i)*int(not (abs(lam - l) < q))
+y = either(int(goes_up + int(after != i) > 0), x, y)
+l = either(int(goes_down + int(before != i) > 0), lam, l)
 n_up = n_up + goes_up
 n_down = n_down + goes_down
-added = (x_tip + Z*back1)/2
 """
-_ARRIVE = """x_before = a + b
-lam_before = (a - b)/Z
-a = int(before != i)*((1 - nu)*a + nu*up_before) + int(before == i)*a
-b = int(after != i)*((1 - nu)*b + nu*(down_after - added)) + int(after == i)*b
-a = int(before != i)*a + int(before == i)*(ext - b)
-b = int(after != i)*b + int(after == i)*((1 - Z*conductance)*a + Z*conductance*ext)/(1 + Z*conductance)
-station = int(level == 0)
-x = station*(a + b) + (1 - station)*x
-lam = station*(a - b)/Z + (1 - station)*lam
-s = station*x + (1 - station)*s
-mu = station*lam*int(before != i) + (1 - station)*mu
-rx = station*(x - x_before)/nu
-rl = station*(lam - lam_before)/nu
-P = (rx*rx/Z + Z*rl*rl)/4
+#: the waves that wires carry, likewise
+_SEND = """B = {pulled} + shunt*x
+rising = a + (F_after - Z*B)/2
+falling = b
+goes_up = int(level == 0)*int(after != i)*int(not (abs(rising - up) < q))
+goes_down = int(level == 0)*int(before != i)*int(not (abs(falling - down) < q))
+up = either(goes_up, rising, up)
+down = either(goes_down, falling, down)
+n_up = n_up + goes_up
+n_down = n_down + goes_down
+"""
+_ARRIVE = """rises = either(int(before != i), up_before + (Z - Z_before)*lam/2, (F + Z*lam)/2)
+kept = Z*M_after
+falls = either(int(after != i), kept*(down_after - F_after/2) + ((1 - kept)*x - Z*B)/2, (x - Z*B)/2)
+b = either(ends, b, (1 - nu)*b + nu*falls)
+a = either(int(rank == 0), ext - b, (1 - nu)*a + nu*rises)
+"""
+#: what the load answers: its state `ended` agrees with its own answer
+_ENDED = {
+    "mse": "ended = (2*a + Z*load*ext)/(1 + Z*(load + shunt))\n",
+    "softmax_cross_entropy": "",
+}
+_ANSWER = """b = either(ends, ended - a, b)
+rx = either(int(level == 0), (a + b - x)/nu, 0.0)
+rl = either(int(level == 0), ((a - b)*M - lam)/nu, 0.0)
+x = either(int(level == 0), a + b, x)
+lam = either(int(level == 0), (a - b)*M, lam)
+s = either(int(level == 0)*int(before != i or rank == 0), x, s)
+mu = either(int(level == 0), int(rank != 0)*D*lam, mu)
+P = (rx*rx*M + Z*rl*rl)/4
 """
 
 
@@ -58,8 +73,9 @@ def build(plan: UpwindPlan, feed: np.ndarray) -> Fabric:
     nodes = _nodes(plan, clock)
     objects: list[Any] = [nodes]
     owned: list[tuple[Any, str, str]] = []
+    nodes.run_regularly(_READ, clock=clock, when="start", order=1, name="read")
     for k, part in enumerate(stack.synapses, 1):
-        model = f"w : 1\ninto{k}_post = w*x_pre : 1 (summed)\nback{k}_pre = w*mu_post : 1 (summed)"
+        model = f"w : 1\ninto{k}_post = w*y_pre : 1 (summed)\nback{k}_pre = w*mu_post : 1 (summed)"
         synapses = Synapses(nodes, nodes, model, clock=clock, name=f"level{k}")
         synapses.connect(i=layout.to_costate[part], j=layout.to_state[part] - layout.neurons)
         rising, falling = synapses.summed_updaters[f"into{k}_post"], synapses.summed_updaters[f"back{k}_pre"]
@@ -71,13 +87,17 @@ def build(plan: UpwindPlan, feed: np.ndarray) -> Fabric:
         nodes.run_regularly(
             _backward(k, levels), clock=clock, when="start", order=4 * levels - 2 * k + 3, name=f"backward{k}"
         )
-    nodes.run_regularly(_SEND, clock=clock, when="start", order=4 * levels + 4, name="send")
-    nodes.run_regularly(_ARRIVE, clock=clock, when="start", order=4 * levels + 5, name="arrive")
+    pulled = " + ".join(f"back{k}" for k in range(1, levels + 1))
+    blocks = _SEND.format(pulled=pulled), _ARRIVE + _ENDED[plan.loss], _ANSWER
+    for name, order, text in zip(("send", "arrive", "answer"), (4, 5, 7), blocks, strict=True):
+        nodes.run_regularly(text, clock=clock, when="start", order=4 * levels + order, name=name)
+    if plan.loss == "softmax_cross_entropy":
+        objects += load_object(layout.outputs, nodes, clock, 4 * levels + 6)
     terminals = terminals_of(plan, nodes, feed, clock, hold)
     monitors, outputs = _monitors(plan, nodes, clock, hold)
     network = Network(*objects, terminals, *monitors, heartbeat_of(plan.steps * STEP, hold))
     network.schedule = SCHEDULE
-    names = ("bias", "slope", "Z", "nu", "conductance", "q", "resolution")
+    names = ("bias", "slope", "Z", "M", "load", "shunt", "nu", "q", "resolution")
     owned += [(nodes, name, name) for name in names]
     inputs = {key: owner.variables[name] for owner, name, key in owned}
     return Fabric(network, inputs, outputs, objects[1])
@@ -86,49 +106,50 @@ def build(plan: UpwindPlan, feed: np.ndarray) -> Fabric:
 def _nodes(plan: UpwindPlan, clock: Clock) -> NeuronGroup:
     stack = plan.cells
     levels = range(1, len(stack.synapses) + 1)
-    names = ["x", "lam", "s", "mu", "a", "b", "up", "down", "added", "ext", "seen_x", "seen_lam", "rx", "rl", "P", "D"]
+    names = ["x", "lam", "s", "mu", "y", "l", "F", "D", "B", "a", "b", "up", "down", "ended", "ext"]
+    names += ["seen_x", "seen_lam", "rx", "rl", "P"]
     names += [f"{name}{k}" for k in levels for name in ("into", "back")]
     equations = "".join(f"{name} : 1\n" for name in names)
-    indices = ("level", "before", "after", "tip", "above", "act")
+    indices = ("level", "rank", "before", "after", "ends", "act")
     equations += "".join(f"{name} : integer (constant)\n" for name in indices)
-    equations += "n_up : integer\nn_down : integer\n" + constants(("bias", "slope"))
-    equations += constants((), ("Z", "nu", "conductance", "q", "resolution"))
+    equations += "n_up : integer\nn_down : integer\n" + constants(("bias", "slope", "Z", "M", "load", "shunt"))
+    equations += constants((), ("nu", "q", "resolution"))
     nodes = NeuronGroup(
         plan.layout.neurons, equations, events={"moved": MOVED}, namespace=node_functions(), clock=clock,
         name="nodes",
     )  # fmt: skip
-    for name in indices[:-1]:
+    for name in indices[:-2]:
         setattr(nodes, name, getattr(stack, name))
+    nodes.ends[plan.layout.outputs] = 1
     nodes.act = plan.activation
     for name, variable, index in (
-        ("x_tip", "x", "tip"), ("lam_above", "lam", "above"), ("up_before", "up", "before"),
-        ("down_after", "down", "after"),
+        ("up_before", "up", "before"), ("Z_before", "Z", "before"),
+        ("down_after", "down", "after"), ("F_after", "F", "after"), ("M_after", "M", "after"),
     ):  # fmt: skip
         refer(nodes, name, nodes, variable, index=index)
     return nodes
 
 
-def _forward(plan: UpwindPlan, level: int) -> str:
-    """States of the branches at a level, from what arrived there."""
-
-    def select(which: int) -> str:
-        parts = [f"int(act == {k})*({activation_text(n, which)})" for k, n in enumerate(plan.used) if n != "source"]
-        return " + ".join(parts)
-
-    return f"""here = int(level == {level})
-s = here*(into{level} + bias) + (1 - here)*s
-F = {select(0)}
-x = here*F + (1 - here)*x
-D = here*({select(1)}) + (1 - here)*D
+def _forward(plan: UpwindPlan, rank: int) -> str:
+    """What comes together at a rank, from what arrived there: states of branches, and what brings stations forward."""
+    return f"""here = int(rank == {rank})
+inner = here*int(level != 0)
+s = either(here, into{rank} + bias, s)
+F = either(here, {selected(plan.used, 0)}, F)
+D = either(here, {selected(plan.used, 1)}, D)
+x = either(inner, F, x)
+y = either(inner, F, y)
 """
 
 
-def _backward(level: int, levels: int) -> str:
-    """Costates of the branches at a level: from the station that a tip adds to, from the level above elsewhere."""
-    deeper = f"back{level + 1}" if level < levels else "0*lam"
-    return f"""here = int(level == {level})
-lam = here*(int(above != i)*lam_above + int(above == i)*{deeper}) + (1 - here)*lam
-mu = here*D*lam + (1 - here)*mu
+def _backward(rank: int, ranks: int) -> str:
+    """Costates at a rank: of a station what it sent, of a branch what comes from all ranks above."""
+    pulled = " + ".join(["shunt*x", *(f"back{k}" for k in range(rank + 1, ranks + 1))])
+    return f"""here = int(rank == {rank})
+inner = here*int(level != 0)
+lam = either(inner, {pulled}, lam)
+l = either(inner, lam, l)
+mu = either(here, D*l, mu)
 """
 
 

@@ -1,7 +1,8 @@
-"""A stack of residual blocks as cells: stations, which hold waves, and branches, which are evaluated within a step.
+"""A network as a chain of cells: stations, which hold waves, and branches, which are evaluated within a step.
 
-Station 0 is the input, station k the sum after block k. A branch is a chain of rows of neurons; the position of a row in
-its branch is its level, stations have level 0.
+A station is a row of neurons that everything on its way from the inputs to the output passes; all inputs together are the
+first one, the output is the last. What lies between two of them is a cell, a graph of rows whatever it looks like. The level of a
+row is the longest way to it from the station before, in crossbars and wires; stations have level 0.
 """
 
 from __future__ import annotations
@@ -18,35 +19,42 @@ from emulator.engine.layout import Floats, Ints, Layout, biases, flatten, weight
 from emulator.engine.plan import SMALLEST, Plan
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph, Site
+from emulator.graph.coupling import Coupling
+from emulator.graph.penalties import state_penalties
 from emulator.laws import Upwind
-
-_ALLOWED = "allowed: a residual stack, x + f(x) again and again, with f a chain of dense layers and activations"
+from emulator.measure.rest import load_conductance
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Flat arrays of a residual stack of N neurons.
+    """Flat arrays of a chain of cells of N neurons.
 
     Parameters
     ----------
     level : (N,) int32
         Position in the branch, 0 for stations.
+    rank : (N,) int32
+        Level at which all has come together that a neuron adds up, in the cell before it if it is of a station; 0 for inputs.
     synapses : tuple of int arrays
-        Per level from 1 up: the synapses (positions in the layout) that lead to it.
+        Per rank from 1 up: the synapses (positions in the layout) that lead to it, but those of wires between stations.
     before, after : (N,) int32
-        For a neuron of a station: its own in the previous and in the next station (itself at the ends).
-    tip : (N,) int32
-        For a neuron of a station: the last neuron of the branch that leaves there (itself at the output).
-    above : (N,) int32
-        For a neuron of the last row of a branch: the station's neuron that it adds to; itself elsewhere.
+        For a neuron of a station: the one whose state it adds to what the branch brings, and the one that adds its own;
+        itself where the cell has no wire.
+    cell : (N,) int32
+        Number of the cells up to a neuron of a station; of a branch, of those before it.
     """
 
     level: Ints
+    rank: Ints
     synapses: tuple[Ints, ...]
     before: Ints
     after: Ints
-    tip: Ints
-    above: Ints
+    cell: Ints
+
+    @property
+    def cells(self) -> int:
+        """Number of all."""
+        return int(self.cell.max(initial=0))
 
 
 def law_of(graph: ScatteringGraph) -> Upwind:
@@ -63,69 +71,85 @@ def law_of(graph: ScatteringGraph) -> Upwind:
 
 
 def stack_of(graph: ScatteringGraph, layout: Layout) -> Stack:
-    """Recognise a residual stack.
+    """Find the cells.
 
     Raises
     ------
     EngineError
-        If the network is none, its loss is not mse, or the hardware is not ideal with lines of one step.
+        If the hardware is not ideal with lines of one step.
     """
     _check(graph)
-    count = graph.neurons
-    own = np.arange(count, dtype=np.int32)
-    before, after, tip, above = own.copy(), own.copy(), own.copy(), own.copy()
-    level = np.zeros(count, np.int32)
-    station = {site.name: _is_station(graph, site) for site in graph.sites}
-    home: dict[str, str] = {site.name: site.name for site in graph.sites if station[site.name]}
-    synapses: dict[int, list[Ints]] = {}
-    wires: dict[str, list[Site]] = {}
+    own = np.arange(graph.neurons, dtype=np.int32)
+    before, after = own.copy(), own.copy()
+    level, rank, cell = np.zeros((3, graph.neurons), np.int32)
+    stations = {site.name for site in _stations(graph)}
+    coming: dict[str, list[tuple[Coupling, Ints]]] = {site.name: [] for site in graph.sites}
+    home = _homes(graph)
     for coupling, block in zip(graph.couplings, layout.blocks, strict=True):
-        source, target = _site_at(graph, coupling.rows[0]), _site_at(graph, coupling.columns[0])
-        if station[target.name]:
-            wires.setdefault(target.name, []).append(source)
+        every = np.arange(block.first, block.first + block.size, dtype=np.int32)
+        coming[graph.sites[home[coupling.columns[0]]].name].append((coupling, every))
+    found: dict[int, list[Ints]] = {}
+    near: list[Site] = [site for site in graph.sites if site.role == "source"]
+    passed = 0
+    for site in graph.sites:
+        row = slice(site.start, site.stop)
+        if site.role == "source":
             continue
-        if len(coupling.bundles_forward) > 1 or target.name in home:
-            raise EngineError(f"law upwind: {target.name} reads several layers; {_ALLOWED}")
-        home[target.name] = home[source.name]
-        here = int(level[source.start]) + 1
-        level[target.start : target.stop] = here
-        synapses.setdefault(here, []).append(np.arange(block.first, block.first + block.size, dtype=np.int32))
-    previous = graph.sites[0]
-    for site in graph.sites[1:]:
-        if not station[site.name]:
-            continue
-        sources = wires.get(site.name, [])
-        branches = [source for source in sources if not station[source.name]]
-        straight = [source for source in sources if station[source.name]]
-        if straight != [previous] or [home[b.name] for b in branches] != [previous.name]:
-            raise EngineError(f"law upwind: {site.name} adds {', '.join(s.name for s in sources)}; {_ALLOWED}")
-        row, below, last = (np.arange(s.start, s.stop) for s in (site, previous, branches[0]))
-        before[row], after[below], tip[below], above[last] = below, row, last, row
-        previous = site
-    if previous.role != "output" or previous is graph.sites[0]:
-        raise EngineError(f"law upwind: the network does not end in the last of its residual sums; {_ALLOWED}")
-    found = tuple(np.concatenate(synapses[k]) for k in sorted(synapses))
-    return Stack(level, found, before, after, tip, above)
+        wired = next((k for k, (one, _) in enumerate(coming[site.name]) if _wire(one, site, near)), None)
+        wired = wired if site.name in stations else None
+        if wired is not None:
+            below = coming[site.name].pop(wired)[0].rows
+            before[row], after[below] = below, own[row]
+        here = 1 + max((int(level[one.rows].max(initial=0)) for one, _ in coming[site.name]), default=0)
+        found.setdefault(here, []).extend(every for _, every in coming[site.name])
+        rank[row] = here
+        if site.name in stations:
+            passed += 1
+            near = [site]
+        else:
+            level[row] = here
+        cell[row] = passed
+    none = np.zeros(0, np.int32)
+    synapses = tuple(np.concatenate([none, *found.get(k, ())]) for k in range(1, max(found, default=0) + 1))
+    return Stack(level, rank, synapses, before, after, cell)
 
 
 def _check(graph: ScatteringGraph) -> None:
-    if graph.loss != "mse":
-        raise EngineError(f"law upwind: loss is {graph.loss!r}; allowed: mse, the resistive load")
-    if len(graph.network.inputs) > 1:
-        raise EngineError(f"law upwind: {len(graph.network.inputs)} inputs; {_ALLOWED}")
     if graph.longest_delay > 1:
-        raise EngineError(f"law upwind: lines of up to {graph.longest_delay} steps; allowed: one step, a cell per step")
+        raise EngineError(
+            f"law upwind: lines of up to {graph.longest_delay} steps; allowed: one step, since a cell takes the state of its near side and "
+            "the costate of its far side at the same time (slower waves: law.nu below 1, or a longer hardware.clock.node_update_interval)"
+        )
     check_claims(graph)
 
 
-def _is_station(graph: ScatteringGraph, site: Site) -> bool:
-    """Whether a row is the input, or a sum without an activation."""
-    kinds = [graph.nx.nodes[name]["element"].kind for name in site.members]
-    return site.role == "source" or ("adder" in kinds and "activation" not in kinds)
+def _homes(graph: ScatteringGraph) -> Ints:
+    """Number of the site of every neuron."""
+    return np.repeat(np.arange(len(graph.sites), dtype=np.int32), [site.size for site in graph.sites])
 
 
-def _site_at(graph: ScatteringGraph, neuron: int) -> Site:
-    return next(site for site in graph.sites if site.start <= neuron < site.stop)
+def _stations(graph: ScatteringGraph) -> list[Site]:
+    """The inputs, and every row that no crossbar or wire goes round."""
+    home, inputs = _homes(graph), np.array([site.role == "source" for site in graph.sites])
+    place = np.cumsum(~inputs) - 1  # all inputs come before any other row
+    place[inputs] = -1
+    around = np.zeros(len(graph.sites) + 1, dtype=np.int64)
+    for coupling in graph.couplings:
+        if not len(coupling.rows):
+            continue
+        first, last = place[home[coupling.rows]].min(), place[home[coupling.columns[0]]]
+        around[first + 1] += 1
+        around[max(last, first + 1)] -= 1
+    passed = np.cumsum(around)
+    return [site for site, at in zip(graph.sites, place, strict=True) if at < 0 or passed[at] == 0]
+
+
+def _wire(coupling: Coupling, site: Site, near: list[Site]) -> bool:
+    """Whether these are wires from the station before, neuron by neuron, to a row that only adds."""
+    if coupling.layer is not None or site.function != "identity" or len(near) != 1:
+        return False
+    rows, columns = (np.arange(one.start, one.stop) for one in (near[0], site))
+    return np.array_equal(coupling.rows, rows) and np.array_equal(coupling.columns, columns)
 
 
 @dataclass(frozen=True)
@@ -158,7 +182,7 @@ class UpwindPlan(Plan):
         """A hash of everything that is compiled in."""
         digest = hashlib.sha256(super().key.encode())
         stack = self.cells
-        for array in (stack.level, stack.before, stack.after, stack.tip, stack.above, *stack.synapses):
+        for array in (stack.level, stack.rank, stack.before, stack.after, *stack.synapses):
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:32]
 
@@ -169,17 +193,27 @@ def lay_out_stack(graph: ScatteringGraph) -> tuple[Layout, Stack]:
     return layout, stack_of(graph, layout)
 
 
+def impedances(law: Upwind, stack: Stack) -> Floats:
+    """Of every neuron: that of the output, less the taper for every cell on the way there."""
+    return np.asarray(law.impedance * float(law.taper) ** (stack.cell - float(stack.cells)))
+
+
 def stack_values(
     graph: ScatteringGraph, plan: UpwindPlan, *, loaded: bool, threshold: float, resolution: float
 ) -> dict[str, Floats | float]:
     """Everything but the data; see `emulator.families.base.Family.values`."""
     weight, law = weights(graph, plan.layout), law_of(graph)
+    z = impedances(law, plan.cells)
+    load = np.zeros(graph.neurons)
+    load[plan.layout.outputs] = load_conductance(graph) if loaded else 0.0
     return {
         "bias": biases(graph),
         "slope": plan.layout.slope,
-        "Z": law.impedance,
+        "Z": z,
+        "M": 1 / z,
         "nu": law.nu,
-        "conductance": law.kappa if loaded else 0.0,
+        "load": load,
+        "shunt": state_penalties(graph) if loaded else np.zeros(graph.neurons),
         "q": max(threshold, SMALLEST),
         "resolution": resolution,
         **{f"w{k}": weight[part] for k, part in enumerate(plan.cells.synapses, 1)},

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from brian2 import Clock, NeuronGroup, Synapses
 
+from emulator.engine.layout import Ints
 from emulator.engine.native import Arrays, native
-from emulator.families.wave_pmp.plan import WavePMPPlan
 from emulator.network import softmax
 
 #: Newton's steps, halvings of each, and the change below which it ends
@@ -100,20 +100,21 @@ static int solve_load(int n)
 """
 
 
-def load_object(plan: WavePMPPlan, nodes: NeuronGroup, clock: Clock, order: int, metric: Synapses | None) -> list[Any]:
-    """What solves the outputs' load at `order` of every step; `ended` of the outputs is set."""
-    outputs = plan.layout.outputs
+def load_object(
+    outputs: Ints, nodes: NeuronGroup, clock: Clock, order: int, metric: Synapses | None = None, first: int = 0
+) -> list[Any]:
+    """What solves the outputs' load at `order` of every step; `ended` of the outputs is set.
+
+    Without a matrix `metric`, in which the outputs' entries begin at `first`, `M` of the nodes holds it.
+    """
     group = NeuronGroup(len(outputs), "at : integer (constant)\ndone : integer (shared)", clock=clock, name="answering")
     group.at = outputs
     used = {name.upper(): nodes.variables[name] for name in ("load", "ended", "shunt", "ext")}
     used |= {"AT": group.variables["at"], "WAVE": nodes.variables["a"]}
-    first = 0
     if metric is None:
         used["MASS"], pair = nodes.variables["M"], "(i == j ? @MASS[k] : 0.0)"
     else:
-        used["MASS"] = metric.variables["m_pair"]
-        first = int(np.flatnonzero(plan.pairs[0] == outputs[0])[0])
-        pair = f"@MASS[{first} + j*n + i]"
+        used["MASS"], pair = metric.variables["m_pair"], f"@MASS[{first} + j*n + i]"
     text = _C.replace("@PAIR", pair)
     work = _Solving(len(outputs), first, metric is not None)
     found = native(

@@ -92,7 +92,8 @@ def build(plan: WavePMPPlan, feed: np.ndarray, rates: np.ndarray | None = None) 
         nodes.other = 1.0
         objects += softmax_of(layout.outputs, nodes, nodes, clock, states="x", order=LOAD)
         if plan.implicit:
-            objects += load_object(plan, nodes, clock, ANSWER_LOAD, metric if plan.full else None)
+            first = int(np.flatnonzero(plan.pairs[0] == layout.outputs[0])[0]) if plan.full else 0
+            objects += load_object(layout.outputs, nodes, clock, ANSWER_LOAD, metric if plan.full else None, first)
     objects.append(terminals_of(plan, nodes, feed, clock, hold))
     inputs = {name: owner.variables[name] for owner, names in owned for name in names}
     if plan.eventful and "offset" in effects.line_variables:
