@@ -173,7 +173,8 @@ def _line_residuals(layout: BilateralLayout, coming: Floats, held: Floats) -> tu
     lost = lost + lost[:, layout.partner]
     state, costate = np.zeros((2, len(lost), layout.neurons))
     at = np.flatnonzero(layout.at_neuron & (layout.lines_of_port > 0))
-    for sample in range(len(lost)):
-        np.maximum.at(state[sample], layout.node[at], lost[sample, at])
-        np.maximum.at(costate[sample], layout.node[at], lost[sample, at] / layout.impedance[at])
+    at = at[np.argsort(layout.node[at], kind="stable")]
+    neurons, first = np.unique(layout.node[at], return_index=True)
+    state[:, neurons] = np.maximum.reduceat(lost[:, at], first, axis=1)
+    costate[:, neurons] = np.maximum.reduceat(lost[:, at] / layout.impedance[at], first, axis=1)
     return state, costate
