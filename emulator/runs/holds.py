@@ -11,7 +11,7 @@ from emulator.errors import BackwaveError, EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.forecast import affordable, follow
-from emulator.measure.linear_step import MOST_NUMBERS, numbers
+from emulator.measure.linear_step import numbers
 from emulator.measure.pace import last_arrival
 from emulator.measure.reference import reference
 from emulator.measure.rest import operating_point
@@ -28,6 +28,8 @@ TOLERANCE: float = RunOptions().tolerance
 _holds: Kept[dict[tuple[float, bool], int]] = Kept()
 #: samples that a hold is predicted for, and how much longer it is
 _SAMPLES, _LONGER = 3, 3.0
+#: numbers of a linearised step up to which a prediction takes no longer than the steps that it spares
+_FEW_NUMBERS = 500_000
 #: longest hold, in steps: days of computing
 MOST_STEPS = 10**9
 
@@ -54,7 +56,7 @@ def _hold_steps(graph: ScatteringGraph, tolerance: float, learns: bool) -> int:
     most = family_of(graph.law).patience * arrival
     lossy = lines.attenuation_forward < 1 or (lines.attenuation_backward or 1) < 1 or lines.loss_per_length > 0
     lossy |= lines.filter_coefficient(graph.step) < 1
-    if graph.law.two_way and (lossy or not (learns or numbers(graph) > MOST_NUMBERS)):
+    if graph.law.two_way and (lossy or not (learns or numbers(graph) > _FEW_NUMBERS)):
         return math.ceil(min(most, hold_for(graph, _LONGER * _typical(graph, most, tolerance))))
     return most
 

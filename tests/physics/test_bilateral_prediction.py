@@ -92,19 +92,22 @@ def test_the_first_round_trip_is_predicted_to_round_off(loss, activations):
 
 
 def test_so_is_that_from_the_sample_before():
-    graph, inputs, targets = bent("mse", ["tanh", "sigmoid", "tanh"], longest=1)
+    graph, inputs, targets = bent(
+        "mse", ["tanh", "sigmoid", "tanh"], longest=1, law=Bilateral(0.1, 2.0, far_end=SeriesRC())
+    )
     result = settle(graph, inputs, targets, hold_seconds=250e-9, target="numpy", traces=True, diagnose=False)
     exact = reference(graph.network, inputs, targets)
     before, step = (BilateralStep(graph, operating_point(graph, exact, k)) for k in (0, 1))
     assert follows(step, before.rest - step.rest, result, 250, 2e-4) > 0.01
 
 
-def bent(loss: str, activations: list[str], longest: int = 2):
+def bent(loss: str, activations: list[str], longest: int = 2, law: Bilateral | None = None):
     """A graph whose weights and two samples are large enough for its junctions to bend."""
     rng = np.random.default_rng(3)
     weights = [1.5 * rng.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise((3, 5, 4, 6))]
     network = Network.mlp(weights, activations=activations, loss=loss)
-    graph = compile_network(network, law=Bilateral(0.1, 2.0, far_end=SeriesRC()), hardware=delays(1, longest), seed=1)
+    law = dataclasses.replace(BOTH_ENDS, impedance=0.1) if law is None else law
+    graph = compile_network(network, law=law, hardware=delays(1, longest), seed=1)
     targets = rng.normal(size=(2, 6)) if loss == "mse" else np.eye(6)[[1, 4]]
     return graph, rng.normal(size=(2, 3)), targets
 

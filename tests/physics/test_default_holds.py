@@ -49,3 +49,9 @@ def test_where_nothing_is_predicted_to_settle_the_hold_is_as_before():
         plain = compile_network(one.network, law=Bilateral())
         assert hold_steps(plain, learns=True) % 60 == 0
         assert hold_steps(plain) < 0.5 * hold_steps(plain, learns=True)
+
+
+def test_networks_too_large_to_predict_at_once_are_held_as_before(monkeypatch):
+    graph = compile_network(brought(3, depth=2, widest=12).network, law=Bilateral())
+    monkeypatch.setattr("emulator.runs.holds._FEW_NUMBERS", 0)
+    assert hold_steps(graph) == hold_steps(graph, learns=True)

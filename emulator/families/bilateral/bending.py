@@ -43,7 +43,7 @@ class Bent:
 
     Attributes
     ----------
-    any : bool
+    bends : bool
         Whether any of them bends.
     """
 
@@ -64,7 +64,7 @@ class Bent:
         self._groups = [(name, at) for name, at in groups if len(at)]
         self._alone = [(name, part) for name, at in self._groups if len(part := at[~coupled[at]])]
         self._straight = bool((names[out] == "identity").all())
-        self.any = bool(self._groups)
+        self.bends = bool(self._groups)
         self._s = np.zeros(graph.neurons)
         mu = self._values(point.s)[1] * point.lam
         self._rest = point.s + self._series * mu, self._stiff * point.x + p - point.lam, mu

@@ -83,7 +83,7 @@ class BilateralStep(LinearStep):
         """For as long as waves take to the output and back, through junctions that bend."""
         bent, ports = Bent(self.junctions, self._point), self.junctions.layout.ports
         answer = bent.answer(deviation[:ports])
-        for _ in range(self.junctions.graph.longest_round_trip if bent.any else 0):
+        for _ in range(self.junctions.graph.longest_round_trip if bent.bends else 0):
             deviation = self.carried(deviation, self._arrives @ answer.more)
             answer = bent.answer(deviation[:ports])
             yield deviation, (answer.x, answer.lam)
