@@ -85,9 +85,9 @@ def test_samples_follow_each_other_and_runs_repeat_to_the_last_bit(small):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("widths", "longest", "hold"), [((43, 12), 1, 300), ((4,), 5, 90)])
+@pytest.mark.parametrize(("widths", "lines", "hold"), [((43, 12), (2, 2), 400), ((4,), (1, 5), 90)])
 def test_the_compiled_program_does_what_numpy_does_and_judges_as_all_movements_do(
-    small, widths, longest, hold, tmp_path, monkeypatch
+    small, widths, lines, hold, tmp_path, monkeypatch
 ):
     """Also of a sample that is 0, one that comes twice, one that hardly differs, and where no load answers.
 
@@ -100,7 +100,7 @@ def test_the_compiled_program_does_what_numpy_does_and_judges_as_all_movements_d
     x, y = inputs[[0, 1, 1, 1, 2, 0, 2]], targets[[0, 1, 1, 1, 2, 0, 2]]
     x[3] *= 1 + 1e-4
     x[5] = 0.0
-    graph = compile_network(network, law=LAW, hardware=delays(1, longest), seed=2)
+    graph = compile_network(network, law=LAW, hardware=delays(*lines), seed=2)
     judge, entry, recordings, entries = presenting.judge, settling.last_entry, [], []
 
     def noted(graph, layout, recording, *rest, **how):

@@ -8,6 +8,7 @@ import pytest
 from emulator import Bilateral, Matched, NetworkBuilder, compile_network
 from emulator.laws import family_of
 from hwmodels import load
+from tests.substrate import delays
 
 WEIGHT = np.arange(12.0).reshape(2, 6) / 10
 
@@ -29,3 +30,18 @@ def test_neighbours_are_compiled_in(law):
 
     assert key([3, 3], 0.05) != key([6], 0.05)
     assert key([6], 0.05) == key([6], 0.05)
+
+
+def test_chips_share_a_program_unless_only_the_lines_of_one_are_as_long_as_their_neighbours():
+    """A program may fetch what arrives line by line, or a run of lines at a time."""
+
+    def plan(seed, least, most):
+        one = compile_network(
+            graph(Bilateral(), [6], 0.0).network, law=Bilateral(), hardware=delays(least, most), seed=seed
+        )
+        return family_of(one.law).plan(one, 9, 1)
+
+    alike, other, apart, again = plan(0, 4, 4), plan(0, 3, 3), plan(0, 3, 4), plan(1, 3, 4)
+    assert [one.alike for one in (alike, other, apart, again)] == [True, True, False, False]
+    assert {one.ring_depth for one in (alike, other, apart)} == {4}
+    assert alike.key == other.key != apart.key == again.key

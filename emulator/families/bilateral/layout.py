@@ -8,6 +8,7 @@ crossbar's ports answer as `emulator.families.bilateral.answering` says.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from emulator.families.bilateral.ends import answers, ends_of
 from emulator.families.bilateral.lines import Lines, law_of, lines_of
 from emulator.graph import ScatteringGraph
 from emulator.graph.penalties import weight_penalties
+
+#: columns of the table of runs of ports
+SIDES = ("first", "count", "kind", "shift", "mate", "partner")
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,29 @@ class BilateralLayout(Layout):
     def partner(self) -> Ints:
         """The port at the other end of each port's line; itself for a termination."""
         return self.tap_port
+
+    @cached_property
+    def answered_by(self) -> tuple[Ints, Ints]:
+        """Which answer each port sends on (P,): state or costate of a neuron, of a row or a column; and its number (P,)."""
+        crossbars = self.crossbars
+        kind = np.where(self.at_neuron, np.where(self.out, 0, 1), np.where(crossbars.as_row > 0, 2, 3))
+        number = np.choose(kind, [self.node, self.node, crossbars.port_row, crossbars.port_column])
+        return kind.astype(np.int32), number.astype(np.int32)
+
+    @cached_property
+    def sides(self) -> Ints:
+        """Ports that follow each other and differ in nothing but their number, as rows of `SIDES`.
+
+        `shift` is the number of the first one's answer where the answers follow each other, too, else -1.
+        """
+        port = np.arange(self.ports)
+        kind, number = self.answered_by
+        alike = np.stack([kind, self.mate - port, self.partner - port])
+        first = np.flatnonzero(np.append(True, (alike[:, 1:] != alike[:, :-1]).any(axis=0)))
+        count = np.diff(np.append(first, self.ports))
+        straight = [bool((np.diff(number[a : a + n]) == 1).all()) for a, n in zip(first, count, strict=True)]
+        shift = np.where(straight, number[first], -1)
+        return np.stack([first, count, kind[first], shift, *alike[1:, first]], axis=1).astype(np.int32)
 
 
 def lay_out(graph: ScatteringGraph, lines: Lines | None = None) -> BilateralLayout:

@@ -59,6 +59,12 @@ class BilateralPlan(Plan):
         """Steps for which every wave that left is kept: a power of two, so that chips may share a program."""
         return 1 << (int(self.layout.tap_delay.max(initial=1)) - 1).bit_length()
 
+    @cached_property
+    def alike(self) -> bool:
+        """Whether all lines of each of the layout's `sides` are as long."""
+        delay = self.layout.tap_delay
+        return all(bool((delay[a : a + n] == delay[a]).all()) for a, n, *_ in self.layout.sides)
+
     @property
     def there(self) -> Ints:
         """Where each tap finds in the ring what arrives at the first step (P,)."""
@@ -98,7 +104,7 @@ class BilateralPlan(Plan):
     def key(self) -> str:
         """A hash of everything that is compiled in."""
         layout = self.layout
-        digest = hashlib.sha256(f"{super().key} {self.filtered}".encode())
+        digest = hashlib.sha256(f"{super().key} {self.filtered} {self.alike}".encode())
         beside = (self.carries.left, self.carries.right) if self.effects.crosstalk else ()
         for array in (layout.node, layout.at_neuron, layout.mate, *layout.crossbars.structure, *beside):
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())

@@ -22,17 +22,14 @@ from brian2.core.variables import Variable
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from emulator.engine.events import refer, set_unique
-from emulator.engine.layout import Ints
 from emulator.engine.native import Arrays, elementwise, native
 from emulator.engine.random import functions
 from emulator.engine.wiring import constants
-from emulator.families.bilateral.layout import BilateralLayout
+from emulator.families.bilateral.layout import SIDES, BilateralLayout
 from emulator.families.bilateral.plan import BilateralPlan
 
 #: numbers of every port
 NUMBERS = ("drive", "own", "other", "power_scale", "to_sum")
-#: columns of the table of runs of ports, as the code calls them
-_FIELDS = ("first", "count", "kind", "shift", "mate", "partner")
 #: what a run that interprets would do: it looks up every wave
 _NEVER: Any = None
 _LEAVE = """
@@ -130,7 +127,7 @@ def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, NeuronGrou
     )  # fmt: skip
     if plan.traces:
         ports.set_event_schedule("emit", when="thresholds")
-    ports.partner, ports.at = layout.partner, _answered_by(layout)[1]
+    ports.partner, ports.at = layout.partner, layout.answered_by[1]
     sides = _sides(plan.layout, clock)
     _arrive(plan, ports, clock)
     return ports, sides, [ports, sides, *_ring(plan, ports, sides, clock)]
@@ -138,12 +135,12 @@ def ports_of(plan: BilateralPlan, clock: Clock) -> tuple[NeuronGroup, NeuronGrou
 
 def _sides(layout: BilateralLayout, clock: Clock) -> NeuronGroup:
     """One element per run of ports."""
-    table = _runs(layout)
+    table = layout.sides
     sides = NeuronGroup(
-        len(table), "done : integer\n" + "".join(f"{name} : integer (constant)\n" for name in _FIELDS),
+        len(table), "done : integer\n" + "".join(f"{name} : integer (constant)\n" for name in SIDES),
         clock=clock, name="sides",
     )  # fmt: skip
-    for name, column in zip(_FIELDS, table.T, strict=True):
+    for name, column in zip(SIDES, table.T, strict=True):
         setattr(sides, name, column)
     return sides
 
@@ -207,8 +204,8 @@ def leave(
     else:
         used |= {"SENT": ports.variables["sent"]}
     left = native(
-        sides, f"done = waves_leave({', '.join(_FIELDS)})", "waves_leave", _leave_code(plan),
-        len(_FIELDS), used, lambda arrays: _leaving(plan, arrays), clock=clock, when="start", order=order,
+        sides, f"done = waves_leave({', '.join(SIDES)})", "waves_leave", _leave_code(plan),
+        len(SIDES), used, lambda arrays: _leaving(plan, arrays), clock=clock, when="start", order=order,
     )  # fmt: skip
     # a rounding that is drawn anew for every event is not compared: it would never rest
     moves = "abs(u - unrounded) >= q" if effects.dithered else "abs(wave - sent) >= q"
@@ -218,29 +215,6 @@ def leave(
     code += "counting = n_sent\n" * (effects.counts and plan.ring_depth > 1)
     ports.run_regularly(code, clock=clock, when="start", order=order + 1, name="leave")
     return [meter, *([] if left is None else [left])], meter.variables["P"]
-
-
-def _answered_by(layout: BilateralLayout) -> tuple[Ints, Ints]:
-    """Which answer each port sends on (P,): state or costate of a neuron, of a row or a column; and its number (P,)."""
-    crossbars = layout.crossbars
-    kind = np.where(layout.at_neuron, np.where(layout.out, 0, 1), np.where(crossbars.as_row > 0, 2, 3))
-    number = np.choose(kind, [layout.node, layout.node, crossbars.port_row, crossbars.port_column])
-    return kind.astype(np.int32), number.astype(np.int32)
-
-
-def _runs(layout: BilateralLayout) -> Ints:
-    """Ports that follow each other and differ in nothing but their number, as rows of `_FIELDS`.
-
-    `shift` is the number of the first one's answer where the answers follow each other, too, else -1.
-    """
-    port = np.arange(layout.ports)
-    kind, number = _answered_by(layout)
-    alike = np.stack([kind, layout.mate - port, layout.partner - port])
-    first = np.flatnonzero(np.append(True, (alike[:, 1:] != alike[:, :-1]).any(axis=0)))
-    count = np.diff(np.append(first, layout.ports))
-    straight = [bool((np.diff(number[a : a + n]) == 1).all()) for a, n in zip(first, count, strict=True)]
-    shift = np.where(straight, number[first], -1)
-    return np.stack([first, count, kind[first], shift, *alike[1:, first]], axis=1).astype(np.int32)
 
 
 def _leave_code(plan: BilateralPlan) -> str:
@@ -260,7 +234,7 @@ def _leave_code(plan: BilateralPlan) -> str:
 def _leaving(plan: BilateralPlan, arrays: Arrays) -> Callable[[], None]:
     """What the compiled program does."""
     layout, carriage = plan.layout, plan.carries
-    kind, number = _answered_by(layout)
+    kind, number = layout.answered_by
     names = ("X", "MU", "ROW", "COLUMN")
     starts = np.cumsum([0, *(len(arrays[name]) for name in names)])[:-1]
     source, u, a = starts[kind] + number, arrays["U"], arrays["A"]
@@ -315,10 +289,8 @@ def _ring(plan: BilateralPlan, ports: NeuronGroup, sides: NeuronGroup, clock: Cl
 
 
 def _alike(plan: BilateralPlan) -> bool:
-    """Whether a compiled program finds what arrives at a run of ports in a run of waves: lines beside each other are as long."""
-    layout = plan.layout
-    same = all((np.diff(layout.tap_delay[a : a + n]) == 0).all() for a, n, *_ in _runs(layout))
-    return same and isinstance(get_device(), CPPStandaloneDevice)
+    """Whether what arrives at a run of ports is fetched as a run of waves, as a compiled program can where their lines are alike."""
+    return plan.alike and isinstance(get_device(), CPPStandaloneDevice)
 
 
 def _land(ports: NeuronGroup, sides: NeuronGroup, place: str, used: dict[str, Variable], clock: Clock) -> None:
