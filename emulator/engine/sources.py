@@ -11,7 +11,8 @@ import re
 import shlex
 from pathlib import Path
 
-#: reads and writes arrays, before and after the steps: optimising it would take as long as all the rest
+#: reads and writes arrays, before and after the steps: not optimised, which would take as long as all the rest. It is linked
+#: last, so that of what both define, such as growing lists, that of the steps counts
 ONCE = "once"
 _STEPS = "steps"
 _RUN_ONCE = ("objects.cpp", "main.cpp")
@@ -48,9 +49,9 @@ def join_sources(directory: Path) -> list[str]:
     joined += [_include(name) for name in whole if name not in _RUN_ONCE]
     (directory / f"{_STEPS}.cpp").write_text("\n".join(joined))
     (directory / f"{ONCE}.cpp").write_text("".join(_include(name) for name in whole if name in _RUN_ONCE))
-    less = f"$(if $(filter {ONCE}.o,$@),-O1)"
+    less = f"$(if $(filter {ONCE}.o,$@),-O0)"
     return [
-        shlex.quote(f"SRCS={' '.join((f'{ONCE}.cpp', f'{_STEPS}.cpp', *own))}"),
+        shlex.quote(f"SRCS={' '.join((f'{_STEPS}.cpp', *own, f'{ONCE}.cpp'))}"),
         shlex.quote(f"CXXFLAGS=-c -Wno-write-strings $(OPTIMISATIONS) -I. {less}"),
     ]
 
