@@ -187,7 +187,7 @@ def test_stations_are_the_rows_that_everything_passes():
     def found(network: Network) -> tuple[int, int, int]:
         stack = lay_out_stack(compile_network(network, law=Upwind()))[1]
         wired = int((stack.before != np.arange(len(stack.before))).sum())
-        return stack.cells, len(stack.synapses), wired
+        return stack.count, len(stack.synapses), wired
 
     assert found(cells(np.random.default_rng(0))) == (4, 3, 4)
     assert found(Network.mlp([np.eye(2)] * 3)) == (3, 1, 0)

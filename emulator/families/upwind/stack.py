@@ -52,8 +52,8 @@ class Stack:
     cell: Ints
 
     @property
-    def cells(self) -> int:
-        """Number of all."""
+    def count(self) -> int:
+        """Number of cells."""
         return int(self.cell.max(initial=0))
 
 
@@ -195,7 +195,7 @@ def lay_out_stack(graph: ScatteringGraph) -> tuple[Layout, Stack]:
 
 def impedances(law: Upwind, stack: Stack) -> Floats:
     """Of every neuron: that of the output, less the taper for every cell on the way there."""
-    return np.asarray(law.impedance * float(law.taper) ** (stack.cell - float(stack.cells)))
+    return np.asarray(law.impedance * float(law.taper) ** (stack.cell - float(stack.count)))
 
 
 def stack_values(
