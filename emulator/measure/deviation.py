@@ -215,7 +215,7 @@ def _backward(
     wrong: Floats | float,
 ) -> tuple[Floats, Floats]:
     """Distances of costates, and of those of pre-activations, rows in reverse order; `returned` (B, N) are the sums of what
-    lines brought back, of which what is known is that they are right.
+    lines brought back, where these do not follow from what was sent.
     """
     passage, (off_s, off_x) = maps.passage, off
     sent, off_mu = np.zeros_like(held.mu), np.zeros_like(held.mu)

@@ -13,7 +13,7 @@ from brian2 import Clock, Network, NeuronGroup, StateMonitor, Synapses
 from brian2.core.variables import Variable
 
 from emulator.engine.clocks import STEP, clocks_of
-from emulator.engine.entries import judges, watched
+from emulator.engine.entries import watched
 from emulator.engine.events import refer
 from emulator.engine.expressions import node_functions, selected
 from emulator.engine.fabric import SCHEDULE, Fabric
@@ -155,7 +155,7 @@ mu = either(here, D*l, mu)
 
 def _monitors(plan: UpwindPlan, nodes: NeuronGroup, clock: Clock, hold: Clock) -> tuple[list[Any], dict[str, Variable]]:
     """What is recorded: the end of every hold, movements and power; traces on request."""
-    names = ["x", "lam", "s", "mu", "n_up", "n_down"] + ["rx", "rl"] * (not judges(plan))
+    names = ["x", "lam", "s", "mu", "rx", "rl", "n_up", "n_down"]
     end = StateMonitor(nodes, names, record=True, clock=hold, when="start", order=-9, name="end_nodes")
     outputs = {f"end.{name}": end.variables[name] for name in names}
     moved, seen = watched(plan, nodes, hold)
