@@ -120,7 +120,7 @@ def _nodes(plan: UpwindPlan, clock: Clock) -> NeuronGroup:
     )  # fmt: skip
     for name in indices[:-2]:
         setattr(nodes, name, getattr(stack, name))
-    nodes.ends[plan.layout.outputs] = 1
+    nodes.ends = np.isin(np.arange(plan.layout.neurons), plan.layout.outputs).astype(np.int32)
     nodes.act = plan.activation
     for name, variable, index in (
         ("up_before", "up", "before"), ("Z_before", "Z", "before"),
