@@ -7,6 +7,7 @@ import pytest
 
 from emulator import Network, NetworkBuilder, Upwind, compile_network, reference, settle
 from emulator.families.upwind import lay_out_stack
+from emulator.laws import family_of
 from emulator.measure.forecast import settling_steps
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import linearised
@@ -181,6 +182,13 @@ def test_what_is_given_stays_and_loads_are_met_in_their_own_units():
     assert (law.nu, law.impedance, law.taper) == (0.9, 0.06, 16.0)
     assert compile_network(network, law=Upwind(kappa=5.0), loss="softmax_cross_entropy").law.impedance == 0.3
     assert (Upwind(impedance=2.0).nu, Upwind(impedance=2.0).taper) == (1.0, 1.0)
+
+
+def test_programs_differ_where_loads_do():
+    network = cells(np.random.default_rng(0))
+    graphs = [compile_network(network, law=Upwind(), loss=loss) for loss in ("mse", "softmax_cross_entropy")]
+    first, second = (family_of(graph.law).plan(graph, 10, 1).key for graph in graphs)
+    assert first != second
 
 
 def test_stations_are_the_rows_that_everything_passes():

@@ -173,9 +173,9 @@ class UpwindPlan(Plan):
 
     @cached_property
     def update(self) -> list[str]:
-        """The code is the same for all stacks of as many levels and activations; see `emulator.families.upwind.objects`."""
+        """What the code depends on: levels, activations and loss; see `emulator.families.upwind.objects`."""
         texts = [activation_text(name, which) for name in self.used for which in (0, 1)]
-        return [f"upwind, {len(self.cells.synapses)} levels", *texts]
+        return [f"upwind, {len(self.cells.synapses)} levels, {self.loss}", *texts]
 
     @cached_property
     def key(self) -> str:
