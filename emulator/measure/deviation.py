@@ -25,6 +25,7 @@ import numpy as np
 from emulator.engine import Layout, Recording, biases
 from emulator.engine.recording import portions
 from emulator.graph import ScatteringGraph
+from emulator.measure.ahead import ahead
 from emulator.measure.fields import Fields
 from emulator.measure.fixed_point import fixed_point
 from emulator.measure.maps import Maps
@@ -69,7 +70,8 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Deviations:
-    """Those of one run of samples after another, each worked out when it is asked for: all would be as much as what was recorded.
+    """Those of one run of samples after another, each worked out no sooner than the one before is asked for: all would be as much
+    as what was recorded.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class Deviations:
     of: Callable[[slice], Deviation]
 
     def __iter__(self) -> Iterator[Deviation]:
-        return map(self.of, self.parts)
+        return ahead(self.of, self.parts) if len(self.parts) > 1 else map(self.of, self.parts)
 
 
 def deviation(
