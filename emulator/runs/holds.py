@@ -30,6 +30,8 @@ _holds: Kept[dict[tuple[float, bool], int]] = Kept()
 _SAMPLES, _LONGER = 3, 3.0
 #: numbers of a linearised step up to which a prediction takes no longer than the steps that it spares
 _FEW_NUMBERS = 500_000
+#: chosen holds are rounded up to one of so many per octave, so that chips with somewhat different lines share a program
+_HOLDS_PER_OCTAVE = 8
 #: longest hold, in steps: days of computing
 MOST_STEPS = 10**9
 
@@ -57,8 +59,15 @@ def _hold_steps(graph: ScatteringGraph, tolerance: float, learns: bool) -> int:
     lossy = lines.attenuation_forward < 1 or (lines.attenuation_backward or 1) < 1 or lines.loss_per_length > 0
     lossy |= lines.filter_coefficient(graph.step) < 1
     if graph.law.two_way and (lossy or not (learns or numbers(graph) > _FEW_NUMBERS)):
-        return math.ceil(min(most, hold_for(graph, _LONGER * _typical(graph, most, tolerance))))
+        chosen = hold_for(graph, _LONGER * _typical(graph, most, tolerance))
+        return min(most, coarse(math.ceil(chosen))) if chosen < most else most
     return most
+
+
+def coarse(steps: int) -> int:
+    """A hold rounded up to a coarser scale, by at most an eighth."""
+    grain = max(1, 2 ** (steps - 1).bit_length() // (2 * _HOLDS_PER_OCTAVE))
+    return math.ceil(steps / grain) * grain
 
 
 @np.errstate(all="ignore")
@@ -82,7 +91,7 @@ def _typical(graph: ScatteringGraph, most: int, tolerance: float) -> float:
             if not hold_for(graph, _LONGER * slowest) < most:
                 return math.inf
             before = step
-    except BackwaveError:
+    except (BackwaveError, np.linalg.LinAlgError):  # no rest, or none that numbers of this precision can tell
         return math.inf
     return slowest
 

@@ -56,7 +56,8 @@ def settle(
         ``run=RunOptions(...)``, or its fields: `hold`, `hold_seconds`, `threshold`, `target`, `seed`, `tolerance`, `age`
         (see `emulator.RunOptions`). By default each sample is held one step longer than the longest round trip for a
         law that settles on arrival, ten times that otherwise, and sixty times for two-way lines and Algorithm 1; two-way
-        lines for three times what random samples of their network are predicted to need, if that is less.
+        lines for three times what random samples of their network are predicted to need, if that is less and the network
+        not too large to predict.
 
     Returns
     -------

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from emulator.engine.cost import expected_cost, suitable_target
-from emulator.runs.holds import steps_of_hold
+from emulator.runs.holds import coarse, steps_of_hold
 from emulator.study.load import StudyFile
 from emulator.study.metrics import of_training
-from emulator.study.work import Material, hold_for
+from emulator.study.work import Material
 
 #: samples of an epoch, where nobody has counted them
 _EPOCHS = 500
@@ -29,7 +29,7 @@ def describe(study: StudyFile, material: Material) -> tuple[dict[str, Any], str]
     }
     target: str = config.run.target
     if target == "auto":
-        hold = hold_for(steps_of_hold(graph, config.run))
+        hold = coarse(steps_of_hold(graph, config.run))
         section = study.config.tolerance
         trials = 0 if section is None else len(study.knobs) * section.chips * section.halvings
         runs = len(study.places) + trials

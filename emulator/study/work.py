@@ -29,7 +29,7 @@ from emulator.measure import Reference, SettleResult, reference
 from emulator.measure.ranges import CALIBRATION, Ranges, needed
 from emulator.network import Network, check_batch
 from emulator.plugins import Parts
-from emulator.runs.holds import steps_of_hold
+from emulator.runs.holds import coarse, steps_of_hold
 from emulator.scenario.config import HardwareConfig, validate
 from emulator.scenario.load import changed
 from emulator.scenario.outdir import plain
@@ -38,9 +38,6 @@ from emulator.study.lessons import LESSONS, learn
 from emulator.study.metrics import measure
 from emulator.study.writer import canonical
 from hwmodels import HardwareError, HardwareModel
-
-#: holds are rounded up to one of so many per octave, so that chips with somewhat different lines share a program
-_HOLDS_PER_OCTAVE = 8
 
 #: brian2 keeps one current device per process, and a worker may have several threads
 _one_at_a_time = Lock()
@@ -230,12 +227,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def hold_for(steps: int) -> int:
-    """A hold rounded up to a coarser scale, by at most an eighth."""
-    grain = max(1, 2 ** (steps - 1).bit_length() // (2 * _HOLDS_PER_OCTAVE))
-    return math.ceil(steps / grain) * grain
-
-
 def measured(work: Work, scenario: Scenario, task: Task) -> Measured:
     """The metrics of a study: samples settle on the point's substrate, and if that is asked for its network is trained."""
     reason, metrics, emulated, good = None, dict[str, float | None](), 0.0, True
@@ -270,7 +261,7 @@ def _settled(work: Work, scenario: Scenario) -> tuple[SettleResult, dict[str, fl
     graph = graph_of(work, scenario, material)
     steps = steps_of_hold(graph, run)
     if run.hold is None and run.hold_seconds is None:
-        steps = hold_for(steps)
+        steps = coarse(steps)
     with np.errstate(over="ignore", invalid="ignore"):
         result = scenario.settle(graph, material.batch, hold=None, hold_seconds=steps * graph.step)
         return result, measure(result, material.exact, material.batch.labels, material.rows, work.metrics)

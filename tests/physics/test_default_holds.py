@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator import Bilateral, Matched, compile_network, settle
+from emulator import Bilateral, Matched, Network, SeriesRC, compile_network, settle
 from emulator.runs.holds import hold_steps
 from hwmodels import load
 from tests.support.stranger_networks import brought
@@ -49,6 +49,23 @@ def test_where_nothing_is_predicted_to_settle_the_hold_is_as_before():
         plain = compile_network(one.network, law=Bilateral())
         assert hold_steps(plain, learns=True) % 60 == 0
         assert hold_steps(plain) < 0.5 * hold_steps(plain, learns=True)
+
+
+@pytest.mark.parametrize("scale", [1e9, 1e12, 1e30])
+def test_weights_of_any_size_have_a_hold(scale):
+    """More rows than columns, and weights beside which impedances vanish."""
+    draws = np.random.default_rng(0)
+    network = Network.mlp([scale * draws.normal(size=(3, 4)), draws.normal(size=(2, 3))], activations="tanh")
+    for law in (Bilateral(), Bilateral(0.5, taper=2.0, far_end=SeriesRC())):
+        assert hold_steps(compile_network(network, law=law)) > 0
+
+
+def test_chips_that_differ_a_little_share_a_hold():
+    draws = np.random.default_rng(1)
+    network = Network.mlp([draws.normal(size=(8, 8)) / 3, draws.normal(size=(4, 8)) / 3], activations="tanh")
+    hardware = _lines(impedance_tolerance=0.1)
+    graphs = [compile_network(network, law=Bilateral(), hardware=hardware, seed=seed) for seed in range(4)]
+    assert len({hold_steps(graph) for graph in graphs}) <= 2
 
 
 def test_networks_too_large_to_predict_at_once_are_held_as_before(monkeypatch):

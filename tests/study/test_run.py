@@ -17,12 +17,13 @@ from typer.testing import CliRunner
 import emulator
 from emulator import StudyError
 from emulator.cli import app
+from emulator.runs.holds import coarse
 from emulator.study import points as running
 from emulator.study.load import bundled_studies, load_study
 from emulator.study.metrics import METRICS
 from emulator.study.run import run_study
 from emulator.study.store import Store
-from emulator.study.work import Material, Task, Work, hold_for, measured, run_task
+from emulator.study.work import Material, Task, Work, measured, run_task
 from tests.refusals import refuses
 from tests.support.small import BASE, STUDY, TABLES, rows, write
 
@@ -246,8 +247,8 @@ def test_the_command_runs_a_study_and_tells_how_it_went(tmp_path: Path) -> None:
 
 def test_holds_are_rounded_up_by_at_most_an_eighth() -> None:
     for steps in range(1, 400):
-        assert steps <= hold_for(steps) <= max(steps, 1.125 * steps)
-    assert len({hold_for(steps) for steps in range(64, 129)}) == 9
+        assert steps <= coarse(steps) <= max(steps, 1.125 * steps)
+    assert len({coarse(steps) for steps in range(64, 129)}) == 9
 
 
 def test_every_bundled_study_is_sound() -> None:

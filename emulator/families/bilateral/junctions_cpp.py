@@ -1,7 +1,7 @@
-"""The junctions of a run of neurons with one activation, in C++, eight at a time.
+"""The junctions of a run of neurons with one activation, in C++, sixteen at a time.
 
 Newton's method from the last root finds where nearly every junction rests in two or three rounds, and does the same for
-eight of them at once. It is used where a junction has one root (its margin is below 1); what is not solved within `ROUNDS`
+sixteen of them at once. It is used where a junction has one root (its margin is below 1); what is not solved within `ROUNDS`
 rounds, and what may have more than one answer, follows its branch by itself (`emulator.families.bilateral.branches_cpp`).
 
 ``@NAME`` stands for the array of that name; see `emulator.engine.native`.

@@ -29,10 +29,19 @@ def scattering_matrix(weight: Floats, left: Floats, right: Floats) -> tuple[Floa
         ``x`` and ``lam_right = (W x - 2 i_right)/Z2`` as linear maps of ``(i_left, i_right)``.
     """
     rows, columns = len(left), len(right)
+    if columns < rows:  # weights of any size leave this one regular, where the other has fewer of them than rows
+        outer = np.diag(right) + (weight * left) @ weight.T
+        costate: Floats = np.asarray(
+            2 * np.linalg.solve(outer, np.hstack([weight, -np.eye(columns)])), dtype=np.float64
+        )
+        from_right = (costate[:, :rows] * left).T
+        return np.hstack([2 * np.eye(rows) - from_right @ weight, from_right]), costate
     inner = np.diag(1 / left) + weight.T @ (weight / right[:, None])
     given = np.hstack([np.diag(1 / left), (weight / right[:, None]).T])
     state = np.asarray(np.linalg.solve(inner, 2 * given), dtype=np.float64)
-    costate = (weight @ state - 2 * np.hstack([np.zeros((columns, rows)), np.eye(columns)])) / right[:, None]
+    costate = np.asarray(
+        (weight @ state - 2 * np.hstack([np.zeros((columns, rows)), np.eye(columns)])) / right[:, None]
+    )
     return state, costate
 
 
