@@ -10,22 +10,18 @@ since it was outside are written, and judged once the rest is known.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from brian2 import Clock, NeuronGroup, StateMonitor, get_device
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from emulator.engine.clocks import STEP
-from emulator.engine.native import native
+from emulator.engine.native import NEVER, native
 from emulator.engine.plan import Plan
 from emulator.engine.recorders import Recorded, follow, movements_of
 from emulator.engine.recording import FAR, UNCLEAR, ZERO_ROW
 
 #: of a neuron's movements, looked at from the last one backward: one outside is found; one was neither inside nor outside
 _FOUND, _GREY = 1, 2
-#: what a run that interprets would do: it records every movement
-_NEVER: Any = None
 _NOTE = """
 static int note(int n)
 {
@@ -194,7 +190,7 @@ def watched(plan: Plan, nodes: NeuronGroup, hold: Clock) -> Recorded:
         ("enter", _ENTER, f"{len(nodes)}, {plan.hold}", {"clock": hold, "when": "start", "order": -10}),
     ):
         text = text.replace("PLACE", place).replace("ROWS", str(len(plan.judged)))
-        native(group, f"done = {name}({arguments})", name, text, arguments.count(",") + 1, used, _NEVER, **when)
+        native(group, f"done = {name}({arguments})", name, text, arguments.count(",") + 1, used, NEVER, **when)
     end = StateMonitor(
         group, ["entered_x", "entered_lam"], record=True, clock=hold, when="start", order=-9, name="end_watch"
     )

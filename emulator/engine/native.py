@@ -17,6 +17,8 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 #: what interpreted work is given: the arrays by the names that the C++ text uses for them
 Arrays = dict[str, Any]
+#: the work of what is only there in compiled programs
+NEVER: Any = None
 
 
 def native(

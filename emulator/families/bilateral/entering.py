@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
 
 import numpy as np
 from brian2 import Clock, NeuronGroup, StateMonitor, get_device
@@ -23,7 +22,7 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from emulator.engine.clocks import STEP
 from emulator.engine.entries import Watch
-from emulator.engine.native import native
+from emulator.engine.native import NEVER, native
 from emulator.engine.plan import Plan
 from emulator.engine.recorders import Recorded, movements_of
 from emulator.engine.recording import BAND, UNCLEAR, ZERO_ROW
@@ -33,8 +32,6 @@ _LAST, _TIMES, _LEAST = 8, 4.0, 1 / 16
 #: states and costates of a hold up to which they are kept
 _KEPT = 1 << 24
 _MOST = sys.float_info.max
-#: what a run that interprets would do: it records every movement
-_NEVER: Any = None
 _KEEP = """
 static int keep(int n, int hold)
 {
@@ -212,7 +209,7 @@ def entering(plan: Plan, nodes: NeuronGroup, hold: Clock) -> Recorded:
         ("keep", _KEEP, {"clock": nodes.clock, "when": "groups", "order": 0}),
         ("enter", text, {"clock": hold, "when": "start", "order": -10}),
     ):
-        native(group, f"done = {name}({count}, {plan.hold})", name, what, 2, used, _NEVER, **when)
+        native(group, f"done = {name}({count}, {plan.hold})", name, what, 2, used, NEVER, **when)
     end = StateMonitor(group, [*integers, *widths], record=True, clock=hold, when="start", order=-9, name="end_watch")
     outputs = {f"entered.{name}": end.variables[f"entered_{name}"] for name in ("x", "lam")}
     outputs |= {f"entered.{name}": end.variables[name] for name in widths}

@@ -22,7 +22,7 @@ from brian2.core.variables import Variable
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from emulator.engine.events import refer, set_unique
-from emulator.engine.native import Arrays, elementwise, native
+from emulator.engine.native import NEVER, Arrays, elementwise, native
 from emulator.engine.random import functions
 from emulator.engine.wiring import constants
 from emulator.families.bilateral.layout import SIDES, BilateralLayout
@@ -30,8 +30,6 @@ from emulator.families.bilateral.plan import BilateralPlan
 
 #: numbers of every port
 NUMBERS = ("drive", "own", "other", "power_scale", "to_sum")
-#: what a run that interprets would do: it looks up every wave
-_NEVER: Any = None
 _LEAVE = """
 static int waves_leave(int first, int count, int kind, int shift, int mate, int partner)
 {
@@ -297,7 +295,7 @@ def _land(ports: NeuronGroup, sides: NeuronGroup, place: str, used: dict[str, Va
     """Let a compiled program fetch what arrives, run by run."""
     used = used | {"ARRIVING": ports.variables["arriving"]}
     text, code = _LAND.replace("FROM", place), "done = land(first, count, partner)"
-    native(sides, code, "land", text, 3, used, _NEVER, clock=clock, when="taps", order=-1)
+    native(sides, code, "land", text, 3, used, NEVER, clock=clock, when="taps", order=-1)
 
 
 def _arrive(plan: BilateralPlan, ports: NeuronGroup, clock: Clock) -> None:
