@@ -140,7 +140,7 @@ def test_delays_of_both_directions_move_the_transient_and_not_the_rest(small):
         model = delays(there, there, backward=(back, back))
         graph = compile_network(network, law=LAW, hardware=model)
         one = inputs[:1], targets[:1]
-        result = settle(graph, *one, hold_seconds=1500e-9, tolerance=1e-6, target="numpy", traces=True)
+        result = settle(graph, *one, hold_seconds=700e-9, tolerance=1e-6, target="numpy", traces=True)
         assert result.errors(exact)["costate"] < 1e-6
         times.append(int(result.settling_steps[0]))
         moved = np.abs(np.diff(result.traces.x[:, graph.site("x1").start : graph.site("x1").stop], axis=0)).max(axis=1)

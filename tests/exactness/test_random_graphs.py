@@ -100,7 +100,7 @@ def test_with_a_send_on_change_threshold_the_error_obeys_the_bound(seed, q):
             assert (np.abs(found - true) <= most + 1e-12).all()
 
 
-@pytest.mark.parametrize("law", [Matched(), LAWS[0]], ids=lambda law: law.name)
+@pytest.mark.parametrize("law", [Matched(), pytest.param(LAWS[0], marks=pytest.mark.slow)], ids=lambda law: law.name)
 def test_exponential_units_settle_to_backpropagation(law):
     for seed in range(3):
         rng = np.random.default_rng(seed)

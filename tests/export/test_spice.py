@@ -174,6 +174,7 @@ def test_warnings_name_what_is_out_of_range_left_out_or_too_large(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_weights_that_a_chip_would_hold_are_in_the_circuit_or_told(tmp_path):
     """Only two-way lines of the graph's own are laid with what was programmed; nothing is read anew, or drifts."""
     weights, both = (

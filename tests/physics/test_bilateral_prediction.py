@@ -205,7 +205,7 @@ def test_the_predicted_radius_is_the_decay_that_is_measured():
 def test_where_the_radius_is_above_one_waves_never_rest():
     graph, batch, exact = case(7, Bilateral(0.5, bandwidth=0.6), activations=["tanh"], losses=["mse"])
     assert not predict(graph, exact).settles
-    result = settle(graph, *batch, hold_seconds=900e-9, target="numpy")
+    result = settle(graph, *batch, hold_seconds=250e-9, target="numpy")
     assert not result.settled.any() and "is not below 1" in result.reason
 
 

@@ -74,6 +74,7 @@ def test_the_power_absorbed_is_the_rate_at_which_the_loss_falls():
     assert errors[2] / errors[1] == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.slow
 def test_available_power_falls_to_nothing_with_the_gradient():
     network, inputs, targets = regression(np.random.default_rng(2))
     found = train(network, inputs, targets, port=Resistive(0.4), batch=12, epochs=400, chunk=960, target="numpy")

@@ -30,6 +30,7 @@ def test_every_line_is_explained(name: str) -> None:
     assert {"title", "description"} <= set(tomllib.loads("\n".join(lines)))
 
 
+@pytest.mark.slow
 def test_digits_agrees_with_scikit_learn_on_every_image(tmp_path: Path) -> None:
     report = run_scenario(load_scenario("digits"), tmp_path / "out")
     scores = report.scores
