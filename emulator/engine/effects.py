@@ -289,7 +289,7 @@ def _receiving(
     ):
         if sigma:
             offset = offset + np.where(chosen, sigma * per_tap(graph, layout, name), 0.0)
-    sigma_rx = np.sqrt(noise.receiver**2 + thermal_noise(graph, layout))
+    sigma_rx = np.sqrt(noise.receiver**2 + thermal_noise(graph))
     broken = strikes(faults.open_line, taps, graph.seed, "open line") & facing(faults.open_line.direction, forward)
     broken[lines_at(graph, layout, faults.open_line, "open_line")] = True
     gain, offset, sigma_rx = (np.where(broken, 0.0, array) for array in (gain, offset, sigma_rx))

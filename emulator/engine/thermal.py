@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.engine.layout import Floats, Layout
-from emulator.engine.places import per_tap
+from emulator.engine.layout import Floats
 from emulator.graph import ScatteringGraph
 from hwmodels import HardwareModel
 
@@ -32,21 +31,15 @@ def thermal_variance(hardware: HardwareModel, gain: Floats, impedance: Floats | 
     return hardware.lines.thermal_variance(gain, ohms * impedance, step) / volts**2
 
 
-def thermal_noise(graph: ScatteringGraph, layout: Layout) -> Floats:
-    """Variance (T,) that the loss of its line adds to what arrives at every tap, at the nominal impedance of the lines."""
-    return thermal_variance(graph.hardware, per_tap(graph, layout, "gain"), 1.0, graph.step)
-
-
-def mean_thermal_noise(graph: ScatteringGraph) -> tuple[float, float]:
-    """The same forward and backward, in the mean over all lines of a direction."""
-    if not graph.hardware.lines.temperature:
-        return 0.0, 0.0
-    found: dict[str, list[Floats]] = {"forward": [], "backward": []}
+def thermal_noise(graph: ScatteringGraph) -> Floats:
+    """Variance (C,) that the loss of its line adds to what arrives at every tap, at the nominal impedance of the lines."""
+    lines, found = graph.hardware.lines, [np.zeros(0)]
     for coupling in graph.couplings:
         for way, bundles in (("forward", coupling.bundles_forward), ("backward", coupling.bundles_backward)):
             for bundle in bundles:
-                sample = graph.hardware.lines.sample(bundle.count, graph.seed, f"lines of {bundle.name}")
-                gain = getattr(sample, f"gain_{way}")
-                found[way].append(thermal_variance(graph.hardware, gain, 1.0, graph.step))
-    forward, backward = (float(np.concatenate(part).mean()) for part in found.values())
-    return forward, backward
+                sample = (
+                    lines.sample(bundle.count, graph.seed, f"lines of {bundle.name}") if lines.temperature else None
+                )
+                gain = np.ones(bundle.count) if sample is None else getattr(sample, f"gain_{way}")
+                found.append(thermal_variance(graph.hardware, gain, 1.0, graph.step))
+    return np.concatenate(found)

@@ -15,7 +15,7 @@ import numpy as np
 
 from emulator.engine import Fabric, Layout, Plan, Recording, WaveTraces
 from emulator.engine.plan import Values
-from emulator.engine.thermal import mean_thermal_noise
+from emulator.engine.thermal import thermal_noise
 from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.learning import Learning
@@ -173,9 +173,9 @@ class Family(ABC, Generic[P]):
         """Standard deviation that noise causes in every neuron's fields, (B, N) each, with data and targets `feed`."""
         return noise_of_sums(graph, layout, held, by)
 
-    def thermal(self, graph: ScatteringGraph) -> tuple[Floats | float, Floats | float]:
-        """Variance of the thermal noise of lines, forward and backward: in the mean over them."""
-        return mean_thermal_noise(graph)
+    def thermal(self, graph: ScatteringGraph) -> Floats:
+        """Variance of the thermal noise of lines, at every tap."""
+        return thermal_noise(graph)
 
     def held_back(self, graph: ScatteringGraph, rest: Fields, q: float, loaded: bool) -> Fields | None:
         """What a send-on-change threshold may hold back of every field, (B, N) each; None where nothing bounds it."""

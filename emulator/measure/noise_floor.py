@@ -29,10 +29,12 @@ class Disturbance(NamedTuple):
 
     node: float
     """Of a node's own noise."""
-    forward: Floats | float
-    """Of the noise of one event received forward, on any line, or of each line as its family has them."""
-    backward: Floats | float
+    forward: float
+    """Of the noise of one event received forward."""
+    backward: float
     """Of one received backward."""
+    thermal: Floats
+    """Of what the loss of lines adds at each tap (C,)."""
 
 
 def noisy(graph: ScatteringGraph) -> bool:
@@ -50,7 +52,7 @@ def noise_floor(graph: ScatteringGraph, layout: Layout, held: Fields, feed: Floa
 
 
 def _any(by: Disturbance) -> bool:
-    return any(np.any(part) for part in by)
+    return bool(by.node or by.forward or by.backward or by.thermal.any())
 
 
 def noise_of_sums(graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance) -> Fields:
@@ -59,10 +61,12 @@ def noise_of_sums(graph: ScatteringGraph, layout: Layout, held: Fields, by: Dist
     slope, bend = slopes(graph, held.s, exact=False)
     square = weights(graph, layout) ** 2
     var_s, var_lam = np.zeros(shape), np.zeros(shape)
+    thermal_forward, thermal_backward = (square * by.thermal[taps] for taps in (layout.row, layout.column))
     for coupling, block in zip(graph.couplings, layout.blocks, strict=True):
         rows = coupling.rows
         arriving = slope[:, rows] ** 2 * var_s[:, rows] + by.node + by.forward
         _add(var_s, coupling.columns, arriving, square, block)
+        var_s[:, coupling.columns] += _summed(thermal_forward, block, 1)
     state = slope**2 * var_s + by.node
     var_lam[:, layout.outputs] = _of_load(graph, held.x[:, layout.outputs], state[:, layout.outputs])
     var_lam += layout.shunt**2 * state
@@ -77,6 +81,7 @@ def noise_of_sums(graph: ScatteringGraph, layout: Layout, held: Fields, by: Dist
             var_lam[:, coupling.rows] += at
         else:
             np.add.at(var_lam.T, coupling.rows, block.matrix(square).T @ at.T)
+        np.add.at(var_lam.T, coupling.rows, _summed(thermal_backward, block, 0)[:, np.newaxis])
     return Fields(np.sqrt(var_s), np.sqrt(state), np.sqrt(var_lam), np.sqrt(var_mu))
 
 
@@ -89,6 +94,13 @@ def _of_load(graph: ScatteringGraph, x: Floats, state: Floats) -> Floats:
     return np.asarray(share**2 * (own + (share**2 * state).sum(axis=1, keepdims=True)))
 
 
+def _summed(each: Floats, block: Block, axis: int) -> Floats:
+    """Numbers of all synapses (S,), summed over the rows (axis 1) or the columns (axis 0) of a crossbar; of wires as they are."""
+    if block.layer is None:
+        return each[block.first : block.first + block.size]
+    return np.asarray(block.matrix(each).sum(axis=axis))
+
+
 def _add(total: Floats, columns: np.ndarray, arriving: Floats, square: Floats, block: Block) -> None:
     if block.layer is None:
         total[:, columns] += arriving
@@ -99,12 +111,11 @@ def _add(total: Floats, columns: np.ndarray, arriving: Floats, square: Floats, b
 def _disturbance(graph: ScatteringGraph) -> Disturbance:
     noise, precision = graph.hardware.noise, graph.hardware.precision
     node = noise.node.rms**2 + noise.flicker.rms**2
-    received = []
-    for quantiser, thermal in zip(
-        (precision.forward, precision.backward), family_of(graph.law).thermal(graph), strict=True
-    ):
-        variance = noise.receiver**2 + thermal
-        if quantiser.bits is not None and (node or np.any(variance) or quantiser.rounding == "stochastic"):
-            variance = variance + (quantiser.full_scale / (2 ** (quantiser.bits - 1) - 1)) ** 2 / 4
+    thermal, received = family_of(graph.law).thermal(graph), []
+    for quantiser in (precision.forward, precision.backward):
+        variance = noise.receiver**2
+        if quantiser.bits is not None and (node or variance or thermal.any() or quantiser.rounding == "stochastic"):
+            variance += (quantiser.full_scale / (2 ** (quantiser.bits - 1) - 1)) ** 2 / 4
         received.append(variance)
-    return Disturbance(node, *received)
+    forward, backward = received
+    return Disturbance(node, forward, backward, thermal)

@@ -60,7 +60,7 @@ def last_arrival(graph: ScatteringGraph, tolerance: float, loaded: bool = True) 
 def _blur(result: SettleResult) -> float:
     """By how much noise or threshold may move a wave."""
     noise, graph = result.graph.hardware.noise, result.graph
-    thermal = max(float(np.max(part)) for part in family_of(graph.law).thermal(graph))
+    thermal = float(family_of(graph.law).thermal(graph).max(initial=0.0))
     sigma = math.sqrt(noise.receiver**2 + thermal + noise.node.rms**2 + noise.flicker.rms**2)
     return max(SIGMAS * math.sqrt(2) * sigma, result.threshold)
 

@@ -14,7 +14,8 @@ from emulator.families.bilateral.layout import lay_out as two_way_layout
 from emulator.families.bilateral.noise import wave_noise
 from emulator.families.node import lay_out
 from emulator.laws import family_of
-from emulator.measure.noise_floor import noisy
+from emulator.measure.fields import Fields
+from emulator.measure.noise_floor import noise_floor, noisy
 from emulator.measure.rest import operating_point
 from hwmodels import HardwareModel, Lines, load
 from hwmodels.errors import HardwareError
@@ -75,10 +76,48 @@ def test_every_receiver_of_one_way_lines_hears_it_with_its_own_noise():
     layout = lay_out(graph)
     forward = layout.tap_port < layout.neurons
     thermal = np.where(forward, expected(0.9), expected(0.95))
-    np.testing.assert_allclose(np.sqrt(thermal_noise(graph, layout)), thermal, rtol=1e-9)
+    np.testing.assert_allclose(np.sqrt(thermal_noise(graph)), thermal, rtol=1e-9)
     np.testing.assert_allclose(effects_of(graph, layout, 0).values["sigma"], np.hypot(thermal, 2e-3), rtol=1e-9)
-    ahead, back = family_of(graph.law).thermal(graph)
-    assert (ahead, back) == pytest.approx((expected(0.9) ** 2, expected(0.95) ** 2))
+    assert (family_of(graph.law).thermal(graph) == thermal_noise(graph)).all()
+
+
+def test_one_line_that_is_far_longer_than_the_others_is_judged_by_its_own_noise():
+    """Identities without sums, so that the noise of every neuron is that of its own lines."""
+    lengths = {"kind": "lognormal", "mean": 0.05, "std": 0.3}
+    changes = {
+        "lines.delay_forward": {"kind": "per_length", "per_length": 7e-9, "length": lengths},
+        "lines.loss_per_length": 1.0,
+    }
+    model = load("ideal").replace(WARM | changes | {"clock.node_update_interval": 1e-9})
+    wide = Network.mlp([0.9 * np.eye(40)] * 2, activations="identity")
+    graph = compile_network(wide, law=Matched(), hardware=model, seed=1, rounding="nearest")
+    rng, thermal = np.random.default_rng(0), thermal_noise(graph)
+    assert thermal.max() > 8 * thermal.mean()
+    run = settle(graph, rng.normal(size=(12, 40)), rng.normal(size=(12, 40)), target="numpy", hold=150)
+    assert run.settled.all()
+
+
+@pytest.mark.parametrize("wiring", ["tile", pytest.param("synapse", marks=pytest.mark.slow)])
+def test_the_spread_of_every_one_way_neuron_is_predicted(wiring):
+    """Over 400 readings of one sample, on lines of unequal loss."""
+    lengths = {"kind": "uniform", "low": 0.02, "high": 1.0}
+    changes = {
+        "lines.delay_forward": {"kind": "per_length", "per_length": 5e-9, "length": lengths},
+        "lines.loss_per_length": 1.5,
+    }
+    model = load("ideal").replace(WARM | changes | {"clock.node_update_interval": 1e-9})
+    graph = compile_network(network("identity"), hardware=model, wiring=wiring, seed=1, rounding="nearest")
+    (x, y), layout = data(), lay_out(graph)
+    rows = np.tile([[0.0], [1.0]], (200, 1))  # what does not change is not sent again
+    run = settle(graph, x * rows, y * rows, target="numpy", diagnose=False)
+    states = [run.states[name][1::2] for name in ("x1", "x2")]
+    held = np.hstack([run.states["x0"][1::2], *states])
+    none = np.zeros((1, graph.neurons))
+    floor = noise_floor(graph, layout, Fields(none, held[:1], none, none), np.hstack([x, y]))
+    for found, site in zip(states, ("x1", "x2"), strict=True):
+        at = graph.site(site)
+        scores = (found.std(axis=0, ddof=1) / floor.x[0, at.start : at.stop] - 1) * np.sqrt(2 * len(found))
+        assert np.abs(scores).max() < 4
 
 
 def test_what_arrives_on_two_way_lines_scatters_by_it_line_by_line():
@@ -110,7 +149,8 @@ def test_two_way_states_scatter_as_predicted_from_the_noise_of_every_line():
     run = settle(graph, x, y, hold_seconds=hold * graph.step, target="numpy", traces=True, diagnose=False)
     assert run.settled.all()
     exact = reference(graph.network, x, y)
-    state, costate = wave_noise(as_held(graph), operating_point(graph, exact), family_of(graph.law).thermal(graph))
+    backward, forward = np.split(family_of(graph.law).thermal(graph), 2)
+    state, costate = wave_noise(as_held(graph), operating_point(graph, exact), (forward, backward))
     for trace, predicted in ((run.traces.x, state), (run.traces.lam, costate)):
         spread = trace[hold // 10 :].std(axis=0)
         moving = spread > 1e-6 * spread.max()

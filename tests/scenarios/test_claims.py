@@ -75,7 +75,17 @@ def test_a_wrong_equation_is_noticed(monkeypatch):
 BENCH = claims.Bench(None, None, None, None)
 
 
-@pytest.mark.parametrize("name", ["own-rest", "bias", pytest.param("carried-impedance", marks=pytest.mark.slow), "discrete-energy", "reach", "heavy-ball"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "own-rest",
+        "bias",
+        pytest.param("carried-impedance", marks=pytest.mark.slow),
+        "discrete-energy",
+        "reach",
+        "heavy-ball",
+    ],
+)
 def test_claims_on_algorithm_1_hold_and_say_whose_they_are(name):
     found = CLAIMS[name](BENCH)
     assert found.holds and re.search(r"\(\d+\)|Theorem|Algorithm 1", found.source)

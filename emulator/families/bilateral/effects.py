@@ -73,8 +73,7 @@ def bilateral_effects(graph: ScatteringGraph, layout: BilateralLayout, carriage:
 def _hiss(graph: ScatteringGraph, layout: BilateralLayout) -> Floats:
     """Rms (P,) of the noise of what is taken in at lines: of the receiver, and thermal where a line attenuates."""
     noise, rest = graph.hardware.noise, layout.ports - 2 * layout.lines.count
-    forward, backward = thermal_noise(graph)
-    thermal = np.concatenate([backward, forward, np.zeros(rest)])
+    thermal = np.concatenate([thermal_noise(graph), np.zeros(rest)])
     return np.where(layout.lines_of_port > 0, np.sqrt(noise.receiver**2 + thermal), 0.0)
 
 

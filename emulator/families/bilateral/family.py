@@ -153,14 +153,15 @@ class BilateralFamily(Family[BilateralPlan]):
     def noise(self, graph: ScatteringGraph, layout: Layout, held: Fields, by: Disturbance, feed: Floats) -> Fields:
         """Those of pre-activations and their costates are as large as those at the lines' other ends allow."""
         values = zip(held.x, held.s, held.lam, strict=True)
-        chip, variances = as_held(graph), (by.forward, by.backward)
+        chip, (backward, forward) = as_held(graph), np.split(by.thermal, 2)
+        variances = (by.forward + forward, by.backward + backward)
         found = [wave_noise(chip, OperatingPoint(*point), variances) for point in values]
         state, costate = (np.array([one[k] for one in found]) for k in (0, 1))
         unknown = np.full(held.x.shape, np.inf)
         return Fields(unknown, state, costate, unknown)
 
-    def thermal(self, graph: ScatteringGraph) -> tuple[Floats, Floats]:
-        """Of every line, (L,)."""
+    def thermal(self, graph: ScatteringGraph) -> Floats:
+        """Of lines alone, (2L,): terminations are at 0 K."""
         return thermal_noise(graph)
 
     def held_back(self, graph: ScatteringGraph, rest: Fields, q: float, loaded: bool) -> None:

@@ -183,17 +183,16 @@ def _passes(graph: ScatteringGraph, bundle: Bundle, sample: LineSample) -> tuple
     return (*gains, *offsets)
 
 
-def thermal_noise(graph: ScatteringGraph) -> tuple[Floats, Floats]:
-    """Variance (L,) that the loss of every line adds to the waves that it carries forward and backward."""
+def thermal_noise(graph: ScatteringGraph) -> Floats:
+    """Variance (2L,) that the loss of every line adds to the waves that it carries backward, and forward, as taps are in order."""
     found: tuple[list[Floats], list[Floats]] = ([], [])
     for coupling in graph.couplings:
         for bundle in (*coupling.bundles_forward, *(() if coupling.layer is None else coupling.bundles_backward)):
             sample = graph.hardware.lines.sample(bundle.count, graph.seed, f"lines of {bundle.name}")
             z = bundle.impedance * sample.impedance_ratio
-            for part, gain in zip(found, (sample.gain_forward, sample.gain_backward), strict=True):
+            for part, gain in zip(found, (sample.gain_backward, sample.gain_forward), strict=True):
                 part.append(thermal_variance(graph.hardware, gain, z, graph.step))
-    forward, backward = (np.concatenate(part) for part in found)
-    return forward, backward
+    return np.concatenate([*found[0], *found[1]])
 
 
 def _known(delay: Steps | None) -> Steps:

@@ -20,9 +20,7 @@ from hwmodels import rng
 _SIGNS, _STEPS, _LITTLE = 64, 2000, 1e-4
 
 
-def wave_noise(
-    graph: ScatteringGraph, point: OperatingPoint, received: tuple[Floats | float, Floats | float]
-) -> tuple[Floats, Floats]:
+def wave_noise(graph: ScatteringGraph, point: OperatingPoint, received: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
     """Standard deviation of every neuron's state and costate, (N,) each.
 
     Parameters
@@ -31,7 +29,7 @@ def wave_noise(
         Compiled with the bilateral law.
     point : OperatingPoint
         Where it rests.
-    received : two of float or (L,)
+    received : (L,), (L,)
         Variance of the error of an arriving wave, forward and backward.
 
     Returns

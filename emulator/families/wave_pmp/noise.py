@@ -55,7 +55,7 @@ def _spread(
         pole.recursion(graph.step) for pole in ([noise.node] if noise.node.rms else []) + list(noise.flicker.poles())
     ]
     eta = [drive / np.sqrt(1 - decay**2) * stream.standard_normal((step.count, runs)) for decay, drive in poles]
-    received = {name: np.sqrt(by.backward if back else by.forward) for name, back in NUMBERS.items()}
+    received = {name: np.sqrt((by.backward if back else by.forward) + by.thermal) for name, back in NUMBERS.items()}
     vectors = np.zeros((step.shape[0], runs))
     halves = np.zeros((2, 4, step.count))
     for n in range(_BEGIN + _COUNTED):
@@ -63,7 +63,11 @@ def _spread(
             decay * part + drive * stream.standard_normal(part.shape)
             for part, (decay, drive) in zip(eta, poles, strict=True)
         ]
-        disturbed = {name: rms * stream.standard_normal((taps, runs)) for name, rms in received.items() if rms}
+        disturbed = {
+            name: rms[:, np.newaxis] * stream.standard_normal((taps, runs))
+            for name, rms in received.items()
+            if rms.any()
+        }
         vectors = step.stepped(vectors, disturbed | ({"F": np.sum(eta, axis=0)} if eta else {}))
         if n >= _BEGIN:
             x, lam = step.newest(vectors)
