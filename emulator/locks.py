@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from emulator.errors import BusyError
+from emulator.threads import go_on
 
 try:
     import fcntl
 except ImportError:  # no Unix: processes do not see each other's locks
     fcntl = None  # type: ignore[assignment]
+
+#: seconds between looks at a lock that another process holds
+_MOMENT = 0.02
 
 
 @contextmanager
@@ -60,12 +65,22 @@ def waited_for(path: Path) -> Iterator[None]:
         yield
         return
     try:
-        if fcntl is not None:
-            with suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(OSError):
+            while not _taken(lock):
+                go_on()
+                time.sleep(_MOMENT)
         yield
     finally:
         os.close(lock)
+
+
+def _taken(lock: int) -> bool:
+    """Whether an open file could be locked; raises `OSError` where there are no locks."""
+    try:
+        lock_file(lock)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def lock_folder(folder: Path, shared: bool = False) -> int | None:

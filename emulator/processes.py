@@ -1,18 +1,18 @@
-"""Sharing work out to processes: on this machine through joblib's loky, on a cluster through Dask distributed.
+"""Sharing work out: to processes on this machine through joblib's loky, to those of a cluster through Dask distributed, or
+to threads of this very process (`emulator.threads`), where programs of their own do the work.
 
 Items go out in batches that take about half a second, so that sending them costs little and finished ones come back
-soon. A worker that dies takes batches with it; their items are then tried again, each with nothing beside it, and one
-that takes its worker down again and again is given up.
+soon. A process that dies takes batches with it; their items are then tried again, each with nothing beside it, and one
+that takes its process down again and again is given up.
 """
 
 from __future__ import annotations
 
 import itertools
 import platform
-import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 from emulator.errors import StudyError
 from emulator.interrupts import ignore_interrupts
 from emulator.plugins import Parts, missing
+from emulator.threads import Threads
 from emulator.versions import versions
 
 #: seconds that a batch should take, and the most items in one
@@ -33,7 +34,7 @@ Result = TypeVar("Result")
 
 
 class Pool(Protocol):
-    """Processes that work."""
+    """Processes or threads that work."""
 
     workers: int
     #: batches that wait until a worker is free
@@ -44,18 +45,18 @@ class Pool(Protocol):
     lost: tuple[type[BaseException], ...]
 
     def share(self, work: Any) -> Any:
-        """What to pass as `work` to `submit`: it may be sent to the processes ahead of time."""
+        """What to pass as `work` to `submit`: it may be sent to processes ahead of time."""
 
     def ask(self, function: Callable[..., Any], *given: Any) -> dict[str, Any]:
         """What the function returns in processes other than this one, by their names; of processes that are alike, in one."""
 
     def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
-        """Let a process call ``function(work, items)``."""
+        """Let a process or thread call ``function(work, items)``."""
 
 
 @dataclass
 class InProcess:
-    """Work in this very process: nothing is sent, and an item runs when it is submitted."""
+    """No pool at all: an item is worked on when it is submitted, by who submits it."""
 
     workers: int = 1
     ahead: int = 0
@@ -78,39 +79,6 @@ class InProcess:
         except Exception as error:
             future.set_exception(error)
         return future
-
-
-@dataclass
-class Threads(InProcess):
-    """Threads of this very process, for work that programs of their own do, and NumPy on long arrays: nothing is sent, and
-    nothing has to start.
-    """
-
-    workers: int
-    _ended: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self._executor = ThreadPoolExecutor(self.workers, "backwave")
-
-    def submit(self, function: Callable[..., Any], work: Any, items: tuple[Any, ...]) -> Future[Any]:
-        """Let a thread call the function."""
-        return self._executor.submit(function, work, items)
-
-    def go_on(self, done: float = 0.0) -> None:
-        """For work to call now and then: ends it, when the work as a whole has been broken off.
-
-        Raises
-        ------
-        StudyError
-            Which nobody waits for any more.
-        """
-        if self._ended.is_set():
-            raise StudyError("the work was broken off")
-
-    def close(self) -> None:
-        """Break off what is still at work."""
-        self._ended.set()
-        self._executor.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass
@@ -298,14 +266,14 @@ def shared_out(
     ----------
     pool : Pool
     function : callable
-        Called as ``function(work, batch)`` in another process; one result for each item of the batch.
+        Called as ``function(work, batch)`` wherever the pool works; one result for each item of the batch.
     work
         What is the same for all batches, as `Pool.share` gave it.
     items : sequence
     seconds : callable
         How long a result took.
     given_up : callable
-        The result of an item whose worker died every time.
+        The result of an item whose process died every time.
 
     Raises
     ------
@@ -348,7 +316,7 @@ def equip(pool: Pool, told: object) -> Parts:
     StudyError
         If one cannot be sent, or a process lacks it.
     """
-    if isinstance(pool, InProcess):
+    if isinstance(pool, (InProcess, Threads)):  # what is here already
         return Parts()
     parts = Parts.of(told)
     if not (parts.added or parts.loaded):

@@ -55,6 +55,7 @@ from emulator.errors import EngineError
 from emulator.files import memory_folder
 from emulator.laws import family_of
 from emulator.locks import lock_folder, waited_for
+from emulator.threads import go_on, running
 
 #: the programs of plans that this process has run, as long as the plans are
 _of_plan: Kept[Program] = Kept()
@@ -135,19 +136,14 @@ class Program:
     def _execute(self, arguments: list[str], scratch: Path, report: Report | None) -> None:
         errors = scratch / "stderr.txt"
         said: list[str] = []
-        with errors.open("w") as sink, subprocess.Popen(
-            ["./main", *arguments], cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink,
-            text=True,
+        with errors.open("w") as sink, running(
+            ["./main", *arguments], cwd=self.directory, stdout=subprocess.PIPE, stderr=sink
         ) as process:  # fmt: skip
-            try:
-                for line in process.stdout or ():
-                    if line.startswith(PREFIX) and report is not None:
-                        report(float(line.removeprefix(PREFIX)))
-                    elif not line.startswith(PREFIX):
-                        said.append(line)
-            except BaseException:
-                process.kill()
-                raise
+            for line in process.stdout or ():
+                if line.startswith(PREFIX) and report is not None:
+                    report(float(line.removeprefix(PREFIX)))
+                elif not line.startswith(PREFIX):
+                    said.append(line)
         complaint = errors.read_text().strip()
         if process.returncode or complaint:
             raise EngineError(
@@ -184,6 +180,7 @@ def program(plan: Plan) -> Program:
     if kept is not None and kept.directory == cache_directory() / "programs" / key and kept.unchanged:
         return kept
     with _building:  # brian2 makes one program at a time
+        go_on()
         found = _program(plan, key)
     _of_plan.put(plan, (found.compile_seconds and _found(found.directory, 0.0)) or found)  # it is built once
     return found

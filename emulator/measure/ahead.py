@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
+from emulator.threads import go_on
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -19,6 +21,7 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
         coming: Future[Result] | None = None
         for item in items:
+            go_on()
             following = thread.submit(copy_context().run, function, item)
             if coming is not None:
                 yield coming.result()

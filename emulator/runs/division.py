@@ -28,7 +28,7 @@ from emulator.network import Gradient
 from emulator.network.gradients import DeviceGradient
 from emulator.options import RunOptions
 from emulator.plugins import Parts
-from emulator.processes import Threads, equip, pool_of, shared_out
+from emulator.processes import equip, pool_of, shared_out
 from emulator.runs.presenting import Data, Presented, present, target_of
 from hwmodels.seeds import rng
 
@@ -53,7 +53,6 @@ class _Work:
     run: RunOptions
     hold: int
     diagnose: bool
-    go_on: Callable[[float], None] | None
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,7 @@ def divided(
     whole, lost = _Whole(graph, samples), False
     with pool_of(workers, scheduler, threads=run.target == "standalone") as pool:
         parts = equip(pool, [graph.law.name, *(site.function for site in graph.sites)])
-        go_on = pool.go_on if isinstance(pool, Threads) else None
-        work = pool.share(_Work(uuid4().hex, parts, graph, run, hold, diagnose, go_on))
+        work = pool.share(_Work(uuid4().hex, parts, graph, run, hold, diagnose))
         for k, (portion, found) in enumerate(
             shared_out(pool, _run, work, portions, _seconds, lambda one: None), start=1
         ):
@@ -156,7 +154,7 @@ def _run(work: _Work, portions: Sequence[_Portion]) -> list[Presented | None]:
     graph = _last[work.name]
     return [
         _without_graph(present(graph, one.data, one.wanted, work.run.changed(seed=one.seed), hold=work.hold, own=one.own,
-                               diagnose=work.diagnose, progress=work.go_on))
+                               diagnose=work.diagnose))
         for one in portions
     ]  # fmt: skip
 

@@ -29,6 +29,7 @@ from emulator.measure.result import SettleResult, Traces
 from emulator.measure.settling import LOST, NOT_SETTLED, RESOLUTION, Verdict, blurs, judge
 from emulator.options import RunOptions
 from emulator.runs.holds import steps_of_ramp
+from emulator.threads import go_on
 from emulator.versions import versions
 
 #: of every graph, what its last run was planned by, and the plan
@@ -90,6 +91,11 @@ def present(
         The samples that count: others only come before or after them.
     traces, diagnose, progress
         As of `emulator.settle`.
+
+    Raises
+    ------
+    StudyError
+        As `emulator.threads.go_on`, at a thread whose work has been broken off.
     """
     begun, judging = time.perf_counter(), 0.0
     samples, loaded = len(next(iter(data.values()))), wanted is not None
@@ -100,11 +106,13 @@ def present(
     ramp = steps_of_ramp(graph, run, hold)
     spent = dict[str, float]()
     for judged in (_judged(graph, run), ()):
+        go_on()
         plan = _planned(graph, family, (hold, samples, ramp), run.seed, traces, judged)
         values = _valued(graph, family, plan, run, loaded)
         recording, layout = simulate(plan, values, feed, run.target, progress), plan.layout
         simulated = time.perf_counter()
         spent = {name: spent.get(name, 0.0) + seconds for name, seconds in recording.times.items()}
+        go_on()
         found = family.deviation(graph, plan, values, recording, feed, loaded)
         verdict = judge(
             graph, layout, recording, found, feed, hold=hold, tolerance=run.tolerance, q=run.threshold, loaded=loaded
@@ -113,6 +121,7 @@ def present(
             break
         _doubtful.put(graph, True)
         judging += time.perf_counter() - simulated
+    go_on()
     shown = _traces(graph, recording, found, data, wanted) if traces else None
     del found
     if own != slice(None):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from emulator.graph import ScatteringGraph
 from emulator.measure import SettleResult
 from emulator.runs import division
 from emulator.runs.division import sizes_of
+from emulator.threads import go_on
 from hwmodels import load
 from tests.refusals import refuses
 
@@ -84,14 +84,14 @@ def test_compiled_programs_run_side_by_side_at_threads_of_one_process(monkeypatc
 def test_what_goes_wrong_in_one_thread_ends_the_others(monkeypatch: pytest.MonkeyPatch):
     graph, (x, y), begun, ended = compile_network(network()), batch(4), threading.Event(), list[bool]()
 
-    def present(*given: object, own: slice, progress: Callable[[float], None], **how: object) -> None:
+    def present(*given: object, own: slice, **how: object) -> None:
         if own.start == 0:  # the first portion
             begun.wait(5)
             raise EngineError("no room")
         begun.set()
         with pytest.raises(StudyError, match="broken off"):
             for _ in range(500):
-                progress(0.5)
+                go_on()
                 time.sleep(0.01)
         ended.append(True)
 

@@ -17,6 +17,7 @@ from tests.support.imports import imports, modules
 ORDER = """
 hwmodels
 errors text versions interrupts units
+threads
 archives contents locks options plugins streams
 files kinds processes
 laws learning
