@@ -19,6 +19,7 @@ from emulator.files import staging_folder, take_place
 from emulator.interrupts import Terminated, interruptible, status_of
 from emulator.locks import held
 from tests.refusals import refuses
+from tests.support.programs import programs_in
 
 SMALL = """
 title = "Small"
@@ -102,6 +103,34 @@ def test_a_running_simulation_ends_at_once(tmp_path: Path, number: int, status: 
     told = run.communicate(timeout=20)[1]
     assert (run.returncode, told) == (status, "backwave: interrupted, nothing was written\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small.toml"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("looked_for", ["cache/**/main.cpp", "scratch/backwave-run-*"], ids=["compiling", "running"])
+def test_divided_work_ends_at_once_with_its_programs(tmp_path: Path, looked_for: str) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    where = {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(scratch)}
+    if looked_for.startswith("cache"):
+        where["BACKWAVE_CACHE"] = str(tmp_path / "cache")
+    long = ["--set", "run.target=standalone", "--set", "run.hold=20000000", "--set", "data.samples=4"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "emulator", "run", "small.toml", "--workers", "2", *long],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, **where},
+    )  # fmt: skip
+    lasting: set[Path] = set()
+    while not lasting:  # that of the program that tries the compiler is soon gone
+        seen = set(tmp_path.glob(looked_for))
+        time.sleep(0.5)
+        lasting = seen & set(tmp_path.glob(looked_for))
+        assert run.poll() is None
+    run.send_signal(signal.SIGTERM)
+    told = run.communicate(timeout=5)[1]
+    assert (run.returncode, told) == (143, "backwave: interrupted, nothing was written\n")
+    assert programs_in(tmp_path) == []
+    assert not [path.name for path in scratch.iterdir() if path.name.startswith("backwave")]
+    assert not list(tmp_path.glob("cache/**/main.cpp"))
 
 
 def test_a_folder_is_exchanged_in_one_step_and_what_a_killed_process_left_is_tidied(tmp_path: Path) -> None:
