@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from emulator.engine.cache import KEEP_ENVIRONMENTS, forget_oldest, intact, maki
 from emulator.engine.compiler import environment
 from emulator.engine.sources import ONCE
 from emulator.locks import waited_for
+from emulator.threads import output_of
 
 _HEADERS = (
     "algorithm climits cmath csignal cstdio cstdlib ctime fstream iostream iterator limits map random set string tuple "
@@ -58,7 +58,7 @@ def _make(text: str, flags: list[str], place: Path) -> dict[str, Any]:
         header = staging / "standard.h"
         header.write_text(text)
         command = ["g++", *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"]
-        content = {"made": subprocess.run(command, capture_output=True, check=False).returncode == 0}
+        content = {"made": output_of(command)[0] == 0}
         write_manifest(staging, content)
     forget_oldest(place.parent, KEEP_ENVIRONMENTS)
     return content

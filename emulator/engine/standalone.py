@@ -7,7 +7,6 @@ says which command-line arguments and result files stand for what. It needs no P
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import subprocess
 import tempfile
@@ -15,7 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from brian2 import EventMonitor, StateMonitor, device, get_device, prefs, second, set_device
-from brian2.codegen.cpp_prefs import get_compiler_and_args
 from brian2.core.variables import DynamicArrayVariable, Variable
 
 from emulator.engine.brian_state import known_brian
@@ -55,7 +53,7 @@ from emulator.errors import EngineError
 from emulator.files import memory_folder
 from emulator.laws import family_of
 from emulator.locks import lock_folder, waited_for
-from emulator.threads import go_on, running
+from emulator.threads import go_on, output_of, running
 
 #: the programs of plans that this process has run, as long as the plans are
 _of_plan: Kept[Program] = Kept()
@@ -236,8 +234,7 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
     """Build a program; its manifest."""
     feed = np.zeros((plan.samples, len(plan.layout.inputs) + len(plan.layout.outputs)))
     rates = None if plan.learning is None else np.zeros((plan.samples, RATE_COLUMNS))
-    said = io.StringIO()
-    with known_brian(), redirect_stdout(said), redirect_stderr(said):
+    with known_brian(logging__std_redirection=False):  # of the whole process, whose other threads may print
         previous = get_device()
         set_device("cpp_standalone", build_on_run=False, directory=None)
         try:
@@ -258,10 +255,6 @@ def _compile(plan: Plan, directory: Path) -> dict[str, Any]:
             walk_in_runs(directory)
             ask_once(directory)
             _make_joined(directory, jobs)
-        except RuntimeError as error:
-            lines = [line.strip() for line in said.getvalue().splitlines()]
-            reason = next((line for line in lines if "error" in line.lower()), "")
-            raise EngineError(f"compiling the substrate failed: {reason[:300] or error}") from error
         finally:
             device.reinit()
             device.activate()
@@ -279,13 +272,26 @@ def _make_joined(directory: Path, arguments: list[str]) -> None:
     """Compile what brian2 has written: as two files, or piece by piece where the pieces cannot stand in one file."""
     try:
         _make(directory, arguments + join_sources(directory))
-    except RuntimeError:
-        _make(directory, arguments)
+    except EngineError as error:
+        try:
+            _make(directory, arguments)
+        except EngineError:
+            raise error from None
 
 
 def _make(directory: Path, arguments: list[str]) -> None:
-    prefs.devices.cpp_standalone.extra_make_args_unix = arguments
-    device.compile_source(str(directory), get_compiler_and_args()[0], debug=False, clean=False)
+    """Let make compile, as brian2 would, but for what the compiler prints: streams of this process stay as they are.
+
+    Raises
+    ------
+    EngineError
+        With the first line that tells of an error, if it fails.
+    """
+    status, said = output_of(" ".join([prefs.devices.cpp_standalone.make_cmd_unix, *arguments]), directory)
+    if status:
+        lines = [line.strip() for line in said.splitlines()]
+        reason = next((line for line in lines if "error" in line.lower()), "")
+        raise EngineError(f"compiling the substrate failed: {reason[:300] or f'make ended with status {status}'}")
 
 
 def _manifest(fabric: Fabric) -> dict[str, dict[str, dict[str, object]]]:

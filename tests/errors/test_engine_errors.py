@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -114,6 +116,27 @@ def test_flags_that_cannot_be_read(graph, monkeypatch, no_cache):
     refuses(
         'BACKWAVE_CXXFLAGS is "-O1 \'x": No closing quotation', lambda: settle(graph, X, target="cython"), EngineError
     )
+
+
+def test_a_compiler_that_fails_is_quoted_and_silences_nobody_else(graph, monkeypatch, tmp_path):
+    streams = []
+
+    def make(command, folder):
+        streams.append((sys.stdout, sys.stderr, os.fstat(1).st_ino, os.fstat(2).st_ino))
+        return 2, "a.cpp:3: in words\na.cpp:4: error: no such thing \nmake: Error 1\n"
+
+    monkeypatch.setenv("BACKWAVE_CACHE", str(tmp_path))
+    monkeypatch.setattr(standalone, "ensure_right", lambda *_: None)
+    monkeypatch.setattr(standalone, "make_arguments", lambda cache: [])
+    monkeypatch.setattr(standalone, "output_of", make)
+    refuses(
+        "compiling the substrate failed: a.cpp:4: error: no such thing",
+        lambda: settle(graph, X, target="standalone"),
+        EngineError,
+    )
+    assert (
+        streams == [(sys.stdout, sys.stderr, os.fstat(1).st_ino, os.fstat(2).st_ino)] * 2
+    )  # joined, and piece by piece
 
 
 def test_a_program_that_fails_says_what_it_said(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from emulator.engine import standalone
 from emulator.engine.sources import join_sources
+from emulator.errors import EngineError
 
 PIECE = """#include <cmath>
 namespace {{
@@ -79,7 +80,7 @@ def test_what_does_not_compile_in_one_file_is_compiled_piece_by_piece(tmp_path, 
     def make(directory, arguments):
         tried.append(len(arguments))
         if len(tried) == 1:
-            raise RuntimeError
+            raise EngineError("no")
 
     monkeypatch.setattr(standalone, "_make", make)
     monkeypatch.setattr(standalone, "join_sources", lambda directory: ["SRCS=one.cpp"])
