@@ -93,7 +93,8 @@ def compile_network(
     except NetworkError as error:
         raise CompileError(str(error)) from error
     network = network if tiling is None else tiling.network
-    law, notes = _chosen(law, network)
+    given, outline = law, outline_of(network) if law.chooses else None
+    law = given if outline is None else given.chosen(outline)
     draft = Draft(network, model, interval, law, loss, chosen.wiring, chosen.seed, chosen.rounding)
     for step in PASSES:
         step(draft)
@@ -101,21 +102,26 @@ def compile_network(
     graph = ScatteringGraph(
         **{f.name: getattr(draft, f.name) for f in dataclasses.fields(draft) if f.name in _SHARED},
         sites=tuple(draft.sites),
-        notes=(*notes, *draft.notes),
         tiling=tiling,
     )
+    if law.by_cells and outline is not None:
+        law = given.chosen(dataclasses.replace(outline, cells=graph.cells.count))
+    graph = dataclasses.replace(graph, law=law, notes=(*_told(given, law, graph), *draft.notes))
     check_penalties(graph)
     return graph
 
 
-def _chosen(law: Law, network: Network) -> tuple[Law, tuple[str, ...]]:
-    """The law with what it leaves open chosen for a network, and the note that tells it."""
-    if not law.chooses:
-        return law, ()
-    given, law = law.parameters, law.chosen(outline_of(network))
-    settings = {"impedance": law.impedance, **law.parameters}
-    told = ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if given.get(name) != value)
-    return law, (f"law {law.name}: chosen for this network: {told}",)
+def _told(given: Law, law: Law, graph: ScatteringGraph) -> list[str]:
+    """What was chosen for the network, and how much of it a step evaluates where that is more than a level."""
+    found = []
+    if given.chooses:
+        settings, before = {"impedance": law.impedance, **law.parameters}, given.parameters
+        told = ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if before.get(name) != value)
+        found.append(f"law {law.name}: chosen for this network: {told}")
+    if law.by_cells and graph.cells.levels > 1:
+        count = f"{graph.cells.count} cell{'s' * (graph.cells.count > 1)}"
+        found.append(f"law {law.name}: {count}, of up to {graph.cells.levels} levels each evaluated within a step")
+    return found
 
 
 def with_law(graph: ScatteringGraph, law: Law) -> ScatteringGraph:

@@ -185,6 +185,10 @@ class Family(ABC, Generic[P]):
         """The largest of any neuron at any of these rests: below 1 its equation surely has a single answer."""
         return 0.0
 
+    def impedance_range(self, graph: ScatteringGraph) -> float | None:
+        """The largest impedance of any wave over the smallest, where costates are differences of waves; None where they are not."""
+        return None
+
     def charges(self, graph: ScatteringGraph) -> tuple[Floats, Floats] | None:
         """Charge per unit of state of the lines that end at every neuron, and that begin there, (N,); None where none is stored."""
         return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from emulator.errors import CompileError, suggest
 from emulator.graph.arrival import Arrival, arrival_times
+from emulator.graph.cells import Cells, cells_of
 from emulator.graph.coupling import Coupling, couplings
 from emulator.graph.elements import Bundle, Element, Site
 from emulator.laws import Law
@@ -79,6 +80,11 @@ class CompiledNetwork:
     def couplings(self) -> tuple[Coupling, ...]:
         """Crossbars and wires between neurons, by neuron number."""
         return couplings(self.nx, self.sites, self.network)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The network as a chain of cells, for laws that evaluate each within a step."""
+        return cells_of(self.sites, self.couplings)
 
     @property
     def bus_efforts(self) -> int:

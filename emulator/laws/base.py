@@ -38,6 +38,8 @@ class Outline:
     bend : callable
         By the same: the most that costates of a load of conductance 1 bend a junction, ``|lam| max |phi''|``, with the
         impedance of its line over that at the output; the median over data and targets of order 1.
+    cells : int
+        Cells that the network is divided into, for laws that evaluate it `by_cells`.
     """
 
     depth: int
@@ -45,6 +47,7 @@ class Outline:
     loss: str
     resonance: Callable[[Rise], float]
     bend: Callable[[Rise], float]
+    cells: int = 1
 
 
 class Law(ABC):
@@ -54,6 +57,8 @@ class Law(ABC):
     name: str = "law"
     #: whether every line carries a wave both ways, between junctions that reflect
     two_way: bool = False
+    #: whether it evaluates what lies between two rows that everything passes within a step
+    by_cells: ClassVar[bool] = False
     #: why its nodes cannot have a conductance to ground, which is what a penalty of states is; empty where they can
     unshunted: str = ""
     #: whether its lines carry more than states and costates; see `emulator.families.base.Family.sent`

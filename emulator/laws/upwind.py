@@ -68,6 +68,7 @@ class Upwind(Law):
     kappa: float = 1.0
     taper: float = None  # type: ignore[assignment]  # the same
     name = "upwind"
+    by_cells = True
     tunable = MappingProxyType({"nu": (0.05, 1.0), "impedance": (0.02, 20.0), "taper": (0.25, 32.0)})
     family = "emulator.families.upwind:UPWIND"
 
@@ -77,7 +78,7 @@ class Upwind(Law):
                 if getattr(self, name) is None:
                     object.__setattr__(self, name, 1.0)
         for name in ("nu", "impedance", "kappa", "taper"):
-            if getattr(self, name) is not None:
+            if name == "kappa" or getattr(self, name) is not None:
                 check_setting(self, "law upwind", name, high=1.0 if name == "nu" else math.inf)
 
     @property
@@ -98,18 +99,18 @@ class Upwind(Law):
     def chosen(self, outline: Outline) -> Upwind:
         """The settings that are not given, for a network of this outline.
 
-        With impedances that rise by `t` at every cell a cell takes the wave with its Jacobian over the root of `t`. What
-        remains of the energy of the waves sinks where that has a norm below 1: ``t = 16`` is enough for random layers that keep
-        the size of states, also where few neurons feed many. In all the impedances rise by no more than a million, so that costates
-        keep ten digits. `nu` smears what alternates from step to step, and an impedance below that of the load makes the second derivatives
-        of activations weigh less.
+        With impedances that rise by a taper at every cell a cell takes the wave with its Jacobian over the root of the taper. What
+        remains of the energy of the waves sinks where that has a norm below 1: 16 is enough for random layers that keep
+        the size of states, also where few neurons feed many. Over all cells the impedances rise by no more than a million, so that
+        costates keep ten digits. `nu` smears what alternates from step to step, and an impedance below that of the load makes the
+        second derivatives of activations weigh less.
         """
         load = self.kappa if outline.loss == "mse" else 1.0
         return replace(
             self,
             nu=_COURANT if self.nu is None else self.nu,
             impedance=_SHARE / load,
-            taper=min(_STEEPEST, _RANGE ** (1 / outline.depth)) if self.taper is None else self.taper,
+            taper=min(_STEEPEST, _RANGE ** (1 / outline.cells)) if self.taper is None else self.taper,
         )
 
     def changes(self) -> Mapping[str, Sequence[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -142,6 +143,12 @@ def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, toleran
     if not prediction.settles:
         return Finding(f"{prediction.sentence}; {_stabler(graph, point)}", True)
     steps = needed(follow(graph, step, tolerance=tolerance), prediction)
+    if not math.isfinite(steps):
+        return Finding(
+            f"no reason found: near its rest the substrate settles (spectral radius {radius:.4g}), but a deviation grows beyond all "
+            "that can be followed before it sinks, so that no settling time is predicted",
+            False,
+        )
     enough = hold_for(graph, steps, point.loaded)
     if enough > hold:
         return Finding(

@@ -1,6 +1,6 @@
-"""What the range of impedances asks of numbers: costates are currents, and fall by the taper at every layer.
+"""What the range of impedances asks of numbers: costates are currents, and fall by the taper at every layer or cell.
 
-Where lines at the output have a multiple `t` of the impedance of those at the inputs, the first costates are differences of
+Where waves at the output have a multiple `t` of the impedance of those at the inputs, the first costates are differences of
 waves `t` times as large, so that a relative rounding of the waves by `e` costs them about ``100 t e`` (measured, tanh
 networks of up to 32 layers). Double precision rounds by ``2^-52``; the hardware's own words, where they are shorter, by
 their last bit.
@@ -11,22 +11,20 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.graph import ScatteringGraph
+from emulator.laws import family_of
 
 #: how many roundings, of the waves' own size, meet in the first costates
 _ROUNDINGS = 100.0
 
 
 def impedance_range(graph: ScatteringGraph) -> float:
-    """The largest impedance of any line over the smallest; 1 of lines of one direction each."""
-    if not graph.law.two_way:
-        return 1.0
-    found = [bundle.impedance for bundle in graph.bundles if bundle.is_line and bundle.impedance]
-    return max(found) / min(found) if found else 1.0
+    """The largest impedance of any wave over the smallest; 1 where costates are no differences of waves."""
+    return family_of(graph.law).impedance_range(graph) or 1.0
 
 
 def lost_share(graph: ScatteringGraph) -> float:
-    """Share of the first costates that rounding may cost; 0 on lines of one direction each."""
-    if not graph.law.two_way:
+    """Share of the first costates that rounding may cost; 0 where they are no differences of waves."""
+    if family_of(graph.law).impedance_range(graph) is None:
         return 0.0
     precision = graph.hardware.precision
     bits = [q.bits for q in (precision.forward, precision.backward) if q.bits is not None]

@@ -96,6 +96,7 @@ def test_lines_of_one_way() -> None:
         ("nu is 1.5; allowed: above 0, at most 1", {"nu": 1.5}),
         ("impedance is -1.0; allowed: above 0", {"impedance": -1.0}),
         ("kappa is 'x'; allowed: a finite number", {"kappa": "x"}),
+        ("kappa is None; allowed: a finite number", {"kappa": None}),
     ],
 )
 def test_upwind(words: str, settings: dict[str, Any]) -> None:

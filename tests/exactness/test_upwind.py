@@ -8,6 +8,8 @@ import pytest
 from emulator import Network, NetworkBuilder, Upwind, compile_network, reference, settle
 from emulator.families.upwind import lay_out_stack
 from emulator.laws import family_of
+from emulator.measure.diagnose import why_not_settled
+from emulator.measure.dynamic_range import impedance_range, lost_in_rounding, lost_share
 from emulator.measure.forecast import settling_steps
 from emulator.measure.rest import operating_point
 from emulator.measure.stability import linearised
@@ -174,6 +176,41 @@ def test_what_is_not_given_is_chosen_so_that_strangers_networks_settle():
     result = settle(graph, one.inputs, one.targets, hold=2 * int(predicted), target="numpy")
     assert result.settled.all() and result.errors(exact)["costate"] < 2e-3
     assert result.settling_steps[0] == pytest.approx(predicted, rel=0.1)
+
+
+@pytest.mark.parametrize("bent", [True, False])
+def test_impedances_span_a_million_over_the_cells_that_there_are(bent):
+    """Sums with a wire, or activations behind each other: many cells, and one crossbar."""
+    rng, build = np.random.default_rng(0), NetworkBuilder()
+    x = build.dense(build.input("x", 3), rng.normal(size=(3, 3)) / 3**0.5)
+    for _ in range(10):
+        x = build.activation(x, "leaky_relu", slope=0.9) if bent else build.add(x, build.activation(x, "tanh"))
+    graph = compile_network(build.build(output=x), law=Upwind())
+    assert graph.cells.count == 10 + (not bent) and impedance_range(graph) == pytest.approx(1e6)
+    inputs, targets = rng.normal(size=(2, 1, 3))
+    result = settle(graph, inputs, targets, target="numpy", diagnose=False)
+    assert result.settled.all() and result.errors(reference(graph.network, inputs, targets))["costate"] < 1e-3
+
+
+def test_a_graph_that_is_one_cell_rises_once_and_says_what_a_step_evaluates():
+    rng, build = np.random.default_rng(0), NetworkBuilder()
+    first = x = build.input("x", 2)
+    for _ in range(6):
+        x = build.dense(x, rng.normal(size=(2, 2)) / 2, activation="tanh")
+    graph = compile_network(build.build(output=build.add(x, first)), law=Upwind())
+    assert graph.law.taper == impedance_range(graph) == 16
+    told = "law upwind: 1 cell, of up to 7 levels each evaluated within a step"
+    assert told in graph.notes and f"note: {told}" in graph.summary()
+    assert not any("evaluated" in note for note in compile_network(Network.mlp([np.eye(2)] * 3), law=Upwind()).notes)
+
+
+def test_rounding_of_steep_impedances_is_told():
+    network = Network.mlp([np.eye(3)] * 14, activations="tanh")
+    steep, chosen = (compile_network(network, law=law) for law in (Upwind(taper=16), Upwind()))
+    assert impedance_range(steep) == pytest.approx(16.0**14) and lost_in_rounding(chosen, 1e-3) is None
+    assert lost_share(steep) == pytest.approx(100 * 16.0**14 * 2.0**-52)
+    said = why_not_settled(steep, reference(network, np.ones((1, 3)), np.zeros((1, 3))), hold=1000)
+    assert said.startswith("impedances span 7.21e+16 : 1, so that rounding leaves the first costates uncertain")
 
 
 def test_what_is_given_stays_and_loads_are_met_in_their_own_units():

@@ -180,7 +180,7 @@ def _stacks(stacks: Sequence[Stack], places: Sequence[_Places]) -> Stack:
     ]
     joined = {name: _joined(stacks, name, first) for name in ("before", "after")}
     level, rank, cell = (np.concatenate([getattr(one, name) for one in stacks]) for name in ("level", "rank", "cell"))
-    return Stack(level, rank, tuple(levels), **joined, cell=cell)
+    return Stack(level, rank, stacks[0].parts, **joined, cell=cell, synapses=tuple(levels))
 
 
 def _part(

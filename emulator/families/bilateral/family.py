@@ -118,6 +118,10 @@ class BilateralFamily(Family[BilateralPlan]):
     ) -> BilateralRecording:
         return collect(plan, values, outputs, times, target)
 
+    def impedance_range(self, graph: ScatteringGraph) -> float:
+        found = [bundle.impedance for bundle in graph.bundles if bundle.is_line and bundle.impedance]
+        return max(found) / min(found) if found else 1.0
+
     def linearised(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> LinearStep:
         return BilateralStep(as_held(graph), point)
 

@@ -13,7 +13,7 @@ from emulator.families.base import Family
 from emulator.families.upwind.linear_step import UpwindStep
 from emulator.families.upwind.objects import build
 from emulator.families.upwind.recording import collect
-from emulator.families.upwind.stack import UpwindPlan, lay_out_stack, stack_values
+from emulator.families.upwind.stack import UpwindPlan, impedances, law_of, lay_out_stack, stack_values
 from emulator.graph import ScatteringGraph
 from emulator.learning import Learning
 from emulator.measure.linear_step import LinearStep
@@ -65,6 +65,10 @@ class UpwindFamily(Family[UpwindPlan]):
         self, plan: UpwindPlan, values: Values, outputs: Mapping[str, np.ndarray], times: dict[str, float], target: str
     ) -> Recording:
         return collect(plan, values, outputs, times, target)
+
+    def impedance_range(self, graph: ScatteringGraph) -> float:
+        z = impedances(law_of(graph), graph.cells)
+        return float(z.max() / z.min())
 
     def linearised(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> LinearStep:
         return UpwindStep(graph, point)

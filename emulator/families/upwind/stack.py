@@ -1,9 +1,4 @@
-"""A network as a chain of cells: stations, which hold waves, and branches, which are evaluated within a step.
-
-A station is a row of neurons that everything on its way from the inputs to the output passes; all inputs together are the
-first one, the output is the last. What lies between two of them is a cell, a graph of rows whatever it looks like. The level of a
-row is the longest way to it from the station before, in crossbars and wires; stations have level 0.
-"""
+"""The cells of a network under the upwind law: the synapses of their levels, their impedances, and a plan for them."""
 
 from __future__ import annotations
 
@@ -18,43 +13,24 @@ from emulator.engine.expressions import activation_text
 from emulator.engine.layout import Floats, Ints, Layout, biases, flatten, weights
 from emulator.engine.plan import SMALLEST, Plan
 from emulator.errors import EngineError
-from emulator.graph import ScatteringGraph, Site
-from emulator.graph.coupling import Coupling
+from emulator.graph import ScatteringGraph
+from emulator.graph.cells import Cells
 from emulator.graph.penalties import state_penalties
 from emulator.laws import Upwind
 from emulator.measure.rest import load_conductance
 
 
 @dataclass(frozen=True)
-class Stack:
-    """Flat arrays of a chain of cells of N neurons.
+class Stack(Cells):
+    """The cells of a graph, with the synapses of its layout.
 
     Parameters
     ----------
-    level : (N,) int32
-        Position in the branch, 0 for stations.
-    rank : (N,) int32
-        Level at which all has come together that a neuron adds up, in the cell before it if it is of a station; 0 for inputs.
     synapses : tuple of int arrays
         Per rank from 1 up: the synapses (positions in the layout) that lead to it, but those of wires between stations.
-    before, after : (N,) int32
-        For a neuron of a station: the one whose state it adds to what the branch brings, and the one that adds its own;
-        itself where the cell has no wire.
-    cell : (N,) int32
-        Number of the cells up to a neuron of a station; of a branch, of those before it.
     """
 
-    level: Ints
-    rank: Ints
     synapses: tuple[Ints, ...]
-    before: Ints
-    after: Ints
-    cell: Ints
-
-    @property
-    def count(self) -> int:
-        """Number of cells."""
-        return int(self.cell.max(initial=0))
 
 
 def law_of(graph: ScatteringGraph) -> Upwind:
@@ -71,7 +47,7 @@ def law_of(graph: ScatteringGraph) -> Upwind:
 
 
 def stack_of(graph: ScatteringGraph, layout: Layout) -> Stack:
-    """Find the cells.
+    """The cells of a graph, with their synapses.
 
     Raises
     ------
@@ -79,39 +55,10 @@ def stack_of(graph: ScatteringGraph, layout: Layout) -> Stack:
         If the hardware is not ideal with lines of one step.
     """
     _check(graph)
-    own = np.arange(graph.neurons, dtype=np.int32)
-    before, after = own.copy(), own.copy()
-    level, rank, cell = np.zeros((3, graph.neurons), np.int32)
-    stations = {site.name for site in _stations(graph)}
-    coming: dict[str, list[tuple[Coupling, Ints]]] = {site.name: [] for site in graph.sites}
-    home = _homes(graph)
-    for coupling, block in zip(graph.couplings, layout.blocks, strict=True):
-        every = np.arange(block.first, block.first + block.size, dtype=np.int32)
-        coming[graph.sites[home[coupling.columns[0]]].name].append((coupling, every))
-    found: dict[int, list[Ints]] = {}
-    near: list[Site] = [site for site in graph.sites if site.role == "source"]
-    passed = 0
-    for site in graph.sites:
-        row = slice(site.start, site.stop)
-        if site.role == "source":
-            continue
-        wired = next((k for k, (one, _) in enumerate(coming[site.name]) if _wire(one, site, near)), None)
-        wired = wired if site.name in stations else None
-        if wired is not None:
-            below = coming[site.name].pop(wired)[0].rows
-            before[row], after[below] = below, own[row]
-        here = 1 + max((int(level[one.rows].max(initial=0)) for one, _ in coming[site.name]), default=0)
-        found.setdefault(here, []).extend(every for _, every in coming[site.name])
-        rank[row] = here
-        if site.name in stations:
-            passed += 1
-            near = [site]
-        else:
-            level[row] = here
-        cell[row] = passed
-    none = np.zeros(0, np.int32)
-    synapses = tuple(np.concatenate([none, *found.get(k, ())]) for k in range(1, max(found, default=0) + 1))
-    return Stack(level, rank, synapses, before, after, cell)
+    found = graph.cells
+    blocks = [np.arange(block.first, block.first + block.size, dtype=np.int32) for block in layout.blocks]
+    synapses = tuple(np.concatenate([np.zeros(0, np.int32), *(blocks[k] for k in part)]) for part in found.parts)
+    return Stack(**vars(found), synapses=synapses)
 
 
 def _check(graph: ScatteringGraph) -> None:
@@ -121,35 +68,6 @@ def _check(graph: ScatteringGraph) -> None:
             "the costate of its far side at the same time (slower waves: law.nu below 1, or a longer hardware.clock.node_update_interval)"
         )
     check_claims(graph)
-
-
-def _homes(graph: ScatteringGraph) -> Ints:
-    """Number of the site of every neuron."""
-    return np.repeat(np.arange(len(graph.sites), dtype=np.int32), [site.size for site in graph.sites])
-
-
-def _stations(graph: ScatteringGraph) -> list[Site]:
-    """The inputs, and every row that no crossbar or wire goes round."""
-    home, inputs = _homes(graph), np.array([site.role == "source" for site in graph.sites])
-    place = np.cumsum(~inputs) - 1  # all inputs come before any other row
-    place[inputs] = -1
-    around = np.zeros(len(graph.sites) + 1, dtype=np.int64)
-    for coupling in graph.couplings:
-        if not len(coupling.rows):
-            continue
-        first, last = place[home[coupling.rows]].min(), place[home[coupling.columns[0]]]
-        around[first + 1] += 1
-        around[max(last, first + 1)] -= 1
-    passed = np.cumsum(around)
-    return [site for site, at in zip(graph.sites, place, strict=True) if at < 0 or passed[at] == 0]
-
-
-def _wire(coupling: Coupling, site: Site, near: list[Site]) -> bool:
-    """Whether these are wires from the station before, neuron by neuron, to a row that only adds."""
-    if coupling.layer is not None or site.function != "identity" or len(near) != 1:
-        return False
-    rows, columns = (np.arange(one.start, one.stop) for one in (near[0], site))
-    return np.array_equal(coupling.rows, rows) and np.array_equal(coupling.columns, columns)
 
 
 @dataclass(frozen=True)
@@ -188,12 +106,12 @@ class UpwindPlan(Plan):
 
 
 def lay_out_stack(graph: ScatteringGraph) -> tuple[Layout, Stack]:
-    """Flatten a graph and recognise its stack."""
+    """Flatten a graph and find its cells."""
     layout = flatten(graph)
     return layout, stack_of(graph, layout)
 
 
-def impedances(law: Upwind, stack: Stack) -> Floats:
+def impedances(law: Upwind, stack: Cells) -> Floats:
     """Of every neuron: that of the output, less the taper for every cell on the way there."""
     return np.asarray(law.impedance * float(law.taper) ** (stack.cell - float(stack.count)))
 
