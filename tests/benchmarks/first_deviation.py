@@ -39,7 +39,7 @@ def main() -> None:
     print(f"{'cell':30}  {'share':>5}  {'predicted':>9}  {'measured':>8}  (steps)")
     network = RandomStack(source="random-stack", blocks=6, width=16, scale=0.927).build(Path()).network
     batch = RandomData(source="random", samples=1).load(network, Path())
-    compare("residual stack, upwind, nu .49", network, Upwind(0.491), batch.inputs["x0"], batch.targets, 3000)
+    compare("residual stack, upwind, nu .49", network, Upwind(0.491, 1.0), batch.inputs["x0"], batch.targets, 3000)
     network = RandomMlp(source="random-mlp", sizes=[64, 32, 10], loss="softmax_cross_entropy").build(Path()).network
     batch = DigitsData(source="digits", limit=1).load(network, Path())
     compare("digits, beta 1.12, gamma .509", network, Worldsheet(1.12, 0.509), batch.inputs, batch.targets, 600)
