@@ -62,6 +62,8 @@ _COPIED = 1 << 20
 #: without locks another process may just be putting its own program in the place of this one's: how often to look, and after
 #: how many seconds
 _TIMES, _MOMENT = 5, 0.1
+#: seconds up to which nobody has been waited for
+_INSTANT = 1e-3
 #: held by the thread that makes a program; which may make a small one first, to try the compiler
 _building = threading.RLock()
 #: what makes records that only grow
@@ -77,7 +79,7 @@ class Program:
     directory : Path
         Holds ``main`` and ``static_arrays``.
     compile_seconds : float
-        Time it took to build; 0 if it was found in the cache.
+        Time it took to build, or to wait for who built it; 0 if it was found in the cache.
     manifest : dict
         Argument and type of every input; file, type and width of every output.
     """
@@ -177,25 +179,29 @@ def program(plan: Plan) -> Program:
     kept = _of_plan.get(plan)
     if kept is not None and kept.directory == cache_directory() / "programs" / key and kept.unchanged:
         return kept
+    begun = time.perf_counter()
     with _building:  # brian2 makes one program at a time
+        waited = time.perf_counter() - begun
         go_on()
-        found = _program(plan, key)
+        found = _program(plan, key, waited if waited > _INSTANT else 0.0)
     _of_plan.put(plan, (found.compile_seconds and _found(found.directory, 0.0)) or found)  # it is built once
     return found
 
 
-def _program(plan: Plan, key: str) -> Program:
-    """As `program`, of a plan that has none yet in this process; `key` is what its entry is called."""
+def _program(plan: Plan, key: str, waited: float) -> Program:
+    """As `program`, of a plan that has none yet in this process; `key` is what its entry is called, and `waited` the seconds
+    that others have been building.
+    """
     require_compiler("standalone")
     ensure_right("standalone", lambda small, values, feed: program(small).run(values, feed)[0])
-    begun = time.perf_counter()
-    found = _found(cache_directory() / "programs" / key, 0.0)
+    begun = time.perf_counter() - waited
+    found = _found(cache_directory() / "programs" / key, waited)
     if found is not None:
         return found
     folder = writable_folder("programs")
     place = folder / key
     with waited_for(folder / f"{key[:2]}.lock"):
-        found = _found(place, 0.0)  # by now another process may have built it
+        found = _found(place, time.perf_counter() - begun)  # by now another process may have built it
         if found is None:
             with making(place) as staging:
                 write_manifest(staging, _compile(plan, staging))

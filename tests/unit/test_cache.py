@@ -7,8 +7,10 @@ import os
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +101,24 @@ def plan(monkeypatch):
     monkeypatch.setattr(standalone, "ensure_right", lambda *_: None)
     monkeypatch.setattr(standalone, "require_compiler", lambda *_: None)
     return made, count
+
+
+def test_waiting_for_another_thread_that_builds_counts_as_building(place, plan):
+    made, count = plan
+    first, twin, begun = standalone.program(made), replace(made), threading.Event()
+
+    def ask():
+        begun.set()
+        return standalone.program(twin)
+
+    with ThreadPoolExecutor(1) as thread:
+        with standalone._building:
+            asked = thread.submit(ask)
+            assert begun.wait(10)
+            time.sleep(0.1)
+        found = asked.result()
+    assert found.directory == first.directory and len(count) == 1
+    assert found.compile_seconds > 0 and standalone.program(twin).compile_seconds == 0
 
 
 def test_a_program_is_built_once_and_again_if_damaged(place, plan):
