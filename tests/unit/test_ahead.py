@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextvars import Context, copy_context
 
 import numpy as np
 import pytest
@@ -25,7 +27,9 @@ def test_one_piece_is_done_ahead_and_no_more():
     assert begun == list(range(5)) and threading.get_ident() not in threads and len(threads) == 1
 
 
-def test_the_callers_handling_of_errors_holds():
+@pytest.mark.parametrize("context", [copy_context, Context], ids=["in the context", "of each thread"])
+def test_the_callers_handling_of_errors_holds(context: Callable[[], Context], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("emulator.measure.ahead.copy_context", context)
     with np.errstate(divide="raise"):
         found = ahead(lambda zero: 1.0 / np.float64(zero), [1.0, 0.0, 2.0])
         assert next(found) == 1.0
