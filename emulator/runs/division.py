@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 from uuid import uuid4
 
@@ -39,13 +39,16 @@ _ROWS = (
     "settled", "settling_steps", "outcome", "residual", "deviation", "events", "reflected_power", "unsolved", "several",
 )  # fmt: skip
 _LAYERS = ("held_states", "held_costates")
-#: the graph that this process was sent last, which knows its plan and with it its program
+#: the graph that this process was sent last, which knows its plan and with it its program, by the name of its work
 _last: dict[str, ScatteringGraph] = {}
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What is the same for all portions; unpickling `parts` registers them."""
+    """What is the same for all portions; unpickling `parts` registers them.
+
+    A process that it is sent to with every batch has one graph of it, the first that came.
+    """
 
     name: str
     parts: Parts
@@ -53,6 +56,9 @@ class _Work:
     run: RunOptions
     hold: int
     diagnose: bool
+
+    def __reduce__(self) -> tuple[Callable[..., _Work], tuple[Any, ...]]:
+        return _received, tuple(getattr(self, one.name) for one in fields(self))
 
 
 @dataclass(frozen=True)
@@ -147,16 +153,19 @@ def _portions(data: Data, wanted: np.ndarray | None, samples: int, tile: bool, s
 
 @np.errstate(all="ignore")
 def _run(work: _Work, portions: Sequence[_Portion]) -> list[Presented | None]:
-    """Run portions, in whatever process; a graph need not travel back."""
-    if work.name not in _last:
-        _last.clear()
-        _last[work.name] = work.graph
-    graph = _last[work.name]
+    """Run portions, wherever; a graph need not travel back."""
     return [
-        _without_graph(present(graph, one.data, one.wanted, work.run.changed(seed=one.seed), hold=work.hold, own=one.own,
+        _without_graph(present(work.graph, one.data, one.wanted, work.run.changed(seed=one.seed), hold=work.hold, own=one.own,
                                diagnose=work.diagnose))
         for one in portions
     ]  # fmt: skip
+
+
+def _received(name: str, parts: Parts, graph: ScatteringGraph, *more: Any) -> _Work:
+    """Work that has been sent to this process."""
+    if name not in _last:
+        _last.clear()
+    return _Work(name, parts, _last.setdefault(name, graph), *more)
 
 
 def _without_graph(found: Presented) -> Presented:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 
@@ -13,6 +14,8 @@ from emulator import EngineError, Network, StudyError, Worldsheet, compile_netwo
 from emulator.cli import app
 from emulator.graph import ScatteringGraph
 from emulator.measure import SettleResult
+from emulator.options import RunOptions
+from emulator.plugins import Parts
 from emulator.runs import division
 from emulator.runs.division import sizes_of
 from emulator.threads import go_on
@@ -69,16 +72,31 @@ def test_two_processes_find_what_one_finds_and_draw_anew_in_every_portion():
 
 @pytest.mark.slow
 def test_compiled_programs_run_side_by_side_at_threads_of_one_process(monkeypatch: pytest.MonkeyPatch):
-    graph, (x, y), present, names = compile_network(network()), batch(9), division.present, set()
+    graph = compile_network(network(), hardware=load("ideal").replace({"noise.receiver": 1e-3}))
+    (x, y), present, names = batch(9), division.present, set()
 
     def noted(*given: object, **how: object) -> object:
         names.add(threading.current_thread().name.rpartition("_")[0])
         return present(*given, **how)
 
     monkeypatch.setattr(division, "present", noted)
-    one, two = (settle(graph, x, y, target="standalone", workers=workers) for workers in (1, 2))
+    one, two = (settle(graph, x, y, target="standalone", workers=workers, tolerance=0.1) for workers in (1, 2))
     alike(one, two)
     assert one.settled.all() and names == {"", "backwave"}
+
+
+def test_a_process_has_one_graph_of_work_that_comes_with_every_batch():
+    graph = compile_network(network())
+    division._last.clear()
+    settle(graph, *batch(3), target="numpy", workers=1)
+    assert not division._last  # nothing has been sent
+    sent = pickle.dumps(division._Work("a", Parts(), graph, RunOptions(), 9, True))
+    first, second = pickle.loads(sent), pickle.loads(sent)
+    assert first.graph is second.graph is not graph
+    assert (first.name, first.run, first.hold, first.diagnose) == ("a", RunOptions(), 9, True)
+    other = pickle.loads(pickle.dumps(division._Work("b", Parts(), graph, RunOptions(), 9, True)))
+    assert other.graph is not first.graph and list(division._last) == ["b"]
+    division._last.clear()
 
 
 def test_what_goes_wrong_in_one_thread_ends_the_others(monkeypatch: pytest.MonkeyPatch):
