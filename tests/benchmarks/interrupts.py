@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.interrupts --kills 60 --interrupts 60
 
-Each trial starts one command (run, train, study with one worker and with two, export, report), sends SIGKILL, SIGINT or
+Each trial starts one command (run, in one process and as two programs at a time, train, study with one worker and with two, export, report), sends SIGKILL, SIGINT or
 SIGTERM after a random share of the time that the command takes, and checks that
 
-- an interrupt ends it within 10 s with status 130 or 143 and one sentence, unless it was done already;
+- an interrupt ends it within 10 s with status 130 or 143 and one sentence, unless it was done already, and leaves neither
+  programs nor their files;
 - no result is there in part: the folder or file is complete, or as it was before;
 - the command, given again (with --resume where it has one), ends with the same results to the last bit, and leaves
   nothing beside them.
@@ -30,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.network.network import Network
+from tests.support.programs import programs_in
 
 SCENARIO = """
 title = "Small"
@@ -84,6 +86,9 @@ class Task:
 
 TASKS = {
     "run": Task(("run", "small.toml", "--out", "out"), "out"),
+    "run, two programs": Task(
+        ("run", "small.toml", "-w", "2", "--set", "run.target=standalone", "--out", "divided"), "divided"
+    ),
     "train": Task(("train", "small.toml", "--out", "learned"), "learned", resume=True),
     "study, one worker": Task(("study", "study.toml", "-w", "1", "--store", "one.sqlite"), "one.sqlite", resume=True),
     "study, two workers": Task(("study", "study.toml", "-w", "2", "--store", "two.sqlite"), "two.sqlite", resume=True),
@@ -93,11 +98,13 @@ TASKS = {
 
 
 def start(folder: Path, words: tuple[str, ...]) -> subprocess.Popen[str]:
-    """A command in a process group of its own, as a terminal starts it."""
+    """A command in a process group of its own, as a terminal starts it, with a folder for what it needs while it runs."""
+    scratch = folder / "scratch"
+    scratch.mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-m", "emulator", *words], cwd=folder, text=True, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(scratch)},
     )  # fmt: skip
 
 
@@ -160,6 +167,9 @@ def trial(folder: Path, task: Task, number: int, after: float, whole: str | None
             wrong.append(f"said more than one sentence: {told[-600:]!r}")
         if time.perf_counter() - begun > 10:
             wrong.append(f"took {time.perf_counter() - begun:.1f} s to end")
+        left = [*programs_in(folder), *(one.name for one in (folder / "scratch").glob("backwave-*"))]
+        if left:
+            wrong.append(f"left running, or of what ran: {left}")
     path = folder / task.result
     if not task.result.endswith(".sqlite") and (found := digest(path)) not in (None, whole):
         wrong.append(f"{task.result} is there in part ({found})")
