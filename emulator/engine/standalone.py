@@ -136,9 +136,10 @@ class Program:
     def _execute(self, arguments: list[str], scratch: Path, report: Report | None) -> None:
         errors = scratch / "stderr.txt"
         said: list[str] = []
-        with errors.open("w") as sink, running(
-            ["./main", *arguments], cwd=self.directory, stdout=subprocess.PIPE, stderr=sink
-        ) as process:  # fmt: skip
+        with (
+            errors.open("w") as sink,
+            running(["./main", *arguments], cwd=self.directory, stdout=subprocess.PIPE, stderr=sink) as process,
+        ):
             for line in process.stdout or ():
                 if line.startswith(PREFIX) and report is not None:
                     report(float(line.removeprefix(PREFIX)))

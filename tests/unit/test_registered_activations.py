@@ -124,7 +124,12 @@ def test_programs_differ_where_their_activations_do(monkeypatch, levels):
             layout = type("Layout", (), {"function": ("source", "sine")})
             none = np.zeros(0, np.int32)
             plan = UpwindPlan(
-                layout, Upwind(), "mse", 1, 1, stack=Stack(none, none, ((),) * levels, none, none, none, (none,) * levels)
+                layout,
+                Upwind(),
+                "mse",
+                1,
+                1,
+                stack=Stack(none, none, ((),) * levels, none, none, none, (none,) * levels),
             )
             found.append(plan.update)
         else:
