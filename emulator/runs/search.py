@@ -57,14 +57,14 @@ class Setting:
 def settings_of(law: Law, only: Sequence[str] | None = None, depth: int = 1) -> tuple[Setting, ...]:
     """The settings of a law that may be tuned: all, or those named (``far_end`` stands for both of its numbers).
 
-    Their bounds are those for a network of `depth` layers of weights.
+    Their bounds are those for a network of `depth` layers of weights, and as much wider as the law's present values ask for.
 
     Raises
     ------
     EngineError
         If the law has none, or none of a name that is given.
     """
-    known = tuple(Setting(key, *bounds) for key, bounds in law.bounds(depth).items())
+    known = tuple(_around(Setting(key, *bounds), _present(law, key)) for key, bounds in law.bounds(depth).items())
     if not known:
         allowed = ", ".join(sorted(name for name, kind in LAWS.present.items() if kind.tunable))
         raise EngineError(f"tuning of law {law.name}: it has nothing to tune; allowed: law {allowed}")
@@ -92,13 +92,21 @@ def with_settings(law: Law, values: Mapping[str, float]) -> Law:
 
 def values_of(law: Law) -> dict[str, float | str | None]:
     """The present values under the keys of what can be tuned; None for those of a termination that the law lacks."""
-    found: dict[str, float | str | None] = {}
-    for setting in settings_of(law):
-        value: Any = law
-        for part in setting.key.split("."):
-            value = None if value is None else getattr(value, part)
-        found[setting.key] = value
-    return found
+    return {key: _present(law, key) for key in law.bounds(1)}
+
+
+def _present(law: Law, key: str) -> float | str | None:
+    value: Any = law
+    for part in key.split("."):
+        value = None if value is None else getattr(value, part)
+    return cast(float | str | None, value)
+
+
+def _around(setting: Setting, value: float | str | None) -> Setting:
+    """The setting with bounds that its present value is within."""
+    if not isinstance(value, float) or value <= 0:
+        return setting
+    return Setting(setting.key, min(setting.low, value), max(setting.high, value))
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,9 @@ def settle(
     **options
         ``run=RunOptions(...)``, or its fields: `hold`, `hold_seconds`, `threshold`, `target`, `seed`, `tolerance`, `age`
         (see `emulator.RunOptions`). By default each sample is held one step longer than the longest round trip for a
-        law that settles on arrival, ten times that otherwise, and sixty times for two-way lines and Algorithm 1; two-way
-        lines for three times what random samples of their network are predicted to need, if that is less and the network
-        not too large to predict.
+        law that settles on arrival, forty times that for `Upwind`, sixty times for two-way lines and Algorithm 1, and ten
+        times for other laws; two-way lines for three times what random samples of their network are predicted to need, if
+        that is less and the network not too large to predict.
 
     Returns
     -------

@@ -127,7 +127,7 @@ def tune(
     """Propose settings of a graph's law with which it settles sooner, and run it with both.
 
     The settings minimise the predicted settling time of the slowest sample, within the bounds of
-    `emulator.laws.Law.tunable`.
+    `emulator.laws.Law.bounds`, widened to the present settings where those are beyond.
 
     Parameters
     ----------

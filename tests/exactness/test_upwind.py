@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from emulator import Network, NetworkBuilder, Upwind, compile_network, reference, settle
+from emulator.engine.brian_state import known_brian
 from emulator.families.upwind import lay_out_stack
 from emulator.laws import family_of
 from emulator.measure.diagnose import why_not_settled
@@ -135,6 +136,22 @@ def test_the_compiled_program_does_what_numpy_does(tmp_path, monkeypatch):
     np.testing.assert_allclose(ours.traces.x, theirs.traces.x, atol=1e-13)
     np.testing.assert_allclose(ours.traces.lam, theirs.traces.lam, atol=1e-13)
     np.testing.assert_array_equal(ours.events, theirs.events)
+
+
+def test_the_objects_of_a_compiled_program_can_be_made():
+    from brian2 import device, get_device, set_device
+
+    graph = compile_network(cells(np.random.default_rng(1), "softmax_cross_entropy"), law=Upwind())
+    previous = get_device()
+    with known_brian():
+        set_device("cpp_standalone", build_on_run=False, directory=None)
+        try:
+            fabric = family_of(graph.law).objects(family_of(graph.law).plan(graph, 5, 1), np.zeros((1, 8)))
+            assert {"w1", "w3", "Z", "nu"} < set(fabric.inputs)
+        finally:
+            device.reinit()
+            device.activate()
+            set_device(previous)
 
 
 def test_the_linearised_step_is_what_the_engine_does_to_a_small_change():

@@ -14,8 +14,8 @@ from tests.substrate import delays
 from tests.support.networks import stack
 
 
-def run(network: Network, law: Upwind, inputs, targets, steps: int, **settings):
-    graph = compile_network(network, law=law)
+def run(network: Network, law: Upwind, inputs, targets, steps: int, hardware="ideal", **settings):
+    graph = compile_network(network, law=law, hardware=hardware)
     settings = {"target": "numpy", "diagnose": False, "traces": True} | settings
     return settle(graph, inputs, targets, hold_seconds=steps * 1e-9, **settings)
 
@@ -119,6 +119,21 @@ def test_events_are_counted_and_power_dies():
     )
     assert 0 < coarse.events.sum() < fine.events.sum()
     assert fine.reflected_power[-1] < 1e-12 * fine.reflected_power.max()
+
+
+def test_what_rows_inside_cells_send_is_counted_and_priced():
+    rng, steps = np.random.default_rng(6), 10
+    hardware, found = load("ideal").replace({"energy.per_event": "1 pJ"}), []
+    inputs, targets = rng.normal(size=(2, 1, 2))
+    for width, q in ((3, 0.0), (30, 0.0), (30, 0.1)):
+        build, shapes = NetworkBuilder(), ((width, 2), width, (2, width), 2)
+        x = build.residual(build.input("x0", 2), *(rng.normal(size=shape) / 4 for shape in shapes))
+        settings = {"hardware": hardware, "threshold": q, "traces": False}
+        result = run(build.build(output=x), Upwind(0.5, 1.0), inputs, targets, steps, **settings)
+        assert result.energy.parts["per_event"][0] == pytest.approx(1e-12 * result.events[0])
+        found.append(result.events[0])
+    assert 27 * steps < found[1] - found[0] <= 27 * 2 * steps
+    assert found[2] < found[1] / 2
 
 
 def refused(words: str, network: Network, **compiled) -> None:

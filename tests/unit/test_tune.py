@@ -103,6 +103,14 @@ def test_other_laws_have_settings_too(law, worse):
     assert set(found.settings) == set(values_of(law))
 
 
+def test_a_search_begins_and_may_end_where_the_law_is():
+    """Bounds are absolute, and the impedance that is chosen for a load may be beyond them."""
+    law = compile_network(small()[0], law=Upwind(kappa=100.0)).law
+    bounds = {setting.key: (setting.low, setting.high) for setting in settings_of(law)}
+    assert bounds["impedance"] == (law.impedance, 20.0) and law.impedance == pytest.approx(0.003)
+    assert bounds["nu"] == (0.05, 1.0) and bounds["taper"] == (0.25, 32.0)
+
+
 def test_a_given_up_law_costs_more_than_any_that_settles():
     forecast = forecast_of(Bilateral(0.3, bandwidth=0.5))
     graph = forecast.graph

@@ -28,7 +28,7 @@ from emulator.network import softmax
 
 
 class UpwindStep(LinearStep):
-    """The linearised step of a residual stack of N neurons; it acts on their states, then their costates (2N).
+    """The linearised step of a network of N neurons; it acts on their states, then their costates (2N).
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class UpwindStep(LinearStep):
     Raises
     ------
     EngineError
-        If the point does not suit the graph, or the graph is no residual stack.
+        If the point does not suit the graph, or its hardware is not ideal with lines of one step.
     """
 
     def __init__(self, graph: ScatteringGraph, point: Reference | OperatingPoint) -> None:

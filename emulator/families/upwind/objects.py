@@ -23,7 +23,7 @@ from emulator.engine.wiring import constants
 from emulator.families.upwind.stack import UpwindPlan
 from emulator.families.wave_pmp.load import load_object
 
-#: what the cells read: states and costates as they are in branches and on wires; elsewhere as sent last, when moved by `q`
+#: what the cells read of stations: states and costates as they are on wires; elsewhere as sent last, when moved by `q`, as in branches
 _READ = """held = int(level == 0)
 goes_up = held*int(after == i)*int(not (abs(x - y) < q))
 goes_down = held*int(before == i)*int(not (abs(lam - l) < q))
@@ -138,7 +138,9 @@ s = either(here, into{rank} + bias, s)
 F = either(here, {selected(plan.used, 0)}, F)
 D = either(here, {selected(plan.used, 1)}, D)
 x = either(inner, F, x)
-y = either(inner, F, y)
+goes_up = inner*int(not (abs(x - y) < q))
+y = either(goes_up, x, y)
+n_up = n_up + goes_up
 """
 
 
@@ -148,7 +150,9 @@ def _backward(rank: int, ranks: int) -> str:
     return f"""here = int(rank == {rank})
 inner = here*int(level != 0)
 lam = either(inner, {pulled}, lam)
-l = either(inner, lam, l)
+goes_down = inner*int(not (abs(lam - l) < q))
+l = either(goes_down, lam, l)
+n_down = n_down + goes_down
 mu = either(here, D*l, mu)
 """
 

@@ -1,4 +1,4 @@
-"""The recording of a residual stack under the upwind law, in the form of any other."""
+"""The recording of a network under the upwind law, in the form of any other."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Stack(Cells):
 
 
 def law_of(graph: ScatteringGraph) -> Upwind:
-    """The law of a stack.
+    """The law of a graph that is laid out in cells.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class UpwindPlan(Plan):
 
     @property
     def cells(self) -> Stack:
-        """The stack of the plan.
+        """The cells that it was made with.
 
         Raises
         ------
