@@ -12,7 +12,7 @@ from emulator.errors import EngineError
 from emulator.graph import ScatteringGraph
 from emulator.laws import family_of
 from emulator.measure.dynamic_range import lost_in_rounding
-from emulator.measure.forecast import follow, needed
+from emulator.measure.forecast import GROWN, follow, needed
 from emulator.measure.linear_step import MOST_NUMBERS, numbers
 from emulator.measure.reference import Reference
 from emulator.measure.remedies import remedies
@@ -145,9 +145,9 @@ def _near_rest(graph: ScatteringGraph, point: OperatingPoint, hold: int, toleran
     steps = needed(follow(graph, step, tolerance=tolerance), prediction)
     if not math.isfinite(steps):
         return Finding(
-            f"no reason found: near its rest the substrate settles (spectral radius {radius:.4g}), but a deviation grows beyond all "
-            "that can be followed before it sinks, so that no settling time is predicted",
-            False,
+            f"near its rest the substrate settles (spectral radius {radius:.4g}), but the way there leads beyond {GROWN:g} times "
+            f"what rests: no settling time is predicted, and no hold{_faster(graph, point, hold, tolerance)}",
+            True,
         )
     enough = hold_for(graph, steps, point.loaded)
     if enough > hold:

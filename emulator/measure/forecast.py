@@ -26,7 +26,7 @@ from emulator.measure.stability import Prediction, linearised, radius_of
 #: steps for which a deviation is followed, and numbers touched on the way; beyond, the radius takes over
 FEWEST, MOST, _WORK = 200, 20_000, 2_000_000_000
 #: a deviation of this many times what rests is beyond what is linear, and given up
-_GROWN = 1e30
+GROWN = 1e30
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def follow(
         left = float((np.abs(np.concatenate(shown)) / scale).max())
         if not left <= tolerance:
             above, outside = number, left
-            if not left < _GROWN:
+            if not left < GROWN:
                 break
         elif number == above + 1:
             inside = left
@@ -144,7 +144,7 @@ def settling_steps(
 
 def needed(found: Followed, prediction: Prediction) -> float:
     """Whole steps to within the tolerance: as followed, and beyond by the radius; inf if the radius forbids it."""
-    if not (prediction.settles and found.left < _GROWN):
+    if not (prediction.settles and found.left < GROWN):
         return math.inf
     if found.within < math.inf:
         return float(math.ceil(found.within))

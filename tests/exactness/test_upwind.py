@@ -9,7 +9,7 @@ from emulator import Network, NetworkBuilder, Upwind, compile_network, reference
 from emulator.engine.brian_state import known_brian
 from emulator.families.upwind import lay_out_stack
 from emulator.laws import family_of
-from emulator.measure.diagnose import why_not_settled
+from emulator.measure.diagnose import forewarning, why_not_settled
 from emulator.measure.dynamic_range import impedance_range, lost_in_rounding, lost_share
 from emulator.measure.forecast import settling_steps
 from emulator.measure.rest import operating_point
@@ -228,6 +228,16 @@ def test_rounding_of_steep_impedances_is_told():
     assert lost_share(steep) == pytest.approx(100 * 16.0**14 * 2.0**-52)
     said = why_not_settled(steep, reference(network, np.ones((1, 3)), np.zeros((1, 3))), hold=1000)
     assert said.startswith("impedances span 7.21e+16 : 1, so that rounding leaves the first costates uncertain")
+
+
+def test_what_is_predicted_to_grow_beyond_all_numbers_first_is_given_no_hold(monkeypatch):
+    monkeypatch.setattr("emulator.measure.diagnose.lost_in_rounding", lambda graph, tolerance: None)
+    network = Network.mlp([np.eye(3)] * 24, activations="tanh")
+    graph = compile_network(network, law=Upwind(taper=16))
+    point = reference(network, np.ones((1, 3)), np.zeros((1, 3)))
+    said = forewarning(graph, point, hold=4000)
+    assert "but the way there leads beyond 1e+30 times what rests: no settling time is predicted" in said
+    assert " inf" not in said
 
 
 def test_what_is_given_stays_and_loads_are_met_in_their_own_units():
