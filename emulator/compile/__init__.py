@@ -94,7 +94,7 @@ def compile_network(
         raise CompileError(str(error)) from error
     network = network if tiling is None else tiling.network
     given, outline = law, outline_of(network) if law.chooses else None
-    law = given if outline is None else given.chosen(outline)
+    law = given if outline is None else _differing(given, given.chosen(outline))[0]
     draft = Draft(network, model, interval, law, loss, chosen.wiring, chosen.seed, chosen.rounding)
     for step in PASSES:
         step(draft)
@@ -105,7 +105,7 @@ def compile_network(
         tiling=tiling,
     )
     if law.by_cells and outline is not None:
-        law = given.chosen(dataclasses.replace(outline, cells=graph.cells.count))
+        law = _differing(given, given.chosen(dataclasses.replace(outline, cells=graph.cells.count)))[0]
     graph = dataclasses.replace(graph, law=law, notes=(*_told(given, law, graph), *draft.notes))
     check_penalties(graph)
     return graph
@@ -115,13 +115,44 @@ def _told(given: Law, law: Law, graph: ScatteringGraph) -> list[str]:
     """What was chosen for the network, and how much of it a step evaluates where that is more than a level."""
     found = []
     if given.chooses:
-        settings, before = {"impedance": law.impedance, **law.parameters}, given.parameters
-        told = ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if before.get(name) != value)
+        _, chosen = _differing(given, law)
+        told = ", ".join(
+            f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in chosen
+        )
         found.append(f"law {law.name}: chosen for this network: {told}")
     if law.by_cells and graph.cells.levels > 1:
         count = f"{graph.cells.count} cell{'s' * (graph.cells.count > 1)}"
         found.append(f"law {law.name}: {count}, of up to {graph.cells.levels} levels each evaluated within a step")
     return found
+
+
+def _differing(given: Any, law: Any) -> tuple[Any, list[tuple[str, Any]]]:
+    """The fields in which a dataclass differs from what was given, those of its parts included, and it with these rounded.
+
+    Ten digits are the same whichever processor worked them out.
+    """
+    if not dataclasses.is_dataclass(law) or isinstance(law, type):
+        return law, []
+    changed: dict[str, Any] = {}
+    told: list[tuple[str, Any]] = []
+    for name in (field.name for field in dataclasses.fields(law) if field.init):
+        before, value = getattr(given, name, None), getattr(law, name)
+        if value is before or value == before:
+            continue
+        if dataclasses.is_dataclass(value):
+            changed[name], inner = _differing(before, value)
+            told += [(f"{name}.{key}", entry) for key, entry in inner]
+            continue
+        changed[name] = _rounded(value)
+        told.append((name, changed[name]))
+    return dataclasses.replace(law, **changed), told
+
+
+def _rounded(value: Any) -> Any:
+    """A number, or numbers, to ten digits."""
+    if isinstance(value, float):
+        return float(f"{value:.10g}")
+    return tuple(map(_rounded, value)) if type(value) is tuple else value
 
 
 def with_law(graph: ScatteringGraph, law: Law) -> ScatteringGraph:

@@ -24,7 +24,8 @@ VERSION = 1
 def write_json(graph: CompiledNetwork, path: str | os.PathLike[str]) -> None:
     """Write a graph as one JSON object, in ASCII, with a line for each site, element and bundle.
 
-    Its members are ``format`` and ``version``; ``network`` (SHA-256 digest), ``law``, ``loss``, ``wiring``,
+    Its members are ``format`` and ``version``; ``network`` (SHA-256 digest), ``law`` (all that it was given, or that was chosen for it,
+    as ``settings``), ``loss``, ``wiring``,
     ``hardware``, ``seed`` and ``step`` (seconds); ``neurons``, ``notes``, and ``sites``, ``layers``,
     ``elements`` and ``bundles``, as `CompiledNetwork` has them. Delays are in steps, one per line; in synapse
     wiring each line's crossbar row and column stand beside them.
@@ -119,7 +120,7 @@ def _law(law: Law) -> dict[str, Any]:
         if not math.isfinite(value):
             raise ExportError(f"law {law.name}: {name} is {value!r}; allowed in JSON: finite numbers")
     parameters = {name: float(value) for name, value in law.parameters.items()}
-    return {"name": law.name, "impedance": float(law.impedance), "parameters": parameters}
+    return {"name": law.name, "impedance": float(law.impedance), "parameters": parameters, "settings": law.settings}
 
 
 def _member(value: object) -> str:

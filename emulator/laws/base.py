@@ -87,6 +87,17 @@ class Law(ABC):
         return {}
 
     @property
+    def settings(self) -> Mapping[str, Any]:
+        """The fields of a law that is a dataclass, at full precision, as a JSON file or the ``[law]`` of a scenario takes them.
+
+        A law made of them is the same. Fields that are None are there, too.
+        """
+        if not dataclasses.is_dataclass(self):
+            return {}
+        names = [field.name for field in dataclasses.fields(self) if field.init and field.name != "name"]
+        return {name: plain(getattr(self, name)) for name in names}
+
+    @property
     def load_conductance(self) -> float:
         """Conductance of the squared-loss load: costates and gradients are those of so many times the loss."""
         return 1.0
@@ -121,6 +132,21 @@ class Law(ABC):
     def changes(self) -> Mapping[str, Sequence[Any]]:
         """Values to try where the law does not settle: by field of this dataclass, mildest first."""
         return {}
+
+
+def plain(value: Any) -> Any:
+    """A setting of a law in tables, lists, texts and numbers; anything else by its `repr`."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): plain(entry) for name, entry in value.items()}
+    if hasattr(value, "tolist"):  # numbers and arrays of NumPy
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, str):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float) else repr(value)
 
 
 def halved(value: float, times: int) -> list[float]:

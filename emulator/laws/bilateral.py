@@ -225,11 +225,11 @@ class Bilateral(Law):
         return ()
 
     def changes(self) -> Mapping[str, Sequence[Any]]:
-        """Less bandwidth, less impedance, an impedance that rises towards the output, a termination."""
-        steeper = () if isinstance(self.taper, str) else [t for t in (2.0, 4.0, 8.0) if t > self.taper]
+        """Less bandwidth, less impedance, an impedance that rises towards the output, a termination; nothing that is to be chosen."""
+        steeper = [t for t in (2.0, 4.0, 8.0) if t > self.taper] if isinstance(self.taper, float) else ()
         return {
             "bandwidth": halved(self.bandwidth, 4),
-            "impedance": halved(self.impedance, 6),
+            "impedance": () if self.impedance is None else halved(self.impedance, 6),
             "taper": steeper,
             "far_end": [SeriesRC()] if self.far_end is None else (),
         }

@@ -39,13 +39,14 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emulator.errors import CompileError, suggest
-from emulator.laws.base import Law, Outline
+from emulator.laws.base import Law, Outline, plain
 
 #: a node's metric: a number, one per neuron, or a matrix
 Entry = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
-#: the Courant number that is chosen at most, and times the resonance of a network; the metric that is chosen
+#: the Courant number that is chosen at most, and times what a network makes of what it brings; the metric that is chosen
 _MOST, _QUIET, _HEAVY = 0.1, 0.05, 2.0
 CARRIED, PLACES, FORMS, TRANSPORTS, LOADS = (
     "carried",
@@ -64,7 +65,7 @@ class WavePMP(Law):
     ----------
     nu : float, optional
         Courant number ``c dtau/dt``, cells travelled per step: 0 to 1. Above 0 the rest is biased. Without it, `chosen` finds one for
-        each network, at most 0.1, and takes the metric for 2 where that is not given.
+        each network and metric, at most 0.1, and takes the metric for 2 where that is not given.
     alpha : float
         Step along the sources, above 0.
     metric : number, sequence, mapping, or "carried", optional
@@ -129,6 +130,12 @@ class WavePMP(Law):
         return {name: value for name in ("nu", "alpha") if (value := getattr(self, name)) is not None}
 
     @property
+    def settings(self) -> Mapping[str, Any]:
+        """A metric by layer is a table."""
+        found = super().settings
+        return {**found, "metric": plain(dict(self.metric))} if isinstance(self.metric, _ByLayer) else found
+
+    @property
     def chooses(self) -> bool:
         """Whether no Courant number is given."""
         return self.nu is None
@@ -136,13 +143,31 @@ class WavePMP(Law):
     def chosen(self, outline: Outline) -> WavePMP:
         """With the Courant number, and the metric, that are not given, for a network of this outline.
 
-        Without transport the sources alone take a substrate to rest layer by layer, whatever its weights. Transport disturbs that in
-        proportion to ``nu/alpha`` and to what the network makes of a disturbance, the `resonance` of its outline on impedances that do
-        not rise; and to the impedance, as far as costates reach states by it: they do on the way to rest, where more of a
-        kinked activation may be open than at rest.
+        Without transport the sources alone take a substrate to rest layer by layer, whatever its weights and its metric:
+        in every step they restore a share `alpha` of a row. Transport brings ``nu/2`` of a wave from beside, which the layers
+        amplify by at most `R`, the `resonance` of the outline in the norm of the metric. It also turns costates to states,
+        by the impedance `Z`, and these come back as costates: from the load, or because they bend activations by `b`, the
+        `bend` of the outline. Either way they have been through the layers twice, so that what has to be small against
+        `alpha` is ``nu R (1 + Z R (1 + b))``.
+
+        Of a metric that is not one number `R` is larger by at most the ratio of its largest to its least singular value, and
+        `Z` is the impedance of the least. A carried one counts as its ``form = "scalar"``: the layers over the roots of
+        their mean gains, and for `Z` the product of the gains above 1.
         """
-        quiet = _QUIET / max(outline.resonance(lambda weight: 1.0), _QUIET / _MOST)
-        return replace(self, nu=quiet * min(1.0, self.alpha), metric=_HEAVY if self.metric is None else self.metric)
+        metric = _HEAVY if self.metric is None else self.metric
+        if isinstance(metric, str):
+            rises: list[float] = []
+
+            def rise(weight: NDArray[np.float64]) -> float:
+                rises.append(float(np.sum(weight**2)) / len(weight) or 1.0)
+                return rises[-1]
+
+            gain, impedance = outline.resonance(rise), math.prod(max(1.0, one) for one in rises)
+        else:
+            least, most = _extent(metric)
+            gain, impedance = outline.resonance(lambda weight: 1.0) * most / least, least**-2
+        gain *= 1.0 + impedance * gain * (1.0 + outline.bend(lambda weight: 1.0))
+        return replace(self, nu=_QUIET / max(gain, _QUIET / _MOST) * min(1.0, self.alpha), metric=metric)
 
     @property
     def at_batch(self) -> bool:
@@ -155,10 +180,10 @@ class WavePMP(Law):
         return self.nu is None or self.nu > 0
 
     def changes(self) -> Mapping[str, Sequence[Any]]:
-        """Less transport, shorter steps along the sources, the implicit load, a heavier metric."""
+        """Less transport, if it is not to be chosen, shorter steps along the sources, the implicit load, a heavier metric."""
         shorter = [alpha for alpha in (1.0, 0.7, 0.5, 0.3, 0.1) if alpha < self.alpha]
         return {
-            "nu": [nu for nu in (0.5, 0.3, 0.1, 0.03, 0.01) if nu < self.nu],
+            "nu": [] if self.nu is None else [nu for nu in (0.5, 0.3, 0.1, 0.03, 0.01) if nu < self.nu],
             "alpha": shorter,
             "load": ["implicit"] if self.load == "lagged" else (),
             "metric": [self.metric * k for k in (1.4, 2.0, 3.0)] if isinstance(self.metric, float) else (),
@@ -179,6 +204,15 @@ class Calibrated(str):
     def __getnewargs__(self) -> tuple[Any, ...]:
         """What a copy is made of."""
         return (self.entries,)
+
+
+def _extent(metric: Any) -> tuple[float, float]:
+    """The least and the largest singular value of a metric that is given, the 1 of layers that it does not name included."""
+    named = isinstance(metric, _ByLayer)
+    entries = [1.0, *(entry for _, entry in metric)] if named else metric if isinstance(metric, tuple) else [metric]
+    arrays = [np.array(entry, dtype=np.float64) for entry in entries]
+    sizes = [np.linalg.svd(one, compute_uv=False) if one.ndim == 2 else np.atleast_1d(one) for one in arrays]
+    return float(min(one.min() for one in sizes)), float(max(one.max() for one in sizes))
 
 
 def _number(law: WavePMP, name: str, low: float, high: float, above: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -206,8 +206,7 @@ def tune(
 
 def law_section(law: Law) -> dict[str, Any]:
     """A law as the table of a scenario file, without the parts that it does not have."""
-    held = asdict(law)  # type: ignore[call-overload]
-    return {"name": law.name, **{key: value for key, value in held.items() if value is not None and key != "name"}}
+    return {"name": law.name, **{key: value for key, value in law.settings.items() if value is not None}}
 
 
 def _charge(graph: ScatteringGraph) -> float:

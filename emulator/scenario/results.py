@@ -128,6 +128,7 @@ def results_of(report: RunReport, ready: Prepared) -> dict[str, Any]:
         },
         "substrate": {
             "law": graph.law.name,
+            "law_settings": dict(graph.law.settings),
             "wiring": graph.wiring,
             "neurons": graph.neurons,
             "lines": sum(bundle.count for bundle in graph.bundles if bundle.is_line),

@@ -188,7 +188,9 @@ def test_what_is_not_given_is_chosen_so_that_strangers_networks_settle():
     graph, exact = compile_network(one.network, law=Upwind()), reference(one.network, one.inputs, one.targets)
     law = graph.law
     assert (law.nu, law.impedance) == (0.7, 0.3) and law.taper == pytest.approx(1e6 ** (1 / 5))
-    assert any(note.startswith("law upwind: chosen for this network: impedance 0.3, nu 0.7") for note in graph.notes)
+    assert any(
+        note.startswith("law upwind: chosen for this network: nu 0.7, impedance 0.3, taper ") for note in graph.notes
+    )
     predicted = settling_steps(graph, exact)
     result = settle(graph, one.inputs, one.targets, hold=2 * int(predicted), target="numpy")
     assert result.settled.all() and result.errors(exact)["costate"] < 2e-3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -12,9 +13,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator import Activation, Add, Dense, Input, Network, ScatteringGraph, Worldsheet, compile_network
+from emulator import (
+    Activation,
+    Add,
+    Bilateral,
+    Dense,
+    Input,
+    Network,
+    ScatteringGraph,
+    Upwind,
+    WavePMP,
+    Worldsheet,
+    compile_network,
+)
 from emulator.files import atomic_write
 from emulator.graph.names import printable
+from emulator.laws import ParallelRL
+from emulator.scenario.config import LawConfig
 from tests.graphs import random_network
 from tests.substrate import delays
 
@@ -44,7 +59,8 @@ def test_json_holds_every_part_of_the_graph(graph: ScatteringGraph, tmp_path: Pa
     found = written(graph, tmp_path / "graph.json")
     assert (found["format"], found["version"]) == ("backwave scattering graph", 1)
     assert found["network"] == graph.network.digest
-    law = {"name": "worldsheet", "impedance": 0.3, "parameters": {"beta": 0.5, "gamma": 0.25}}
+    numbers = {"beta": 0.5, "gamma": 0.25}
+    law = {"name": "worldsheet", "impedance": 0.3, "parameters": numbers, "settings": {**numbers, "impedance": 0.3}}
     assert found["law"] == law
     assert found["hardware"] == {"name": graph.hardware.name, "digest": graph.hardware.digest}
     for name in ("loss", "wiring", "seed", "step", "neurons"):
@@ -177,3 +193,29 @@ def test_atomic_write_leaves_nothing_behind_when_the_writer_fails(tmp_path: Path
 def test_a_missing_folder_is_an_os_error(tmp_path: Path, graph: ScatteringGraph) -> None:
     with pytest.raises(FileNotFoundError):
         graph.to_json(tmp_path / "none" / "graph.json")
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        Worldsheet(0.5, 0.25, 0.3),
+        Bilateral(),
+        Bilateral(taper="matched", source_end=ParallelRL(0.1, 2)),
+        Upwind(),
+        WavePMP(),
+        WavePMP(metric=[1.0, [1.0, 1.5], np.eye(2) + 0.1]),
+        WavePMP(metric={"x1": [1.0, 2.0]}),
+        WavePMP(metric="carried", form="diagonal"),
+    ],
+    ids=lambda law: law.name,
+)
+def test_a_law_read_back_from_json_is_the_one_that_was_compiled(law, tmp_path: Path) -> None:
+    graph = compile_network(Network.mlp([np.eye(2), np.eye(2) / 3]), law=law)
+    told = written(graph, tmp_path / "graph.json")["law"]
+    assert LawConfig.model_validate({"name": told["name"], **told["settings"]}).build() == graph.law
+
+
+@pytest.mark.parametrize("law", [Bilateral(), WavePMP(), Bilateral(taper=3.0), WavePMP(metric=2.0)])
+def test_laws_have_changes_before_anything_is_chosen(law) -> None:
+    left = {field.name for field in dataclasses.fields(law) if getattr(law, field.name) is None}
+    assert {name for name, values in law.changes().items() if values}.isdisjoint(left - {"far_end"})

@@ -212,6 +212,8 @@ def test_results_hold_figures_configuration_and_how_to_repeat(done: tuple[RunRep
     assert results["command"] == f"backwave run {report.scenario.source} --set run.tolerance=1e-4 --set run.seed=5"
     assert results["configuration"]["network"]["sizes"] == [3, 5, 2]
     assert results["configuration"]["law"] == {"name": "matched"}
+    assert results["substrate"]["law"] == "matched"
+    assert results["substrate"]["law_settings"].items() >= {"beta": 1.0, "gamma": 0.0}.items()
     assert results["hardware"]["lines.delay_forward.most"] == 3
     assert results["seeds"] == {"run": 5, "hardware": 0, "network": 0, "data": 0}
     assert {"backwave", "brian2", "numpy", "python", "scikit-learn"} <= set(results["versions"])
