@@ -231,7 +231,7 @@ class Bilateral(Law):
             "bandwidth": halved(self.bandwidth, 4),
             "impedance": () if self.impedance is None else halved(self.impedance, 6),
             "taper": steeper,
-            "far_end": [SeriesRC()] if self.far_end is None else (),
+            "far_end": [SeriesRC()] if self.far_end is None and not self.chooses else (),
         }
 
 
