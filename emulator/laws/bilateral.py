@@ -226,7 +226,7 @@ class Bilateral(Law):
 
     def changes(self) -> Mapping[str, Sequence[Any]]:
         """Less bandwidth, less impedance, an impedance that rises towards the output, a termination; nothing that is to be chosen."""
-        steeper = [t for t in (2.0, 4.0, 8.0) if t > self.taper] if isinstance(self.taper, float) else ()
+        steeper = [t for t in (2.0, 4.0, 8.0) if t > self.taper] if isinstance(self.taper, int | float) else ()
         return {
             "bandwidth": halved(self.bandwidth, 4),
             "impedance": () if self.impedance is None else halved(self.impedance, 6),
