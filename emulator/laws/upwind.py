@@ -114,9 +114,13 @@ class Upwind(Law):
         )
 
     def changes(self) -> Mapping[str, Sequence[Any]]:
-        """A smaller Courant number, another impedance, a steeper taper."""
-        return {
-            "nu": [nu for nu in (0.9, 0.8, 0.7, 0.6, 0.5, 0.3) if nu < self.nu],
-            "impedance": [*halved(self.impedance, 3), *(float(f"{self.impedance * 2**k:.3g}") for k in (1, 2, 3))],
-            "taper": [taper for taper in (2.0, 4.0, 8.0, 16.0, 32.0) if taper > self.taper],
-        }
+        """A smaller Courant number, another impedance, a steeper taper; nothing that is to be chosen."""
+        nu, z, steep = self.nu, self.impedance, self.taper
+        found: dict[str, Sequence[Any]] = {}
+        if nu is not None:
+            found["nu"] = [one for one in (0.9, 0.8, 0.7, 0.6, 0.5, 0.3) if one < nu]
+        if z is not None:
+            found["impedance"] = [*halved(z, 3), *(float(f"{z * 2**k:.3g}") for k in (1, 2, 3))]
+        if steep is not None:
+            found["taper"] = [taper for taper in (2.0, 4.0, 8.0, 16.0, 32.0) if taper > steep]
+        return found

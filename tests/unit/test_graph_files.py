@@ -215,7 +215,7 @@ def test_a_law_read_back_from_json_is_the_one_that_was_compiled(law, tmp_path: P
     assert LawConfig.model_validate({"name": told["name"], **told["settings"]}).build() == graph.law
 
 
-@pytest.mark.parametrize("law", [Bilateral(), WavePMP(), Bilateral(taper=3.0), WavePMP(metric=2.0)])
+@pytest.mark.parametrize("law", [Bilateral(), WavePMP(), Bilateral(taper=3.0), WavePMP(metric=2.0), Upwind()])
 def test_laws_have_changes_before_anything_is_chosen(law) -> None:
     left = {field.name for field in dataclasses.fields(law) if getattr(law, field.name) is None}
     assert {name for name, values in law.changes().items() if values}.isdisjoint(left)
