@@ -25,7 +25,6 @@ import numpy as np
 from emulator.engine import Layout, Recording, biases
 from emulator.engine.recording import portions
 from emulator.graph import ScatteringGraph
-from emulator.measure.ahead import ahead
 from emulator.measure.fields import Fields
 from emulator.measure.fixed_point import fixed_point
 from emulator.measure.maps import Maps
@@ -36,6 +35,7 @@ from emulator.measure.rows import by_neuron, span
 from emulator.measure.synapses import Floats
 from emulator.network.activations import activation_function
 from emulator.network.losses import loss_function
+from emulator.threads import go_on
 
 #: share of a distance from rest to which it is worked out where sources have a resistance
 _CLOSED = 1e-3
@@ -70,8 +70,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Deviations:
-    """Those of one run of samples after another, each worked out no sooner than the one before is asked for: all would be as much
-    as what was recorded.
+    """Those of one run of samples after another, each worked out when it is asked for: all would be as much as what was recorded.
 
     Parameters
     ----------
@@ -84,7 +83,9 @@ class Deviations:
     of: Callable[[slice], Deviation]
 
     def __iter__(self) -> Iterator[Deviation]:
-        return ahead(self.of, self.parts) if len(self.parts) > 1 else map(self.of, self.parts)
+        for part in self.parts:
+            go_on()
+            yield self.of(part)
 
 
 def deviation(
