@@ -113,7 +113,10 @@ def numbers(network: Network) -> dict:
     return found
 
 
-@pytest.mark.parametrize(("differential", "levels"), [(True, None), (False, None), (True, 40)])
+@pytest.mark.parametrize(
+    ("differential", "levels"),
+    [pytest.param(True, None, marks=pytest.mark.slow), (False, None), pytest.param(True, 40, marks=pytest.mark.slow)],
+)
 def test_a_device_port_pulses_as_the_hardware_model_does(differential, levels):
     law = PulsedUpdate(pulses=120, asymmetry=0.2, nonlinearity=0.7, write_noise=0.3, endurance=25)
     weights = Weights(g_min="1 uS", g_max="20 uS", differential=differential, levels=levels, update=law)

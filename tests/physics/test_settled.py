@@ -35,7 +35,7 @@ def off(result, network=NETWORK, inputs=INPUTS, targets=TARGETS) -> np.ndarray:
 @pytest.mark.parametrize(
     ("law", "settles"),
     [
-        (Bilateral(1.0), False),
+        pytest.param(Bilateral(1.0), False, marks=pytest.mark.slow),
         (Bilateral(), True),
         (GOOD, True),
         (Bilateral(0.4, 2.0, far_end=SeriesRC(1, 2000)), False),

@@ -66,6 +66,7 @@ def test_the_largest_stable_step_is_the_edge_of_the_spectral_radius():
     assert 0.5 < largest < 2 and radii[0] < 1 <= radii[1] and island is None
 
 
+@pytest.mark.slow
 def test_bottlenecks_whose_way_out_amplifies_have_no_stable_step():
     found = stability._widths(None, None, type("Task", (), {"name": "widths/2"}))
     assert found["limit"] == 0 and found["above"] == 0 and "below" not in found

@@ -363,6 +363,7 @@ def test_energy_is_never_zero_for_unknown() -> None:
     assert _energy(EnergyUse({}, ("per_event",))) == "not known, because these are missing of the hardware: per_event"
 
 
+@pytest.mark.slow
 def test_a_backend_that_a_notebook_has_set_and_warnings_do_not_matter(tmp_path):
     code = "import warnings; from emulator import cli; cli._quiet(); warnings.warn('for programmers'); cli.main()"
     env = os.environ | {"MPLBACKEND": "module://no.such.backend", "PYTHONPATH": str(ROOT)}

@@ -116,6 +116,7 @@ def test_unlocked_ports_are_warned_by_the_delay_of_their_waves():
         assert train(network, inputs, labels, port=Resistive(0.9 * factor * bound), hold=hold, **how).warnings == ()
 
 
+@pytest.mark.slow
 def test_the_verdict_is_the_same_after_an_interruption_and_however_long_the_stretches(tmp_path):
     network, inputs, labels = digits(0, 120)
     how = {"port": Resistive(0.5), "epochs": 1, "target": "numpy", "chunk": 40}

@@ -111,6 +111,7 @@ def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(small, tmp_path
     assert "60 samples" in seen[-1]
 
 
+@pytest.mark.slow
 def test_a_complete_training_is_not_trained_again_and_goes_on_where_it_is_to_be_longer(small, tmp_path):
     scenario, out, seen = load_scenario(small, ["training.epochs=2", "training.decay=false"]), tmp_path / "out", []
     first = train_scenario(scenario, out)

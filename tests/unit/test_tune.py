@@ -202,6 +202,7 @@ def test_a_scenario_without_targets_is_refused(tmp_path: Path):
     refuses(words, lambda: tune_scenario(scenario), ScenarioError)
 
 
+@pytest.mark.slow
 def test_what_a_search_finds_does_not_depend_on_who_judges():
     """The population is judged in portions that are the same for any number of processes."""
     network, inputs, targets = small()
