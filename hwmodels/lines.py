@@ -9,7 +9,6 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
-from scipy import constants
 
 from hwmodels.distributions import Constant, Delay, PerLength
 from hwmodels.errors import HardwareError
@@ -18,6 +17,8 @@ from hwmodels.seeds import rng
 from hwmodels.units import parse
 
 Array = npt.NDArray[np.float64]
+#: of the SI since 2019 [J/K], exactly
+BOLTZMANN = 1.380649e-23
 
 
 class Attenuation(Quantity):
@@ -120,7 +121,7 @@ class Lines(Section):
         step : float
             Time step [s].
         """
-        return np.asarray(constants.Boltzmann * self.temperature / (2 * step) * impedance * (1 - gain**2))
+        return np.asarray(BOLTZMANN * self.temperature / (2 * step) * impedance * (1 - gain**2))
 
     def sample(self, n: int, root_seed: int, name: str = "lines") -> LineSample:
         """Draw the frozen properties of `n` lines, each property from its own stream.

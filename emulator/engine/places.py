@@ -21,6 +21,14 @@ _PLACE = re.compile(r"(?P<name>.*?)(\[(?P<index>\d+)\])?", re.DOTALL)
 
 def per_tap(graph: ScatteringGraph, layout: Layout, what: str) -> NDArray[np.float64]:
     """One number per tap: the amplitude factor of its line for ``gain``, else a standard normal sample named `what`."""
+    values = per_line(graph, what)
+    if len(values) != len(layout.tap_port):
+        raise EngineError(f"{what}: {len(values)} values for {len(layout.tap_port)} taps; allowed: one each")
+    return values
+
+
+def per_line(graph: ScatteringGraph, what: str) -> NDArray[np.float64]:
+    """The same of lines of one direction each, in the order of their taps."""
     parts = [np.zeros(0)]
     for coupling in graph.couplings:
         for direction, bundles in (("forward", coupling.bundles_forward), ("backward", coupling.bundles_backward)):
@@ -31,10 +39,7 @@ def per_tap(graph: ScatteringGraph, layout: Layout, what: str) -> NDArray[np.flo
                 else:
                     stream = rng(graph.seed, what, bundle.name, direction)
                     parts.append(stream.standard_normal(bundle.count))
-    values = np.concatenate(parts)
-    if len(values) != len(layout.tap_port):
-        raise EngineError(f"{what}: {len(values)} values for {len(layout.tap_port)} taps; allowed: one each")
-    return values
+    return np.concatenate(parts)
 
 
 def per_node(graph: ScatteringGraph) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.engine.layout import Floats
+from emulator.engine.places import per_line
 from emulator.graph import ScatteringGraph
 from hwmodels import HardwareModel
 
@@ -33,13 +34,7 @@ def thermal_variance(hardware: HardwareModel, gain: Floats, impedance: Floats | 
 
 def thermal_noise(graph: ScatteringGraph) -> Floats:
     """Variance (C,) that the loss of its line adds to what arrives at every tap, at the nominal impedance of the lines."""
-    lines, found = graph.hardware.lines, [np.zeros(0)]
-    for coupling in graph.couplings:
-        for way, bundles in (("forward", coupling.bundles_forward), ("backward", coupling.bundles_backward)):
-            for bundle in bundles:
-                sample = (
-                    lines.sample(bundle.count, graph.seed, f"lines of {bundle.name}") if lines.temperature else None
-                )
-                gain = np.ones(bundle.count) if sample is None else getattr(sample, f"gain_{way}")
-                found.append(thermal_variance(graph.hardware, gain, 1.0, graph.step))
-    return np.concatenate(found)
+    if not graph.hardware.lines.temperature:
+        bundles = (one for c in graph.couplings for one in (*c.bundles_forward, *c.bundles_backward))
+        return np.zeros(sum(bundle.count for bundle in bundles))
+    return thermal_variance(graph.hardware, per_line(graph, "gain"), 1.0, graph.step)

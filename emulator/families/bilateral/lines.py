@@ -186,12 +186,18 @@ def _passes(graph: ScatteringGraph, bundle: Bundle, sample: LineSample) -> tuple
 def thermal_noise(graph: ScatteringGraph) -> Floats:
     """Variance (2L,) that the loss of every line adds to the waves that it carries backward, and forward, as taps are in order."""
     found: tuple[list[Floats], list[Floats]] = ([], [])
-    for coupling in graph.couplings:
-        for bundle in (*coupling.bundles_forward, *(() if coupling.layer is None else coupling.bundles_backward)):
-            sample = graph.hardware.lines.sample(bundle.count, graph.seed, f"lines of {bundle.name}")
-            z = bundle.impedance * sample.impedance_ratio
-            for part, gain in zip(found, (sample.gain_backward, sample.gain_forward), strict=True):
-                part.append(thermal_variance(graph.hardware, gain, z, graph.step))
+    bundles = [
+        bundle
+        for coupling in graph.couplings
+        for bundle in (*coupling.bundles_forward, *(() if coupling.layer is None else coupling.bundles_backward))
+    ]
+    if not graph.hardware.lines.temperature:
+        return np.zeros(2 * sum(bundle.count for bundle in bundles))
+    for bundle in bundles:
+        sample = graph.hardware.lines.sample(bundle.count, graph.seed, f"lines of {bundle.name}")
+        z = bundle.impedance * sample.impedance_ratio
+        for part, gain in zip(found, (sample.gain_backward, sample.gain_forward), strict=True):
+            part.append(thermal_variance(graph.hardware, gain, z, graph.step))
     return np.concatenate([*found[0], *found[1]])
 
 
